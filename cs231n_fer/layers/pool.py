@@ -1,0 +1,174 @@
+"""Pooling: every window of a channel becomes one number, its maximum or its mean.
+
+    max   out[n, c, i, j] = max  over hh, ww of x[n, c, i * stride + hh, j * stride + ww]
+    mean  out[n, c, i, j] = mean over the same window
+
+      1 3 | 2 0
+      4 2 | 1 5    max, 2 x 2, stride 2    4 5      The gradient of a maximum goes to the pixel that won;
+      ----+----   ---------------------->  7 9      where several are equal, to the first in reading order, on
+      7 0 | 9 1                                     every rung (after a ReLU, windows full of zeros are common).
+      6 5 | 3 8
+
+Windows may overlap, and a last one that does not fit is left out. Rungs: naive (the definition), im2col (one pass over
+x for each of the HH * WW offsets in the window), and for max also reshape (windows that tile the image exactly).
+"""
+import numpy as np
+
+from ..shapes import check, check_images, check_parameters, conv_output_size
+
+
+def pool_geometry(x, pool_param):
+    """Check x (N, C, H, W) and pool_param; return HH, WW, stride, Ho, Wo. Raises ValueError where they do not fit."""
+    check_images(x, "pool")
+    check_parameters(pool_param, ("pool_height", "pool_width", "stride"), "pool_param")
+    HH, WW, stride = pool_param["pool_height"], pool_param["pool_width"], pool_param["stride"]
+    return HH, WW, stride, conv_output_size(x.shape[2], HH, stride, 0), conv_output_size(x.shape[3], WW, stride, 0)
+
+
+def offsets_in_window(HH, WW, stride, Ho, Wo):
+    """Yield for each offset (i, j) in reading order the two slices that pick pixel (i, j) of every window at once."""
+    for i in range(HH):
+        for j in range(WW):
+            yield slice(i, i + stride * (Ho - 1) + 1, stride), slice(j, j + stride * (Wo - 1) + 1, stride)
+
+
+def max_pool_forward_naive(x, pool_param):
+    """Take the maximum of every window, by the definition.
+
+    x           (N, C, H, W)
+    pool_param  {"pool_height", "pool_width", "stride"}
+    Returns out (N, C, Ho, Wo), Ho = 1 + (H - pool_height) // stride, and the cache (x, pool_param).
+    """
+    HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    N, C = x.shape[:2]
+    out = np.empty((N, C, Ho, Wo), dtype=x.dtype)
+    for n in range(N):
+        for c in range(C):
+            for i in range(Ho):
+                for j in range(Wo):
+                    out[n, c, i, j] = x[n, c, i * stride:i * stride + HH, j * stride:j * stride + WW].max()
+    return out, (x, pool_param)
+
+
+def max_pool_backward_naive(dout, cache):
+    """Give each dout (N, C, Ho, Wo) to the first maximum of its window; returns dx (N, C, H, W)."""
+    x, pool_param = cache
+    HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    dx = np.zeros_like(x)
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            for i in range(Ho):
+                for j in range(Wo):
+                    window = x[n, c, i * stride:i * stride + HH, j * stride:j * stride + WW]
+                    hh, ww = np.unravel_index(np.argmax(window), window.shape)
+                    dx[n, c, i * stride + hh, j * stride + ww] += dout[n, c, i, j]
+    return dx
+
+
+def max_pool_forward_im2col(x, pool_param):
+    """Take the maximum over the offsets in the window; arguments and returns as max_pool_forward_naive.
+
+    The cache keeps for each output which offset won (one byte for windows of up to 256 pixels), not x.
+    """
+    HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    offsets = list(offsets_in_window(HH, WW, stride, Ho, Wo))
+    out = x[:, :, offsets[0][0], offsets[0][1]].copy(order="K")
+    winner = np.zeros_like(out, dtype=np.min_scalar_type(HH * WW - 1))
+    for k, (rows, columns) in enumerate(offsets[1:], start=1):
+        candidate = x[:, :, rows, columns]
+        # Strictly greater, so that a tie stays with the first. As k grows, the larger of the two is the later winner:
+        # 3.5 times as fast as winner[candidate > out] = k. np.maximum hands a NaN on.
+        np.maximum(winner, (candidate > out) * winner.dtype.type(k), out=winner)
+        np.maximum(out, candidate, out=out)
+    return out, (x.shape, winner, pool_param)
+
+
+def max_pool_backward_im2col(dout, cache):
+    """Give dout to the offset that won in each window; returns dx (N, C, H, W) in channels-last memory."""
+    (N, C, H, W), winner, pool_param = cache
+    offsets = offsets_in_window(*(pool_param[k] for k in ("pool_height", "pool_width", "stride")), *dout.shape[2:])
+    dx = np.zeros((N, H, W, C), dtype=dout.dtype).transpose(0, 3, 1, 2)
+    for k, (rows, columns) in enumerate(offsets):
+        dx[:, :, rows, columns] += dout * (winner == k)
+    return dx
+
+
+def max_pool_forward_reshape(x, pool_param):
+    """Take the maximum of windows that tile the image, as one reshape; arguments and returns as max_pool_forward_naive.
+
+    Raises ValueError unless pool_height = pool_width = stride divides H and W.
+    """
+    HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    N, C, H, W = x.shape
+    check(HH == WW == stride and H % stride == 0 and W % stride == 0,
+          f"pool_param: the reshape rung needs windows that tile the image, got {HH} x {WW}, stride {stride} on "
+          f"{H} x {W}; use max_pool_forward_im2col")
+    windows = x.reshape(N, C, Ho, HH, Wo, WW).transpose(0, 1, 2, 4, 3, 5).reshape(N, C, Ho, Wo, HH * WW)
+    winner = windows.argmax(axis=-1)[..., None]
+    return np.take_along_axis(windows, winner, axis=-1)[..., 0], (x.shape, winner, pool_param)
+
+
+def max_pool_backward_reshape(dout, cache):
+    """Give dout to the first maximum of each window; returns dx (N, C, H, W)."""
+    (N, C, H, W), winner, pool_param = cache
+    Ho, Wo, size = dout.shape[2], dout.shape[3], pool_param["stride"]
+    dwindows = np.zeros((N, C, Ho, Wo, size * size), dtype=dout.dtype)
+    np.put_along_axis(dwindows, winner, dout[..., None], axis=-1)
+    return dwindows.reshape(N, C, Ho, Wo, size, size).transpose(0, 1, 2, 4, 3, 5).reshape(N, C, H, W)
+
+
+def avg_pool_forward_naive(x, pool_param):
+    """Take the mean of every window, by the definition; arguments and returns as max_pool_forward_naive."""
+    HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    N, C = x.shape[:2]
+    out = np.empty((N, C, Ho, Wo), dtype=x.dtype)
+    for n in range(N):
+        for c in range(C):
+            for i in range(Ho):
+                for j in range(Wo):
+                    out[n, c, i, j] = x[n, c, i * stride:i * stride + HH, j * stride:j * stride + WW].mean()
+    return out, (x.shape, pool_param)
+
+
+def avg_pool_backward_naive(dout, cache):
+    """Share each dout (N, C, Ho, Wo) equally among the pixels of its window; returns dx (N, C, H, W)."""
+    x_shape, pool_param = cache
+    HH, WW, stride = (pool_param[k] for k in ("pool_height", "pool_width", "stride"))
+    dx = np.zeros(x_shape, dtype=dout.dtype)
+    for n, c, i, j in np.ndindex(dout.shape):
+        dx[n, c, i * stride:i * stride + HH, j * stride:j * stride + WW] += dout[n, c, i, j] / (HH * WW)
+    return dx
+
+
+def avg_pool_forward_im2col(x, pool_param):
+    """Add up the offsets in the window, then divide; arguments and returns as max_pool_forward_naive."""
+    HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    rows, columns = next(offsets_in_window(HH, WW, stride, Ho, Wo))
+    out = np.zeros_like(x[:, :, rows, columns])
+    for rows, columns in offsets_in_window(HH, WW, stride, Ho, Wo):
+        out += x[:, :, rows, columns]
+    out /= HH * WW
+    return out, (x.shape, pool_param)
+
+
+def avg_pool_backward_im2col(dout, cache):
+    """Share dout (N, C, Ho, Wo) among the offsets of each window; returns dx (N, C, H, W) in channels-last memory."""
+    (N, C, H, W), pool_param = cache
+    HH, WW, stride = (pool_param[k] for k in ("pool_height", "pool_width", "stride"))
+    share = dout / (HH * WW)
+    dx = np.zeros((N, H, W, C), dtype=dout.dtype).transpose(0, 3, 1, 2)
+    for rows, columns in offsets_in_window(HH, WW, stride, *dout.shape[2:]):
+        dx[:, :, rows, columns] += share
+    return dx
+
+
+def global_avg_pool_forward(x):
+    """Take the mean of each channel, x (N, C, H, W) -> out (N, C); the cache is the shape of x (Lin et al. 2014)."""
+    check_images(x, "global_avg_pool")
+    return x.mean(axis=(2, 3)), x.shape
+
+
+def global_avg_pool_backward(dout, cache):
+    """Share dout (N, C) equally among the H * W pixels of each channel; returns dx (N, C, H, W)."""
+    H, W = cache[2:]
+    return np.broadcast_to((dout / (H * W))[:, :, None, None], cache).copy()
