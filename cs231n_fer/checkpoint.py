@@ -1,0 +1,95 @@
+"""Crash-safe files: a checkpoint is either the old one or the new one, whole, and needs no pickle.
+
+A checkpoint holds named arrays, whose slashes become HDF5 groups, and one JSON text for the rest.
+"""
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from .shapes import check
+
+FORMAT = "cs231n_fer checkpoint 1"
+
+
+@contextmanager
+def replacing(path):
+    """Yield a temporary path in the same folder; on success it is flushed to disk and renamed to path.
+
+    Whoever reads path sees the old file or the complete new one, also after a crash or power cut at any moment.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        for name in (temporary, path.parent):
+            if name is path.parent:
+                os.replace(temporary, path)
+            handle = os.open(name, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write a text file so that a crash leaves the old or the new one."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def save_checkpoint(path, arrays, info):
+    """Write arrays {name: ndarray} and info (anything that JSON can hold) to an HDF5 file."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file["info"] = json.dumps(info)
+        for name, array in arrays.items():
+            file[f"arrays/{name}"] = array
+
+
+def load_checkpoint(path):
+    """Read a checkpoint; returns (arrays, info) as they were saved, arrays in C order.
+
+    Raises FileNotFoundError if there is no file, ValueError if it is not a whole checkpoint of this format.
+    """
+    path, arrays = Path(path), {}
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; expected the file best.h5 or last.h5 of a training run")
+
+    def collect(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    try:
+        with h5py.File(path, "r") as file:
+            check(file.attrs.get("format") == FORMAT,
+                  f"format is {file.attrs.get('format')!r}, expected {FORMAT!r}")
+            file["arrays"].visititems(collect)
+            info = json.loads(file["info"][()])
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is not a readable checkpoint: {error}") from error
+    return arrays, info
+
+
+def below(arrays, group):
+    """Return the arrays whose names start with "group/", without that prefix."""
+    return {name[len(group) + 1:]: array for name, array in arrays.items() if name.startswith(group + "/")}
+
+
+def restore(target, arrays, group, path):
+    """Copy the arrays of a group into the arrays of the dict target, whose memory layout stays.
+
+    Raises ValueError where names, shapes or dtypes differ: a checkpoint of another network.
+    """
+    source = below(arrays, group)
+    check(source.keys() == target.keys(),
+          f"{path}: holds {group} {sorted(source)}, but the network has {sorted(target)}; it is of another network")
+    for name, array in target.items():
+        found, wanted = source[name], np.asarray(array)
+        check((found.shape, found.dtype) == (wanted.shape, wanted.dtype),
+              f"{path}: {group}/{name} is {found.dtype} {found.shape}, the network has {wanted.dtype} {wanted.shape}")
+        target[name][...] = found

@@ -1,0 +1,132 @@
+"""The named networks: the paper's baseline and final net, and the course's fully connected nets."""
+import numpy as np
+
+from .checkpoint import load_checkpoint, restore
+from .layers import softmax_loss
+from .network import Chain, Network
+from .records import Affine, BatchNorm, Conv, Dropout, LayerNorm, MaxPool, ReLU
+from .shapes import check
+
+FACE_SHAPE = (1, 48, 48)
+NUM_EMOTIONS = 7
+SCORE_SCALE = 1e-3
+
+
+def course_names(layer, input_shape):
+    """Map paths to the names of the course: weights and biases W1, b1, W2..., and gamma1, beta1... in order."""
+    params, _ = layer.init(np.random.default_rng(0), input_shape, np.float32)
+    letters, counts, names = {"w": "W", "b": "b"}, {}, {}
+    for path in params:
+        kind = path.split("/")[-1]
+        counts[kind] = counts.get(kind, 0) + 1
+        names[path] = f"{letters.get(kind, kind)}{counts[kind]}"
+    return names
+
+
+class TwoLayerNet(Network):
+    """affine - ReLU - affine - softmax, with the course's parameters W1, b1, W2, b2 (assignment 2)."""
+
+    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0,
+                 dtype=np.float64, seed=None):
+        layer = Chain((("affine1", Affine(hidden_dim, weight_scale)), ("relu1", ReLU()),
+                       ("affine2", Affine(num_classes, weight_scale))))
+        super().__init__(layer, (input_dim,), reg=reg, dtype=dtype, seed=seed,
+                         names=course_names(layer, (input_dim,)))
+
+
+class FullyConnectedNet(Network):
+    """{affine - [batchnorm or layernorm] - ReLU - [dropout]} x (L - 1) - affine - softmax (assignment 2).
+
+    hidden_dims          list of the sizes of the hidden layers
+    dropout_keep_ratio   probability to keep a value; 1 means no dropout
+    normalization        None, "batchnorm" or "layernorm"
+    seed                 of the weights; if given, every dropout mask is drawn anew from it, as in the course
+    """
+
+    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout_keep_ratio=1, normalization=None,
+                 reg=0.0, weight_scale=1e-2, dtype=np.float32, seed=None):
+        norms = {None: None, "batchnorm": BatchNorm(), "layernorm": LayerNorm()}
+        check(normalization in norms, f"normalization: got {normalization!r}, expected one of {list(norms)}")
+        layers = []
+        for i, units in enumerate(hidden_dims, start=1):
+            layers.append((f"affine{i}", Affine(units, weight_scale)))
+            if normalization:
+                layers.append((f"norm{i}", norms[normalization]))
+            layers.append((f"relu{i}", ReLU()))
+            if dropout_keep_ratio != 1:
+                layers.append((f"dropout{i}", Dropout(dropout_keep_ratio, seed)))
+        layer = Chain((*layers, (f"affine{len(hidden_dims) + 1}", Affine(num_classes, weight_scale))))
+        super().__init__(layer, (input_dim,), reg=reg, dtype=dtype, seed=seed,
+                         names=course_names(layer, (input_dim,)))
+
+
+class ThreeLayerConvNet(Network):
+    """conv - ReLU - 2x2 max-pool - affine - ReLU - affine - softmax, with the course's W1, b1 ... W3, b3.
+
+    The defaults are the course's (assignment 2); the paper's baseline is baseline_net(). weight_scale None draws by
+    He's rule.
+    """
+
+    def __init__(self, input_dim=(3, 32, 32), num_filters=32, filter_size=7, hidden_dim=100, num_classes=10,
+                 weight_scale=1e-3, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss, rung="auto"):
+        layer = Chain((("conv", Conv(num_filters, filter_size, weight_scale=weight_scale, rung=rung)),
+                       ("relu1", ReLU(rung)), ("pool", MaxPool(rung=rung)),
+                       ("affine1", Affine(hidden_dim, weight_scale, rung)), ("relu2", ReLU(rung)),
+                       ("affine2", Affine(num_classes, weight_scale, rung))))
+        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed,
+                         names=course_names(layer, input_dim))
+
+
+def baseline_net(**options):
+    """The paper's baseline, section 3.2: a ThreeLayerConvNet of 5x5 filters on 48x48 faces with seven emotions."""
+    return ThreeLayerConvNet(**{"input_dim": FACE_SHAPE, "filter_size": 5, "num_classes": NUM_EMOTIONS,
+                                "weight_scale": None, **options})
+
+
+def conv_block(filters, batchnorm, size=3, rung="auto"):
+    """conv [- batchnorm] - ReLU - 2x2 max-pool: one block of the paper's final net."""
+    norm = (("bn", BatchNorm()),) if batchnorm else ()
+    return Chain((("conv", Conv(filters, size, bias=not batchnorm, rung=rung)), *norm,
+                  ("relu", ReLU(rung)), ("pool", MaxPool(rung=rung))))
+
+
+class FinalConvNet(Network):
+    """The paper's final net, section 3.4: one conv_block for each entry of num_filters, affine, ReLU, affine.
+
+    num_filters          filters of each block
+    hidden_dim           units of the hidden affine layer
+    batchnorm            after every convolution (section 4.2), which then has no bias: batchnorm cancels it
+    dropout_keep_ratio   probability to keep a hidden unit; 1 means no dropout
+    Weights by He's rule, but for the scores, which start near 0: the first loss is ln 7. With the defaults there are
+    416,935 parameters.
+    """
+
+    def __init__(self, input_dim=FACE_SHAPE, num_filters=(32, 64, 96, 128), filter_size=3, hidden_dim=200,
+                 num_classes=NUM_EMOTIONS, batchnorm=False, dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None,
+                 loss=softmax_loss, rung="auto"):
+        blocks = tuple((f"block{i}", conv_block(filters, batchnorm, filter_size, rung))
+                       for i, filters in enumerate(num_filters, start=1))
+        dropout = (("dropout", Dropout(dropout_keep_ratio)),) if dropout_keep_ratio != 1 else ()
+        layer = Chain((*blocks, ("affine1", Affine(hidden_dim, rung=rung)), ("relu", ReLU(rung)), *dropout,
+                       ("affine2", Affine(num_classes, SCORE_SCALE, rung))))
+        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed)
+
+
+MODELS = {"FinalConvNet": FinalConvNet, "ThreeLayerConvNet": ThreeLayerConvNet,
+          "FullyConnectedNet": FullyConnectedNet, "TwoLayerNet": TwoLayerNet}
+
+
+def load_model(path):
+    """Rebuild the network that a checkpoint of train_final.py holds; returns (model, info).
+
+    info holds class_names, mean_image and std of the preprocessing, and the settings of the run.
+    Raises ValueError if the file is no checkpoint or doesn't say which network it holds.
+    """
+    arrays, info = load_checkpoint(path)
+    description = info.get("model", {})
+    check(description.get("kind") in MODELS,
+          f"{path}: holds a network of kind {description.get('kind')!r}, expected one of {sorted(MODELS)}")
+    model = MODELS[description["kind"]](**description["options"])
+    restore(model.params, arrays, "params", path)
+    restore(model.buffers, arrays, "buffers", path)
+    return model, {**info, "mean_image": arrays.get("mean_image")}

@@ -1,0 +1,196 @@
+"""Networks: chains and residual blocks of layers, and the parameters that belong to them.
+
+A Chain is a layer again, and so is a Residual; they nest to any depth. Names of parameters are paths, so they are
+unique at any depth: "block1/conv/w". Network adds arrays, a loss and L2 regularisation, and speaks the course's
+`loss(X, y=None)`.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .layers import l2_loss, softmax_loss
+from .records import TEST, Layer, Mode
+from .shapes import check
+
+__all__ = ["Chain", "Mode", "Network", "Residual", "TEST"]
+
+
+def pick(arrays, name):
+    """Return the entries below a path prefix: {"conv/w": a, "bn/beta": b} with name "conv" gives {"w": a}."""
+    prefix = name + "/"
+    return {path[len(prefix):]: array for path, array in arrays.items() if path.startswith(prefix)}
+
+
+def put(name, arrays):
+    """Put a path prefix before every name: the inverse of pick."""
+    return {f"{name}/{path}": array for path, array in arrays.items()}
+
+
+@dataclass(frozen=True)
+class Chain(Layer):
+    """Layers one after the other, as (name, layer) pairs; itself a layer."""
+    layers: tuple
+
+    def out_shape(self, shape):
+        """Hand the shape through every layer."""
+        for _, layer in self.layers:
+            shape = layer.out_shape(shape)
+        return shape
+
+    def init(self, rng, shape, dtype):
+        """Return the params and buffers of every layer below its name."""
+        params, buffers = {}, {}
+        for name, layer in self.layers:
+            new_params, new_buffers = layer.init(rng, shape, dtype)
+            params.update(put(name, new_params))
+            buffers.update(put(name, new_buffers))
+            shape = layer.out_shape(shape)
+        return params, buffers
+
+    def forward(self, params, buffers, x, mode):
+        """Run the layers in order; the cache is the list of theirs."""
+        caches = []
+        for name, layer in self.layers:
+            x, cache = layer.forward(pick(params, name), pick(buffers, name), x, mode)
+            caches.append(cache)
+        return x, caches
+
+    def backward(self, dout, cache):
+        """Run the layers in reverse order: the chain rule."""
+        grads = {}
+        for (name, layer), layer_cache in zip(reversed(self.layers), reversed(cache), strict=True):
+            dout, layer_grads = layer.backward(dout, layer_cache)
+            grads.update(put(name, layer_grads))
+        return dout, grads
+
+    def flops(self, shape):
+        """Add up the layers."""
+        total = 0
+        for _, layer in self.layers:
+            total += layer.flops(shape)
+            shape = layer.out_shape(shape)
+        return total
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """out = body(x) + shortcut(x) (He et al. 2016); an empty shortcut hands x on, a Chain can change its shape."""
+    body: Layer
+    shortcut: Layer = Chain(())
+
+    def out_shape(self, shape):
+        """Both ways must end in the same shape."""
+        body, shortcut = self.body.out_shape(shape), self.shortcut.out_shape(shape)
+        check(body == shortcut, f"Residual: body gives {body} but shortcut gives {shortcut} for input {shape}; "
+                                "put a 1x1 Conv with the same stride into the shortcut")
+        return body
+
+    def init(self, rng, shape, dtype):
+        """Return the params and buffers below "body" and "shortcut"."""
+        ways = self.body.init(rng, shape, dtype), self.shortcut.init(rng, shape, dtype)
+        return tuple({**put("body", body), **put("shortcut", short)} for body, short in zip(*ways, strict=True))
+
+    def forward(self, params, buffers, x, mode):
+        """Add the two ways."""
+        body, body_cache = self.body.forward(pick(params, "body"), pick(buffers, "body"), x, mode)
+        short, short_cache = self.shortcut.forward(pick(params, "shortcut"), pick(buffers, "shortcut"), x, mode)
+        return body + short, (body_cache, short_cache)
+
+    def backward(self, dout, cache):
+        """A sum hands its gradient to both ways; where they part, their gradients add up."""
+        dbody, body_grads = self.body.backward(dout, cache[0])
+        dshort, short_grads = self.shortcut.backward(dout, cache[1])
+        return dbody + dshort, {**put("body", body_grads), **put("shortcut", short_grads)}
+
+    def flops(self, shape):
+        """Add up the two ways."""
+        return self.body.flops(shape) + self.shortcut.flops(shape)
+
+
+class Network:
+    """A layer with its arrays, a loss and L2 regularisation.
+
+    layer         a record, in most cases a Chain
+    input_shape   shape of one sample, (C, H, W) or (D,)
+    loss          function (scores, y) -> (loss, dscores) of cs231n_fer.layers
+    reg           strength of 0.5 * reg * sum(w ** 2) over the weights of conv and affine layers
+    dtype, seed   of the parameters; the same seed gives the same network and the same dropout masks
+    names         optional {path: public name}, for the nets of the course ("W1" for "affine1/w")
+
+    params and buffers are dictionaries of arrays; assign to params freely, the next pass uses what is there.
+    """
+
+    def __init__(self, layer, input_shape, *, loss=softmax_loss, reg=0.0, dtype=np.float32, seed=None, names=None):
+        self.layer, self.input_shape = layer, tuple(input_shape)
+        self.loss_function: Callable = loss
+        self.reg, self.dtype = reg, np.dtype(dtype)
+        self.rng = np.random.default_rng(seed)
+        check(reg >= 0, f"reg: got {reg}, expected 0 or more")
+        check(self.dtype.kind == "f", f"dtype: got {self.dtype}, expected float32 or float64")
+        params, self.buffers = layer.init(self.rng, self.input_shape, self.dtype)
+        self.names = {path: (names or {}).get(path, path) for path in params}
+        self.params = {self.names[path]: array for path, array in params.items()}
+
+    def forward(self, X, mode=TEST):
+        """Run the layers on X (N, *input_shape); returns (scores (N, classes), cache)."""
+        X = np.asarray(X)
+        check(len(X) > 0, f"X: has shape {X.shape}, expected at least one sample")
+        check(np.prod(X.shape[1:]) == np.prod(self.input_shape) and X.ndim >= len(self.input_shape),
+              f"X: one sample has shape {X.shape[1:]}, expected {self.input_shape}")
+        params = {path: self.params[name] for path, name in self.names.items()}
+        return self.layer.forward(params, self.buffers, X.astype(self.dtype, copy=False), mode)
+
+    def backward(self, dscores, cache):
+        """Run the layers backwards from dscores (N, classes); returns (dX, grads) without regularisation."""
+        dX, grads = self.layer.backward(dscores, cache)
+        return dX, {self.names[path]: grads[path] for path in self.names}
+
+    def loss(self, X, y=None):
+        """Return test-time scores (N, classes) if y is None, else the training loss and its gradients.
+
+        The loss is a float: the mean over the batch plus regularisation; grads has the keys of params.
+        """
+        if y is None:
+            return self.forward(X)[0]
+        scores, cache = self.forward(X, Mode(train=True, rng=self.rng))
+        loss, dscores = self.loss_function(scores, y)
+        _, grads = self.backward(dscores, cache)
+        for name in self.regularised():
+            w_loss, dw = l2_loss(self.params[name], self.reg)
+            loss, grads[name] = loss + w_loss, grads[name] + dw
+        return loss, grads
+
+    def regularised(self):
+        """Names of the parameters that L2 regularisation reaches: weights, but no biases, gammas or betas."""
+        return [name for path, name in self.names.items() if self.reg and path.split("/")[-1] == "w"]
+
+    def predict(self, X, batch_size=256):
+        """Return test-time scores (N, classes) of X, computed in batches."""
+        return np.concatenate([self.loss(X[i:i + batch_size]) for i in range(0, len(X), batch_size)])
+
+    def summary(self):
+        """Return a table of layers, output shapes, parameters and FLOPs of one forward pass of one sample."""
+        rows = list(_rows(self.layer, "", self.input_shape))
+        width = max(len(path) for path, *_ in rows)
+        lines = [f"{'layer':{width}}  {'kind':12} {'output':>15} {'parameters':>12} {'MFLOP':>8}"]
+        for path, layer, shape, out_shape in rows:
+            count = sum(self.params[name].size for p, name in self.names.items() if p.startswith(path + "/"))
+            lines.append(f"{path:{width}}  {type(layer).__name__:12} {' x '.join(map(str, out_shape)):>15} "
+                         f"{count:12,} {layer.flops(shape) / 1e6:8.2f}")
+        total = sum(array.size for array in self.params.values())
+        lines.append(f"{'total':{width}}  {'':12} {'':>15} {total:12,} {self.layer.flops(self.input_shape) / 1e6:8.2f}")
+        return "\n".join(lines)
+
+
+def _rows(layer, path, shape):
+    """Yield (path, layer, input shape, output shape) of every layer that is no Chain or Residual."""
+    if isinstance(layer, Chain):
+        for name, inner in layer.layers:
+            yield from _rows(inner, f"{path}/{name}".strip("/"), shape)
+            shape = inner.out_shape(shape)
+    elif isinstance(layer, Residual):
+        yield from _rows(layer.body, f"{path}/body".strip("/"), shape)
+        yield from _rows(layer.shortcut, f"{path}/shortcut".strip("/"), shape)
+    else:
+        yield path, layer, shape, layer.out_shape(shape)

@@ -1,0 +1,227 @@
+"""Solver: trains any model that has params and loss(X, y); the course's keywords, and a run that can be interrupted.
+
+A run is a function of its settings: the order of the samples and their augmentation depend only on (seed, epoch,
+sample), so a run that is resumed from a checkpoint ends with the same bits as one that was never interrupted.
+"""
+import csv
+import io
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from .checkpoint import below, load_checkpoint, restore, save_checkpoint, write_text
+from .optim import DEFAULTS, UPDATE_RULES
+from .schedules import Exponential
+from .shapes import check
+
+ORDER, AUGMENTATION, TRAIN_SUBSET = range(3)
+HISTORY_COLUMNS = ("epoch", "loss", "train_acc", "val_acc", "learning_rate", "seconds", "images_per_second")
+
+
+def like(layout, values):
+    """Copy values into a new array with the shape, dtype and memory layout of another (HDF5 only keeps C order)."""
+    copy = np.empty_like(layout)
+    copy[...] = values
+    return copy
+
+
+class Solver:
+    """Train a model on data by stochastic gradient descent or one of its relatives.
+
+    model   has params (dict of arrays), loss(X, y) -> (loss, grads), loss(X) -> scores; may have buffers and rng
+    data    {"X_train", "y_train", "X_val", "y_val"}: images (N, ...) and integer labels (N,)
+
+    Keywords of the course:
+    update_rule         name of a rule in optim.py
+    optim_config        its hyper-parameters, {"learning_rate": ...}
+    lr_decay            factor on the learning rate after each epoch
+    batch_size          samples in a step; the batches of an epoch differ by at most one sample
+    num_epochs          each uses every training sample exactly once
+    num_train_samples   random training samples on which the training accuracy is measured; None means all
+    num_val_samples     the same for validation
+    print_every         steps between updates of the shown loss
+    verbose             show progress
+    checkpoint_name     if given, also write NAME_epoch_E.h5 after each epoch E
+
+    Beyond the course:
+    seed                of the order of samples and of the augmentation
+    augmentation        of augment.py, applied to each training batch
+    schedule            of schedules.py; overrides lr_decay
+    checkpoint_dir      folder for last.h5, best.h5 and history.csv, written after each epoch
+    resume              go on from checkpoint_dir/last.h5 where there is one
+    info                JSON-able dict kept in every checkpoint; info_arrays the same for arrays
+
+    Results: loss_history (each step), train_acc_history and val_acc_history (before training and after each epoch),
+    best_params, best_val_acc, best_epoch. After train() the model holds the best parameters.
+    """
+
+    def __init__(self, model, data, *, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
+                 num_epochs=10, num_train_samples=1000, num_val_samples=None, print_every=10, verbose=True,
+                 checkpoint_name=None, seed=0, augmentation=None, schedule=None, checkpoint_dir=None, resume=False,
+                 info=None, info_arrays=None):
+        check(update_rule in UPDATE_RULES,
+              f"update_rule: got {update_rule!r}, expected one of {sorted(UPDATE_RULES)}")
+        check(batch_size >= 1 and num_epochs >= 0,
+              f"batch_size, num_epochs: got {batch_size}, {num_epochs}, expected at least 1 and 0")
+        check(not resume or checkpoint_dir, "resume: needs checkpoint_dir, the folder of the run to go on with")
+        self.model, self.update_rule = model, UPDATE_RULES[update_rule]
+        self.X_train, self.y_train = data["X_train"], data["y_train"]
+        self.X_val, self.y_val = data["X_val"], data["y_val"]
+        N = len(self.X_train)
+        check(N == len(self.y_train) and N > 0,
+              f"data: {N} training samples but {len(self.y_train)} labels, expected the same, at least 1")
+        self.batch_size, self.num_epochs = batch_size, num_epochs
+        self.num_train_samples, self.num_val_samples = num_train_samples, num_val_samples
+        self.print_every, self.verbose, self.checkpoint_name = print_every, verbose, checkpoint_name
+        self.seed, self.augmentation = seed, augmentation
+        self.schedule = schedule or Exponential(lr_decay)
+        self.checkpoint_dir = Path(checkpoint_dir) if checkpoint_dir else None
+        self.info, self.info_arrays = info or {}, info_arrays or {}
+        settings = {**DEFAULTS[update_rule], **(optim_config or {})}
+        self.learning_rate = settings["learning_rate"]
+        self.optim_configs = {name: dict(settings) for name in model.params}
+        self._reset()
+        if resume and (self.checkpoint_dir / "last.h5").exists():
+            self._load(self.checkpoint_dir / "last.h5")
+
+    def _reset(self):
+        self.epoch = 0
+        self.best_val_acc, self.best_epoch, self.best_params, self.best_buffers = -1.0, 0, {}, {}
+        self.loss_history, self.train_acc_history, self.val_acc_history, self.history = [], [], [], []
+
+    def train(self):
+        """Train to num_epochs, then give the model its best parameters (by validation accuracy)."""
+        if not self.val_acc_history:
+            self._evaluate()
+        while self.epoch < self.num_epochs:
+            self._train_epoch()
+        for name, array in self.best_params.items():
+            self.model.params[name] = like(self.model.params[name], array)
+        for name, array in self.best_buffers.items():
+            self.model.buffers[name][...] = array
+
+    def check_accuracy(self, X, y, num_samples=None, batch_size=100):
+        """Return the fraction of samples whose highest score is their label; of num_samples random ones if given."""
+        if num_samples is not None and num_samples < len(X):
+            chosen = self._generator(TRAIN_SUBSET).choice(len(X), num_samples, replace=False)
+            X, y = X[chosen], y[chosen]
+        predicted = [np.argmax(self.model.loss(X[i:i + batch_size]), axis=1) for i in range(0, len(X), batch_size)]
+        return float(np.mean(np.concatenate(predicted) == y))
+
+    def _generator(self, purpose):
+        return np.random.default_rng([self.seed, self.epoch, purpose])
+
+    def _train_epoch(self):
+        start, first_step = time.perf_counter(), len(self.loss_history)
+        N = len(self.X_train)
+        order = self._generator(ORDER).permutation(N)
+        draws = self.augmentation.draw(self._generator(AUGMENTATION), N) if self.augmentation else None
+        # Batches of nearly equal size: a last batch of one sample would give batchnorm nothing to normalise.
+        batches = np.array_split(order, -(-N // self.batch_size))
+        with self._progress(batches) as bar:
+            for i, chosen in enumerate(bar):
+                self._step(chosen, draws, self.epoch + i / len(batches))
+                if i % self.print_every == 0:
+                    bar.set_postfix_str(f"loss {self.loss_history[-1]:.4f}", refresh=False)
+            seconds = time.perf_counter() - start
+            self.epoch += 1
+            improved = self._evaluate()
+            self.history.append({
+                "epoch": self.epoch, "loss": float(np.mean(self.loss_history[first_step:])),
+                "train_acc": self.train_acc_history[-1], "val_acc": self.val_acc_history[-1],
+                "learning_rate": self._learning_rate(self.epoch - 1), "seconds": round(seconds, 3),
+                "images_per_second": round(N / seconds, 1)})
+            bar.set_postfix_str(self._epoch_line(time.perf_counter() - start))
+        self._save(improved)
+
+    def _step(self, chosen, draws, epoch):
+        X = self.X_train[chosen]
+        if self.augmentation:
+            X = self.augmentation.apply(X, draws[chosen])
+        loss, grads = self.model.loss(X, self.y_train[chosen])
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss} in epoch {self.epoch + 1}, step {len(self.loss_history) + 1}; "
+                f"lower the learning rate (now {self._learning_rate(epoch):g}) and resume from the last checkpoint")
+        self.loss_history.append(float(loss))
+        learning_rate = self._learning_rate(epoch)
+        for name, w in self.model.params.items():
+            config = {**self.optim_configs[name], "learning_rate": learning_rate}
+            self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name], config)
+
+    def _learning_rate(self, epoch):
+        return self.learning_rate * self.schedule(epoch, self.num_epochs, self.val_acc_history)
+
+    def _evaluate(self):
+        """Append both accuracies; keep the parameters if they are the best so far, and say whether they are."""
+        self.train_acc_history.append(self.check_accuracy(self.X_train, self.y_train, self.num_train_samples))
+        self.val_acc_history.append(self.check_accuracy(self.X_val, self.y_val, self.num_val_samples))
+        improved = self.val_acc_history[-1] > self.best_val_acc
+        if improved:
+            self.best_val_acc, self.best_epoch = self.val_acc_history[-1], self.epoch
+            self.best_params = {name: array.copy(order="K") for name, array in self.model.params.items()}
+            self.best_buffers = {name: array.copy() for name, array in self._buffers().items()}
+        return improved
+
+    def _buffers(self):
+        return getattr(self.model, "buffers", {})
+
+    def _progress(self, batches):
+        interval = 0.1 if sys.stderr.isatty() else 30
+        return tqdm(batches, desc=f"epoch {self.epoch + 1:2}/{self.num_epochs}", disable=not self.verbose,
+                    mininterval=interval, unit="step", bar_format="{desc} {percentage:3.0f}% {elapsed} {postfix}")
+
+    def _epoch_line(self, seconds):
+        row, left = self.history[-1], (self.num_epochs - self.epoch) * seconds
+        return (f"loss {row['loss']:.4f}  train {row['train_acc']:.4f}  val {row['val_acc']:.4f}  "
+                f"{row['images_per_second']:.0f} images/s  left {int(left // 60)}:{int(left % 60):02}")
+
+    def _save(self, improved):
+        if self.checkpoint_name:
+            self._save_to(f"{self.checkpoint_name}_epoch_{self.epoch}.h5")
+        if self.checkpoint_dir:
+            # best before last: after a crash between the two, last.h5 repeats the epoch and writes the same best.h5.
+            if improved or not (self.checkpoint_dir / "best.h5").exists():
+                self._save_to(self.checkpoint_dir / "best.h5", self.best_params, self.best_buffers)
+            self._save_to(self.checkpoint_dir / "last.h5")
+            write_text(self.checkpoint_dir / "history.csv", self._history_csv())
+
+    def _history_csv(self):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        return text.getvalue()
+
+    def _save_to(self, path, params=None, buffers=None):
+        arrays = {f"params/{name}": array for name, array in (params or self.model.params).items()}
+        arrays |= {f"buffers/{name}": array for name, array in (buffers or self._buffers()).items()}
+        numbers = {}
+        for name, config in self.optim_configs.items():
+            numbers[name] = {key: value for key, value in config.items() if not isinstance(value, np.ndarray)}
+            arrays |= {f"optim/{name}/{key}": value for key, value in config.items() if isinstance(value, np.ndarray)}
+        arrays |= {"loss_history": np.array(self.loss_history), **self.info_arrays}
+        rng = getattr(self.model, "rng", None)
+        save_checkpoint(path, arrays, {
+            **self.info, "epoch": self.epoch, "best_val_acc": self.best_val_acc, "best_epoch": self.best_epoch,
+            "seed": self.seed, "optim_numbers": numbers, "rng": rng.bit_generator.state if rng else None,
+            "train_acc_history": self.train_acc_history, "val_acc_history": self.val_acc_history,
+            "history": self.history})
+
+    def _load(self, path):
+        arrays, info = load_checkpoint(path)
+        check(info["seed"] == self.seed, f"seed: got {self.seed}, but {path} was trained with {info['seed']}")
+        restore(self.model.params, arrays, "params", path)
+        restore(self._buffers(), arrays, "buffers", path)
+        for name in self.model.params:
+            self.optim_configs[name] = {**info["optim_numbers"][name], **below(arrays, f"optim/{name}")}
+        if info["rng"]:
+            self.model.rng.bit_generator.state = info["rng"]
+        self.loss_history = arrays["loss_history"].tolist()
+        for key in ("epoch", "best_val_acc", "best_epoch", "train_acc_history", "val_acc_history", "history"):
+            setattr(self, key, info[key])
+        best, _ = load_checkpoint(self.checkpoint_dir / "best.h5")
+        self.best_params, self.best_buffers = below(best, "params"), below(best, "buffers")

@@ -1,0 +1,222 @@
+"""Update rules against scalar loops and on toy functions; inputs, dtypes, layouts, resuming and errors."""
+import copy
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cs231n_fer.optim import DEFAULTS, STATE, UPDATE_RULES, check_config
+
+RULES = sorted(UPDATE_RULES)
+COURSE_DEFAULTS = {
+    "sgd": {"learning_rate": 1e-2},
+    "sgd_momentum": {"learning_rate": 1e-2, "momentum": 0.9},
+    "rmsprop": {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8},
+    "adam": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+}
+
+
+def scalar_steps(rule, w, gradients, lr):
+    """Follow one weight through the textbook formulas, one line each, and return it."""
+    mu, rho, beta1, beta2, eps, weight_decay = 0.9, 0.99, 0.9, 0.999, 1e-8, 1e-2
+    v = c = m = s = 0.0
+    for t, g in enumerate(gradients, start=1):
+        if rule == "sgd":
+            w = w - lr * g
+        elif rule == "sgd_momentum":
+            v = mu * v - lr * g
+            w = w + v
+        elif rule == "nesterov":
+            before, v = v, mu * v - lr * g
+            w = w - mu * before + (1 + mu) * v
+        elif rule in ("adagrad", "rmsprop"):
+            c = c + g * g if rule == "adagrad" else rho * c + (1 - rho) * g * g
+            w = w - lr * g / (math.sqrt(c) + eps)
+        else:
+            m, s = beta1 * m + (1 - beta1) * g, beta2 * s + (1 - beta2) * g * g
+            decay = lr * weight_decay * w if rule == "adamw" else 0.0
+            w = w - lr * (m / (1 - beta1**t)) / (math.sqrt(s / (1 - beta2**t)) + eps) - decay
+    return w
+
+
+def protected(array):
+    """Return the array, write-protected."""
+    array.setflags(write=False)
+    return array
+
+
+def run(rule, w, gradients, config):
+    """Return the weights after all gradients, every array write-protected on the way."""
+    for dw in gradients:
+        w, config = UPDATE_RULES[rule](protected(w), protected(dw), config)
+        for key in STATE[rule]:
+            if key != "t":
+                protected(config[key])
+    return w, config
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=30, deadline=None)
+@given(gradients=st.lists(st.floats(1e-3, 100) | st.floats(-100, -1e-3), min_size=1, max_size=12),
+       w=st.floats(-10, 10), lr=st.floats(0, 1))
+def test_every_rule_follows_its_formula_step_by_step(rule, gradients, w, lr):
+    steps = [np.array([[g, -g]]) for g in gradients]
+    result, _ = run(rule, np.array([[w, w]]), steps, {"learning_rate": lr})
+    expected = [scalar_steps(rule, w, [sign * g for g in gradients], lr) for sign in (1, -1)]
+    real = np.finfo(float)
+    bound = 64 * (real.eps * (abs(w) + 10 * lr * sum(abs(g) + 1 for g in gradients)) + real.tiny)
+    np.testing.assert_allclose(result, [expected], rtol=0, atol=bound)
+
+
+def test_adam_gives_the_numbers_of_the_course_notebook():
+    ends = (-0.4, 0.6), (-0.6, 0.4), (0.6, 0.9), (0.7, 0.5)
+    w, dw, m, v = (np.linspace(*pair, 20).reshape(4, 5) for pair in ends)
+    next_w, config = UPDATE_RULES["adam"](w, dw, {"learning_rate": 1e-2, "m": m, "v": v, "t": 5})
+    for array, first_row in (
+        (next_w, [-0.40094747, -0.34836187, -0.29577703, -0.24319299, -0.19060977]),
+        (config["v"], [0.69966, 0.68908382, 0.67851319, 0.66794809, 0.65738853]),
+        (config["m"], [0.48, 0.49947368, 0.51894737, 0.53842105, 0.55789474]),
+    ):
+        np.testing.assert_allclose(array[0], first_row, rtol=0, atol=6e-9)  # printed to eight decimals
+    assert config["t"] == 6
+
+
+def quadratic(w):
+    return 0.5 * float(w @ w), w
+
+
+def rosenbrock(w):
+    a, b = 1 - w[0], w[1] - w[0] ** 2
+    return float(a * a + 100 * b * b), np.array([-2 * a - 400 * w[0] * b, 200 * b])
+
+
+def ill_conditioned(w):
+    curvature = np.array([1000.0, 1.0])
+    return 0.5 * float(w @ (curvature * w)), curvature * w
+
+
+# Two learning rates: of plain rules (below 2 / largest curvature), of those that divide by a root of squares.
+TOY = {quadratic: (1e-1, 1e-1), rosenbrock: (2e-4, 1e-2), ill_conditioned: (1e-4, 1e-2)}
+
+
+@pytest.mark.parametrize("function", TOY, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_falls_on_every_toy_function(rule, function):
+    w, config = np.array([-1.2, 1.0]), {"learning_rate": TOY[function]["epsilon" in DEFAULTS[rule]]}
+    start = function(w)[0]
+    for _ in range(400):
+        w, config = UPDATE_RULES[rule](w, function(w)[1], config)
+    assert function(w)[0] < 0.5 * start
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 3, 1), (3, 0, 1, 2), (1, 0, 3, 2)])
+@pytest.mark.parametrize("rule", RULES)
+def test_inputs_stay_unchanged_and_dtype_and_layout_are_those_of_w(rule, axes, dtype):
+    rng = np.random.default_rng(0)
+    w, dw = (rng.standard_normal((2, 3, 4, 5)).astype(dtype).transpose(axes) for _ in range(2))
+    before = w.copy(), dw.copy()
+    config = {}
+    for _ in range(3):
+        next_w, config = run(rule, w, [np.ascontiguousarray(dw)], config)
+        for array in (next_w, *(config[key] for key in STATE[rule] if key != "t")):
+            assert array.dtype == dtype and array.strides == w.strides
+    np.testing.assert_array_equal((w, dw), before)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_hyper_parameters_read_from_a_file_give_the_same_bits(rule):
+    w, dw = np.random.default_rng(2).standard_normal((2, 1000)).astype(np.float32)
+    expected, _ = run(rule, w, [dw, -dw, dw], {})
+    from_file = {key: np.float64(value) for key, value in DEFAULTS[rule].items()}
+    np.testing.assert_array_equal(run(rule, w, [dw, -dw, dw], from_file)[0], expected)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2)])
+@pytest.mark.parametrize("rule", RULES)
+def test_scalars_and_empty_arrays_are_arrays_too(rule, shape):
+    next_w, config = run(rule, np.ones(shape, np.float32), [np.ones(shape, np.float32)] * 2, None)
+    assert next_w.shape == shape and next_w.dtype == np.float32
+    assert (next_w < 1).all()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_run_resumed_from_a_snapshot_equals_an_uninterrupted_one_bit_for_bit(rule):
+    rng = np.random.default_rng(1)
+    w = rng.standard_normal((3, 4)).astype(np.float32)
+    gradients = [rng.standard_normal((3, 4)).astype(np.float32) for _ in range(6)]
+    whole, whole_config = run(rule, w, gradients, {})
+    half, config = run(rule, w, gradients[:3], {})
+    shallow, deep = dict(config), copy.deepcopy(config)
+    run(rule, half, gradients[3:], config)  # the interrupted run goes on for a while
+    for snapshot in (shallow, deep):
+        resumed, resumed_config = run(rule, half, gradients[3:], snapshot)
+        np.testing.assert_array_equal(resumed, whole)
+        assert resumed_config.keys() == whole_config.keys()
+        for key in whole_config:
+            np.testing.assert_array_equal(resumed_config[key], whole_config[key])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_passed_config_is_brought_up_to_date_as_in_the_course(rule):
+    config = {"learning_rate": 0.1}
+    _, returned = UPDATE_RULES[rule](np.ones(3), np.ones(3), config)
+    assert returned is config
+    assert set(config) == {*DEFAULTS[rule], *STATE[rule]}
+    assert config["learning_rate"] == 0.1
+
+
+def test_defaults_are_those_of_the_course_and_every_rule_has_its_tables():
+    for rule, defaults in COURSE_DEFAULTS.items():
+        assert DEFAULTS[rule] == defaults
+    assert DEFAULTS.keys() == STATE.keys() == UPDATE_RULES.keys()
+
+
+def test_using_a_rule_never_changes_the_table_of_defaults():
+    before = copy.deepcopy(DEFAULTS)
+    for rule, update in UPDATE_RULES.items():
+        update(np.ones(2), np.ones(2))
+        update(np.ones(2), np.ones(2), {"learning_rate": 0.5})
+        assert DEFAULTS == before, rule
+
+
+W, BAD = np.ones((2, 3)), [
+    ("sgd", {"learning_rate": -1e-3}, "learning_rate is -0.001"),
+    ("sgd", {"learning_rate": float("nan")}, "learning_rate is nan"),
+    ("sgd", {"learning_rate": float("inf")}, "learning_rate is inf"),
+    ("sgd", {"learning_rate": "fast"}, "learning_rate is 'fast'"),
+    ("sgd", {"learning_rate": None}, "learning_rate is None"),
+    ("sgd", {"lr": 0.1}, "no key 'lr'"),
+    ("sgd", {"momentum": 0.9}, "no key 'momentum'"),
+    ("adam", {"beta_1": 0.9}, "did you mean 'beta1'"),
+    ("adam", {"beta1": 1.0}, "beta1 is 1.0, expected a number in \\[0, 1\\)"),
+    ("adam", {"epsilon": -1e-8}, "epsilon is -1e-08"),
+    ("adam", {"t": -1}, "t is -1"),
+    ("adam", {"t": 1.5}, "t is 1.5"),
+    ("adam", {"m": np.zeros(6)}, r"m has shape \(6,\), expected \(2, 3\)"),
+    ("adamw", {"weight_decay": -0.1}, "weight_decay is -0.1"),
+    ("rmsprop", {"decay_rate": 1}, "decay_rate is 1"),
+    ("sgd_momentum", {"velocity": np.zeros((3, 2))}, r"velocity has shape \(3, 2\)"),
+]
+
+
+@pytest.mark.parametrize(("rule", "config", "message"), BAD)
+def test_a_bad_config_is_named_and_left_as_it_came(rule, config, message):
+    before = dict(config)
+    with pytest.raises(ValueError, match=f"{rule}: .*{message}"):
+        UPDATE_RULES[rule](W, W, config)
+    assert config.keys() == before.keys()
+
+
+def test_gradients_of_another_shape_and_weights_of_integers_are_refused():
+    with pytest.raises(ValueError, match=r"sgd: dw has shape \(3,\), expected \(2, 3\)"):  # would broadcast
+        UPDATE_RULES["sgd"](W, np.ones(3))
+    with pytest.raises(ValueError, match="sgd: w is int64, expected float32 or float64"):
+        UPDATE_RULES["sgd"](np.ones(3, np.int64), np.ones(3))
+
+
+def test_an_unknown_rule_is_named_with_its_nearest_neighbour():
+    with pytest.raises(ValueError, match="update_rule: no rule 'adma'.*did you mean 'adam'.*rmsprop"):
+        check_config("adma", {})
