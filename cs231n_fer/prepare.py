@@ -1,0 +1,211 @@
+"""Turn what people download into one validated HDF5 file, written whole or not at all."""
+
+import os
+import pathlib
+import tempfile
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from cs231n_fer.data_summary import format_summary, summarise
+from cs231n_fer.fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join
+from cs231n_fer.ferplus import read_ferplus
+from cs231n_fer.image_folder import is_picture, read_pictures
+from cs231n_fer.kaggle import read_csv
+from cs231n_fer.sources import open_source, sha256
+
+FORMAT, VERSION = "fer-faces", 1
+ARRAYS = ("pixels", "emotion", "usage", "mean_image", "ferplus_votes")
+PREFERRED = (("fer2013.csv",), ("icml_face_data.csv",), ("train.csv", "test.csv"), ("train.csv",))
+NOT_FACES = ("fer2013new.csv", "example_submission.csv", "example_submissions.csv")
+
+
+def prepare(source, out, ferplus=None, skip_bad=False, progress=True, say=print):
+    """Read a downloaded data set, check every row, and write it as a prepared HDF5 file.
+
+    source    path, or list of paths, of fer2013.csv, icml_face_data.csv, train.csv and test.csv, a .zip or
+              .tar.gz with them, a folder with them, or a folder (or archive) of train/<emotion>/*.png|jpg
+    out       path of the file to write: pixels uint8 (M,48,48), emotion uint8 (M,) (255 unlabelled), usage
+              uint8 (M,), mean_image float32 (48,48), with ferplus also ferplus_votes uint8 (M,10); attributes
+              std, format, version, source, source_sha256, emotions, rows_left_out
+    ferplus   path of FER+'s fer2013new.csv
+    skip_bad  False: raise ValueError and write nothing if any row is bad. True: report each and leave it out
+    progress  show a progress bar; say: called with each line of the report
+    returns   the summary (see data_summary.summarise), with left_out: list of (place, reason)
+    Raises FileNotFoundError if a path is missing, ValueError for bad rows or a file that is not FER2013.
+    """
+    paths = _with_test_csv([source] if isinstance(source, str | os.PathLike) else source, say)
+    bad = BadRows()
+    faces = _read_all(paths, bad, progress, say)
+    votes = None
+    if ferplus is not None:
+        with open_source(ferplus) as members:
+            member = _only([m for m in members if m.base.lower().endswith(".csv")], ferplus)
+            votes = read_ferplus(member, faces.usage, faces.record, faces.records, bad)
+    if len(bad) and not skip_bad:
+        raise ValueError(f"source: {len(bad):,} bad rows, so nothing was written "
+                         f"(mend them, or leave them out with --skip-bad):\n{bad.report()}")
+    if not (faces.usage == 0).any():
+        raise ValueError("source: no Training rows were read, and nothing can be trained or normalised "
+                         "without them: give train.csv too, or the complete fer2013.csv")
+    for place, reason in bad.rows:
+        say(f"left out {place}: {reason}")
+    summary = summarise(faces.pixels, faces.emotion, faces.usage)
+    attributes = {"source": ", ".join(path.name for path in paths), "source_sha256": sha256(paths),
+                  "rows_left_out": len(bad)}
+    write_prepared(out, faces.pixels, faces.emotion, faces.usage, votes, attributes)
+    say(format_summary(summary))
+    say(f"bad rows left out: {len(bad):,}\nwritten: {out}")
+    return summary | {"left_out": bad.rows}
+
+
+def statistics(pixels):
+    """Mean picture, float32 (H, W), and standard deviation of the mean-centred pixels, float.
+
+    pixels  uint8 (N, H, W). Sums are exact (integers), so the order of the rows does not matter; the
+            deviation is 1.0 where all pictures are equal.
+    """
+    total = np.zeros(pixels.shape[1:], np.uint64)
+    squares = np.zeros(pixels.shape[1:], np.uint64)
+    for start in range(0, len(pixels), 1024):
+        block = pixels[start:start + 1024].astype(np.uint32)
+        total += block.sum(axis=0, dtype=np.uint64)
+        squares += (block * block).sum(axis=0, dtype=np.uint64)
+    mean = total / len(pixels)
+    std = float(np.sqrt(max(0.0, float(np.mean(squares / len(pixels) - mean * mean)))))
+    return mean.astype(np.float32), std if std > 1e-6 else 1.0
+
+
+def write_prepared(out, pixels, emotion, usage, votes=None, attributes=None):
+    """Write a prepared file under a temporary name in the same folder, fsync it, and give it its name."""
+    out = pathlib.Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    mean_image, std = statistics(pixels[usage == 0])
+    handle, temporary = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent)
+    os.close(handle)
+    try:
+        with h5py.File(temporary, "w") as file:
+            # Faces hardly compress (82 MB become 78 MB); the checksums make a damaged file fail when read.
+            chunks = (min(256, len(pixels)), SIDE, SIDE)
+            file.create_dataset("pixels", data=pixels, chunks=chunks, fletcher32=True)
+            file["emotion"], file["usage"], file["mean_image"] = emotion, usage, mean_image
+            if votes is not None:
+                file["ferplus_votes"] = votes
+            file.attrs.update({"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
+                               "source": "", "source_sha256": "", "rows_left_out": 0} | (attributes or {}))
+        os.chmod(temporary, 0o644)
+        _fsync(temporary)
+        os.replace(temporary, out)
+        _fsync(out.parent)
+    finally:
+        pathlib.Path(temporary).unlink(missing_ok=True)
+
+
+def _fsync(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_prepared(path):
+    """Arrays and attributes of a prepared file as one dict; ValueError says what is wrong with another."""
+    try:
+        with h5py.File(path, "r") as file:
+            found = dict(file.attrs)
+            came = f"format {found.get('format')}, version {found.get('version')}"
+            if came != f"format {FORMAT}, version {VERSION}":
+                raise ValueError(f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: "
+                                 "make it with experiments/prepare_data.py")
+            found |= {name: file[name][()] for name in ARRAYS if name in file}
+    except FileNotFoundError:
+        raise FileNotFoundError(f"data: there is no {path}") from None
+    except OSError as error:
+        raise ValueError(f"data: {path} is not a complete HDF5 file ({error}): prepare it again") from error
+    _check_prepared(path, found)
+    return found
+
+
+def _check_prepared(path, found):
+    rows = len(found.get("pixels", ()))
+    for name, shape, dtype in (("pixels", (rows, SIDE, SIDE), np.uint8), ("emotion", (rows,), np.uint8),
+                               ("usage", (rows,), np.uint8), ("mean_image", (SIDE, SIDE), np.float32)):
+        array = found.get(name)
+        if array is None or array.shape != shape or array.dtype != dtype:
+            came = "nothing" if array is None else f"{array.dtype} {array.shape}"
+            raise ValueError(f"data: {path} has {came} as {name}, expected {np.dtype(dtype)} {shape}: "
+                             "prepare it again")
+    known = (found["emotion"] < len(EMOTIONS)) | (found["emotion"] == UNLABELLED)
+    if not (known & (found["usage"] < len(USAGES))).all():
+        raise ValueError(f"data: {path} has an emotion or a usage out of range: prepare it again")
+    if not (np.isfinite(found["mean_image"]).all() and 0 < found.get("std", 0) < np.inf):
+        raise ValueError(f"data: {path} has a mean_image or std ({found.get('std')}) that cannot be used: "
+                         "prepare it again")
+
+
+def _with_test_csv(sources, say):
+    """Paths of the sources; train.csv alone brings the test.csv that lies beside it."""
+    paths = [pathlib.Path(path) for path in sources]
+    if len(paths) == 1 and paths[0].name.lower() == "train.csv" and paths[0].with_name("test.csv").is_file():
+        paths.append(paths[0].with_name("test.csv"))
+        say(f"also reading {paths[1]} (kept as unlabelled rows)")
+    return paths
+
+
+def _read_all(paths, bad, progress, say):
+    """Faces of all sources, one after another."""
+    parts = []
+    for path in paths:
+        with open_source(path) as members:
+            tables, pictures = _choose(members, path, say)
+            unit = {"total": len(pictures), "unit": "pictures"} if pictures else {
+                "total": sum(table.size for table in tables), "unit": "B", "unit_scale": True}
+            with tqdm(desc=f"reading {path.name}", disable=not progress, **unit) as bar:
+                if pictures:
+                    parts.append(read_pictures(pictures, bad, bar.update))
+                for table in tables:
+                    with table.open() as stream:
+                        parts.append(_read_table(stream, table, bad, bar.update, say))
+    return join(parts)
+
+
+def _read_table(stream, table, bad, advance, say):
+    faces: Faces = read_csv(stream, table.base, bad, advance)
+    if faces.records == 0:
+        raise ValueError(f"source: {table.name} has a header and no rows: download it again")
+    if table.base.lower() == "test.csv" and faces.records != 7178:
+        say(f"note: {table.name} has {faces.records:,} rows, not 7,178: its first half becomes PublicTest")
+    return faces
+
+
+def _choose(members, path, say):
+    """(CSV members, picture members) to read: the most complete set of files that is there."""
+    tables = [m for m in members if m.base.lower().endswith(".csv") and m.base.lower() not in NOT_FACES]
+    if path.is_dir() and tables:
+        tables = [m for m in tables if "/" not in m.name]
+    if path.is_file() and members and members[0].name == path.name and not is_picture(path.name):
+        return members[:1], []
+    pictures = [m for m in members if is_picture(m.base)]
+    for wanted in PREFERRED:
+        chosen = [_only([m for m in tables if m.base.lower() == name], path, True) for name in wanted]
+        if all(chosen):
+            unread = [m.name for m in members if m not in chosen]
+            if unread:
+                more = f" and {len(unread) - 5:,} more" if len(unread) > 5 else ""
+                say(f"reading {' and '.join(wanted)}; not read: {', '.join(unread[:5])}{more}")
+            return chosen, []
+    if tables:
+        return [_only(tables, path)], []
+    if not pictures:
+        raise ValueError(f"source: {path} holds no CSV of faces and no pictures\n{WHERE_TO_GET_IT}")
+    return [], pictures
+
+
+def _only(members, path, optional=False):
+    if len(members) == 1 or (optional and not members):
+        return members[0] if members else None
+    names = ", ".join(m.name for m in members[:5]) or "none"
+    raise ValueError(f"source: {path} holds {len(members)} CSV files that could be meant ({names}): "
+                     "name one of them")

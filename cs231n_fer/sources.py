@@ -1,0 +1,121 @@
+"""One view of a file, a folder, a .zip and a .tar(.gz): named members that are read as streams.
+
+Nothing is ever extracted to disk, so a member called `../x` is only a name. A member's declared size is
+checked before its data is read, and both formats stop at the declared size, so a zip bomb ends in an error.
+"""
+
+import contextlib
+import hashlib
+import pathlib
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+LARGEST_CSV = 1 << 30  # bytes; fer2013.csv has 301,072,766
+LARGEST_PICTURE = 1 << 22
+LARGEST_OTHER = 1 << 32  # only skipped over
+MOST_MEMBERS = 200_000
+PICTURES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A readable file: name (with "/" between folders), size in bytes, and open() -> binary stream."""
+
+    name: str
+    size: int
+    open: Callable
+
+    @property
+    def base(self):
+        return self.name.rsplit("/", 1)[-1]
+
+
+@contextlib.contextmanager
+def open_source(path):
+    """Give the list of Members of a file, folder, .zip or .tar(.gz), in sorted (folder) or stored order.
+
+    Raises FileNotFoundError if there is no such path, ValueError if it is damaged, encrypted or too large.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"source: there is no {path}")
+    try:
+        with contextlib.ExitStack() as stack:
+            yield _check(_members(path, stack))
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+        raise ValueError(f"source: {path} is damaged ({error}): download it again") from error
+
+
+def source_files(path):
+    """Every file that the source consists of, sorted: one, or those of the folder."""
+    path = pathlib.Path(path)
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+
+
+def sha256(paths):
+    """Hex SHA-256 of one source file, as sha256sum prints it; of several, that of sha256sum's list."""
+    files = [(file.relative_to(path) if path.is_dir() else file.name, file)
+             for path in map(pathlib.Path, paths) for file in source_files(path)]
+    if len(files) == 1:
+        return _file_digest(files[0][1])
+    lines = "".join(f"{_file_digest(file)}  {name}\n" for name, file in files)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _file_digest(file):
+    digest = hashlib.sha256()
+    with open(file, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _members(path, stack):
+    if path.is_dir():
+        return (Member(file.relative_to(path).as_posix(), file.stat().st_size, partial(open, file, "rb"))
+                for file in source_files(path))
+    if zipfile.is_zipfile(path):
+        return _zip_members(path, stack.enter_context(zipfile.ZipFile(path)))
+    if path.suffix.lower() == ".zip":
+        raise ValueError(f"source: {path} is not a complete .zip file: download it again")
+    if path.suffix.lower() != ".csv" and tarfile.is_tarfile(path):
+        return _tar_members(path, stack.enter_context(tarfile.open(path)))
+    if path.name.lower().endswith((".tar.gz", ".tgz", ".tar")):
+        raise ValueError(f"source: {path} is not a complete .tar.gz file: download it again")
+    return [Member(path.name, path.stat().st_size, lambda: open(path, "rb"))]
+
+
+def _zip_members(path, archive):
+    for info in archive.infolist():
+        if info.flag_bits & 1:
+            raise ValueError(f"source: {path} is encrypted: unpack it first")
+        if not info.is_dir():
+            yield Member(info.filename, info.file_size, lambda info=info: archive.open(info))
+
+
+def _tar_members(path, archive):
+    for info in archive:  # lazily, so that a size is checked before the data behind it is skipped
+        if info.isfile():
+            yield Member(info.name, info.size, lambda info=info: archive.extractfile(info))
+        elif not info.isdir():
+            raise ValueError(f"source: {path} holds {info.name!r}, a link or a device: unpack it first")
+
+
+def _check(members):
+    checked = []
+    for member in members:
+        suffix = "." + member.base.lower().rsplit(".", 1)[-1]
+        most = {".csv": LARGEST_CSV} | dict.fromkeys(PICTURES, LARGEST_PICTURE)
+        most = most.get(suffix, LARGEST_OTHER)
+        if member.size > most:
+            raise ValueError(f"source: {member.name} declares {member.size:,} bytes, expected at most "
+                             f"{most:,}")
+        if len(checked) == MOST_MEMBERS:
+            raise ValueError(f"source: more than {MOST_MEMBERS:,} files, expected FER2013's 35,887 at most")
+        if not (member.base.startswith(".") or "__MACOSX/" in member.name):
+            checked.append(member)
+    return checked
