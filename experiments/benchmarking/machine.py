@@ -1,0 +1,54 @@
+"""What the machine is, and whether it is quiet."""
+import datetime
+import importlib.metadata
+import os
+import platform
+import re
+from pathlib import Path
+
+PACKAGES = ("numpy", "numba", "torch", "onnxruntime", "openvino")
+QUIET = 0.3
+
+
+def cores():
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def processor():
+    """Name of the processor."""
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def versions():
+    """Versions of Python and of what is timed; "not installed" where it isn't. Imports nothing."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def describe():
+    """Return the facts that belong above a table."""
+    return {"date": datetime.date.today().isoformat(), "processor": processor(), "cores": cores(),
+            "system": platform.system(), "versions": versions(), "load": round(os.getloadavg()[0], 2)}
+
+
+def sentence(facts):
+    """Write describe()'s facts as one sentence."""
+    packages = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return (f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['system']}; {packages}; "
+            f"load average at the start {facts['load']}")
+
+
+def warning(facts):
+    """Return a warning if the machine isn't quiet, else None."""
+    if facts["load"] > QUIET:
+        return (f"WARNING: the load average is {facts['load']}, above {QUIET}: something else is running, and these "
+                "times say little")
+    return None

@@ -1,0 +1,79 @@
+"""Tables in Markdown, put between the markers of README.md, and results in JSON."""
+import json
+import math
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+README, RESULTS = ROOT / "README.md", ROOT / "experiments" / "results"
+QUICK_RESULTS = ROOT / "runs"  # not tracked: a smoke test must not replace a measurement
+
+
+def number(value, digits=3):
+    """Write a number with so many significant digits and no exponent, None as a dash, text as it is."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) or value == 0:
+        return f"{value:,.0f}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{places}f}"
+
+
+def table(header, rows):
+    """Return a Markdown table, aligned so that it can be read as it is; the first column to the left."""
+    cells = [list(map(str, header))] + [[number(value) for value in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ["| " + " | ".join(text.ljust(width) if i == 0 else text.rjust(width)
+                               for i, (text, width) in enumerate(zip(row, widths, strict=True))) + " |"
+             for row in cells]
+    rule = "|" + "|".join("-" * (width + 2) if i == 0 else "-" * (width + 1) + ":"
+                          for i, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def replace_between(text, name, body):
+    """Return text with body between `<!-- name -->` and `<!-- /name -->`.
+
+    Raises ValueError unless each of the two is there once, in this order.
+    """
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    counts = text.count(start), text.count(end)
+    if counts != (1, 1) or text.index(start) > text.index(end):
+        raise ValueError(f"markers {start} and {end}: found {counts[0]} and {counts[1]}, expected one of each, "
+                         "in this order")
+    before, rest = text.split(start)
+    return f"{before}{start}\n{body.strip()}\n{end}{rest.split(end)[1]}"
+
+
+def write_readme(name, body, path=README):
+    """Put body between the markers of the README; returns a sentence that says what became of it."""
+    if not path.exists():
+        return f"{path.name} doesn't exist: its table {name} was not written"
+    try:
+        text = replace_between(path.read_text(encoding="utf-8"), name, body)
+    except ValueError as error:
+        return f"{path.name} was not changed: {error}"
+    path.write_text(text, encoding="utf-8")
+    return f"{path.name}: table {name} written"
+
+
+def write_results(name, results, quick=False):
+    """Write results as JSON; returns the path, relative to the repository."""
+    folder = QUICK_RESULTS if quick else RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    # One line for each list of numbers: thousands of timings, each on its own line, would hide the rest.
+    text = re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), json.dumps(rounded(results), indent=1))
+    path.write_text(text + "\n", encoding="utf-8")
+    return path.relative_to(ROOT)
+
+
+def rounded(value):
+    """Return value with every float in it cut to 5 significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, (list, tuple)) else value
