@@ -26,14 +26,20 @@ def replacing(path):
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        for name in (temporary, path.parent):
-            if name is path.parent:
-                os.replace(temporary, path)
-            handle = os.open(name, os.O_RDONLY)
-            os.fsync(handle)
-            os.close(handle)
+        flush(temporary)  # before the rename: a name must never point at data that is not on the disk yet
+        os.replace(temporary, path)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path):
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path, text):
