@@ -48,13 +48,20 @@ def write_text(path, text):
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def plain(value):
+    """Turn a NumPy scalar into the Python number that JSON can hold."""
+    check(isinstance(value, np.generic), f"info: JSON cannot hold {value!r}, expected numbers, texts, lists and dicts")
+    return value.item()
+
+
 def save_checkpoint(path, arrays, info):
-    """Write arrays {name: ndarray} and info (anything that JSON can hold) to an HDF5 file."""
+    """Write arrays {name: ndarray} and info (anything that JSON can hold, and NumPy scalars) to an HDF5 file."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["format"] = FORMAT
-        file["info"] = json.dumps(info)
+        file["info"] = json.dumps(info, default=plain)
+        group = file.create_group("arrays")
         for name, array in arrays.items():
-            file[f"arrays/{name}"] = array
+            group[name] = array
 
 
 def load_checkpoint(path):

@@ -4,16 +4,19 @@ A run is a function of its settings: the order of the samples and their augmenta
 sample), so a run that is resumed from a checkpoint ends with the same bits as one that was never interrupted.
 """
 import csv
+import difflib
+import inspect
 import io
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from .checkpoint import below, load_checkpoint, restore, save_checkpoint, write_text
-from .optim import DEFAULTS, UPDATE_RULES
+from .optim import DEFAULTS, UPDATE_RULES, check_config
 from .schedules import Exponential
 from .shapes import check
 
@@ -26,6 +29,20 @@ def like(layout, values):
     copy = np.empty_like(layout)
     copy[...] = values
     return copy
+
+
+def _suggest(keyword):
+    near = difflib.get_close_matches(keyword, inspect.signature(Solver).parameters, n=1)
+    return repr(keyword) + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+def _check_data(data):
+    for split in ("train", "val"):
+        missing = [key for key in (f"X_{split}", f"y_{split}") if key not in data]
+        check(not missing, f"data: has no {' and '.join(missing)}, expected X_train, y_train, X_val and y_val")
+        X, y = data[f"X_{split}"], data[f"y_{split}"]
+        check(len(X) == len(y) > 0, f"data: X_{split} has {len(X)} samples and y_{split} {len(y)} labels, "
+                                    "expected as many of both, at least 1")
 
 
 class Solver:
@@ -41,7 +58,7 @@ class Solver:
     batch_size          samples in a step; the batches of an epoch differ by at most one sample
     num_epochs          each uses every training sample exactly once
     num_train_samples   random training samples on which the training accuracy is measured; None means all
-    num_val_samples     the same for validation
+    num_val_samples     the same for validation; both are drawn anew after each epoch
     print_every         steps between updates of the shown loss
     verbose             show progress
     checkpoint_name     if given, also write NAME_epoch_E.h5 after each epoch E
@@ -51,28 +68,30 @@ class Solver:
     augmentation        of augment.py, applied to each training batch
     schedule            of schedules.py; overrides lr_decay
     checkpoint_dir      folder for last.h5, best.h5 and history.csv, written after each epoch
-    resume              go on from checkpoint_dir/last.h5 where there is one
+    resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have changed
     info                JSON-able dict kept in every checkpoint; info_arrays the same for arrays
 
     Results: loss_history (each step), train_acc_history and val_acc_history (before training and after each epoch),
     best_params, best_val_acc, best_epoch. After train() the model holds the best parameters.
+    Raises ValueError for an unknown keyword, a value out of range, or a checkpoint of another run.
     """
 
     def __init__(self, model, data, *, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
                  num_epochs=10, num_train_samples=1000, num_val_samples=None, print_every=10, verbose=True,
                  checkpoint_name=None, seed=0, augmentation=None, schedule=None, checkpoint_dir=None, resume=False,
-                 info=None, info_arrays=None):
-        check(update_rule in UPDATE_RULES,
-              f"update_rule: got {update_rule!r}, expected one of {sorted(UPDATE_RULES)}")
-        check(batch_size >= 1 and num_epochs >= 0,
-              f"batch_size, num_epochs: got {batch_size}, {num_epochs}, expected at least 1 and 0")
+                 info=None, info_arrays=None, **unknown):
+        check(not unknown, f"Solver: no keyword {', '.join(map(_suggest, unknown))}")
+        check_config(update_rule, optim_config or {})
+        for name, value, least in (("batch_size", batch_size, 1), ("num_epochs", num_epochs, 0),
+                                   ("print_every", print_every, 1), ("num_train_samples", num_train_samples, 1),
+                                   ("num_val_samples", num_val_samples, 1), ("seed", seed, 0)):
+            check(value is None and name.endswith("samples") or isinstance(value, int | np.integer) and value >= least,
+                  f"{name}: got {value!r}, expected an int of at least {least}")
         check(not resume or checkpoint_dir, "resume: needs checkpoint_dir, the folder of the run to go on with")
+        _check_data(data)
         self.model, self.update_rule = model, UPDATE_RULES[update_rule]
         self.X_train, self.y_train = data["X_train"], data["y_train"]
         self.X_val, self.y_val = data["X_val"], data["y_val"]
-        N = len(self.X_train)
-        check(N == len(self.y_train) and N > 0,
-              f"data: {N} training samples but {len(self.y_train)} labels, expected the same, at least 1")
         self.batch_size, self.num_epochs = batch_size, num_epochs
         self.num_train_samples, self.num_val_samples = num_train_samples, num_val_samples
         self.print_every, self.verbose, self.checkpoint_name = print_every, verbose, checkpoint_name
@@ -83,6 +102,11 @@ class Solver:
         settings = {**DEFAULTS[update_rule], **(optim_config or {})}
         self.learning_rate = settings["learning_rate"]
         self.optim_configs = {name: dict(settings) for name in model.params}
+        # What decides the bits of a run, for resume; labels stand for the data, of which a digest would take seconds.
+        self.settings = {"seed": seed, "update_rule": update_rule, "optim_config": settings, "batch_size": batch_size,
+                         "num_train_samples": num_train_samples, "num_val_samples": num_val_samples,
+                         "schedule": repr(self.schedule), "augmentation": repr(augmentation),
+                         "training_labels": zlib.crc32(np.asarray(self.y_train, np.int64).tobytes())}
         self._reset()
         if resume and (self.checkpoint_dir / "last.h5").exists():
             self._load(self.checkpoint_dir / "last.h5")
@@ -105,6 +129,7 @@ class Solver:
 
     def check_accuracy(self, X, y, num_samples=None, batch_size=100):
         """Return the fraction of samples whose highest score is their label; of num_samples random ones if given."""
+        check(len(X) == len(y) > 0, f"X, y: got {len(X)} samples and {len(y)} labels, expected as many, at least 1")
         if num_samples is not None and num_samples < len(X):
             chosen = self._generator(TRAIN_SUBSET).choice(len(X), num_samples, replace=False)
             X, y = X[chosen], y[chosen]
@@ -115,24 +140,25 @@ class Solver:
         return np.random.default_rng([self.seed, self.epoch, purpose])
 
     def _train_epoch(self):
-        start, first_step = time.perf_counter(), len(self.loss_history)
+        start, first_step, learning_rate = time.perf_counter(), len(self.loss_history), self._learning_rate(self.epoch)
         N = len(self.X_train)
         order = self._generator(ORDER).permutation(N)
         draws = self.augmentation.draw(self._generator(AUGMENTATION), N) if self.augmentation else None
         # Batches of nearly equal size: a last batch of one sample would give batchnorm nothing to normalise.
         batches = np.array_split(order, -(-N // self.batch_size))
-        with self._progress(batches) as bar:
-            for i, chosen in enumerate(bar):
+        with self._progress(len(batches)) as bar:
+            for i, chosen in enumerate(batches):
                 self._step(chosen, draws, self.epoch + i / len(batches))
                 if i % self.print_every == 0:
                     bar.set_postfix_str(f"loss {self.loss_history[-1]:.4f}", refresh=False)
+                bar.update()
             seconds = time.perf_counter() - start
             self.epoch += 1
             improved = self._evaluate()
             self.history.append({
                 "epoch": self.epoch, "loss": float(np.mean(self.loss_history[first_step:])),
                 "train_acc": self.train_acc_history[-1], "val_acc": self.val_acc_history[-1],
-                "learning_rate": self._learning_rate(self.epoch - 1), "seconds": round(seconds, 3),
+                "learning_rate": learning_rate, "seconds": round(seconds, 3),
                 "images_per_second": round(N / seconds, 1)})
             bar.set_postfix_str(self._epoch_line(time.perf_counter() - start))
         self._save(improved)
@@ -142,12 +168,12 @@ class Solver:
         if self.augmentation:
             X = self.augmentation.apply(X, draws[chosen])
         loss, grads = self.model.loss(X, self.y_train[chosen])
+        learning_rate = self._learning_rate(epoch)
         if not np.isfinite(loss):
             raise FloatingPointError(
-                f"the loss became {loss} in epoch {self.epoch + 1}, step {len(self.loss_history) + 1}; "
-                f"lower the learning rate (now {self._learning_rate(epoch):g}) and resume from the last checkpoint")
+                f"loss: became {loss} in epoch {self.epoch + 1}, step {len(self.loss_history) + 1}, at learning rate "
+                f"{learning_rate:g}; train with a lower one")
         self.loss_history.append(float(loss))
-        learning_rate = self._learning_rate(epoch)
         for name, w in self.model.params.items():
             config = {**self.optim_configs[name], "learning_rate": learning_rate}
             self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name], config)
@@ -169,10 +195,10 @@ class Solver:
     def _buffers(self):
         return getattr(self.model, "buffers", {})
 
-    def _progress(self, batches):
+    def _progress(self, steps):
         interval = 0.1 if sys.stderr.isatty() else 30
-        return tqdm(batches, desc=f"epoch {self.epoch + 1:2}/{self.num_epochs}", disable=not self.verbose,
-                    mininterval=interval, unit="step", bar_format="{desc} {percentage:3.0f}% {elapsed} {postfix}")
+        return tqdm(total=steps, desc=f"epoch {self.epoch + 1:2}/{self.num_epochs}", disable=not self.verbose,
+                    mininterval=interval, bar_format="{desc} {percentage:3.0f}% {elapsed}{postfix}")
 
     def _epoch_line(self, seconds):
         row, left = self.history[-1], (self.num_epochs - self.epoch) * seconds
@@ -207,13 +233,16 @@ class Solver:
         rng = getattr(self.model, "rng", None)
         save_checkpoint(path, arrays, {
             **self.info, "epoch": self.epoch, "best_val_acc": self.best_val_acc, "best_epoch": self.best_epoch,
-            "seed": self.seed, "optim_numbers": numbers, "rng": rng.bit_generator.state if rng else None,
+            "settings": self.settings, "optim_numbers": numbers, "rng": rng.bit_generator.state if rng else None,
             "train_acc_history": self.train_acc_history, "val_acc_history": self.val_acc_history,
             "history": self.history})
 
     def _load(self, path):
         arrays, info = load_checkpoint(path)
-        check(info["seed"] == self.seed, f"seed: got {self.seed}, but {path} was trained with {info['seed']}")
+        check("settings" in info, f"resume: {path} holds no run of a Solver")
+        for name, value in self.settings.items():
+            check(value == info["settings"][name],
+                  f"{name}: got {value}, but {path} was trained with {info['settings'][name]}")
         restore(self.model.params, arrays, "params", path)
         restore(self._buffers(), arrays, "buffers", path)
         for name in self.model.params:
