@@ -35,7 +35,7 @@ def begin(name, made, one_thread=False):
     args.rounds = args.rounds or (3 if args.quick else 8)
     args.block_seconds = args.block_seconds or (0.3 if args.quick else 0.6)
     facts = machine.describe()
-    print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in vars(args).items()))
+    print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in vars(args).items() if value is not None))
     print(machine.sentence(facts))
     if machine.warning(facts):
         print(machine.warning(facts))
@@ -49,8 +49,8 @@ def turns(args):
 
 
 def finish(name, args, facts, results, body):
-    """Print the summary, write the JSON and perhaps README's table; `body` is that summary in Markdown."""
-    name = f"{name}_{args.simd}" if args.simd else name
+    """Print README's text, write the JSON and, if it is wanted, that text to the README; body is its tables."""
+    name = f"{name}_{args.simd}" if getattr(args, "simd", None) else name
     command = " ".join(["python", f"experiments/{sys.argv[0].split('/')[-1]}", *sys.argv[1:]])
     body = f"Measured by `{command}`: {machine.sentence(facts)}.\n\n{body}"
     print(f"\n{body}\n")

@@ -1,0 +1,102 @@
+"""How the time of our engine grows: with the batch, the threads, the depth and width of the net, the number of faces.
+
+    python experiments/bench_scaling.py --readme
+    python experiments/bench_scaling.py --quick                   a smoke test of about a minute
+    python experiments/bench_scaling.py --sections threads --threads-batch 256
+
+Sizes are timed in turns, each in a process of its own. The exponent e is that of time ~ size ** e from one row to the
+next, of FLOPs instead of sizes for depth and width: 1 is proportional. Efficiency is speed-up over threads.
+"""
+import sys
+
+from benchmarking import machine, options
+from benchmarking.cases import PEAK, described, flops_of, peak_rate, percent
+from benchmarking.interleave import time_in_turns
+from benchmarking.nets import FINAL, NETS, Net
+from benchmarking.report import number, table
+from benchmarking.statistics import exponents, gflops_per_second, line, summary
+
+SECTIONS = ("batch", "inference", "threads", "depth", "width", "data")
+SIZES = {"batch": (1, 2, 4, 8, 16, 32, 50, 64, 128, 256, 512), "inference": (1, 2, 4, 8, 16, 32, 50, 64, 128, 256, 512),
+         "depth": (1, 2, 3, 4), "width": (0.5, 0.75, 1, 1.5, 2), "data": (500, 1000, 2000, 4000, 8000)}
+UNITS = {"batch": "images in a step", "inference": "images scored at once", "threads": "threads",
+         "depth": "convolutions in a block", "width": "times as many filters", "data": "faces in an epoch"}
+
+
+def parse():
+    parser = options.parser(__doc__)
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--batch", type=int, default=50, help="of depth, width and data (default: %(default)s)")
+    parser.add_argument("--threads-batch", type=int, default=256, help="of threads (default: %(default)s)")
+    return parser
+
+
+def sizes_of(section, args):
+    """The sizes of a section; with --quick a few small ones."""
+    cores = machine.cores()
+    sizes = SIZES.get(section) or sorted({2 ** k for k in range(cores.bit_length()) if 2 ** k < cores} | {cores})
+    if args.quick:
+        return [size // 4 for size in sizes[:3]] if section == "data" else sizes[:5:2]
+    return sizes
+
+
+def spec_of(section, size, args):
+    """The spec of one size of a section."""
+    net, batch, extra = NETS["final"], args.batch, {"mode": "step"}
+    if section in ("batch", "inference"):
+        batch, extra = size, {"mode": "step" if section == "batch" else "inference"}
+    elif section == "threads":
+        batch = 32 if args.quick else args.threads_batch
+    elif section == "depth":
+        net = described(blocks=tuple(filters * size for filters in FINAL), batchnorm=True, classifier="Chain")
+    elif section == "width":
+        net = described(blocks=tuple((int(filters * size),) for filters, in FINAL))
+    else:
+        extra = {"mode": "epoch", "images": size}
+    return {"label": f"{section} {size}", "peer": "ours", "rung": args.rungs[0], "net": net.as_json(), "batch": batch,
+            "threads": size if section == "threads" else args.threads[0], **extra}
+
+
+def section_table(section, sizes, results, peak):
+    """The table of a section and, where it makes sense, the line through its times; peak is that of one thread."""
+    good = [(size, result) for size, result in zip(sizes, results, strict=True) if result["rounds"]]
+    sizes, results = [size for size, _ in good], [result for _, result in good]
+    times = [summary(result["rounds"])["median_ms"] for result in results]
+    if not times:
+        return f"{section}: nothing could be timed"
+    images = [result.get("images", result["batch"]) for result in results]
+    work = [flops_of(Net(**result["net"]), count, result["mode"] != "inference")
+            for result, count in zip(results, images, strict=True)]
+    along = work if section in ("depth", "width") else sizes
+    rows = []
+    for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, exponents(along, times),
+                                                 strict=True):
+        rate = gflops_per_second(flops, ms)
+        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}"] if section == "threads" else [e]
+        share = percent(rate, peak * result["threads"] if peak else None)
+        rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate, share, *scaled])
+    last = ["speed-up", "efficiency"] if section == "threads" else ["exponent"]
+    body = table([UNITS[section], "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)
+    if section in ("batch", "inference", "data") and len(sizes) > 1:
+        fixed, slope = line(sizes, times)
+        body += f"\n\nTime = {fixed:.3g} ms + {1e3 * slope:.3g} us for each image."
+    return f"{section}:\n\n{body}"
+
+
+def main():
+    args, facts = options.begin("bench_scaling", parse())
+    peak = peak_rate(time_in_turns([{**PEAK, "threads": 1}], **options.turns(args))[0])
+    tables, done = [], {}
+    for section in args.sections:
+        sizes = sizes_of(section, args)
+        rounds = {**options.turns(args), "rounds": min(args.rounds, 3 if section == "data" else args.rounds)}
+        done[section] = time_in_turns([spec_of(section, size, args) for size in sizes], **rounds)
+        tables.append(section_table(section, sizes, done[section], peak))
+        print(f"\n{tables[-1]}", flush=True)
+    note = f"FMA peak of one thread in the same run: {number(peak)} GFLOP/s. Medians; {args.threads[0]} threads."
+    options.finish("bench_scaling", args, facts, {"peak_gflops": peak, "sections": done}, "\n\n".join([note, *tables]))
+    return 1 if any(result["error"] for results in done.values() for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
