@@ -2,12 +2,12 @@
 
 import os
 import pathlib
-import tempfile
 
 import h5py
 import numpy as np
 from tqdm import tqdm
 
+from cs231n_fer.checkpoint import replacing
 from cs231n_fer.data_summary import format_summary, summarise
 from cs231n_fer.fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join
 from cs231n_fer.ferplus import read_ferplus
@@ -78,36 +78,17 @@ def statistics(pixels):
 
 
 def write_prepared(out, pixels, emotion, usage, votes=None, attributes=None):
-    """Write a prepared file under a temporary name in the same folder, fsync it, and give it its name."""
-    out = pathlib.Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    """Write a prepared file whole or not at all."""
     mean_image, std = statistics(pixels[usage == 0])
-    handle, temporary = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent)
-    os.close(handle)
-    try:
-        with h5py.File(temporary, "w") as file:
-            # Faces hardly compress (82 MB become 78 MB); the checksums make a damaged file fail when read.
-            chunks = (min(256, len(pixels)), SIDE, SIDE)
-            file.create_dataset("pixels", data=pixels, chunks=chunks, fletcher32=True)
-            file["emotion"], file["usage"], file["mean_image"] = emotion, usage, mean_image
-            if votes is not None:
-                file["ferplus_votes"] = votes
-            file.attrs.update({"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
-                               "source": "", "source_sha256": "", "rows_left_out": 0} | (attributes or {}))
-        os.chmod(temporary, 0o644)
-        _fsync(temporary)
-        os.replace(temporary, out)
-        _fsync(out.parent)
-    finally:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-
-
-def _fsync(path):
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with replacing(out) as temporary, h5py.File(temporary, "w") as file:
+        # Faces hardly compress (82 MB become 78 MB); the checksums make a damaged file fail when read.
+        chunks = (min(256, len(pixels)), SIDE, SIDE)
+        file.create_dataset("pixels", data=pixels, chunks=chunks, fletcher32=True)
+        file["emotion"], file["usage"], file["mean_image"] = emotion, usage, mean_image
+        if votes is not None:
+            file["ferplus_votes"] = votes
+        file.attrs.update({"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
+                           "source": "", "source_sha256": "", "rows_left_out": 0} | (attributes or {}))
 
 
 def read_prepared(path):
