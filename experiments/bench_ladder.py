@@ -30,10 +30,12 @@ def parse():
 
 def specs_of(operation, shape, outputs, size, rungs, threads):
     """A spec for each rung of an operation on a shape, all rungs if none are given."""
-    name = f"{operation} {' x '.join(map(str, shape[1:]))}" + (f" -> {outputs}" if flops(operation, shape, 1, 1) else "")
-    return [{"label": f"{name}, {rung}", "peer": "ladder_rung",
-             "operation": operation, "rung": rung, "x_shape": shape, "outputs": outputs, "size": size,
-             "images": 1 if rung == "naive" else shape[0], "threads": threads}
+    name = f"{operation} {' x '.join(map(str, shape[1:]))}"
+    if flops(operation, shape, outputs, size):
+        name += f" -> {outputs}"
+    return [{"label": f"{name}, {rung}", "peer": "ladder_rung", "operation": operation, "rung": rung,
+             "x_shape": shape, "outputs": outputs, "size": size, "images": 1 if rung == "naive" else shape[0],
+             "threads": threads}
             for rung in LADDER[operation] if not rungs or rung in rungs]
 
 

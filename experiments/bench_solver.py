@@ -4,8 +4,8 @@
     python experiments/bench_solver.py --quick                    3,000 faces, a smoke test
     CS231N_FER_DATA=data/fer2013.h5 python experiments/bench_solver.py --epochs 40 --batchnorm
 
-Around it are: gathering and mirroring the batches, the accuracies on 1,000 training faces and all validation faces after
-each epoch, best parameters, checkpoints. A first step, which compiles, is not counted.
+Around it are: gathering and mirroring the batches, the accuracies on 1,000 training faces and all validation faces
+after each epoch, best parameters, checkpoints. A first step, which compiles, is not counted.
 """
 import argparse
 import sys

@@ -9,7 +9,6 @@ import threading
 import time
 from pathlib import Path
 
-
 EXPERIMENTS = Path(__file__).resolve().parent.parent
 # glibc then keeps what is freed instead of giving it back, so no step waits for fresh pages: 15-40 % for PyTorch.
 TUNED = {"MALLOC_MMAP_THRESHOLD_": str(2 ** 32), "MALLOC_TRIM_THRESHOLD_": str(2 ** 33),

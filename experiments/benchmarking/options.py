@@ -1,6 +1,8 @@
 """The command line that the bench_*.py scripts share, the settings that they print first, and how they end."""
 import argparse
+import shlex
 import sys
+from pathlib import Path
 
 from . import machine
 from .interleave import SIMD, WAITING
@@ -11,7 +13,8 @@ def parser(description):
     """Return an ArgumentParser with the common options."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = made.add_argument
-    add("--threads", type=int, nargs="+", help="thread counts, the same for everybody; default: all cores (and 1, in tables of engines)")
+    add("--threads", type=int, nargs="+",
+        help="thread counts, the same for everybody; default: all cores, and 1 where engines are compared")
     add("--rungs", nargs="+", default=["auto"], help="of ours; the first is the one that ratios are about")
     add("--rounds", type=int, help="blocks of each worker (default 8; 3 with --quick)")
     add("--block-seconds", type=float, help="length of a block (default 0.6; 0.3 with --quick)")
@@ -51,7 +54,7 @@ def turns(args):
 def finish(name, args, facts, results, body):
     """Print README's text, write the JSON and, if it is wanted, that text to the README; body is its tables."""
     name = f"{name}_{args.simd}" if getattr(args, "simd", None) else name
-    command = " ".join(["python", f"experiments/{sys.argv[0].split('/')[-1]}", *sys.argv[1:]])
+    command = shlex.join(["python", f"experiments/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     body = f"Measured by `{command}`: {machine.sentence(facts)}.\n\n{body}"
     print(f"\n{body}\n")
     settings = {key: value for key, value in vars(args).items() if key not in ("readme", "quick")}

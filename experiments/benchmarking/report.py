@@ -4,6 +4,8 @@ import math
 import re
 from pathlib import Path
 
+from .statistics import summary
+
 ROOT = Path(__file__).resolve().parents[2]
 README, RESULTS = ROOT / "README.md", ROOT / "experiments" / "results"
 QUICK_RESULTS = ROOT / "runs"  # not tracked: a smoke test must not replace a measurement
@@ -60,20 +62,24 @@ def write_readme(name, body, path=README):
 
 
 def write_results(name, results, quick=False):
-    """Write results as JSON; returns the path, relative to the repository."""
+    """Write results as JSON, of rounds only their summary; returns the path, relative to the repository."""
     folder = QUICK_RESULTS if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    # One line for each list of numbers: thousands of timings, each on its own line, would hide the rest.
-    text = re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), json.dumps(rounded(results), indent=1))
+    # One line for each list of numbers.
+    text = re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), json.dumps(condensed(results), indent=1))
     path.write_text(text + "\n", encoding="utf-8")
     return path.relative_to(ROOT)
 
 
-def rounded(value):
-    """Return value with every float in it cut to 5 significant digits."""
+def condensed(value):
+    """Return value with floats cut to 5 digits, and the runs of "rounds" replaced by what statistics says of them."""
     if isinstance(value, float):
         return float(f"{value:.5g}")
     if isinstance(value, dict):
-        return {key: rounded(each) for key, each in value.items()}
-    return [rounded(each) for each in value] if isinstance(value, (list, tuple)) else value
+        short = {key: condensed(each) for key, each in value.items() if key != "rounds"}
+        if value.get("rounds"):
+            short |= condensed(summary(value["rounds"]))
+            short["round_medians_ms"] = condensed([summary([block])["median_ms"] for block in value["rounds"]])
+        return short
+    return [condensed(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 
 WARM_SECONDS, WARM_RUNS = 1.0, 3
+PEERS = ("torch", "onnx", "onnxruntime", "openvino")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -88,9 +89,9 @@ def main():
         state = warm_up(task)
         say(ready={**state, "check": task.check(), "info": task.info})
         serve(task, sys.stdin, say)
-    except ImportError as error:
-        say(error=f"not installed: {error}")
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in PEERS:
+            return say(error=f"{error.name.split('.')[0]} is not installed")
         traceback.print_exc()
         say(error=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}")
 

@@ -7,7 +7,7 @@
     threads        number of threads
     reference      file of reference.py; where there is one the engine is checked against it before it is timed
 
-build may raise ImportError: the row then says that the engine isn't installed.
+An engine that isn't installed fails at the import in its file, and its row says so.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, field

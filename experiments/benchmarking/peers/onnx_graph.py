@@ -37,7 +37,8 @@ def onnx_model(net, reference):
         else:
             add({"relu": "Relu", "flatten": "Flatten"}[kind])
     batch = len(reference["X"])
-    graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("X", TensorProto.FLOAT, (batch, *FACE_SHAPE))],
-                              [helper.make_tensor_value_info(value, TensorProto.FLOAT, (batch, EMOTIONS))], arrays)
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, (batch, *shape))]
+            for name, shape in (("X", FACE_SHAPE), (value, (EMOTIONS,)))]
+    graph = helper.make_graph(nodes, "net", *ends, arrays)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     return model.SerializeToString()

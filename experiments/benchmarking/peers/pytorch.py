@@ -17,22 +17,25 @@ PARTS = {"w": "weight", "b": "bias", "gamma": "weight", "beta": "bias",
          "running_mean": "running_mean", "running_var": "running_var"}
 
 
+def make_module(net, kind, inputs, outputs):
+    """Return PyTorch's module of a kind of nets.Net.layers."""
+    makers = {"conv": lambda: nn.Conv2d(inputs, outputs, net.size, padding=net.size // 2, bias=not net.batchnorm),
+              "bn": lambda: nn.BatchNorm2d(outputs), "affine": lambda: nn.Linear(inputs, outputs),
+              "relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(2), "flatten": nn.Flatten}
+    return makers[kind]()
+
+
 class Engine:
     """A module of a nets.Net with the reference's arrays, and its optimizer."""
 
     def __init__(self, net, reference, dtype=torch.float32, layout=torch.contiguous_format):
         self.net, self.reference, self.named = net, reference, {}
-        modules, (channels, height, _) = [], FACE_SHAPE
+        (channels, height, _), modules = FACE_SHAPE, []
         for kind, name, outputs in net.layers():
-            if kind == "flatten":
-                channels *= height ** 2
-            module = {"conv": lambda: nn.Conv2d(channels, outputs, net.size, padding=net.size // 2,
-                                                bias=not net.batchnorm),
-                      "bn": lambda: nn.BatchNorm2d(outputs), "relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(2),
-                      "flatten": nn.Flatten, "affine": lambda: nn.Linear(channels, outputs)}[kind]()
-            modules.append(module)
-            self.named[name] = module
             height //= 2 if kind == "pool" else 1
+            channels *= height ** 2 if kind == "flatten" else 1
+            self.named[name] = make_module(net, kind, channels, outputs)
+            modules.append(self.named[name])
             channels = outputs or channels
         self.module = nn.Sequential(*modules).to(dtype=dtype, memory_format=layout)
         self.X = torch.tensor(reference["X"], dtype=dtype).to(memory_format=layout)
