@@ -48,6 +48,7 @@ CASES = [
     (Chain((("conv", Conv(5)), ("bn", BatchNorm()), ("pool", MaxPool()))), IMAGE, (5, 3, 2), 2 * 150 * 36),
     (Chain(()), IMAGE, IMAGE, 0),
     (Residual(Chain((("conv", Conv(4, bias=False)), ("bn", BatchNorm())))), IMAGE, IMAGE, 2 * 120 * 36),
+    (Residual(Chain((("conv", Conv(4)), ("relu", ReLU())))), IMAGE, IMAGE, 2 * 120 * 36),
     (Residual(Conv(5, stride=2), SHORTCUT), IMAGE, (5, 3, 3), 2 * 45 * 36 + 2 * 45 * 4),
 ]
 IDS = [f"{type(record).__name__}-{i}" for i, (record, *_) in enumerate(CASES)]
