@@ -1,43 +1,96 @@
-"""The one decorator that owns every Numba option: `@jit` or `@jit(parallel=True)`; no kernel sets one itself.
+"""The decorators that own every Numba option; no kernel sets one itself.
 
-cache        compiled code is kept on disk; a folder that is read-only or corrupt costs a compilation, no run
+    @jit                    a kernel: called from Python, compiled for the types it is called with
+    @jit(parallel=True)     a kernel with a `prange` loop over independent work
+    @jit(inline=True)       a piece of kernels: always inlined, so that constants of its caller become its own
+    @step(FLOATS, INT, ...) a step of parallel kernels, which call it by its address: call(steps.name, ...)
+
 nogil        a kernel may run beside a Python thread that loads or augments the next batch
 fastmath     packed fused multiply-adds, but NaN and infinity keep their meaning, so that isnan still works
 error_model  numpy: a division by zero gives infinity instead of a test and a branch
+cache        compiled code is kept on disk; a folder that is read-only or corrupt costs a compilation, no run
 """
+import hashlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+
 import numba
 from numba.core.caching import FunctionCache
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+DISABLED = bool(numba.config.DISABLE_JIT)
 
 
-def jit(function=None, *, parallel=False):
-    """Compile a kernel on its first call, for the dtypes and layouts that it is called with.
+def jit(function=None, *, parallel=False, inline=False):
+    """Compile a kernel on its first call, for the types that it is called with.
 
-    function:  the kernel; arrays in, arrays out
-    parallel:  True where the kernel has a `prange` loop over independent work
+    function:  the kernel; flat or C-contiguous arrays in, arrays out. What it closes over is constant to the compiler:
+               numbers, and functions that are jitted as well
     Returns the compiled kernel, or the function itself where NUMBA_DISABLE_JIT=1.
     """
     if function is None:
-        return lambda kernel: jit(kernel, parallel=parallel)
-    compiled = numba.njit(nogil=True, fastmath=FASTMATH, parallel=parallel, error_model="numpy")(function)
+        return lambda kernel: jit(kernel, parallel=parallel, inline=inline)
+    if inline:
+        return numba.njit(**OPTIONS, **NO_WRAPPERS, forceinline=True)(function)
+    return on_disk(numba.njit(**OPTIONS, parallel=parallel)(function), function)
+
+
+OPTIONS = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
+NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def on_disk(compiled, function):
+    """Give a kernel a cache on disk: what Numba's enable_caching does, but forgiving."""
     if hasattr(compiled, "enable_caching"):
         try:
-            compiled._cache = _ForgivingCache(function)  # as enable_caching does, but forgiving
+            compiled._cache = _ForgivingCache(function)
         except RuntimeError:  # no folder at all can be written on: compile in every process
             pass
     return compiled
 
 
+@cache
+def sources_digest():
+    """Digest of every source file of the kernels: what is on disk was compiled from exactly these."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def describe(value):
+    """Text that tells two constants of a kernel apart: numbers as they are, functions by name and their constants."""
+    function = getattr(value, "py_func", getattr(value, "_defn", value))
+    if isinstance(function, FunctionType):
+        cells = [describe(cell.cell_contents) for cell in function.__closure__ or ()]
+        return f"{function.__module__}.{function.__qualname__}({', '.join(cells)})"
+    return repr(value)
+
+
+@cache
+def say_compiling():
+    """Tell once in a process why the first call takes long."""
+    print("cs231n_fer: compiling kernels for this processor, once; this takes some seconds", file=sys.stderr, flush=True)
+
+
 class _ForgivingCache(FunctionCache):
-    """Numba's cache on disk, where a file that cannot be read or written is as good as none."""
+    """Numba's cache on disk, keyed by all kernel sources; a file that cannot be read or written is as good as none."""
+
+    def _index_key(self, sig, codegen):
+        """Numba's own key pickles closures, which no intrinsic survives, and misses edits of other files."""
+        constants = describe(self._py_func)
+        return sig, codegen.magic_tuple(), sources_digest(), os.environ.get("CS231N_FER_SIMD"), constants
 
     def load_overload(self, sig, target_context):
+        found = None
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
         except Exception:  # a corrupt file can raise anything while it is unpickled
             self._forget()
-            return None
+        if found is None:
+            say_compiling()
+        return found
 
     def save_overload(self, sig, data):
         try:

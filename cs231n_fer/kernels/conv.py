@@ -1,0 +1,206 @@
+"""Convolution over a batch: blocks of images in parallel, each taken through every step while it is in the cache.
+
+The steps of a block are those of winograd.py or of direct.py; pixels.py says what happens to its outputs. Threads share
+nothing but read-only weights. What several blocks add up to (the gradient of w) is summed for a fixed number of chunks,
+which depends on the batch and not on the threads, and the chunks are added in a fixed order: 1, 2 and 16 threads give
+the same bits.
+
+All arrays are flat and C-contiguous, x (N, H, W, C), out (N, Ho, Wo, F), but for scratch (threads, plan.scratch); those
+that an epilogue doesn't use may be empty.
+"""
+from functools import cache
+from typing import NamedTuple
+
+from numba import get_thread_id, prange
+
+from . import direct, pixels, winograd
+from .jit import jit
+from .pixels import clear
+from .shape import VECTORS, Plan
+from .simd import load_tile, store_tile
+from .steps import call, nested
+from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z
+from .winograd_transforms import WEIGHT, WEIGHT_TRANSPOSED, both_ways
+
+MOST_CHUNKS, CHUNK_IMAGES = 16, 6
+
+
+def chunks_of(count):
+    """Number of partial sums for a batch: a power of two, at most 16, each of at least 6 images (or one for all)."""
+    chunks = 1
+    while chunks < MOST_CHUNKS and count >= 2 * chunks * CHUNK_IMAGES:
+        chunks *= 2
+    return chunks
+
+
+class Epilogue(NamedTuple):
+    """What happens to z = x * w + b: out = z or relu(z); pooled = its 2 x 2 max-pool; sums = its moments."""
+    writes: bool
+    relu: bool
+    pools: bool
+    sums: bool
+
+
+class ForwardSteps(NamedTuple):
+    """Addresses of the steps of a forward pass."""
+    pack: int
+    gather_x: int
+    multiply: int
+    scatter_z: int
+    write: int
+    moments: int
+    pool: int
+
+
+class BackwardSteps(NamedTuple):
+    """Addresses of the steps of a backward pass."""
+    unpool: int
+    mask: int
+    through_batchnorm: int
+    pack: int
+    gather_x: int
+    gather_dz: int
+    multiply: int
+    scatter_dx: int
+    unpack: int
+
+
+@cache
+def forward_steps(m, dtype):
+    """Compile or load the steps of a forward pass for tiles of m outputs (0: direct) and a NumPy dtype."""
+    tiles = m or 4  # a direct convolution calls none of the transforms
+    engine = winograd if m else direct
+    return ForwardSteps(*(each.address(dtype) for each in (
+        pixels.pack, GATHER_X[tiles], engine.multiply, SCATTER_Z[tiles], pixels.write, pixels.moments, pixels.pool)))
+
+
+@cache
+def backward_steps(m, dtype):
+    """Compile or load the steps of a backward pass, as forward_steps."""
+    tiles = m or 4
+    engine = winograd if m else direct
+    return BackwardSteps(*(each.address(dtype) for each in (
+        pixels.unpool, pixels.mask, pixels.through_batchnorm, pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles],
+        engine.multiply_back, SCATTER_DX[tiles], pixels.unpack)))
+
+
+@jit(parallel=True)
+def forward(numbers, steps, epilogue, x, u, bias, sign, out, pooled, winners, sums, scratch, count, splits):
+    """Convolve `count` images x with the weights u, as multiply() of the engine wants them, and finish them.
+
+    numbers   flat(plan)
+    splits    parts of the filters, so that a batch of one image can use several threads
+    bias, sign (Fp,), pooled (N, Ho // 2, Wo // 2, F), winners the same of uint8 with Fp channels, sums (N, 2, Fp)
+    """
+    whole = nested(numbers, Plan)
+    images, columns = whole.images, VECTORS * whole.size.lanes
+    part = -(-whole.size.Fp // (columns * splits)) * columns
+    for task in prange(-(-count // images) * splits):
+        plan = nested(numbers, Plan)
+        s, size, z_at, grid = scratch[get_thread_id()], plan.size, plan.z_at, plan.z_grid
+        first, f0 = task // splits * images, task % splits * part
+        last, f1 = min(first + images, count), min(f0 + part, plan.size.Fp)
+        end = min(f1, size.F)
+        for image in range(first, last):
+            call(steps.pack, x, image, size, s, 0, plan.x_grid)
+            if plan.m:
+                call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
+        call(steps.multiply, plan, u, last - first, f0, f1, s)
+        for image in range(first, last):
+            if plan.m:
+                call(steps.scatter_z, s, plan, image - first, plan.M, z_at, grid, f0, f1)
+            if epilogue.writes:
+                call(steps.write, s, z_at, grid, size, image, bias, epilogue.relu, out, f0, end)
+            if epilogue.sums:
+                call(steps.moments, s, z_at, grid, size, image, bias, sums, f0, end)
+            if epilogue.pools:
+                call(steps.pool, s, z_at, grid, size, image, bias, sign, epilogue.relu, pooled, winners, f0, end)
+
+
+@jit(parallel=True)
+def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_dx, dx, du, db, scratch, count):
+    """Gradients of a convolution and its epilogue; ut: transposed weights as multiply_back() of the engine wants them.
+
+    numbers        flat(plan)
+    dout           (N, Ho, Wo, F), or (N, Ho // 2, Wo // 2, F) where there are winners: below a max-pool
+    relu, kept     dz = dout where kept > 0
+    z, vectors     with batchnorm: dz = vectors[0] * that + vectors[1] * z + vectors[2]; vectors (3, Fp), z like out
+    du (chunks, plan.weights), db (chunks, Fp): partial sums, written; dx like x
+    """
+    chunks = len(du)
+    for chunk in prange(chunks):
+        plan = nested(numbers, Plan)
+        s, bias_sum, weight_sum = scratch[get_thread_id()], db[chunk], du[chunk]
+        size, z_at, grid = plan.size, plan.z_at, plan.z_grid
+        clear(weight_sum, 0, len(weight_sum))
+        clear(bias_sum, 0, len(bias_sum))
+        begin, end = chunk * count // chunks, (chunk + 1) * count // chunks
+        for first in range(begin, end, plan.images):
+            last = min(first + plan.images, end)
+            for image in range(first, last):
+                if len(winners):
+                    call(steps.unpool, dout, winners, image, size, s, z_at, grid, bias_sum)
+                else:
+                    call(steps.mask, dout, kept, relu, image, size, s, z_at, grid, bias_sum)
+                if len(vectors):
+                    call(steps.through_batchnorm, z, vectors, image, size, s, z_at, grid)
+                call(steps.pack, x, image, size, s, 0, plan.x_grid)
+                if plan.m:
+                    call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
+                    call(steps.gather_dz, s, plan, image - first, z_at, grid, plan.M, size.F)
+            if want_dx:
+                clear(s, plan.dx_at, plan.dx_grid.size)
+            call(steps.multiply, plan, ut, last - first, s, weight_sum, want_dx)
+            if want_dx:
+                for image in range(first, last):
+                    if plan.m:
+                        clear(s, plan.dx_at, plan.dx_grid.size)
+                        call(steps.scatter_dx, s, plan, image - first, plan.V, plan.dx_at, plan.dx_grid, 0, size.C)
+                    call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
+
+
+def make_transform_weights(m):
+    """Return run(w, u, rows, columns, apart, lanes): U = G w G^T of w (3, 3, rows, columns), positions apart."""
+    transform, n = both_ways(WEIGHT[m]), m + 2
+
+    @jit(parallel=True)
+    def run(w, u, rows, columns, apart, lanes):
+        for r in prange(rows):
+            for c in range(r * columns, (r + 1) * columns, lanes):
+                store_tile(u, c, n * apart, apart, transform(load_tile(w, c, 3 * rows * columns, rows * columns, 3)))
+    return run
+
+
+def make_transform_back(m):
+    """Return run(du, dw, rows, columns, lanes): add up du (chunks, ...) in order, and dw = G^T that G; du is spoilt."""
+    transform, n = both_ways(WEIGHT_TRANSPOSED[m]), m + 2
+
+    @jit(parallel=True)
+    def run(du, dw, rows, columns, lanes):
+        apart = du.shape[1] // (n * n)
+        for r in prange(rows):
+            total = du[0]
+            for chunk in range(1, len(du)):
+                part = du[chunk]
+                for q in range(n * n):
+                    for c in range(q * apart + r * columns, q * apart + (r + 1) * columns):
+                        total[c] += part[c]
+            for c in range(r * columns, (r + 1) * columns, lanes):
+                store_tile(dw, c, 3 * rows * columns, rows * columns, transform(load_tile(total, c, n * apart, apart, n)))
+    return run
+
+
+TRANSFORM_WEIGHTS = {m: make_transform_weights(m) for m in WEIGHT}
+TRANSFORM_BACK = {m: make_transform_back(m) for m in WEIGHT}
+
+
+@jit(parallel=True)
+def add_up(parts, total):
+    """total (n,) = sum of parts (chunks, n), in order."""
+    block = 4096
+    for b in prange(-(-len(total) // block)):
+        for i in range(b * block, min((b + 1) * block, len(total))):
+            total[i] = parts[0, i]
+        for chunk in range(1, len(parts)):
+            for i in range(b * block, min((b + 1) * block, len(total))):
+                total[i] += parts[chunk, i]

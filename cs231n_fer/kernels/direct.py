@@ -1,0 +1,89 @@
+"""Direct convolution of one image, for any window and stride: register tiles slide over the padded image.
+
+In channels-last memory the row of a window, WW pixels of C channels, is one run of WW * C numbers, and so is the row
+of the filters that it meets. An output pixel is HH such products; TILE_ROWS pixels, `stride * C` numbers apart, and
+two vectors of filters make a register tile. Nothing is copied HH * WW times, as im2col does.
+
+    z[i, j]    = sum over hh, k of  x[i stride + hh, (j stride) C + k] * w[hh, k]           k runs over WW * C numbers
+    dw[hh, k] += sum over i, j of   x[i stride + hh, (j stride) C + k] * dz[i, j]
+    dx[i stride + hh, j stride + ww] += sum over f of  dz[i, j, f] * w[hh, ww, :, f]
+"""
+from functools import cache
+
+from .jit import jit
+from .shape import VECTORS, Matrices, Plan, make_grid, round_up
+from .simd import TILE_ROWS
+from .steps import BOOL, FLOATS, INT, step
+from .tile import CHANNEL_ROWS, channel_tile_added, narrow_tile_added, product_tile, product_tile_added
+
+NARROW_ROWS = 4
+
+
+@cache
+def direct_plan(size):
+    """Lay out the scratch memory of a convolution; a block is one image."""
+    columns = round_up(size.Wo, TILE_ROWS)
+    # The last register tile of a row reads pixels that are in excess; they are zeros.
+    width = max(size.W + 2 * size.pad, (columns - 1) * size.stride + size.WW)
+    height = size.H + 2 * size.pad
+    x_grid, dx_grid = make_grid(height, width, size.C), make_grid(height, width, size.Cp)
+    z_grid = make_grid(size.Ho, columns, size.Fp)
+    z_at, dx_at = x_grid.size, x_grid.size + z_grid.size
+    row = size.WW * size.C
+    run = round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
+    nothing = Matrices(0, 0, 0)
+    return Plan(size, 0, 1, 0, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing, dx_at + dx_grid.size, run,
+                0, 0, 0, size.HH * run * size.Fp)
+
+
+@step(Plan, FLOATS, INT, INT, INT, FLOATS)
+def multiply(plan, w, images, f0, f1, s):
+    """z of one padded image for the filters f0...f1; w (HH, WW, C, Fp)."""
+    size, z_row = plan.size, plan.z_grid.width * plan.size.Fp
+    row, pixel, run = plan.x_grid.width * size.C, size.stride * size.C, size.WW * size.C
+    for f in range(f0, f1, VECTORS * size.lanes):  # two vectors of every filter value stay in L1
+        for i in range(size.Ho):
+            for j in range(0, size.Wo, TILE_ROWS):
+                product_tile(s, i * size.stride * row + j * pixel, pixel, row, 1, w, f, run * size.Fp, size.Fp,
+                             size.HH, run, s, plan.z_at + i * z_row + j * size.Fp + f, size.Fp)
+
+
+@jit(inline=True)
+def add_dw(plan, s, dw):
+    """dw (HH, run, Fp) += what one image gives."""
+    size = plan.size
+    row, pixel, z_row = plan.x_grid.width * size.C, size.stride * size.C, plan.z_grid.width * size.Fp
+    for f in range(0, size.F, VECTORS * size.lanes):
+        for hh in range(size.HH):
+            x, w = hh * row, hh * plan.run * size.Fp + f
+            if plan.run == NARROW_ROWS:
+                narrow_tile_added(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
+                                  size.Ho, size.Wo, dw, w, size.Fp)
+            else:
+                for k in range(0, plan.run, CHANNEL_ROWS):
+                    channel_tile_added(s, x + k, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
+                                       size.Ho, size.Wo, dw, w + k * size.Fp, size.Fp)
+
+
+@jit(inline=True)
+def add_dx(plan, s, wt):
+    """dx in scratch memory, zeros at first, from dz there; wt (HH, WW, F, Cp)."""
+    size, z_row, row = plan.size, plan.z_grid.width * plan.size.Fp, plan.dx_grid.width * plan.size.Cp
+    pixel = size.stride * size.Cp
+    for i in range(size.Ho):
+        for hh in range(size.HH):
+            for ww in range(size.WW):
+                w = (hh * size.WW + ww) * size.F * size.Cp
+                dx = plan.dx_at + (i * size.stride + hh) * row + ww * size.Cp
+                for c in range(0, size.C, VECTORS * size.lanes):
+                    for j in range(0, size.Wo, TILE_ROWS):
+                        product_tile_added(s, plan.z_at + i * z_row + j * size.Fp, size.Fp, 0, 1, wt, w + c, 0, size.Cp,
+                                           1, size.F, s, dx + j * pixel + c, pixel)
+
+
+@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL)
+def multiply_back(plan, wt, images, s, dw, want_dx):
+    """dw += what one image gives; with want_dx also its dx."""
+    add_dw(plan, s, dw)
+    if want_dx:
+        add_dx(plan, s, wt)

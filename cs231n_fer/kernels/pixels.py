@@ -1,0 +1,204 @@
+"""What happens to a convolution's outputs while they are still in the cache: the fusion of the sandwiches.
+
+A convolution writes one image z of its outputs to scratch memory, whose channels are rounded up to whole vectors. The
+functions here take it from there to the arrays of the caller: bias, ReLU and max-pool in one pass, or the moments
+that batchnorm needs. Backwards, they form dz in scratch memory from what the layer above handed down.
+
+    s, at, grid    scratch memory, where an image begins in it, and its layout
+    size           ConvSize of the convolution
+    image          which image of the caller's flat arrays: x (N, H, W, C), out and z (N, Ho, Wo, F)
+
+Each works on one vector of channels at a time (`f`), so that what it reads more than once stays in the L1 cache.
+"""
+from .jit import jit
+from .shape import ConvSize, Grid
+from .simd import load, load_bytes, load_head, select, store, store_bytes, store_head, zeros
+from .steps import BOOL, BYTES, FLOATS, INT, step
+
+DEAD = 4.0  # in place of the winner's number in a 2 x 2 window: ReLU has cut the maximum off
+
+
+@jit(inline=True)
+def get(a, at, f, channels, lanes):
+    """Return the vector of channels f... of a pixel of `channels` numbers at a[at]; what is beyond them reads as 0."""
+    if channels - f >= lanes:
+        return load(a, at + f, 1)
+    return load_head(a, at + f, channels - f)
+
+
+@jit(inline=True)
+def put(a, at, f, channels, lanes, block):
+    """Write a vector of channels, the inverse of get."""
+    if channels - f >= lanes:
+        store(a, at + f, block)
+    else:
+        store_head(a, at + f, block, channels - f)
+
+
+@jit(inline=True)
+def clear(s, at, count):
+    """Write zeros."""
+    for k in range(at, at + count):
+        s[k] = 0
+
+
+@step(FLOATS, INT, ConvSize, FLOATS, INT, Grid)
+def pack(x, image, size, s, at, grid):
+    """Copy one image of x into scratch memory, with zeros around it."""
+    C, channels, row = size.C, grid.channels, grid.width * grid.channels
+    inside, left = size.W * channels, size.pad * channels
+    clear(s, at, size.pad * row)
+    for i in range(size.H):
+        source, target = (image * size.H + i) * size.W * C, at + (size.pad + i) * row
+        clear(s, target, left)
+        if C == channels:
+            for k in range(inside):
+                s[target + left + k] = x[source + k]
+        else:
+            for j in range(size.W):
+                for c in range(C):
+                    s[target + left + j * channels + c] = x[source + j * C + c]
+                clear(s, target + left + j * channels + C, channels - C)
+        clear(s, target + left + inside, row - left - inside)
+    clear(s, at + (size.pad + size.H) * row, grid.size - (size.pad + size.H) * row)
+
+
+@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS)
+def unpack(s, at, grid, size, image, dx):
+    """Copy one image from scratch memory to dx, without its border."""
+    C, row = size.C, grid.width * grid.channels
+    for i in range(size.H):
+        source = at + (size.pad + i) * row + size.pad * grid.channels
+        target = (image * size.H + i) * size.W * C
+        for j in range(size.W):
+            for c in range(0, C, size.lanes):
+                put(dx, target + j * C, c, C, size.lanes, load(s, source + j * grid.channels + c, 1))
+
+
+@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, BOOL, FLOATS, INT, INT)
+def write(s, at, grid, size, image, bias, relu, out, first, last):
+    """out = z + bias, or relu of it, for filters first...last."""
+    F, row = size.F, grid.width * grid.channels
+    for i in range(size.Ho):
+        source, target = at + i * row, (image * size.Ho + i) * size.Wo * F
+        for j in range(size.Wo):
+            for f in range(first, last, size.lanes):
+                z = load(s, source + j * grid.channels + f, 1) + load(bias, f, 1)
+                if relu:
+                    z = select(z < 0.0, 0.0, z)  # so that NaN stays
+                put(out, target + j * F, f, F, size.lanes, z)
+
+
+@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, FLOATS, BOOL, FLOATS, BYTES, INT, INT)
+def pool(s, at, grid, size, image, bias, sign, relu, out, winners, first, last):
+    """2 x 2 max-pool of z + bias for filters first...last: the first of the largest of sign * (z + bias).
+
+    out gets its value, winners (uint8, Fp channels) which of the four it was; with relu, DEAD where it isn't positive.
+    The sign is 1, or that of batchnorm's gamma: what batchnorm, whose mean is not yet known, makes the largest.
+    """
+    Ho, Wo, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
+    for f in range(first, last, size.lanes):
+        b, up = load(bias, f, 1), load(sign, f, 1)
+        for i in range(Ho):
+            for j in range(Wo):
+                corner = at + 2 * (i * row + j * grid.channels) + f
+                best = load(s, corner, 1) + b
+                winner = zeros(s, 1)
+                for k in range(1, 4):
+                    z = load(s, corner + k // 2 * row + k % 2 * grid.channels, 1) + b
+                    beats = (z * up > best * up) | (z != z)  # NaN stays
+                    best, winner = select(beats, z, best), select(beats, k * 1.0, winner)
+                if relu:
+                    winner, best = select(best > 0.0, winner, DEAD), select(best < 0.0, 0.0, best)
+                pixel = (image * Ho + i) * Wo + j
+                put(out, pixel * F, f, F, size.lanes, best)
+                store_bytes(winners, pixel * size.Fp + f, winner)
+
+
+@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, FLOATS, INT, INT)
+def moments(s, at, grid, size, image, bias, sums, first, last):
+    """Mean of each filter's z + bias over one image, and sum of squared distances from it: sums (N, 2, Fp).
+
+    Two passes, the second in L1: no difference of large numbers (Chan et al. 1983 say how images combine).
+    """
+    row = grid.width * grid.channels
+    for f in range(first, last, size.lanes):
+        total, squares = zeros(s, 1), zeros(s, 1)
+        for i in range(size.Ho):
+            for j in range(size.Wo):
+                total += load(s, at + i * row + j * grid.channels + f, 1)
+        mean = total * (1 / (size.Ho * size.Wo))
+        for i in range(size.Ho):
+            for j in range(size.Wo):
+                away = load(s, at + i * row + j * grid.channels + f, 1) - mean
+                squares += away * away
+        store(sums, image * 2 * size.Fp + f, mean + load(bias, f, 1))
+        store(sums, (image * 2 + 1) * size.Fp + f, squares)
+
+
+@jit(inline=True)
+def spread(dout, winners, image, size, s, at, grid, f):
+    """Write dout to the winners of its windows and zeros elsewhere, for one vector of filters; returns its sum."""
+    Hp, Wp, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
+    total = zeros(s, 1)
+    for i in range(Hp):
+        for j in range(Wp):
+            pixel = (image * Hp + i) * Wp + j
+            d, winner = get(dout, pixel * F, f, F, size.lanes), load_bytes(winners, pixel * size.Fp + f, s)
+            corner = at + 2 * (i * row + j * grid.channels) + f
+            for k in range(4):
+                store(s, corner + k // 2 * row + k % 2 * grid.channels, select(winner == k * 1.0, d, 0.0))
+            total += select(winner < DEAD, d, 0.0)
+    for i in range(size.Ho):  # pixels that no window covers
+        for j in range(2 * Wp if i < 2 * Hp else 0, size.Wo):
+            store(s, at + i * row + j * grid.channels + f, zeros(s, 1))
+    return total
+
+
+@step(FLOATS, BYTES, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
+def unpool(dout, winners, image, size, s, at, grid, db):
+    """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,)."""
+    for f in range(0, size.F, size.lanes):
+        total = spread(dout, winners, image, size, s, at, grid, f)
+        store(db, f, load(db, f, 1) + total)
+    clear_beyond(s, at, grid, size)
+
+
+@step(FLOATS, FLOATS, BOOL, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
+def mask(dout, out, relu, image, size, s, at, grid, db):
+    """dz of one image: dout, with relu where out is positive; its sum is added to db (Fp,)."""
+    F, row = size.F, grid.width * grid.channels
+    for f in range(0, F, size.lanes):
+        total = zeros(s, 1)
+        for i in range(size.Ho):
+            for j in range(size.Wo):
+                pixel = ((image * size.Ho + i) * size.Wo + j) * F
+                d = get(dout, pixel, f, F, size.lanes)
+                if relu:
+                    d = select(get(out, pixel, f, F, size.lanes) > 0.0, d, 0.0)
+                store(s, at + i * row + j * grid.channels + f, d)
+                total += d
+        store(db, f, load(db, f, 1) + total)
+    clear_beyond(s, at, grid, size)
+
+
+@step(FLOATS, FLOATS, INT, ConvSize, FLOATS, INT, Grid)
+def through_batchnorm(z, vectors, image, size, s, at, grid):
+    """dz of one image below batchnorm: vectors[0] * dz + vectors[1] * z + vectors[2]; vectors (3, Fp)."""
+    F, Fp, row = size.F, size.Fp, grid.width * grid.channels
+    for f in range(0, F, size.lanes):
+        scale, slope, shift = load(vectors, f, 1), load(vectors, Fp + f, 1), load(vectors, 2 * Fp + f, 1)
+        for i in range(size.Ho):
+            for j in range(size.Wo):
+                here = at + i * row + j * grid.channels + f
+                z_here = get(z, ((image * size.Ho + i) * size.Wo + j) * F, f, F, size.lanes)
+                store(s, here, scale * load(s, here, 1) + slope * z_here + shift)
+
+
+@jit(inline=True)
+def clear_beyond(s, at, grid, size):
+    """Write zeros to the pixels of the grid that are no outputs."""
+    row = grid.width * grid.channels
+    for i in range(grid.rows):
+        inside = size.Wo * grid.channels if i < size.Ho else 0
+        clear(s, at + i * row + inside, row - inside)

@@ -1,0 +1,82 @@
+"""The sizes of a convolution and the layout of its scratch memory, as named tuples of ints; see steps.py."""
+from typing import NamedTuple
+
+from .simd import TILE_ROWS, VECTOR_BYTES
+
+VECTORS = 2  # columns of a register tile, in vectors
+
+
+def round_up(n, multiple):
+    """Return the smallest multiple that is at least n."""
+    return -(-n // multiple) * multiple
+
+
+class ConvSize(NamedTuple):
+    """A convolution of images (H, W, C) with F filters HH x WW to (Ho, Wo, F)."""
+    H: int
+    W: int
+    C: int
+    F: int
+    HH: int
+    WW: int
+    stride: int
+    pad: int
+    Ho: int
+    Wo: int
+    Cp: int     # channels and filters, rounded up to whole register tiles
+    Fp: int
+    lanes: int  # numbers in a vector
+
+
+def conv_size(x_shape, w_shape, stride, pad, dtype):
+    """Return the ConvSize of images (N, C, H, W) and filters (F, C, HH, WW) of a NumPy dtype."""
+    (_, C, H, W), (F, _, HH, WW) = x_shape, w_shape
+    lanes = VECTOR_BYTES // dtype.itemsize
+    Ho, Wo = (H + 2 * pad - HH) // stride + 1, (W + 2 * pad - WW) // stride + 1
+    return ConvSize(H, W, C, F, HH, WW, stride, pad, Ho, Wo, round_up(C, VECTORS * lanes),
+                    round_up(F, VECTORS * lanes), lanes)
+
+
+class Grid(NamedTuple):
+    """Images in scratch memory: `rows` rows of `width` pixels of `channels` numbers."""
+    rows: int
+    width: int
+    channels: int
+    size: int
+
+
+def make_grid(rows, width, channels):
+    """Return a Grid; its size has room for one register tile more, which may be read but means nothing."""
+    return Grid(rows, width, channels, round_up((rows * width + TILE_ROWS) * channels, 16))
+
+
+class Matrices(NamedTuple):
+    """A matrix for each position of a Winograd tile: row t of matrix q starts at `at + q * apart + t * row`."""
+    at: int
+    row: int
+    apart: int
+
+
+class Plan(NamedTuple):
+    """A convolution of one size, by Winograd's tiles of m outputs or directly (m = 0): a block, and where it lies.
+
+    An engine that doesn't need a field has 0 there. Positions are in numbers, in a thread's scratch memory.
+    """
+    size: ConvSize
+    m: int
+    images: int     # images in a block
+    down: int       # tiles in a column and in a row of an image
+    across: int
+    x_grid: Grid    # a padded image, at 0
+    z_grid: Grid    # an image of outputs, at z_at
+    dx_grid: Grid   # the gradient of a padded image, at dx_at
+    z_at: int
+    dx_at: int
+    V: Matrices
+    M: Matrices
+    scratch: int    # numbers of scratch memory in all
+    run: int        # direct: numbers in the row of a window, rounded up to whole register tiles
+    U_apart: int    # Winograd: numbers from one position of the weights to the next, and of the transposed weights,
+    UT_apart: int   # and of their gradient
+    dU_apart: int
+    weights: int    # numbers of one partial sum of the gradient of the weights

@@ -1,0 +1,492 @@
+"""Vectors inside Numba code: kernels are written with these words, and only this file knows LLVM.
+
+A Block is n vectors of floats, a value like any number: it lives in registers, and + - * and comparisons work on all
+of it at once, with another Block of the same size or with a number. A flat array `a` gives the type of the floats.
+
+    load(a, at, n)                  n vectors, one behind the other, from a[at] on
+    load_spaced(a, at, step, n)     n vectors, vector i from a[at + i * step] on
+    load_rows(a, at, row, n, columns)   n vectors in rows of `columns`: row i // columns starts at a[at + row * (...)]
+    splat(a, at, step, n)           n vectors, vector i is the number a[at + i * step] in every lane
+    zeros(a, n)                     n vectors of zeros
+    store(a, at, block), store_spaced(a, at, step, block), store_rows(a, at, row, block, columns)    likewise
+    load_head(a, at, live)          one vector of which the first `live` lanes are read; the others are 0
+    store_head(a, at, block, live)  the first `live` lanes of one vector
+    load_bytes, store_bytes         one vector from and to an array of uint8
+    fma(x, y, z)                    x * y + z, rounded once
+    outer_fma(column, row, tile)    tile[i, j] + column[i] * row[j]: the inner step of every matrix product
+    select(mask, x, y)              x where the mask (x > y, x < 0.0, p | q) holds, else y
+    load_tile(a, at, row, step, n)  a tuple of n Blocks of n vectors: vector j of row i from a[at + i * row + j * step] on
+    store_tile(a, at, row, step, columns)   the same of a tuple of columns; add_tile adds to what is there
+    transposed(rows)                a tuple of k Blocks of n vectors as a tuple of n Blocks of k
+    vector(block, i)                vector i alone
+    lane_sum(x)                     the sum of the lanes of one vector, as a number
+
+`n`, `columns` and `i` are compile-time constants: a literal, a module constant, or an int that the factory of a kernel
+closes over. A Block that fits into the registers stays there: LLVM splits it into its vectors.
+"""
+import operator
+import os
+
+import numba
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing import signature
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from ..shapes import check
+
+# Bytes of a vector, and rows of a register tile of two vectors: 2 * rows sums, the row of 2, and room for a splat.
+MACHINES = {"avx512": (64, 12), "avx2": (32, 6), "neon": (16, 12), "sse2": (16, 6)}
+
+
+def machine():
+    """Name the vector unit: CS231N_FER_SIMD if it is set, else the widest that this processor has."""
+    chosen = os.environ.get("CS231N_FER_SIMD")
+    if chosen:
+        check(chosen in MACHINES, f"CS231N_FER_SIMD: got {chosen!r}, expected one of {sorted(MACHINES)}")
+        return chosen
+    if binding.get_process_triple().startswith(("aarch64", "arm64")):
+        return "neon"
+    forced = numba.config.CPU_FEATURES
+    has = binding.get_host_cpu_features() if forced is None else {f[1:]: f[0] == "+" for f in forced.split(",") if f}
+    return next((name for name, feature in (("avx512", "avx512f"), ("avx2", "avx2")) if has.get(feature)), "sse2")
+
+
+MACHINE = machine()
+VECTOR_BYTES, TILE_ROWS = MACHINES[MACHINE]
+# Not nnan, ninf: NaN and infinity keep their meaning.
+FLAGS = ("nsz", "arcp", "contract", "afn", "reassoc")
+
+
+def lanes_of(dtype):
+    """Number of floats of a NumPy dtype in one vector."""
+    return VECTOR_BYTES // dtype.itemsize
+
+
+class Block(types.Type):
+    """Numba's type of n vectors of a float type."""
+
+    def __init__(self, dtype, n):
+        self.dtype, self.n, self.lanes = dtype, n, VECTOR_BYTES * 8 // dtype.bitwidth
+        super().__init__(name=f"Block({dtype} x {self.lanes}, {n})")
+
+    @property
+    def key(self):
+        """What tells two types apart."""
+        return self.dtype, self.lanes, self.n
+
+
+class Mask(Block):
+    """Numba's type of the result of comparing Blocks: one bit for each float."""
+
+    def __init__(self, dtype, n):
+        super().__init__(dtype, n)
+        self.name = f"Mask({dtype} x {self.lanes}, {n})"
+
+    @property
+    def key(self):
+        """What tells two types apart, from Blocks as well."""
+        return "mask", self.dtype, self.lanes, self.n
+
+
+def vector_type(block):
+    """LLVM's type of one vector of a Block or Mask."""
+    element = ir.IntType(1) if isinstance(block, Mask) else ir.FloatType() if block.dtype.bitwidth == 32 \
+        else ir.DoubleType()
+    return ir.VectorType(element, block.lanes)
+
+
+@register_model(Block)
+@register_model(Mask)
+class BlockModel(models.PrimitiveModel):
+    """A Block is LLVM's array of vectors, which its pass SROA splits into registers."""
+
+    def __init__(self, manager, block):
+        super().__init__(manager, block, ir.ArrayType(vector_type(block), block.n))
+
+
+def unpack(builder, value, block):
+    """List the vectors of a Block's LLVM value."""
+    return [builder.extract_value(value, i) for i in range(block.n)]
+
+
+def pack(builder, block, vectors):
+    """Put vectors together to the LLVM value of a Block."""
+    value = ir.Constant(ir.ArrayType(vector_type(block), block.n), ir.Undefined)
+    for i, each in enumerate(vectors):
+        value = builder.insert_value(value, each, i)
+    return value
+
+
+def repeat(builder, scalar, lanes):
+    """Copy a number to all lanes of a vector."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+
+
+class Emitter:
+    """What the code generators below share: builder, and addresses in a flat array."""
+
+    def __init__(self, context, builder, sig, args):
+        self.context, self.builder, self.sig, self.args = context, builder, sig, args
+        self.array = context.make_array(sig.args[0])(context, builder, args[0]).data
+
+    def integer(self, k):
+        """Argument k as a 64-bit integer."""
+        return self.context.cast(self.builder, self.args[k], self.sig.args[k], types.intp)
+
+    def pointers(self, n, columns=1, row=None, step=None):
+        """Addresses at + i // columns * row + i % columns * step for i < n, each as wide as a number.
+
+        row, step   numbers of the arguments that hold these distances; a step of None is one vector
+        """
+        lanes = VECTOR_BYTES * 8 // self.sig.args[0].dtype.bitwidth
+        start = self.builder.gep(self.array, [self.integer(1)])
+        if columns == 1:
+            return self.spaced(start, n, lanes if row is None else self.integer(row))
+        step, found = lanes if step is None else self.integer(step), []
+        for i in range(0, n, columns):
+            found += self.spaced(start, min(columns, n - i), step)
+            if i + columns < n:
+                start = self.opaque(self.builder.gep(start, [self.integer(row)]))
+        return found
+
+    def spaced(self, start, n, step):
+        """Addresses start + i * step for i < n, four of them from each of as many registers as needed.
+
+        A processor adds step, 2 step or another register to an address for nothing, but LLVM would keep one register
+        for each address, which no processor has: 12 rows at distances known at run time then cost a third of the
+        speed (65 instead of 112 GFLOP/s). Hence `opaque`: the compiler can't see how these addresses hang together.
+        """
+        builder, found = self.builder, []
+        if isinstance(step, int):
+            return [builder.gep(start, [ir.Constant(ir.IntType(64), i * step)]) for i in range(n)]
+        times = [builder.mul(step, ir.Constant(step.type, k)) for k in (1, 2, 3, 4)]
+        times[2] = self.opaque(times[2]) if n > 3 else times[2]
+        for i in range(0, n, 4):
+            start = self.opaque(start if i == 0 else builder.gep(start, [times[3]]))
+            found += [start, *(builder.gep(start, [times[k]]) for k in range(min(3, n - i - 1)))]
+        return found
+
+    def opaque(self, value):
+        """The same value, as the result of no instructions at all that the compiler can't look into."""
+        return self.builder.asm(ir.FunctionType(value.type, [value.type]), "", "=r,0", [value], False)
+
+    def as_vector(self, pointer, block):
+        """The same address as one of a vector, which may be unaligned."""
+        return self.builder.bitcast(pointer, vector_type(block).as_pointer())
+
+
+def load_block(block, columns=1, row=None):
+    """Return the generator of the code that loads a Block."""
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        return pack(builder, block, [builder.load(emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
+                                     for p in emit.pointers(block.n, columns, row)])
+    return generate
+
+
+def store_block(block, k, columns=1, row=None):
+    """Return the generator of the code that stores a Block, which is argument k."""
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        for each, p in zip(unpack(builder, args[k], block), emit.pointers(block.n, columns, row), strict=True):
+            builder.store(each, emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+    return generate
+
+
+@intrinsic(prefer_literal=True)
+def load(typing, a, at, n):
+    """Return n vectors that follow each other."""
+    block = Block(a.dtype, n.literal_value)
+    return block(a, at, n), load_block(block)
+
+
+@intrinsic(prefer_literal=True)
+def load_spaced(typing, a, at, step, n):
+    """Return n vectors, step numbers apart."""
+    block = Block(a.dtype, n.literal_value)
+    return block(a, at, step, n), load_block(block, row=2)
+
+
+@intrinsic(prefer_literal=True)
+def load_rows(typing, a, at, row, n, columns):
+    """Return n vectors from rows of `columns` vectors, row numbers apart."""
+    block = Block(a.dtype, n.literal_value)
+    return block(a, at, row, n, columns), load_block(block, columns.literal_value, row=2)
+
+
+@intrinsic
+def store(typing, a, at, block):
+    """Write vectors one behind the other."""
+    return types.void(a, at, block), store_block(block, 2)
+
+
+@intrinsic
+def store_spaced(typing, a, at, step, block):
+    """Write vectors step numbers apart."""
+    return types.void(a, at, step, block), store_block(block, 3, row=2)
+
+
+@intrinsic(prefer_literal=True)
+def store_rows(typing, a, at, row, block, columns):
+    """Write vectors to rows of `columns` vectors, row numbers apart."""
+    return types.void(a, at, row, block, columns), store_block(block, 3, columns.literal_value, row=2)
+
+
+@intrinsic(prefer_literal=True)
+def load_tile(typing, a, at, row, step, n):
+    """Return n rows of n vectors, see above."""
+    block = Block(a.dtype, n.literal_value)
+    rows = types.UniTuple(block, block.n)
+
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        vectors = [builder.load(emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
+                   for p in emit.pointers(block.n ** 2, block.n, row=2, step=3)]
+        return context.make_tuple(builder, rows, [pack(builder, block, vectors[i:i + block.n])
+                                                  for i in range(0, block.n ** 2, block.n)])
+    return rows(a, at, row, step, n), generate
+
+
+def write_tile(columns, add):
+    """Return the generator of store_tile and add_tile."""
+    block, width = columns.dtype, columns.count
+
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        grid = [unpack(builder, builder.extract_value(args[4], j), block) for j in range(width)]
+        vectors = [grid[j][i] for i in range(block.n) for j in range(width)]
+        for each, p in zip(vectors, emit.pointers(len(vectors), width, row=2, step=3), strict=True):
+            pointer, align = emit.as_vector(p, block), block.dtype.bitwidth // 8
+            value = builder.fadd(builder.load(pointer, align=align), each) if add else each
+            builder.store(value, pointer, align=align)
+        return context.get_dummy_value()
+    return generate
+
+
+@intrinsic
+def store_tile(typing, a, at, row, step, columns):
+    """Write a tuple of columns, see above."""
+    return types.void(a, at, row, step, columns), write_tile(columns, add=False)
+
+
+@intrinsic
+def add_tile(typing, a, at, row, step, columns):
+    """Add a tuple of columns to what the array holds, see above."""
+    return types.void(a, at, row, step, columns), write_tile(columns, add=True)
+
+
+@intrinsic(prefer_literal=True)
+def splat(typing, a, at, step, n):
+    """Return n numbers, step apart, each in all lanes of a vector."""
+    block = Block(a.dtype, n.literal_value)
+
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        return pack(builder, block, [repeat(builder, builder.load(p), block.lanes)
+                                     for p in emit.pointers(block.n, row=2)])
+    return block(a, at, step, n), generate
+
+
+@intrinsic(prefer_literal=True)
+def zeros(typing, a, n):
+    """Return n vectors of zeros."""
+    block = Block(a.dtype, n.literal_value)
+
+    def generate(context, builder, sig, args):
+        return ir.Constant(ir.ArrayType(vector_type(block), block.n), None)
+    return block(a, n), generate
+
+
+def live_lanes(emit, block, k):
+    """The mask of the first lanes, as many as argument k says."""
+    wide = ir.VectorType(ir.IntType(32), block.lanes)
+    count = repeat(emit.builder, emit.builder.trunc(emit.integer(k), ir.IntType(32)), block.lanes)
+    return emit.builder.icmp_signed("<", ir.Constant(wide, list(range(block.lanes))), count)
+
+
+def masked(emit, name, result, arguments, block):
+    """Call LLVM's masked load or store, which touches no memory behind a lane that is off."""
+    vector = vector_type(block)
+    kind = f"v{block.lanes}f{block.dtype.bitwidth}"
+    function = cgutils.get_or_insert_function(
+        emit.builder.module, ir.FunctionType(result, [each.type for each in arguments]),
+        f"llvm.masked.{name}.{kind}.p0{kind}" if not vector.as_pointer().is_opaque else f"llvm.masked.{name}.{kind}.p0")
+    return emit.builder.call(function, arguments)
+
+
+@intrinsic
+def load_head(typing, a, at, live):
+    """Return one vector, its first lanes read, the rest 0."""
+    block = Block(a.dtype, 1)
+
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        pointer = emit.as_vector(emit.pointers(1)[0], block)
+        align = ir.Constant(ir.IntType(32), block.dtype.bitwidth // 8)
+        zero = ir.Constant(vector_type(block), None)
+        return pack(builder, block, [masked(emit, "load", vector_type(block),
+                                            [pointer, align, live_lanes(emit, block, 2), zero], block)])
+    return block(a, at, live), generate
+
+
+@intrinsic
+def store_head(typing, a, at, block, live):
+    """Write the first lanes of one vector."""
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        pointer = emit.as_vector(emit.pointers(1)[0], block)
+        align = ir.Constant(ir.IntType(32), block.dtype.bitwidth // 8)
+        vector, = unpack(builder, args[2], block)
+        masked(emit, "store", ir.VoidType(), [vector, pointer, align, live_lanes(emit, block, 3)], block)
+        return context.get_dummy_value()
+    return types.void(a, at, block, live), generate
+
+
+@intrinsic
+def load_bytes(typing, bytes_, at, like):
+    """Return one vector of the numbers in an array of uint8, as floats of the type of the flat array `like`."""
+    block = Block(like.dtype, 1)
+
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        bytes_type = ir.VectorType(ir.IntType(8), block.lanes)
+        pointer = builder.bitcast(emit.pointers(1)[0], bytes_type.as_pointer())
+        return pack(builder, block, [builder.uitofp(builder.load(pointer, align=1), vector_type(block))])
+    return block(bytes_, at, like), generate
+
+
+@intrinsic
+def store_bytes(typing, bytes_, at, block):
+    """Write one vector of whole numbers from 0 to 255 to an array of uint8."""
+    def generate(context, builder, sig, args):
+        emit = Emitter(context, builder, sig, args)
+        vector, = unpack(builder, args[2], block)
+        whole = builder.fptoui(vector, ir.VectorType(ir.IntType(8), block.lanes))
+        builder.store(whole, builder.bitcast(emit.pointers(1)[0], whole.type.as_pointer()), align=1)
+        return context.get_dummy_value()
+    return types.void(bytes_, at, block), generate
+
+
+def call_fma(builder, x, y, z):
+    """Emit x * y + z of vectors, rounded once."""
+    kind = "f32" if isinstance(x.type.element, ir.FloatType) else "f64"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(x.type, [x.type] * 3),
+                                              f"llvm.fma.v{x.type.count}{kind}")
+    return builder.call(function, [x, y, z])
+
+
+@intrinsic
+def fma(typing, x, y, z):
+    """Return x * y + z; y may be a number."""
+    def generate(context, builder, sig, args):
+        sides = [as_vectors(context, builder, value, kind, x) for value, kind in zip(args, sig.args, strict=True)]
+        return pack(builder, x, [call_fma(builder, *each) for each in zip(*sides, strict=True)])
+    return x(x, y, z), generate
+
+
+@intrinsic
+def outer_fma(typing, column, row, tile):
+    """Return tile + the outer product of a column and a row."""
+    def generate(context, builder, sig, args):
+        left, right, sums = (unpack(builder, value, kind) for value, kind in zip(args, sig.args, strict=True))
+        return pack(builder, tile, [call_fma(builder, left[i], right[j], sums[i * row.n + j])
+                                    for i in range(column.n) for j in range(row.n)])
+    return tile(column, row, tile), generate
+
+
+@intrinsic
+def select(typing, mask, x, y):
+    """Return x where the mask holds, else y; one of the two may be a number."""
+    block = x if isinstance(x, Block) else y
+
+    def generate(context, builder, sig, args):
+        this, other = (as_vectors(context, builder, args[k], sig.args[k], block) for k in (1, 2))
+        return pack(builder, block, [builder.select(*each) for each in
+                                     zip(unpack(builder, args[0], mask), this, other, strict=True)])
+    return block(mask, x, y), generate
+
+
+@intrinsic
+def transposed(typing, rows):
+    """Return the columns of a tuple of Blocks."""
+    column = Block(rows.dtype.dtype, rows.count)
+    columns = types.UniTuple(column, rows.dtype.n)
+
+    def generate(context, builder, sig, args):
+        grid = [unpack(builder, builder.extract_value(args[0], i), rows.dtype) for i in range(rows.count)]
+        return context.make_tuple(builder, columns, [pack(builder, column, each) for each in zip(*grid, strict=True)])
+    return columns(rows), generate
+
+
+@intrinsic(prefer_literal=True)
+def vector(typing, block, i):
+    """Return vector i of a Block."""
+    one = Block(block.dtype, 1)
+
+    def generate(context, builder, sig, args):
+        return pack(builder, one, [builder.extract_value(args[0], i.literal_value)])
+    return one(block, i), generate
+
+
+@intrinsic
+def lane_sum(typing, x):
+    """Add up the lanes of one vector, halving it until one is left: the same order on every machine of its width."""
+    def generate(context, builder, sig, args):
+        part, = unpack(builder, args[0], x)
+        half = x.lanes // 2
+        while half:
+            pick = [ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(first, first + half)))
+                    for first in (0, half)]
+            part = builder.fadd(*(builder.shuffle_vector(part, part, each) for each in pick))
+            half //= 2
+        return builder.extract_element(part, ir.Constant(ir.IntType(32), 0))
+    return x.dtype(x), generate
+
+
+def as_vectors(context, builder, value, kind, block):
+    """The vectors of an operand: a Block's own, or a number in all lanes."""
+    if isinstance(kind, Block):
+        return unpack(builder, value, kind)
+    return [repeat(builder, context.cast(builder, value, kind, block.dtype), block.lanes)] * block.n
+
+
+def operation(symbols, result, emit, operand=Block):
+    """Teach Numba an operator between two Blocks, or a Block and a number; result(block) is the type it returns."""
+    class Template(AbstractTemplate):
+        def generic(self, args, kws):
+            block = next((each for each in args if isinstance(each, Block)), None)
+            others = [each for each in args if each != block]
+            if block and isinstance(block, operand) and all(isinstance(each, types.Number) for each in others):
+                return signature(result(block), *args)
+
+    def lower(context, builder, sig, args):
+        block = next(each for each in sig.args if isinstance(each, Block))
+        sides = [as_vectors(context, builder, value, kind, block) for value, kind in zip(args, sig.args, strict=True)]
+        return pack(builder, sig.return_type, [emit(builder, *each) for each in zip(*sides, strict=True)])
+
+    for each in symbols:
+        infer_global(each)(Template)
+        for kinds in ((operand, operand), (operand, types.Number), (types.Number, operand)):
+            lower_builtin(each, *kinds)(lower)
+
+
+def comparison(sign, ordered=True):
+    """Return the emitter of a comparison, which is false (or, not ordered, true) where a side is NaN."""
+    return lambda builder, x, y: (builder.fcmp_ordered if ordered else builder.fcmp_unordered)(sign, x, y)
+
+
+operation((operator.add, operator.iadd), lambda block: block, lambda builder, x, y: builder.fadd(x, y, flags=FLAGS))
+operation((operator.sub, operator.isub), lambda block: block, lambda builder, x, y: builder.fsub(x, y, flags=FLAGS))
+operation((operator.mul, operator.imul), lambda block: block, lambda builder, x, y: builder.fmul(x, y, flags=FLAGS))
+operation((operator.truediv,), lambda block: block, lambda builder, x, y: builder.fdiv(x, y))
+operation((operator.gt,), lambda block: Mask(block.dtype, block.n), comparison(">"))
+operation((operator.lt,), lambda block: Mask(block.dtype, block.n), comparison("<"))
+operation((operator.eq,), lambda block: Mask(block.dtype, block.n), comparison("=="))
+operation((operator.ne,), lambda block: Mask(block.dtype, block.n), comparison("!=", ordered=False))
+operation((operator.or_,), lambda mask: mask, lambda builder, x, y: builder.or_(x, y), operand=Mask)

@@ -1,0 +1,100 @@
+"""Steps: functions that parallel kernels call by their address, and the plans that both of them read.
+
+Numba copies what a function calls into it and optimises all of it again, at every level of calls: written as plain
+calls, the kernels of a training step took three times as long to compile. A step is compiled alone, once for all
+shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
+
+A plan is a named tuple of ints and of other such tuples: `plan.size.Ho`. Numba's parallel loops take none that is
+nested, so a kernel is handed `flat(plan)` and makes it a plan again with `nested(numbers, PlanClass)`.
+"""
+from functools import cache
+from typing import get_type_hints
+
+import numba
+from numba import types
+from numba.extending import intrinsic
+
+from .jit import DISABLED, NO_WRAPPERS, OPTIONS, on_disk
+
+FLOATS, BYTES, INT, BOOL = "floats", "bytes", "int", "bool"
+
+
+class Step:
+    """A function, and the kinds of its arguments; see step()."""
+
+    def __init__(self, function, kinds):
+        self.function, self.kinds, self.__doc__ = function, kinds, function.__doc__
+        self.compiled = function if DISABLED else on_disk(numba.njit(**OPTIONS, **NO_WRAPPERS)(function), function)
+
+    @cache
+    def address(self, dtype):
+        """Address of the code for float arrays of a NumPy dtype, compiled or loaded from disk.
+
+        Where NUMBA_DISABLE_JIT=1 the function itself takes its place.
+        """
+        if DISABLED:
+            return self.function
+        signature = tuple(numba_type(kind, dtype) for kind in self.kinds)
+        self.compiled.compile(signature)
+        done = self.compiled.overloads[signature]
+        return done.library.get_pointer_to_function(done.fndesc.llvm_func_name)
+
+
+def step(*kinds):
+    """Declare a step by the kinds of its arguments: FLOATS, BYTES (flat arrays), INT, BOOL or a class of plans."""
+    return lambda function: Step(function, kinds)
+
+
+def numba_type(kind, dtype):
+    """Numba's type of a kind of argument."""
+    simple = {FLOATS: types.Array(numba.from_dtype(dtype), 1, "C"), BYTES: types.Array(types.uint8, 1, "C"),
+              INT: types.int64, BOOL: types.boolean}
+    return simple[kind] if kind in simple else plan_type(kind)
+
+
+def flat(plan):
+    """Return the ints of a nested tuple, in order."""
+    return sum((flat(each) if isinstance(each, tuple) else (each,) for each in plan), ())
+
+
+def plan_type(plan_class):
+    """Numba's type of a class of plans."""
+    kinds = [types.int64 if hint is int else plan_type(hint) for hint in get_type_hints(plan_class).values()]
+    if all(kind == types.int64 for kind in kinds):
+        return types.NamedUniTuple(types.int64, len(kinds), plan_class)
+    return types.NamedTuple(kinds, plan_class)
+
+
+@intrinsic
+def nested(typing, numbers, plan_class):
+    """Return the plan that flat() took apart."""
+    result = plan_type(plan_class.instance_class)
+
+    def generate(context, builder, sig, args):
+        ints = iter([builder.extract_value(args[0], i) for i in range(numbers.count)])
+
+        def build(kind):
+            values = [next(ints) if each == types.int64 else build(each) for each in kind.types]
+            return context.make_tuple(builder, kind, values)
+        return build(result)
+    return result(numbers, plan_class), generate
+
+
+@intrinsic
+def call(typing, address, *arguments):
+    """Call a step by its address, with arguments of the declared kinds; it returns nothing."""
+    def kind(each):
+        return types.int64 if isinstance(each, types.Integer) else types.unliteral(each)
+
+    kinds = [kind(each) for each in arguments]
+
+    def generate(context, builder, sig, args):
+        values = [context.cast(builder, builder.extract_value(args[1], i), given, wanted)
+                  for i, (given, wanted) in enumerate(zip(sig.args[1], kinds, strict=True))]
+        function_type = context.call_conv.get_function_type(types.none, kinds)
+        function = builder.inttoptr(args[0], function_type.as_pointer())
+        status, _ = context.call_conv.call_function(builder, function, types.none, kinds, values)
+        with builder.if_then(status.is_error, likely=False):  # only with NUMBA_BOUNDSCHECK=1
+            context.call_conv.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+    return types.void(address, types.StarArgTuple(arguments)), generate

@@ -1,0 +1,44 @@
+"""Register tiles: a small matrix of sums that lives in registers, the inner loop of every product in this folder.
+
+                          row of b: VECTORS vectors
+                         +-------+-------+
+      one number of a -> |  sum  |  sum  |     TILE_ROWS x VECTORS sums. Each step k reads VECTORS vectors of b and
+      one number of a -> |  sum  |  sum  |     TILE_ROWS numbers of a, and makes TILE_ROWS * VECTORS fused multiply-
+            ...          |  ...  |  ...  |     adds of them: the more sums, the fewer loads for each multiply-add.
+                         +-------+-------+
+
+With 12 x 2 sums of 16 floats a core of an AVX-512 machine runs at 98 % of its peak (112 of 114 GFLOP/s), whatever the
+sizes: distances are known at run time only, so that each kernel is compiled once for all shapes. See simd.spaced for
+what that took. All functions here are inlined.
+"""
+from .jit import jit
+from .shape import VECTORS
+from .simd import TILE_ROWS, VECTOR_BYTES, load, load_rows, outer_fma, splat, store_rows, zeros
+
+# Rows of a tile whose rows are channels, of which scratch memory holds a multiple of a vector's floats.
+CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
+
+
+def make_tile(rows, vectors, accumulate):
+    """Return the tile function of rows x vectors sums; accumulate adds to what c holds."""
+    sums = rows * vectors
+
+    @jit(inline=True)
+    def tile(a, a_at, a_row, a_run, a_step, b, b_at, b_run, b_step, runs, steps, c, c_at, c_row):
+        """Multiply rows of a with columns of b: for every row i of the tile, and all its columns at once,
+
+        c[i] (+)= sum over r < runs, k < steps of  a[a_at + i a_row + r a_run + k a_step] * b[b_at + r b_run + k b_step]
+        """
+        total = load_rows(c, c_at, c_row, sums, vectors) if accumulate else zeros(c, sums)
+        for r in range(runs):
+            for k in range(steps):
+                column = splat(a, a_at + r * a_run + k * a_step, a_row, rows)
+                total = outer_fma(column, load(b, b_at + r * b_run + k * b_step, vectors), total)
+        store_rows(c, c_at, c_row, total, vectors)
+    return tile
+
+
+product_tile = make_tile(TILE_ROWS, VECTORS, accumulate=False)
+product_tile_added = make_tile(TILE_ROWS, VECTORS, accumulate=True)
+channel_tile_added = make_tile(CHANNEL_ROWS, VECTORS, accumulate=True)
+narrow_tile_added = make_tile(4, VECTORS, accumulate=True)

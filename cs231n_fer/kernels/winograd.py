@@ -1,0 +1,76 @@
+"""Winograd's convolution of a block of images: transform, multiply, transform back.
+
+    x  --B^T d B-->  V[q]      one matrix (tiles, C) for each of the (m + 2)^2 positions q of a tile
+    w  --G g G^T-->  U[q]      (C, F)
+                     M[q] = V[q] U[q]                          the only expensive step: (m + 2)^2 matrix products
+    z  <--A^T M A--  M[q]      m x m outputs of each tile
+
+and backwards, where the transposed transforms take the place of rotated filters (see winograd_transforms):
+
+    dz --A dz A^T--> dM[q];    dU[q] = V[q]^T dM[q], dw = G^T dU G;    dV[q] = dM[q] U[q]^T, dx = B dV B^T
+
+Everything lies in scratch memory whose sizes are rounded up: images to whole tiles, channels to whole vectors, rows of
+a matrix to whole register tiles. So no loop here has a remainder.
+"""
+from functools import cache
+
+from .shape import VECTORS, Matrices, Plan, make_grid, round_up
+from .simd import TILE_ROWS
+from .steps import BOOL, FLOATS, INT, step
+from .tile import CHANNEL_ROWS, channel_tile_added, product_tile
+
+BLOCK_BYTES = 640 * 1024  # of V and M together: they are written and read several times, and should stay in L2
+
+
+def best_m(size):
+    """Return the tile size that needs the fewest products: 4 for large images, 3 where it wastes less (6 x 6)."""
+    return min((4, 3, 2), key=lambda m: round_up(size.Ho, m) * round_up(size.Wo, m) / m ** 2 * (m + 2) ** 2)
+
+
+@cache
+def winograd_plan(size, m, itemsize):
+    """Lay out the scratch memory of a 3 x 3 convolution of stride 1; itemsize: bytes of a number."""
+    positions, line = (m + 2) ** 2, 64 // itemsize
+    down, across = -(-size.Ho // m), -(-size.Wo // m)
+    tiles = down * across
+    images = max(1, BLOCK_BYTES // (tiles * positions * (size.Cp + size.Fp) * itemsize))
+    rows = round_up(images * tiles, TILE_ROWS)
+    x_grid, z_grid = make_grid(down * m + 2, across * m + 2, size.Cp), make_grid(down * m, across * m, size.Fp)
+    # Positions are a cache line further apart than needed: else they all fall on 2 to 8 sets of L1, and the transforms
+    # take 1.4 to 1.9 times as long.
+    V = Matrices(x_grid.size, size.Cp, rows * size.Cp + line)
+    M = Matrices(V.at + positions * V.apart, size.Fp, rows * size.Fp + line)
+    z_at = M.at + positions * M.apart
+    dU_apart = round_up(size.C, CHANNEL_ROWS) * size.Fp + line
+    return Plan(size, m, images, down, across, x_grid, z_grid, x_grid, z_at, 0, V, M, z_at + z_grid.size, 0,
+                size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, positions * dU_apart)
+
+
+@step(Plan, FLOATS, INT, INT, INT, FLOATS)
+def multiply(plan, u, images, f0, f1, s):
+    """M[q] = V[q] U[q] of a block, for the filters f0...f1."""
+    size, V, M = plan.size, plan.V, plan.M
+    rows = images * plan.down * plan.across
+    for q in range((plan.m + 2) ** 2):
+        for f in range(f0, f1, VECTORS * size.lanes):  # these columns of U[q] stay in L1
+            for t in range(0, rows, TILE_ROWS):        # all of V[q] passes by
+                product_tile(s, V.at + q * V.apart + t * V.row, V.row, 0, 1, u, q * plan.U_apart + f, 0, size.Fp,
+                             1, size.C, s, M.at + q * M.apart + t * M.row + f, M.row)
+
+
+@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL)
+def multiply_back(plan, ut, images, s, du, want_dx):
+    """dU[q] += V[q]^T dM[q] of a block, and with want_dx dV[q] = dM[q] U[q]^T in V's place."""
+    size, V, M, columns = plan.size, plan.V, plan.M, VECTORS * plan.size.lanes
+    rows = images * plan.down * plan.across
+    for q in range((plan.m + 2) ** 2):
+        v, m = V.at + q * V.apart, M.at + q * M.apart
+        for f in range(0, size.F, columns):
+            for c in range(0, size.C, CHANNEL_ROWS):
+                channel_tile_added(s, v + c, 1, 0, V.row, s, m + f, 0, M.row, 1, rows,
+                                   du, q * plan.dU_apart + c * size.Fp + f, size.Fp)
+        if want_dx:
+            for c in range(0, size.C, columns):
+                for t in range(0, rows, TILE_ROWS):
+                    product_tile(s, m + t * M.row, M.row, 0, 1, ut, q * plan.UT_apart + c, 0, size.Cp, 1, size.F,
+                                 s, v + t * V.row + c, V.row)

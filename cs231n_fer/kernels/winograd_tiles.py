@@ -1,0 +1,55 @@
+"""Between images and matrices: Winograd's transforms applied to every tile of an image in scratch memory.
+
+`gather` reads tiles of an image, m pixels apart, and writes each value of a transform to the matrix of its position;
+`scatter` goes back. For every m there is one step for each transform; the lanes of a vector are channels.
+"""
+from .shape import Grid, Matrices, Plan
+from .simd import add_tile, load_tile, store_tile
+from .steps import FLOATS, INT, step
+from .winograd_transforms import INPUT, INPUT_TRANSPOSED, OUTPUT, OUTPUT_TRANSPOSED, both_ways
+
+
+def make_gather(m, transform, width):
+    """Return gather(s, plan, k, image_at, grid, matrices, channels): transform the width x width tiles of image k."""
+    both, n = both_ways(transform), m + 2
+
+    @step(FLOATS, Plan, INT, INT, Grid, Matrices, INT)
+    def gather(s, plan, k, image_at, grid, matrices, channels):
+        row = grid.width * grid.channels
+        for i in range(plan.down):
+            for j in range(plan.across):
+                pixel = image_at + i * m * row + j * m * grid.channels
+                value = matrices.at + ((k * plan.down + i) * plan.across + j) * matrices.row
+                for c in range(0, channels, plan.size.lanes):
+                    tile = both(load_tile(s, pixel + c, row, grid.channels, width))
+                    store_tile(s, value + c, n * matrices.apart, matrices.apart, tile)
+    return gather
+
+
+def make_scatter(m, transform, overlap):
+    """Return scatter(s, plan, k, matrices, image_at, grid, first, last) for channels first...last.
+
+    overlap   the tiles of the image overlap and add up
+    """
+    both, n = both_ways(transform), m + 2
+
+    @step(FLOATS, Plan, INT, Matrices, INT, Grid, INT, INT)
+    def scatter(s, plan, k, matrices, image_at, grid, first, last):
+        row = grid.width * grid.channels
+        for i in range(plan.down):
+            for j in range(plan.across):
+                pixel = image_at + i * m * row + j * m * grid.channels
+                value = matrices.at + ((k * plan.down + i) * plan.across + j) * matrices.row
+                for c in range(first, last, plan.size.lanes):
+                    tile = both(load_tile(s, value + c, n * matrices.apart, matrices.apart, n))
+                    if overlap:
+                        add_tile(s, pixel + c, row, grid.channels, tile)
+                    else:
+                        store_tile(s, pixel + c, row, grid.channels, tile)
+    return scatter
+
+
+GATHER_X = {m: make_gather(m, INPUT[m], m + 2) for m in INPUT}
+GATHER_DZ = {m: make_gather(m, OUTPUT_TRANSPOSED[m], m) for m in INPUT}
+SCATTER_Z = {m: make_scatter(m, OUTPUT[m], overlap=False) for m in INPUT}
+SCATTER_DX = {m: make_scatter(m, INPUT_TRANSPOSED[m], overlap=True) for m in INPUT}
