@@ -1,21 +1,31 @@
 """A convolutional-network engine written from scratch, for facial expression recognition on FER2013.
 
-Reading order (each module imports only from above it):
+Reading order (each module imports only from those before it):
 
-    shapes            output sizes and argument checks
-    gradient_check    numeric gradients, and how to compare with them
-    layers/           the book: every layer's forward and backward pass, NumPy only
-    kernels/          compiled loops, Numba only
-    layer_utils       the course's sandwiches of layers
-    ladder            operation -> rung -> (forward, backward)
-    records           layers as frozen records
-    network           Chain, Residual, Network
-    classifiers       the networks of the paper and of the course
-    optim, schedules  update rules and learning rates
-    augment           flips and other random changes of training images
-    solver            the training loop
-    data_utils        from Kaggle's files to arrays; synthetic: faces that need no download
-    metrics, saliency, vis_utils, report    what the trained net can do, and its figures
+    shapes             output sizes and argument checks
+    gradient_check     numeric gradients, and how to compare with them
+    memory             arrays whose memory is used again
+    layers/            the book: every layer's forward and backward pass, NumPy only
+    kernels/           the engine: compiled loops, Numba only
+    fast_layers        the fastest functions, under the course's names
+    layer_utils        the course's sandwiches of layers
+    ladder             operation -> rung -> (forward, backward)
+    records            layers as frozen records
+    network            Chain, Residual, Network
+    checkpoint         crash-safe files
+    classifiers        the networks of the paper and of the course
+    optim, schedules   update rules and learning rates
+    augment            flips and other random changes of training images
+    solver             the training loop
+    metrics, saliency  what a trained net can do, and what it looks at
+    vis_utils, report  figures
+    fer2013, sources, kaggle, image_folder, ferplus, data_summary, prepare
+                       from what people download to one validated file
+    face_drawing, synthetic
+                       built-in faces, so that everything runs with no download
+    data_utils         from either to arrays for training
+    gradient_draws, gradient_cases
+                       the table of all gradient checks
 
 Importing this package imports none of them.
 """

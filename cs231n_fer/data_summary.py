@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from cs231n_fer.fer2013 import CLASS_COUNTS, EMOTIONS, SPLIT_COUNTS, UNLABELLED, USAGES
+from .fer2013 import CLASS_COUNTS, EMOTIONS, SPLIT_COUNTS, UNLABELLED, USAGES
 
 
 def summarise(pixels, emotion, usage):

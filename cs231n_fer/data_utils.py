@@ -12,9 +12,9 @@ import pathlib
 import h5py
 import numpy as np
 
-from cs231n_fer.fer2013 import EMOTIONS, UNLABELLED, USAGES, WHERE_TO_GET_IT
-from cs231n_fer.prepare import prepare, read_prepared, statistics
-from cs231n_fer.sources import source_files
+from .fer2013 import EMOTIONS, UNLABELLED, USAGES, WHERE_TO_GET_IT
+from .prepare import prepare, read_prepared, statistics
+from .sources import source_files
 
 __all__ = ["EMOTIONS", "UNLABELLED", "USAGES", "find_data", "load_data", "normalise", "prepare",
            "restore_pixels"]
@@ -153,7 +153,7 @@ def _prepared_once(source, say):
 
 
 def _synthetic(sizes, seed):
-    from cs231n_fer.synthetic import make_faces  # here, so that real data does not wait for it
+    from .synthetic import make_faces  # here, so that real data does not wait for it
 
     faces = {name: make_faces(seed, np.arange(start, start + sizes[name]))
              for name, start in SYNTHETIC_STARTS.items() if sizes[name] > 0}

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from cs231n_fer.fer2013 import USAGES, shorten
+from .fer2013 import USAGES, shorten
 
 COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown",
            "NF")

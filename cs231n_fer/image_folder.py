@@ -10,8 +10,8 @@ or with more than 8 bits is a bad row: resize it yourself, so that you see what 
 import numpy as np
 from PIL import Image
 
-from cs231n_fer.fer2013 import EMOTIONS, SIDE, Faces, shorten
-from cs231n_fer.sources import PICTURES
+from .fer2013 import EMOTIONS, SIDE, Faces, shorten
+from .sources import PICTURES
 
 VALIDATION = ("val", "valid", "validation")
 SPLITS = {"train": 0, "training": 0, "publictest": 1, "privatetest": 2} | dict.fromkeys(VALIDATION, 1)

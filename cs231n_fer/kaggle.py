@@ -9,7 +9,7 @@ import io
 
 import numpy as np
 
-from cs231n_fer.fer2013 import EMOTIONS, PIXELS, SIDE, UNLABELLED, USAGES, Faces, shorten
+from .fer2013 import EMOTIONS, PIXELS, SIDE, UNLABELLED, USAGES, Faces, shorten
 
 LONGEST_LINE = 1 << 16  # bytes; a good row has at most 9,300
 BATCH = 512

@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
-from cs231n_fer.checkpoint import replacing
-from cs231n_fer.data_summary import format_summary, summarise
-from cs231n_fer.fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join
-from cs231n_fer.ferplus import read_ferplus
-from cs231n_fer.image_folder import is_picture, read_pictures
-from cs231n_fer.kaggle import read_csv
-from cs231n_fer.sources import open_source, sha256
+from .checkpoint import replacing
+from .data_summary import format_summary, summarise
+from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join
+from .ferplus import read_ferplus
+from .image_folder import is_picture, read_pictures
+from .kaggle import read_csv
+from .sources import open_source, sha256
 
 FORMAT, VERSION = "fer-faces", 1
 ARRAYS = ("pixels", "emotion", "usage", "mean_image", "ferplus_votes")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cs231n_fer import vis_utils
+from . import vis_utils
 
 
 def write_training_figures(folder, *, class_names, counts_by_split, example_images, example_labels,

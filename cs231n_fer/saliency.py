@@ -7,8 +7,8 @@ channels each pixel shows its strongest channel.
 
 import numpy as np
 
-from cs231n_fer.network import TEST
-from cs231n_fer.shapes import check, check_images, check_labels
+from .network import TEST
+from .shapes import check, check_images, check_labels
 
 
 def saliency_map(model, X, y, batch_size=64):

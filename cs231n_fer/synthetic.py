@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cs231n_fer.face_drawing import SIZE, draw_faces
+from .face_drawing import SIZE, draw_faces
 
 CLASS_NAMES = ("Anger", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral")
 MASK_NAMES = ("brows", "eyes", "mouth")

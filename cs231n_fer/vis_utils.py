@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cs231n_fer.metrics import per_class_accuracy, wilson_interval
-from cs231n_fer.shapes import check
+from .metrics import per_class_accuracy, wilson_interval
+from .shapes import check
 
 BLUE, ORANGE, SKY = "#0072B2", "#D55E00", "#56B4E9"
 GREY, PALE, INK = "#B8B8B8", "#E6E6E6", "#333333"
