@@ -18,12 +18,13 @@ Reading order (each module imports only from those before it):
     augment            flips and other random changes of training images
     solver             the training loop
     metrics, saliency  what a trained net can do, and what it looks at
-    vis_utils, report  figures
+    vis_utils          figures
     fer2013, sources, kaggle, image_folder, ferplus, data_summary, prepare
                        from what people download to one validated file
     face_drawing, synthetic
                        built-in faces, so that everything runs with no download
     data_utils         from either to arrays for training
+    report             the numbers and figures of a finished run
     gradient_draws, gradient_cases
                        the table of all gradient checks
 

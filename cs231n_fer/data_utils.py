@@ -2,7 +2,7 @@
 
 Where data comes from (find_data): an explicit path, else the environment variable CS231N_FER_DATA, else
 data/fer2013.h5, else a download in data/ that is prepared on the fly, else the built-in synthetic faces,
-said loudly.
+said loudly. "synthetic" as a path asks for those faces.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from .sources import source_files
 __all__ = ["EMOTIONS", "UNLABELLED", "USAGES", "find_data", "load_data", "normalise", "prepare",
            "restore_pixels"]
 
-VARIABLE = "CS231N_FER_DATA"
+VARIABLE, SYNTHETIC = "CS231N_FER_DATA", "synthetic"
 TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
 ARCHIVES = (".zip", ".tar.gz", ".tgz")
 SYNTHETIC_STARTS = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # far apart: splits stay disjoint
@@ -60,7 +60,7 @@ def load_data(path=None, synthetic_train=8000, synthetic_val=1500, synthetic_tes
     say        called with each line that a person should read
     returns    X_train float32 (N,1,48,48), y_train int64 (N,), X_val and y_val (PublicTest), X_test
                and y_test (PrivateTest; both absent where no row is labelled), mean_image float32 (48,48),
-               std float, class_names, source (str)
+               std float, class_names, source (str), source_sha256 (of the download; "" if unknown), synthetic (bool)
     """
     found = find_data(path, say)
     if found is None:
@@ -79,7 +79,7 @@ def load_data(path=None, synthetic_train=8000, synthetic_val=1500, synthetic_tes
         source += f" ({note})"
         say(f"data: {note}")
     data = {"mean_image": prepared["mean_image"], "std": float(prepared["std"]), "class_names": EMOTIONS,
-            "source": source}
+            "source": source, "source_sha256": str(prepared.get("source_sha256", "")), "synthetic": False}
     for name, chosen in rows.items():
         if len(chosen):
             data[f"X_{name}"] = normalise(pixels[chosen], data["mean_image"], data["std"])
@@ -92,11 +92,14 @@ def find_data(path=None, say=print):
 
     path   a prepared .h5, or anything that prepare reads (CSV, .zip, .tar.gz, folder): prepared once into
            data/cache/, under a name made of its path, size and time of change, and reused while these stay.
+           "synthetic": None is returned, without a banner.
            None: the environment variable CS231N_FER_DATA, then the folder data/ of the working directory,
            then that of the repository.
     Raises FileNotFoundError if a path that was given does not exist; ValueError if a file has bad rows.
     """
     for given, name in ((path, "data"), (os.environ.get(VARIABLE) or None, VARIABLE)):
+        if given == SYNTHETIC:
+            return None
         if given is not None:
             given = pathlib.Path(given).expanduser()
             if not given.exists():
@@ -159,7 +162,7 @@ def _synthetic(sizes, seed):
              for name, start in SYNTHETIC_STARTS.items() if sizes[name] > 0}
     mean_image, std = statistics(faces["train"].pixels)
     data = {"mean_image": mean_image, "std": std, "class_names": EMOTIONS,
-            "source": f"synthetic faces (seed {seed})"}
+            "source": f"synthetic faces (seed {seed})", "source_sha256": "", "synthetic": True}
     for name, split in faces.items():
         data[f"X_{name}"] = normalise(split.pixels, mean_image, std)
         data[f"y_{name}"] = split.emotion.astype(np.int64)

@@ -8,24 +8,26 @@ Writes config.json, metrics.json, history.csv, best.h5, last.h5 and the paper's 
 """
 import argparse
 import json
+import platform
+import sys
 from pathlib import Path
 
 import numpy as np
 
+import cs231n_fer
 from cs231n_fer.augment import HorizontalFlip
 from cs231n_fer.checkpoint import write_text
 from cs231n_fer.classifiers import FinalConvNet
-from cs231n_fer.data_utils import load_data, restore_pixels
-from cs231n_fer.metrics import confusion_matrix, per_class_accuracy
-from cs231n_fer.report import write_training_figures
-from cs231n_fer.saliency import choose_examples, saliency_map
+from cs231n_fer.data_utils import load_data
+from cs231n_fer.report import draw_run, measure
+from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flag = argparse.BooleanOptionalAction
-    parser.add_argument("--data", help="prepared .h5, Kaggle's CSV or archive, or an image folder")
+    parser.add_argument("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic'")
     parser.add_argument("--out", type=Path, default=Path("runs/final"), help="folder of the results")
     parser.add_argument("--epochs", type=int, help="default 40, the paper's; 5 on the built-in faces")
     parser.add_argument("--seed", type=int, default=0)
@@ -41,17 +43,33 @@ def arguments():
     parser.add_argument("--flip", action=flag, default=True, help="mirror half of the training images")
     parser.add_argument("--rung", default="auto", help="naive, im2col or auto")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.h5")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.epochs is not None and args.epochs < 1:
+        parser.error(f"--epochs: got {args.epochs}, expected at least 1")
+    return args
+
+
+def check_same_run(config, path):
+    """Raise ValueError if the run to resume had other settings; only the number of epochs may change."""
+    before = json.loads(path.read_text(encoding="utf-8"))
+    for key in config.keys() - {"epochs", "versions"}:
+        check(config[key] == before.get(key),
+              f"--resume: {key} is {config[key]!r}, but {path.parent} was trained with {before.get(key)!r}")
 
 
 def build(args, data):
-    """Return the Solver of the run and the settings that it prints and saves."""
+    """Return the Solver of the run, after printing and saving its settings."""
     options = {"num_filters": args.filters, "hidden_dim": args.hidden_dim, "batchnorm": args.batchnorm,
                "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
     model = FinalConvNet(**options)
-    config = {**vars(args), "out": str(args.out), "data": Path(data["source"]).name,
-              "training_images": len(data["X_train"]), "validation_images": len(data["X_val"])}
+    settings = {key: value for key, value in vars(args).items() if key not in ("out", "resume")}
+    config = {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
+              "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
+              "versions": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
+                           "python": platform.python_version()}}
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
+    if args.resume and (args.out / "config.json").exists():
+        check_same_run(config, args.out / "config.json")
     info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config,
             "class_names": list(data["class_names"]), "std": data["std"]}
     solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
@@ -59,53 +77,24 @@ def build(args, data):
                     augmentation=HorizontalFlip() if args.flip else None, checkpoint_dir=args.out,
                     resume=args.resume, info=info, info_arrays={"mean_image": data["mean_image"]})
     write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
-    return solver, config
-
-
-def measure(solver, data, config):
-    """Return the numbers of metrics.json and the validation scores of the best epoch."""
-    scores, y = solver.model.predict(data["X_val"]), data["y_val"]
-    confusion = confusion_matrix(y, scores.argmax(axis=1), scores.shape[1])
-    seconds = sum(row["seconds"] for row in solver.history)
-    return {"val_acc": float(np.mean(scores.argmax(axis=1) == y)), "best_epoch": solver.best_epoch,
-            "per_class": dict(zip(data["class_names"], per_class_accuracy(confusion).round(4).tolist(), strict=True)),
-            "confusion": confusion.tolist(), "parameters": sum(w.size for w in solver.model.params.values()),
-            "seconds": round(seconds, 1), "images_per_second": round(np.median(
-                [row["images_per_second"] for row in solver.history]), 1), "data": config["data"],
-            "epochs": solver.epoch, "seed": config["seed"]}, scores
-
-
-def draw(solver, data, metrics, scores, folder):
-    """Write the paper's figures."""
-    y, names = data["y_val"], data["class_names"]
-    chosen = np.concatenate(choose_examples(scores, y))
-    guess = scores[chosen].argmax(axis=1)
-    splits = {"Training": data["y_train"], "Validation": y}
-    shown = slice(0, 2000)
-    write_training_figures(
-        folder, class_names=names, dataset="FER2013" if "synthetic" not in data["source"] else "built-in faces",
-        counts_by_split={split: np.bincount(labels, minlength=len(names)) for split, labels in splits.items()},
-        example_images=restore_pixels(data["X_train"][shown], data["mean_image"], data["std"]),
-        example_labels=data["y_train"][shown], train_acc_history=solver.train_acc_history,
-        val_acc_history=solver.val_acc_history, loss_history=solver.loss_history, first_epoch=0,
-        iterations_per_epoch=len(solver.loss_history) / max(solver.epoch, 1), confusion=np.array(metrics["confusion"]),
-        saliency_images=restore_pixels(data["X_val"][chosen], data["mean_image"], data["std"]),
-        saliency_maps=saliency_map(solver.model, data["X_val"][chosen], guess), saliency_labels=y[chosen],
-        saliency_predicted=guess)
+    return solver
 
 
 def main():
     args = arguments()
     data = load_data(args.data)
-    args.epochs = args.epochs or (5 if "synthetic" in data["source"] else 40)
-    solver, config = build(args, data)
+    args.epochs = args.epochs or (5 if data["synthetic"] else 40)
+    solver = build(args, data)
     solver.train()
-    metrics, scores = measure(solver, data, config)
+    metrics, scores = measure(solver, data)
     write_text(args.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    draw(solver, data, metrics, scores, args.out)
+    draw_run(args.out, solver, data, scores)
     print(f"validation accuracy {metrics['val_acc']:.4f} (epoch {metrics['best_epoch']}), "
           f"{metrics['seconds']:.0f} s, {metrics['images_per_second']:.0f} images/s; results in {args.out}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError, FloatingPointError) as error:
+        sys.exit(f"train_final: {error}")

@@ -18,9 +18,9 @@ RANKS = {
     "memory": 0,
     "layers": 1, "kernels": 1, "checkpoint": 1, "gradient_draws": 1, "vis_utils": 1,
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
-    "fast_layers": 2, "optim": 2, "augment": 2, "report": 2, "prepare": 2,
+    "fast_layers": 2, "optim": 2, "augment": 2, "prepare": 2,
     "layer_utils": 3, "solver": 3, "data_utils": 3,
-    "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "saliency": 7, "gradient_cases": 8,
+    "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "saliency": 7, "gradient_cases": 8, "report": 8,
 }
 
 # Libraries that only some may import: all modules of the package, by the first part of their names.
