@@ -23,6 +23,8 @@ of it at once, with another Block of the same size or with a number. A flat arra
 
 `n`, `columns` and `i` are compile-time constants: a literal, a module constant, or an int that the factory of a kernel
 closes over. A Block that fits into the registers stays there: LLVM splits it into its vectors.
+
+Nothing checks that an address is in its array, except where NUMBA_DISABLE_JIT=1: see simd_python.py.
 """
 import operator
 import os
@@ -36,6 +38,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from ..shapes import check
+from .jit import DISABLED
 
 # Bytes of a vector, and rows of a register tile of two vectors: 2 * rows sums, the row of 2, and room for a splat.
 MACHINES = {"avx512": (64, 12), "avx2": (32, 6), "neon": (16, 12), "sse2": (16, 6)}
@@ -490,3 +493,8 @@ operation((operator.lt,), lambda block: Mask(block.dtype, block.n), comparison("
 operation((operator.eq,), lambda block: Mask(block.dtype, block.n), comparison("=="))
 operation((operator.ne,), lambda block: Mask(block.dtype, block.n), comparison("!=", ordered=False))
 operation((operator.or_,), lambda mask: mask, lambda builder, x, y: builder.or_(x, y), operand=Mask)
+
+if DISABLED:  # the same words in NumPy: kernels run as Python functions
+    from .simd_python import (  # noqa: F401, I001
+        add_tile, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, outer_fma, select,
+        splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile, transposed, vector, zeros)

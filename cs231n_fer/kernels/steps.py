@@ -98,3 +98,21 @@ def call(typing, address, *arguments):
             context.call_conv.return_status_propagate(builder, status)
         return context.get_dummy_value()
     return types.void(address, types.StarArgTuple(arguments)), generate
+
+
+def build_plan(numbers, plan_class):
+    """What nested() returns, in Python."""
+    ints = iter(numbers)
+
+    def build(kind):
+        return kind(*(next(ints) if hint is int else build(hint) for hint in get_type_hints(kind).values()))
+    return build(plan_class)
+
+
+def call_function(function, *arguments):
+    """What call() does, in Python."""
+    function(*arguments)
+
+
+if DISABLED:
+    nested, call = build_plan, call_function

@@ -1,0 +1,182 @@
+"""The words of simd.py in NumPy: what kernels are written with where NUMBA_DISABLE_JIT=1, slowly, for debugging.
+
+A Block is an array (n, lanes). An address that isn't in its array is an IndexError, where compiled code reads or
+overwrites other memory; so is a Block of another dtype than the array it is written to a TypeError. simd.py defines
+the words, and takes them from here: import them from there.
+"""
+import numpy as np
+
+from .simd import lanes_of
+
+
+class Block(np.ndarray):
+    """n vectors of floats, which never change, like a number: x += y makes another one."""
+
+    def __iadd__(self, other):
+        return self + other
+
+    def __isub__(self, other):
+        return self - other
+
+    def __imul__(self, other):
+        return self * other
+
+
+def as_block(vectors, dtype):
+    """Make a Block, a copy, of an array (n, lanes)."""
+    return np.array(vectors, dtype).view(Block)
+
+
+def span(a, start, count):
+    """Return a[start:start + count], all of which must be there."""
+    if a.ndim != 1 or start < 0 or start + count > len(a):
+        raise IndexError(f"a: got an array {a.shape}, expected a flat one that holds {start}...{start + count - 1}")
+    return a[start:start + count]
+
+
+def starts(at, n, columns=1, row=0, step=0):
+    """List where n vectors begin, in rows of `columns`."""
+    return [at + i // columns * row + i % columns * step for i in range(n)]
+
+
+def read(a, places):
+    """Return the vectors that begin at these places."""
+    return as_block([span(a, start, lanes_of(a.dtype)) for start in places], a.dtype)
+
+
+def write(a, places, block, add=False):
+    """Write, or add, a Block's vectors to these places, one after the other."""
+    if block.dtype != a.dtype or block.shape != (len(places), lanes_of(a.dtype)):
+        raise TypeError(f"block: got {block.dtype} {block.shape}, expected {a.dtype} "
+                        f"{(len(places), lanes_of(a.dtype))}")
+    for start, each in zip(places, block, strict=True):
+        here = span(a, start, lanes_of(a.dtype))
+        here[:] = here + each if add else each
+
+
+def load(a, at, n):
+    """Return n vectors that follow each other."""
+    return read(a, starts(at, n, row=lanes_of(a.dtype)))
+
+
+def load_spaced(a, at, step, n):
+    """Return n vectors, step numbers apart."""
+    return read(a, starts(at, n, row=step))
+
+
+def load_rows(a, at, row, n, columns):
+    """Return n vectors from rows of `columns` vectors, row numbers apart."""
+    return read(a, starts(at, n, columns, row, lanes_of(a.dtype)))
+
+
+def store(a, at, block):
+    """Write vectors one behind the other."""
+    write(a, starts(at, len(block), row=lanes_of(a.dtype)), block)
+
+
+def store_spaced(a, at, step, block):
+    """Write vectors step numbers apart."""
+    write(a, starts(at, len(block), row=step), block)
+
+
+def store_rows(a, at, row, block, columns):
+    """Write vectors to rows of `columns` vectors, row numbers apart."""
+    write(a, starts(at, len(block), columns, row, lanes_of(a.dtype)), block)
+
+
+def load_tile(a, at, row, step, n):
+    """Return a tuple of n Blocks of n vectors."""
+    return tuple(load_spaced(a, at + i * row, step, n) for i in range(n))
+
+
+def store_tile(a, at, row, step, columns):
+    """Write a tuple of columns."""
+    for i, each in enumerate(transposed(columns)):
+        write(a, starts(at + i * row, len(columns), row=step), each)
+
+
+def add_tile(a, at, row, step, columns):
+    """Add a tuple of columns to what the array holds."""
+    for i, each in enumerate(transposed(columns)):
+        write(a, starts(at + i * row, len(columns), row=step), each, add=True)
+
+
+def splat(a, at, step, n):
+    """Return n numbers, step apart, each in all lanes of a vector."""
+    numbers = [span(a, start, 1) for start in starts(at, n, row=step)]
+    return as_block(np.repeat(numbers, lanes_of(a.dtype), axis=1), a.dtype)
+
+
+def zeros(a, n):
+    """Return n vectors of zeros."""
+    return as_block(np.zeros((n, lanes_of(a.dtype))), a.dtype)
+
+
+def head(a, at, live):
+    """Return a[at:at + live], for at most as many lanes as a vector has; at may be anywhere if none is live."""
+    if not 0 <= live <= lanes_of(a.dtype):
+        raise IndexError(f"live: got {live} lanes, expected 0 to {lanes_of(a.dtype)}")
+    return span(a, at if live else 0, live)
+
+
+def load_head(a, at, live):
+    """Return one vector, its first lanes read, the rest 0."""
+    block = zeros(a, 1)
+    block[0, :live] = head(a, at, live)
+    return block
+
+
+def store_head(a, at, block, live):
+    """Write the first lanes of one vector."""
+    if block.dtype != a.dtype or len(block) != 1:
+        raise TypeError(f"block: got {block.dtype} {block.shape}, expected {a.dtype} {(1, lanes_of(a.dtype))}")
+    head(a, at, live)[:] = block[0, :live]
+
+
+def load_bytes(bytes_, at, like):
+    """Return one vector of the numbers in an array of uint8, as floats of the type of the flat array `like`."""
+    return as_block(span(bytes_, at, lanes_of(like.dtype))[None], like.dtype)
+
+
+def store_bytes(bytes_, at, block):
+    """Write one vector of whole numbers from 0 to 255 to an array of uint8."""
+    if not ((block >= 0) & (block <= 255) & (block == np.floor(block))).all():
+        raise ValueError(f"block: got {block}, expected whole numbers from 0 to 255")
+    span(bytes_, at, block.shape[1])[:] = block[0]
+
+
+def fma(x, y, z):
+    """Return x * y + z, calculated in the next wider type of floats; y and z may be numbers."""
+    wide = np.float64 if x.dtype == np.float32 else np.longdouble
+    y, z = (np.asarray(each, x.dtype).astype(wide) for each in (y, z))
+    return as_block(x.astype(wide) * y + z, x.dtype)
+
+
+def outer_fma(column, row, tile):
+    """Return tile + the outer product of a column and a row."""
+    n = len(row)
+    return as_block(np.concatenate([fma(row, column[i], tile[i * n:(i + 1) * n]) for i in range(len(column))]),
+                    tile.dtype)
+
+
+def select(mask, x, y):
+    """Return x where the mask holds, else y; one of the two may be a number."""
+    return as_block(np.where(mask, x, y), x.dtype if isinstance(x, Block) else y.dtype)
+
+
+def transposed(rows):
+    """Return the columns of a tuple of Blocks."""
+    return tuple(as_block(column, rows[0].dtype) for column in zip(*rows, strict=True))
+
+
+def vector(block, i):
+    """Return vector i of a Block."""
+    return as_block(block[[i]], block.dtype)
+
+
+def lane_sum(x):
+    """Add up the lanes of one vector, halving it until one is left."""
+    part, = np.asarray(x)
+    while len(part) > 1:
+        part = part[:len(part) // 2] + part[len(part) // 2:]
+    return part[0]
