@@ -16,11 +16,11 @@ from benchmarking.nets import FINAL, NETS, Net
 from benchmarking.report import number, table
 from benchmarking.statistics import exponents, gflops_per_second, line, summary
 
-SECTIONS = ("batch", "inference", "threads", "depth", "width", "data")
-SIZES = {"batch": (1, 2, 4, 8, 16, 32, 50, 64, 128, 256, 512), "inference": (1, 2, 4, 8, 16, 32, 50, 64, 128, 256, 512),
+BATCHES = (1, 2, 4, 8, 16, 32, 50, 64, 128, 256, 512)
+SIZES = {"batch": BATCHES, "inference": BATCHES,
          "depth": (1, 2, 3, 4), "width": (0.5, 0.75, 1, 1.5, 2), "data": (500, 1000, 2000, 4000, 8000)}
-UNITS = {"batch": "images in a step", "inference": "images scored at once", "threads": "threads",
-         "depth": "convolutions in a block", "width": "times as many filters", "data": "faces in an epoch"}
+SECTIONS = {"batch": "images in a step", "inference": "images scored at once", "threads": "threads",
+            "depth": "convolutions in a block", "width": "times as many filters", "data": "faces in an epoch"}
 
 
 def parse():
@@ -33,11 +33,10 @@ def parse():
 
 def sizes_of(section, args):
     """The sizes of a section; with --quick a few small ones."""
-    cores = machine.cores()
-    sizes = SIZES.get(section) or sorted({2 ** k for k in range(cores.bit_length()) if 2 ** k < cores} | {cores})
-    if args.quick:
-        return [size // 4 for size in sizes[:3]] if section == "data" else sizes[:5:2]
-    return sizes
+    if section == "threads":
+        return [2 ** k for k in range(10) if 2 ** k < machine.cores()] + [machine.cores()]
+    few = [size // 4 for size in SIZES["data"][:3]] if section == "data" else SIZES[section][:5:2]
+    return few if args.quick else SIZES[section]
 
 
 def spec_of(section, size, args):
@@ -60,23 +59,23 @@ def spec_of(section, size, args):
 def section_table(section, sizes, results, peak):
     """The table of a section and, where it makes sense, the line through its times; peak is that of one thread."""
     good = [(size, result) for size, result in zip(sizes, results, strict=True) if result["rounds"]]
-    sizes, results = [size for size, _ in good], [result for _, result in good]
-    times = [summary(result["rounds"])["median_ms"] for result in results]
-    if not times:
+    if not good:
         return f"{section}: nothing could be timed"
+    sizes, results = zip(*good, strict=True)
+    times = [summary(result["rounds"])["median_ms"] for result in results]
     images = [result.get("images", result["batch"]) for result in results]
     work = [flops_of(Net(**result["net"]), count, result["mode"] != "inference")
             for result, count in zip(results, images, strict=True)]
     along = work if section in ("depth", "width") else sizes
     rows = []
-    for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, exponents(along, times),
-                                                 strict=True):
+    slopes = exponents(along, times)
+    for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, slopes, strict=True):
         rate = gflops_per_second(flops, ms)
         scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}"] if section == "threads" else [e]
         share = percent(rate, peak * result["threads"] if peak else None)
         rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate, share, *scaled])
     last = ["speed-up", "efficiency"] if section == "threads" else ["exponent"]
-    body = table([UNITS[section], "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)
+    body = table([SECTIONS[section], "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)
     if section in ("batch", "inference", "data") and len(sizes) > 1:
         fixed, slope = line(sizes, times)
         body += f"\n\nTime = {fixed:.3g} ms + {1e3 * slope:.3g} us for each image."

@@ -81,9 +81,11 @@ def test_a_readme_without_markers_stays_as_it_is(tmp_path):
 def test_results_are_summaries_in_json_with_a_line_for_each_list_of_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     monkeypatch.setattr(report, "ROOT", tmp_path)
-    path = tmp_path / report.write_results("bench", [{"rounds": [[0.123456789, 2.0], [1e-9]], "error": None}])
-    assert json.loads(path.read_text()) == [{"error": None, "median_ms": 123.46, "min_ms": 1e-6, "p90_ms": 2000.0,
-                                             "round_medians_ms": [1061.7, 1e-6]}]
+    path = tmp_path / report.write_results("bench", [{"rounds": [[0.123456789, 2.0], [1e-9]]}, {"rounds": []},
+                                                     {"rounds": 8, "error": None}])
+    assert json.loads(path.read_text()) == [
+        {"median_ms": 123.46, "min_ms": 1e-6, "p90_ms": 2000.0, "round_medians_ms": [1061.7, 1e-6]},
+        {"round_medians_ms": []}, {"rounds": 8, "error": None}]
     assert "[ 1061.7, 1e-06 ]" in path.read_text()
 
 

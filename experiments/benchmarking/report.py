@@ -66,8 +66,8 @@ def write_results(name, results, quick=False):
     folder = QUICK_RESULTS if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    # One line for each list of numbers.
-    text = re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), json.dumps(condensed(results), indent=1))
+    text = json.dumps(condensed(results), indent=1)
+    text = re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), text)  # a list of numbers: one line
     path.write_text(text + "\n", encoding="utf-8")
     return path.relative_to(ROOT)
 
@@ -77,9 +77,10 @@ def condensed(value):
     if isinstance(value, float):
         return float(f"{value:.5g}")
     if isinstance(value, dict):
-        short = {key: condensed(each) for key, each in value.items() if key != "rounds"}
-        if value.get("rounds"):
-            short |= condensed(summary(value["rounds"]))
-            short["round_medians_ms"] = condensed([summary([block])["median_ms"] for block in value["rounds"]])
+        short, rounds = {key: condensed(each) for key, each in value.items()}, value.get("rounds")
+        if isinstance(rounds, list):
+            del short["rounds"]
+            short |= condensed(summary(rounds)) if rounds else {}
+            short["round_medians_ms"] = condensed([summary([block])["median_ms"] for block in rounds])
         return short
     return [condensed(each) for each in value] if isinstance(value, (list, tuple)) else value
