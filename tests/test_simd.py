@@ -1,0 +1,354 @@
+"""Every word of kernels/simd.py against NumPy; test_machines.py runs this for each vector unit, and not compiled."""
+import operator
+import re
+
+import numpy as np
+import pytest
+
+from cs231n_fer.kernels import simd, simd_python
+from cs231n_fer.kernels.jit import DISABLED, jit
+from cs231n_fer.kernels.simd import (
+    add_tile,
+    fma,
+    lane_sum,
+    lanes_of,
+    load,
+    load_bytes,
+    load_head,
+    load_rows,
+    load_spaced,
+    load_tile,
+    outer_fma,
+    select,
+    splat,
+    store,
+    store_bytes,
+    store_head,
+    store_rows,
+    store_spaced,
+    store_tile,
+    transposed,
+    vector,
+    zeros,
+)
+
+DTYPES = [np.float32, np.float64]
+AT, ROW, STEP, LENGTH = 3, 211, 17, 3000  # known at run time only, and no multiples of a vector
+# NaN and infinity on either side, both signs of zero, ties.
+LEFT = [np.nan, 1, np.nan, np.inf, 0, 1, 1, 2, -np.inf, np.inf]
+RIGHT = [1, np.nan, np.nan, np.inf, -0.0, 1, 2, 1, np.inf, 1]
+
+
+def vectors(start, n, lanes, step=None):
+    """Places of the numbers of n vectors, step apart or one behind the other: (n, lanes)."""
+    return start + np.add.outer(np.arange(n) * (step or lanes), np.arange(lanes))
+
+
+def grid(rows, columns, lanes):
+    """Places of the vectors of a tile at AT: (rows, columns, lanes)."""
+    return AT + np.add.outer(np.arange(rows) * ROW, vectors(0, columns, lanes, STEP))
+
+
+def blocks(count, n, lanes):
+    """Places of `count` Blocks of n vectors that begin at 0, ROW, 2 ROW...: (count, n, lanes)."""
+    return np.add.outer(np.arange(count) * ROW, vectors(0, n, lanes))
+
+
+WORDS = {}
+
+
+def word(definition, name=None):
+    """Add a kernel(a, b, out, at, row, step) to WORDS; definition(a, b, out, lanes): where it writes to out, and what.
+
+    a holds eighths, so that products and sums of a few are exact in float32, and b any floats; see above for a[AT:].
+    """
+    def add(kernel):
+        WORDS[name or kernel.__name__] = jit(kernel), definition
+        return kernel
+    return add
+
+
+def add_words(n):
+    """Words of n vectors; 4 of them share a register for their addresses."""
+    @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[vectors(AT, n, lanes, STEP)]), f"load_spaced {n}")
+    def loads_spaced(a, b, out, at, row, step):
+        store(out, 0, load_spaced(a, at, step, n))
+
+    @word(lambda a, b, out, lanes: (vectors(AT, n, lanes, STEP), a[vectors(0, n, lanes)]), f"store_spaced {n}")
+    def stores_spaced(a, b, out, at, row, step):
+        store_spaced(out, at, step, load(a, 0, n))
+
+    @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[AT + ROW * np.arange(n)][:, None]), f"splat {n}")
+    def splats(a, b, out, at, row, step):
+        store(out, 0, splat(a, at, row, n))
+
+
+def add_rows(columns):
+    """Words of 5 vectors in rows: the last row is a part of one."""
+    def places(lanes):
+        return np.array([AT + i // columns * ROW + i % columns * lanes + np.arange(lanes) for i in range(5)])
+
+    @word(lambda a, b, out, lanes: (vectors(0, 5, lanes), a[places(lanes)]), f"load_rows {columns}")
+    def loads_rows(a, b, out, at, row, step):
+        store(out, 0, load_rows(a, at, row, 5, columns))
+
+    @word(lambda a, b, out, lanes: (places(lanes), a[vectors(0, 5, lanes)]), f"store_rows {columns}")
+    def stores_rows(a, b, out, at, row, step):
+        store_rows(out, at, row, load(a, 0, 5), columns)
+
+
+def add_operator(symbol, compares):
+    """An operator between Blocks and with numbers on either side: of an array, whole, and not exact in any float."""
+    def compute(a, b, out, lanes):
+        x, y = a[vectors(AT, 5, lanes)], b[vectors(AT, 5, lanes)]
+        with np.errstate(all="ignore"):
+            results = [symbol(*(np.array(side) for side in sides)).astype(a.dtype) for sides in (
+                (x, y), (x, a.dtype.type(0.1)), (a.dtype.type(0.1), x), (x, a.dtype.type(3)), (a[0], x))]
+        return blocks(5, 5, lanes), np.array(results)
+
+    if compares:
+        @word(compute, symbol.__name__)
+        def compare(a, b, out, at, row, step):
+            x, y, one = load(a, at, 5), load(b, at, 5), zeros(a, 5) + 1.0
+            store(out, 0, select(symbol(x, y), one, 0.0))
+            store(out, row, select(symbol(x, 0.1), one, 0.0))
+            store(out, 2 * row, select(symbol(0.1, x), one, 0.0))
+            store(out, 3 * row, select(symbol(x, 3), one, 0.0))
+            store(out, 4 * row, select(symbol(a[0], x), one, 0.0))
+    else:
+        @word(compute, symbol.__name__)
+        def operate(a, b, out, at, row, step):
+            x, y = load(a, at, 5), load(b, at, 5)
+            store(out, 0, symbol(x, y))
+            store(out, row, symbol(x, 0.1))
+            store(out, 2 * row, symbol(0.1, x))
+            store(out, 3 * row, symbol(x, 3))
+            store(out, 4 * row, symbol(a[0], x))
+
+
+for n in (1, 3, 4, 9):
+    add_words(n)
+for columns in (1, 2, 3):
+    add_rows(columns)
+for symbol in (operator.add, operator.sub, operator.mul, operator.truediv):
+    add_operator(symbol, compares=False)
+for symbol in (operator.gt, operator.lt, operator.eq, operator.ne):
+    add_operator(symbol, compares=True)
+
+
+@word(lambda a, b, out, lanes: (vectors(0, 5, lanes), a[vectors(AT, 5, lanes)]), "load")
+def loads(a, b, out, at, row, step):
+    store(out, 0, load(a, at, 5))
+
+
+@word(lambda a, b, out, lanes: (vectors(AT, 5, lanes), a[vectors(0, 5, lanes)]), "store")
+def stores(a, b, out, at, row, step):
+    store(out, at, load(a, 0, 5))
+
+
+@word(lambda a, b, out, lanes: (vectors(AT, 3, lanes), 0), "zeros")
+def store_zeros(a, b, out, at, row, step):
+    store(out, at, zeros(a, 3))
+
+
+@word(lambda a, b, out, lanes: (blocks(1, 1, lanes), a[grid(1, 1, lanes)]), "load_tile 1")
+def loads_tile_1(a, b, out, at, row, step):
+    tile = load_tile(a, at, row, step, 1)
+    store(out, 0, tile[0])
+
+
+@word(lambda a, b, out, lanes: (blocks(5, 5, lanes), a[grid(5, 5, lanes)]), "load_tile 5")
+def loads_tile_5(a, b, out, at, row, step):
+    for i, each in enumerate(load_tile(a, at, row, step, 5)):
+        store(out, i * row, each)
+
+
+# Column j of a tile is the Block at a[j * ROW].
+@word(lambda a, b, out, lanes: (grid(2, 5, lanes), a[blocks(5, 2, lanes)].swapaxes(0, 1)), "store_tile")
+def stores_tile(a, b, out, at, row, step):
+    columns = load(a, 0, 2), load(a, row, 2), load(a, 2 * row, 2), load(a, 3 * row, 2), load(a, 4 * row, 2)
+    store_tile(out, at, row, step, columns)
+
+
+@word(lambda a, b, out, lanes: (grid(2, 3, lanes), out[grid(2, 3, lanes)] + a[blocks(3, 2, lanes)].swapaxes(0, 1)),
+      "add_tile")
+def adds_tile(a, b, out, at, row, step):
+    add_tile(out, at, row, step, (load(a, 0, 2), load(a, row, 2), load(a, 2 * row, 2)))
+
+
+@word(lambda a, b, out, lanes: (blocks(2, 3, lanes), a[blocks(3, 2, lanes)].swapaxes(0, 1)), "transposed")
+def transpose(a, b, out, at, row, step):
+    columns = transposed((load(a, 0, 2), load(a, row, 2), load(a, 2 * row, 2)))
+    store(out, 0, columns[0])
+    store(out, row, columns[1])
+
+
+@word(lambda a, b, out, lanes: (vectors(0, 1, lanes), a[vectors(2 * lanes, 1, lanes)]), "vector")
+def take_vector(a, b, out, at, row, step):
+    store(out, 0, vector(load(a, 0, 3), 2))
+
+
+def halved(lanes):
+    """Add up in the order of lane_sum."""
+    return lanes[0] if len(lanes) == 1 else halved(lanes[:len(lanes) // 2] + lanes[len(lanes) // 2:])
+
+
+@word(lambda a, b, out, lanes: ([0, 1], [halved(b[:lanes]), halved(a[AT:AT + lanes])]), "lane_sum")
+def sum_lanes(a, b, out, at, row, step):
+    out[0] = lane_sum(load(b, 0, 1))
+    out[1] = lane_sum(load(a, at, 1))
+
+
+@word(lambda a, b, out, lanes: (blocks(3, 2, lanes), np.array([
+    a[z] + a[x] * factor for x, z in [blocks(2, 2, lanes)] for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])),
+    "fma")
+def multiply_add(a, b, out, at, row, step):
+    x, z = load(a, 0, 2), load(a, row, 2)
+    store(out, 0, fma(x, load(a, 2 * row, 2), z))
+    store(out, row, fma(x, 0.25, z))
+    store(out, 2 * row, fma(x, 3, z))
+
+
+@word(lambda a, b, out, lanes: (vectors(0, 6, lanes), np.concatenate([
+    a[vectors(ROW + 2 * i * lanes, 2, lanes)] + a[AT + 20 + i] * a[vectors(0, 2, lanes)] for i in range(3)])),
+    "outer_fma")
+def outer(a, b, out, at, row, step):
+    store(out, 0, outer_fma(splat(a, at + 20, 1, 3), load(a, 0, 2), load(a, row, 6)))
+
+
+def choose(a, b, out, lanes):
+    x, y = a[vectors(AT, 5, lanes)], b[vectors(AT, 5, lanes)]
+    return blocks(4, 5, lanes), np.array([np.where(x > y, x, y), np.where(x < y, 0.5, y), np.where(x == y, x, 3),
+                                          np.where((x > y) | (x != x), x, y)])
+
+
+@word(choose, "select")
+def select_by(a, b, out, at, row, step):
+    x, y = load(a, at, 5), load(b, at, 5)
+    store(out, 0, select(x > y, x, y))
+    store(out, row, select(x < y, 0.5, y))
+    store(out, 2 * row, select(x == y, x, 3))
+    store(out, 3 * row, select((x > y) | (x != x), x, y))
+
+
+@word(lambda a, b, out, lanes: (blocks(4, 2, lanes), np.array([
+    a[vectors(0, 2, lanes)] * factor + more for factor, more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])),
+    "iadd isub imul")
+def change_a_copy(a, b, out, at, row, step):
+    block = load(a, 0, 2)
+    more, less, twice = block, block, block
+    more += 1.0
+    less -= 0.25
+    twice *= 2
+    store(out, 0, block)
+    store(out, row, more)
+    store(out, 2 * row, less)
+    store(out, 3 * row, twice)
+
+
+def draw(dtype):
+    """Arrays a, b and out for the words, see word()."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(-32, 33, LENGTH) / 8, rng.standard_normal(LENGTH)
+    a[AT:AT + len(LEFT)], b[AT:AT + len(RIGHT)] = LEFT, RIGHT
+    return a.astype(dtype), b.astype(dtype), rng.standard_normal(LENGTH).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", WORDS)
+def test_every_word_does_what_its_definition_in_numpy_does(name, dtype):
+    (kernel, definition), (a, b, out) = WORDS[name], draw(dtype)
+    with np.errstate(all="ignore"):
+        where, what = definition(a, b, out, lanes_of(a.dtype))
+        expected = out.copy()
+        expected[where] = what
+        kernel(a, b, out, AT, ROW, STEP)
+    # Fastmath (arcp) may make one division of two by the same x: 1 / x, and two products.
+    np.testing.assert_allclose(out, expected, rtol=2 * np.finfo(dtype).eps if name == "truediv" else 0)
+
+
+@pytest.mark.skipif(DISABLED, reason="a word is a function like any other")
+def test_no_word_is_missing_here_nor_in_the_documentation_nor_with_the_compiler_off():
+    words = {name for name, value in vars(simd).items() if type(value) is type(load)}
+    assert "lane_sum" in words
+    assert words <= set(globals()) & set(vars(simd_python)) & set(re.findall(r"\w+", simd.__doc__))
+
+
+@jit
+def fuse(x, y, z, out):
+    store(out, 0, fma(load(x, 0, 1), load(y, 0, 1), load(z, 0, 1)))
+
+
+@jit
+def fuse_outer(x, y, z, out):
+    store(out, 0, outer_fma(load(x, 0, 1), load(y, 0, 1), load(z, 0, 1)))
+
+
+@pytest.mark.parametrize("dtype, bits", [(np.float32, 15), (np.float64, 30)])
+@pytest.mark.parametrize("kernel", [fuse, fuse_outer])
+def test_a_multiply_add_is_rounded_once(kernel, dtype, bits):
+    one, tiny, out = np.ones(lanes_of(np.dtype(dtype)), dtype), dtype(0.5 ** bits), np.zeros(16, dtype)
+    kernel(one + tiny, one - tiny, -one, out)  # the product alone rounds to 1
+    np.testing.assert_array_equal(out[:len(one)], -tiny ** 2)
+
+
+@jit
+def copy_head(a, at, live, out):
+    store(out, 0, load_head(a, at, live))
+
+
+@jit
+def write_head(a, out, at, live):
+    store_head(out, at, load(a, 0, 1), live)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_head_reads_and_writes_its_live_lanes_only(dtype):
+    a, _, out = draw(dtype)
+    lanes = lanes_of(a.dtype)
+    for live in range(lanes + 1):
+        expected, copy = out.copy(), np.full(lanes, np.nan, dtype)
+        copy_head(a, AT, live, copy)
+        np.testing.assert_array_equal(copy, np.where(np.arange(lanes) < live, a[AT:AT + lanes], 0))
+        expected[AT:AT + live] = a[:live]
+        write_head(a, out, AT, live)
+        np.testing.assert_array_equal(out, expected)
+
+
+@jit
+def copy_bytes(source, at, like, target):
+    store_bytes(target, at, load_bytes(source, at, like))
+
+
+@jit
+def floats_of_bytes(source, at, out):
+    store(out, 0, load_bytes(source, at, out))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bytes_become_floats_and_floats_bytes(dtype):
+    source, lanes = np.arange(256, dtype=np.uint8), lanes_of(np.dtype(dtype))
+    for at in range(256 - lanes + 1):
+        target, out = np.full(256, 77, np.uint8), np.full(lanes + 1, -1, dtype)
+        expected = target.copy()
+        expected[at:at + lanes] = source[at:at + lanes]
+        copy_bytes(source, at, out, target)
+        floats_of_bytes(source, at, out)
+        np.testing.assert_array_equal(target, expected)
+        np.testing.assert_array_equal(out, [*range(at, at + lanes), -1])
+
+
+@pytest.mark.skipif(not DISABLED, reason="compiled code doesn't look")
+@pytest.mark.parametrize("use", [
+    lambda a, lanes: load(a, -1, 1), lambda a, lanes: load(a, len(a) - lanes + 1, 1),
+    lambda a, lanes: load_spaced(a, 0, len(a), 2), lambda a, lanes: splat(a, len(a), 0, 1),
+    lambda a, lanes: store(a, len(a) - lanes, zeros(a, 2)), lambda a, lanes: store_tile(a, 0, 64, 0, (zeros(a, 2),)),
+    lambda a, lanes: load_head(a, len(a) - 1, 2), lambda a, lanes: store_head(a, len(a) - 1, zeros(a, 1), 2),
+    lambda a, lanes: load_bytes(a.view(np.uint8), a.nbytes - lanes + 1, a), lambda a, lanes: vector(zeros(a, 2), 2),
+    lambda a, lanes: load(a.reshape(2, -1), 0, 1), lambda a, lanes: load_head(a, 0, lanes + 1)])
+def test_with_the_compiler_off_an_address_outside_of_an_array_is_an_error(use):
+    a = np.zeros(64, np.float32)
+    with pytest.raises(IndexError):
+        use(a, lanes_of(a.dtype))
+    with pytest.raises(TypeError):
+        store(a, 0, zeros(a.astype(np.float64), 1))
