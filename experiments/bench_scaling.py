@@ -67,8 +67,7 @@ def section_table(section, sizes, results, peak):
     work = [flops_of(Net(**result["net"]), count, result["mode"] != "inference")
             for result, count in zip(results, images, strict=True)]
     along = work if section in ("depth", "width") else sizes
-    rows = []
-    slopes = exponents(along, times)
+    rows, slopes = [], exponents(along, times)
     for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, slopes, strict=True):
         rate = gflops_per_second(flops, ms)
         scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}"] if section == "threads" else [e]

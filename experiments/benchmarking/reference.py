@@ -14,8 +14,9 @@ from .nets import LEARNING_RATE, REG, Net
 
 STEPS = 2
 # Norm of the difference over norm of the reference. In float32 a ReLU or a maximum that nearly ties falls to either
-# side, which moves a gradient by some 1e-3 in any engine; a layer that is wrong moves it by 1.
-LIMITS = {"float32": 2e-2, "float64": 1e-6}
+# side, which moves a gradient by some 1e-3 in any engine, by 1e-2 below eight convolutions; a layer that is wrong moves
+# it by 1.
+LIMITS = {"float32": 5e-2, "float64": 1e-6}
 
 
 def faces(count):

@@ -77,8 +77,15 @@ def build(spec):
         gradients = backward(dout[:count], cache)
         return [out, *(gradients if isinstance(gradients, tuple) else (gradients,))]
 
-    probes = []
-    for array in run(1):
-        weights = rng.standard_normal(array.shape)
-        probes.append(float((weights * array).sum() / np.linalg.norm(weights) / max(np.linalg.norm(array), 1e-30)))
-    return Task(run, info={"probes": probes})
+    return Task(run, info={"probes": probes_of(run(1), rng)})
+
+
+def probes_of(arrays, rng):
+    """Multiply each array with random numbers: the cosines between the two.
+
+    Only of what is large beside the first array, out: a bias before batchnorm has a gradient of rounding errors.
+    """
+    floor = 0.01 * np.linalg.norm(arrays[0])
+    drawn = [(array, rng.standard_normal(array.shape)) for array in arrays]
+    return [float((array * weights).sum() / np.linalg.norm(weights) / max(np.linalg.norm(array), floor))
+            for array, weights in drawn]
