@@ -160,7 +160,7 @@ class Solver:
                 "train_acc": self.train_acc_history[-1], "val_acc": self.val_acc_history[-1],
                 "learning_rate": learning_rate, "seconds": round(seconds, 3),
                 "images_per_second": round(N / seconds, 1)})
-            bar.set_postfix_str(self._epoch_line(time.perf_counter() - start))
+            bar.set_postfix_str(self._epoch_line(time.perf_counter() - start), refresh=False)
         self._save(improved)
 
     def _step(self, chosen, draws, epoch):

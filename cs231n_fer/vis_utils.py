@@ -74,9 +74,9 @@ def plot_class_distribution(counts, names, ax=None):
     labels = [f"{name}\n{total:,}" for name, total in zip(names, totals, strict=True)]
     ax.set_xticks(range(len(names)), labels)
     ax.tick_params(axis="x", length=0)
-    ax.legend(frameon=False, fontsize=9, title="Split (faces)", title_fontsize=9)
+    ax.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     return _finish(ax, f"Class distribution of {totals.sum():,} labelled faces",
-                   "Emotion and number of faces", "Share of the split (%)")
+                   "Emotion and number of faces", "Share of the split (%)", pad=32)
 
 
 def plot_examples(images, labels, names, ax=None, rows=4):
