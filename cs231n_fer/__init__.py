@@ -7,7 +7,8 @@ Reading order (each module imports only from those before it):
     memory             arrays whose memory is used again
     layers/            the book: every layer's forward and backward pass, NumPy only
     kernels/           the engine: compiled loops, Numba only
-    fast_layers        the fastest functions, under the course's names
+    fast_layers        the compiled rungs: the kernels behind the contract of layers/
+    fast_sandwiches    the same for layers that are fused
     layer_utils        the course's sandwiches of layers
     ladder             operation -> rung -> (forward, backward)
     records            layers as frozen records

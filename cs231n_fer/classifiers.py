@@ -3,7 +3,7 @@ import numpy as np
 
 from .checkpoint import load_checkpoint, restore
 from .layers import softmax_loss
-from .network import Chain, Network
+from .network import Chain, Network, Sandwich, fuse
 from .records import Affine, BatchNorm, Conv, Dropout, LayerNorm, MaxPool, ReLU
 from .shapes import check
 
@@ -69,10 +69,10 @@ class ThreeLayerConvNet(Network):
 
     def __init__(self, input_dim=(3, 32, 32), num_filters=32, filter_size=7, hidden_dim=100, num_classes=10,
                  weight_scale=1e-3, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss, rung="auto"):
-        layer = Chain((("conv", Conv(num_filters, filter_size, weight_scale=weight_scale, rung=rung)),
-                       ("relu1", ReLU(rung)), ("pool", MaxPool(rung=rung)),
-                       ("affine1", Affine(hidden_dim, weight_scale, rung)), ("relu2", ReLU(rung)),
-                       ("affine2", Affine(num_classes, weight_scale, rung))))
+        layer = fuse(Chain((("conv", Conv(num_filters, filter_size, weight_scale=weight_scale, rung=rung)),
+                            ("relu1", ReLU(rung)), ("pool", MaxPool(rung=rung)),
+                            ("affine1", Affine(hidden_dim, weight_scale, rung)), ("relu2", ReLU(rung)),
+                            ("affine2", Affine(num_classes, weight_scale, rung)))))
         super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed,
                          names=course_names(layer, input_dim))
 
@@ -84,10 +84,10 @@ def baseline_net(**options):
 
 
 def conv_block(filters, batchnorm, size=3, rung="auto"):
-    """conv [- batchnorm] - ReLU - 2x2 max-pool: one block of the paper's final net."""
+    """conv [- batchnorm] - ReLU - 2x2 max-pool, fused: one block of the paper's final net."""
     norm = (("bn", BatchNorm()),) if batchnorm else ()
-    return Chain((("conv", Conv(filters, size, bias=not batchnorm, rung=rung)), *norm,
-                  ("relu", ReLU(rung)), ("pool", MaxPool(rung=rung))))
+    return Sandwich((("conv", Conv(filters, size, bias=not batchnorm, rung=rung)), *norm,
+                     ("relu", ReLU(rung)), ("pool", MaxPool(rung=rung))))
 
 
 class FinalConvNet(Network):

@@ -1,7 +1,25 @@
-"""The course's fast_layers: the functions that its notebooks import from here.
+"""The compiled rungs of convolution and affine layers: the contract of layers/, over the kernels.
 
-conv_*_fast and max_pool_*_fast name the fastest rung of the ladder, which is im2col until there are compiled ones.
+Here shapes are checked, memory is taken from the arena, a kernel is called and the cache is packed.
+Logical shapes are the course's; the memory of images is (N, H, W, C) and that of filters (HH, WW, C, F), and what
+comes in otherwise is copied. `engine` is "fast" (direct convolution), "winograd", or "auto", which takes the faster.
+
+The names that the course's notebooks import from here are at the end.
 """
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from . import memory
+from .kernels import conv as kernels
+from .kernels import product
+from .kernels.direct import direct_plan
+from .kernels.jit import DISABLED
+from .kernels.machine import TILE_ROWS, lanes_of, set_threads, threads
+from .kernels.shape import VECTORS, Plan, conv_size
+from .kernels.steps import flat
+from .kernels.winograd import best_m, winograd_plan
 from .layers import (
     conv_backward_im2col,
     conv_forward_im2col,
@@ -10,10 +28,206 @@ from .layers import (
     max_pool_forward_im2col,
     max_pool_forward_reshape,
 )
+from .layers.affine import flatten_samples
+from .shapes import check, check_conv, check_parameters, conv_output_size
 
-conv_forward_fast, conv_backward_fast = conv_forward_im2col, conv_backward_im2col
+COMPILED = not DISABLED  # without the compiler kernels are Python functions, for debugging
+LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
+
+
+class ConvCache(NamedTuple):
+    """What every backward pass of a convolution needs."""
+    x: np.ndarray   # (N, H, W, C) in memory
+    w: np.ndarray   # (HH, WW, C, F) in memory
+    plan: Plan
+
+
+def contiguous(array, axes):
+    """Return array with its axes permuted, C-contiguous and writable: Numba compiles a kernel again for others."""
+    array = np.ascontiguousarray(array.transpose(axes))
+    return array if array.flags.writeable else array.copy()
+
+
+def padded(array, size):
+    """Return a C-contiguous array whose last axis is filled up with zeros to a size."""
+    if array.shape[-1] == size and array.flags.c_contiguous and array.flags.writeable:
+        return array
+    wide = memory.zeros((*array.shape[:-1], size), array.dtype)
+    wide[..., :array.shape[-1]] = array
+    return wide
+
+
+def choose_plan(x, w, conv_param, engine):
+    """Return the Plan of a convolution; raises ValueError where arguments do not fit."""
+    check_parameters(conv_param, ("stride", "pad"), "conv_param")
+    stride, pad = conv_param["stride"], conv_param["pad"]
+    check(x.dtype == w.dtype and x.dtype in (np.float32, np.float64),
+          f"conv: x is {x.dtype} and w {w.dtype}, expected both float32 or both float64; convert one with astype")
+    for axis in (2, 3):
+        conv_output_size(x.shape[axis], w.shape[axis], stride, pad)
+    return plan_of(x.shape[1:], w.shape, stride, pad, x.dtype, engine)
+
+
+@cache
+def plan_of(image_shape, w_shape, stride, pad, dtype, engine):
+    """The Plan of a convolution of images (C, H, W)."""
+    size = conv_size((1, *image_shape), w_shape, stride, pad, dtype)
+    possible = (size.HH, size.WW, size.stride) == (3, 3, 1)
+    # Transforms cost about as much as 16 channels of a product.
+    worth_it = min(size.C, size.F) >= size.lanes
+    if possible and (engine == "winograd" or (engine == "auto" and worth_it)):
+        return winograd_plan(size, best_m(size), dtype.itemsize)
+    return direct_plan(size)
+
+
+def scratch_of(plan, dtype):
+    """Scratch memory for every thread."""
+    return memory.empty((threads(), plan.scratch), dtype)
+
+
+def prepare_weights(plan, w):
+    """Return w (HH, WW, C, F) as the engine multiplies with it: transformed for Winograd, columns filled up."""
+    wide = padded(w, plan.size.Fp)
+    return transform(plan, wide, plan.U_apart) if plan.m else wide.reshape(-1)
+
+
+def prepare_transposed(plan, w):
+    """The same of w with its last axes exchanged, for the gradient of x."""
+    turned = padded(w.transpose(0, 1, 3, 2), plan.size.Cp)
+    return transform(plan, turned, plan.UT_apart) if plan.m else turned.reshape(-1)
+
+
+def transform(plan, w, apart):
+    """Winograd's transform of filters (3, 3, rows, columns)."""
+    u = memory.empty((plan.m + 2) ** 2 * apart, w.dtype)
+    kernels.TRANSFORM_WEIGHTS[plan.m](w.reshape(-1), u, w.shape[2], w.shape[3], apart, plan.size.lanes)
+    return u
+
+
+class Outputs(NamedTuple):
+    """What a forward kernel writes; arrays that its epilogue doesn't write are empty."""
+    out: np.ndarray      # (N, Ho, Wo, F)
+    pooled: np.ndarray   # (N, Ho // 2, Wo // 2, F)
+    winners: np.ndarray  # (N, Ho // 2, Wo // 2, Fp) uint8
+    sums: np.ndarray     # (N, 2, Fp)
+
+
+def run_forward(plan, x, u, b, epilogue, sign=None):
+    """Convolve x (N, H, W, C) with prepared weights u, add b (F,) and apply the epilogue; returns Outputs."""
+    size, N, dtype = plan.size, len(x), x.dtype
+    halves = (N, size.Ho // 2, size.Wo // 2)
+    outputs = Outputs(
+        memory.empty((N, size.Ho, size.Wo, size.F) if epilogue.writes else 0, dtype),
+        memory.empty((*halves, size.F) if epilogue.pools else 0, dtype),
+        memory.empty((*halves, size.Fp) if epilogue.pools else 0, np.uint8),
+        memory.empty((N, 2, size.Fp) if epilogue.sums else 0, dtype))
+    blocks = -(-N // plan.images)
+    splits = min(-(-threads() // blocks), size.Fp // (VECTORS * size.lanes)) if N else 1
+    sign = np.ones(size.Fp, dtype) if sign is None else padded(sign, size.Fp)
+    kernels.forward(flat(plan), kernels.forward_steps(plan.m, dtype), epilogue, x.reshape(-1), u, padded(b, size.Fp),
+                    sign, *(each.reshape(-1) for each in outputs), scratch_of(plan, dtype), N, splits)
+    return outputs
+
+
+def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, vectors=None, want_dx=True):
+    """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dout (N, F, Ho, Wo)."""
+    x, w, plan = cached
+    size, dtype, N = plan.size, x.dtype, len(x)
+    nothing = np.empty(0, dtype)
+    flat_or_nothing = [nothing if each is None else each.reshape(-1) for each in (kept, z, vectors)]
+    chunks = kernels.chunks_of(N)
+    dx = memory.empty(x.shape if want_dx else 0, dtype)
+    du, db = memory.empty((chunks, plan.weights), dtype), memory.empty((chunks, size.Fp), dtype)
+    ut = prepare_transposed(plan, w) if want_dx else nothing
+    kernels.backward(
+        flat(plan), kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
+        flat_or_nothing[0], np.empty(0, np.uint8) if winners is None else winners.reshape(-1), *flat_or_nothing[1:],
+        x.reshape(-1), ut, want_dx, dx.reshape(-1), du, db, scratch_of(plan, dtype), N)
+    return dx.transpose(0, 3, 1, 2) if want_dx else None, sum_weights(plan, du), db.sum(axis=0)[:size.F]
+
+
+def sum_weights(plan, du):
+    """Return dw (F, C, HH, WW), a view of dense (HH, WW, C, F) memory, from partial sums."""
+    size = plan.size
+    if plan.m:
+        dw = memory.empty((3, 3, size.C, size.Fp), du.dtype)
+        kernels.TRANSFORM_BACK[plan.m](du, dw.reshape(-1), size.C, size.Fp, size.lanes)
+    else:
+        dw = memory.empty(plan.weights, du.dtype)
+        kernels.add_up(du, dw)
+        dw = dw.reshape(size.HH, plan.run, size.Fp)[:, :size.WW * size.C]
+    return np.ascontiguousarray(dw[..., :size.F]).reshape(size.HH, size.WW, size.C, size.F).transpose(3, 2, 0, 1)
+
+
+def conv_cache(x, w, b, conv_param, engine):
+    """Check the arguments of a convolution and return its ConvCache."""
+    check_conv(x, w, b)
+    return ConvCache(contiguous(x, (0, 2, 3, 1)), contiguous(w, (2, 3, 1, 0)), choose_plan(x, w, conv_param, engine))
+
+
+def conv_forward(x, w, b, conv_param, engine="auto"):
+    """Convolve with the compiled kernels; arguments, returns and errors as layers.conv_forward_naive."""
+    cached = conv_cache(x, w, b, conv_param, engine)
+    outputs = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b, LINEAR)
+    return outputs.out.transpose(0, 3, 1, 2), cached
+
+
+def conv_backward(dout, cache, want_dx=True):
+    """Return dx, dw, db of conv_forward; without want_dx None takes the place of dx."""
+    return run_backward(cache, dout, want_dx=want_dx)
+
+
+def conv_forward_fast(x, w, b, conv_param):
+    """Convolve directly, any window and stride; as layers.conv_forward_naive."""
+    return conv_forward(x, w, b, conv_param, "fast")
+
+
+def conv_forward_winograd(x, w, b, conv_param):
+    """Convolve by Winograd's algorithm; filters other than 3 x 3 of stride 1 directly; as layers.conv_forward_naive.
+
+    In float32 the error against float64 is about 5e-6 of the largest output, ten times that of direct convolution;
+    a NaN or infinity in x spreads over all outputs of its tiles.
+    """
+    return conv_forward(x, w, b, conv_param, "winograd")
+
+
+conv_backward_fast = conv_backward_winograd = conv_backward
+
+
+def matrix_product(a, b):
+    """Return a b for matrices (R, K) and (K, M) of one dtype; a may be transposed, or have any other strides."""
+    (rows, steps), columns = a.shape, b.shape[1]
+    lanes = lanes_of(a.dtype)
+    if not a.size or not b.size:
+        return np.zeros((rows, columns), a.dtype)
+    if rows < TILE_ROWS:
+        a = np.concatenate([a, np.zeros((TILE_ROWS - rows, steps), a.dtype)])
+    itemsize, base = a.itemsize, a
+    if min(a.strides) != itemsize or not a.flags.writeable or any(stride % itemsize for stride in a.strides):
+        base = a = np.array(a, order="C")
+    b = padded(b, max(columns, VECTORS * lanes))
+    c = memory.empty((len(a), b.shape[1]), a.dtype)
+    product.product(product.panel.address(a.dtype), base.ravel(order="K"), a.strides[0] // itemsize,
+                    a.strides[1] // itemsize, b.reshape(-1), c.reshape(-1), len(a), steps, b.shape[1], lanes)
+    return c[:rows, :columns]
+
+
+def affine_forward_fast(x, w, b):
+    """Compute out = x w + b; arguments, returns and errors as layers.affine_forward_naive."""
+    out = matrix_product(flatten_samples(x, w, b), w)
+    return out + b, (x, w, b)
+
+
+def affine_backward_fast(dout, cache):
+    """Return dx, dw, db of affine_forward_fast; dx comes out transposed, since w^T has no rows to read vectors from."""
+    x, w, b = cache
+    dx = matrix_product(w, dout.T)
+    return dx.T.reshape(x.shape), matrix_product(flatten_samples(x, w, b).T, dout), dout.sum(axis=0)
+
+
 max_pool_forward_fast, max_pool_backward_fast = max_pool_forward_im2col, max_pool_backward_im2col
 
-__all__ = ["conv_backward_fast", "conv_backward_im2col", "conv_forward_fast", "conv_forward_im2col",
+__all__ = ["affine_backward_fast", "affine_forward_fast", "conv_backward_fast", "conv_backward_im2col",
+           "conv_backward_winograd", "conv_forward_fast", "conv_forward_im2col", "conv_forward_winograd",
            "max_pool_backward_fast", "max_pool_backward_im2col", "max_pool_backward_reshape", "max_pool_forward_fast",
-           "max_pool_forward_im2col", "max_pool_forward_reshape"]
+           "max_pool_forward_im2col", "max_pool_forward_reshape", "set_threads"]

@@ -9,22 +9,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .ladder import functions, is_fused
 from .layers import l2_loss, softmax_loss
-from .records import TEST, Layer, Mode
+from .records import TEST, BatchNorm, Conv, Layer, MaxPool, Mode, ReLU
 from .shapes import check
 
-__all__ = ["Chain", "Mode", "Network", "Residual", "TEST"]
+__all__ = ["Chain", "Mode", "Network", "Residual", "Sandwich", "TEST", "fuse"]
 
 
 def pick(arrays, name):
-    """Return the entries below a path prefix: {"conv/w": a, "bn/beta": b} with name "conv" gives {"w": a}."""
+    """Return the entries below a path prefix: {"conv/w": a, "bn/beta": b} with name "conv" gives {"w": a}.
+
+    An empty name is no prefix.
+    """
+    if not name:
+        return arrays
     prefix = name + "/"
     return {path[len(prefix):]: array for path, array in arrays.items() if path.startswith(prefix)}
 
 
 def put(name, arrays):
     """Put a path prefix before every name: the inverse of pick."""
-    return {f"{name}/{path}": array for path, array in arrays.items()}
+    return {f"{name}/{path}": array for path, array in arrays.items()} if name else arrays
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,14 @@ class Chain(Layer):
             grads.update(put(name, layer_grads))
         return dout, grads
 
+    def gradients(self, dout, cache):
+        """Run the layers in reverse order, the first one without its dx."""
+        if not self.layers:
+            return {}
+        (name, first), later = self.layers[0], Chain(self.layers[1:])
+        dout, grads = later.backward(dout, cache[1:])
+        return {**grads, **put(name, first.gradients(dout, cache[0]))}
+
     def flops(self, shape):
         """Add up the layers."""
         total = 0
@@ -71,6 +85,93 @@ class Chain(Layer):
             total += layer.flops(shape)
             shape = layer.out_shape(shape)
         return total
+
+
+@dataclass(frozen=True)
+class Sandwich(Chain):
+    """conv [- batchnorm] - ReLU [- max-pool] as one fused operation: parameters and results are those of the Chain.
+
+    On the rungs naive and im2col of its convolution it is the Chain.
+    """
+
+    def __post_init__(self):
+        kinds = [type(layer) for _, layer in self.layers]
+        expected = [Conv, *([BatchNorm] if BatchNorm in kinds else []), ReLU, *([MaxPool] if MaxPool in kinds else [])]
+        check(kinds == expected, f"Sandwich: got {[kind.__name__ for kind in kinds]}, "
+                                 "expected Conv [, BatchNorm], ReLU [, MaxPool]")
+
+    @property
+    def parts(self):
+        """Path and record of each kind of layer in it."""
+        return {type(layer): (name, layer) for name, layer in self.layers}
+
+    @property
+    def functions(self):
+        """(forward, backward) of the fused operation."""
+        operation = "conv" + "_bn" * (BatchNorm in self.parts) + "_relu" + "_pool" * (MaxPool in self.parts)
+        return functions(operation, self.parts[Conv][1].rung)
+
+    def forward(self, params, buffers, x, mode):
+        """Run the fused operation; the cache is its own."""
+        parts = self.parts
+        conv_name, conv = parts[Conv]
+        if not is_fused(conv.rung):
+            return super().forward(params, buffers, x, mode)
+        conv_params = pick(params, conv_name)
+        w = conv_params["w"]
+        arguments = [x, w, conv_params["b"] if conv.bias else np.zeros(len(w), w.dtype)]
+        settings = [conv.conv_param]
+        if BatchNorm in parts:
+            name, bn = parts[BatchNorm]
+            bn_params = pick(params, name)
+            arguments += [bn_params["gamma"], bn_params["beta"]]
+            settings.append({"mode": mode.name, "eps": bn.eps, "momentum": bn.momentum, **pick(buffers, name)})
+        if MaxPool in parts:
+            settings.append(parts[MaxPool][1].pool_param)
+        return self.functions[0](*arguments, *settings)
+
+    def backward(self, dout, cache):
+        """Return dx and the gradients, by the same names as the Chain's."""
+        if not is_fused(self.parts[Conv][1].rung):
+            return super().backward(dout, cache)
+        return self._backward(dout, cache, want_dx=True)
+
+    def gradients(self, dout, cache):
+        """Return the gradients of the parameters alone."""
+        if not is_fused(self.parts[Conv][1].rung):
+            return super().gradients(dout, cache)
+        return self._backward(dout, cache, want_dx=False)[1]
+
+    def _backward(self, dout, cache, want_dx):
+        (conv_name, conv), parts = self.parts[Conv], self.parts
+        dx, dw, db, *rest = self.functions[1](dout, cache, want_dx=want_dx)
+        grads = put(conv_name, {"w": dw, "b": db} if conv.bias else {"w": dw})
+        if BatchNorm in parts:
+            grads |= put(parts[BatchNorm][0], dict(zip(("gamma", "beta"), rest, strict=True)))
+        return dx, grads
+
+
+def fuse(layer):
+    """Return a layer with every conv [- batchnorm] - ReLU [- max-pool] in its Chains as a Sandwich; names stay."""
+    if isinstance(layer, Residual):
+        return Residual(fuse(layer.body), fuse(layer.shortcut))
+    if not isinstance(layer, Chain) or isinstance(layer, Sandwich):
+        return layer
+    fused, rest = [], list(layer.layers)
+    while rest:
+        kinds = [type(each) for _, each in rest[:4]]
+        sizes = [len(pattern) for pattern in PATTERNS if kinds[:len(pattern)] == list(pattern)]
+        if sizes:
+            fused.append(("", Sandwich(tuple(rest[:max(sizes)]))))
+            del rest[:max(sizes)]
+        else:
+            name, inner = rest.pop(0)
+            fused.append((name, fuse(inner)))
+    # A Chain that is one sandwich need not be nested.
+    return fused[0][1] if len(fused) == 1 and fused[0][0] == "" else Chain(tuple(fused))
+
+
+PATTERNS = ((Conv, ReLU), (Conv, ReLU, MaxPool), (Conv, BatchNorm, ReLU), (Conv, BatchNorm, ReLU, MaxPool))
 
 
 @dataclass(frozen=True)
@@ -155,7 +256,8 @@ class Network:
             return self.forward(X)[0]
         scores, cache = self.forward(X, Mode(train=True, rng=self.rng))
         loss, dscores = self.loss_function(scores, y)
-        _, grads = self.backward(dscores, cache)
+        layer_grads = self.layer.gradients(dscores, cache)
+        grads = {name: layer_grads[path] for path, name in self.names.items()}
         for name in self.regularised():
             w_loss, dw = l2_loss(self.params[name], self.reg)
             loss, grads[name] = loss + w_loss, grads[name] + dw

@@ -6,6 +6,7 @@ A record holds no array and no state, so one record can serve many networks and 
     init(rng, shape, dtype)                   -> (params, buffers): new arrays by name
     forward(params, buffers, x, mode)         -> (out, cache)
     backward(dout, cache)                     -> (dx, grads), grads.keys() == params.keys()
+    gradients(dout, cache)                    -> grads alone: a net's first layer need not compute dx
     flops(shape)                              multiplications and additions of one forward pass of one sample
 
 Buffers (running averages) are what a forward pass in training mode may change; params are never written to.
@@ -46,6 +47,10 @@ class Layer:
     def init(self, rng, shape, dtype):
         """Return (params, buffers): none."""
         return {}, {}
+
+    def gradients(self, dout, cache):
+        """Return the gradients of the parameters alone."""
+        return self.backward(dout, cache)[1]
 
     def flops(self, shape):
         """Return 0: only layers that multiply matrices are counted."""
@@ -97,6 +102,11 @@ class Conv(Layer):
         """Return dx and the gradients of w and b."""
         dx, dw, db = functions("conv", self.rung)[1](dout, cache)
         return dx, ({"w": dw, "b": db} if self.bias else {"w": dw})
+
+    def gradients(self, dout, cache):
+        """Return the gradients of w and b."""
+        _, dw, db = functions("conv", self.rung)[1](dout, cache, want_dx=False)
+        return {"w": dw, "b": db} if self.bias else {"w": dw}
 
     def flops(self, shape):
         """Two for each product of a filter value with a pixel."""

@@ -195,7 +195,7 @@ ERRORS = {
     "pool: input shape is (6,)": lambda: MaxPool().out_shape(VECTOR),
     "window: size 9 does not fit into 5": lambda: MaxPool(9).out_shape((1, 5, 5)),
     "stride: got 0": lambda: Conv(3, stride=0).out_shape(IMAGE),
-    "rung: conv has no rung 'cuda'": lambda: Conv(3, rung="cuda").forward({"w": 0, "b": 0}, {}, np.zeros(1), TEST),
+    "rung: got 'cuda'": lambda: Conv(3, rung="cuda").forward({"w": 0, "b": 0}, {}, np.zeros(1), TEST),
     "conv: x has 2 channels but w expects 4": lambda: Conv(3).forward(
         Conv(3).init(np.random.default_rng(0), IMAGE, float)[0], {}, np.zeros((1, 2, 6, 5)), TEST),
     "Residual: body gives (5, 3, 3) but shortcut gives (4, 6, 5)": lambda: Residual(Conv(5, stride=2)).out_shape(IMAGE),

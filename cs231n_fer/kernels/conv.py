@@ -186,7 +186,8 @@ def make_transform_back(m):
                     for c in range(q * apart + r * columns, q * apart + (r + 1) * columns):
                         total[c] += part[c]
             for c in range(r * columns, (r + 1) * columns, lanes):
-                store_tile(dw, c, 3 * rows * columns, rows * columns, transform(load_tile(total, c, n * apart, apart, n)))
+                tile = transform(load_tile(total, c, n * apart, apart, n))
+                store_tile(dw, c, 3 * rows * columns, rows * columns, tile)
     return run
 
 

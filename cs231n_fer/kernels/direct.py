@@ -11,8 +11,8 @@ two vectors of filters make a register tile. Nothing is copied HH * WW times, as
 from functools import cache
 
 from .jit import jit
+from .machine import TILE_ROWS
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
-from .simd import TILE_ROWS
 from .steps import BOOL, FLOATS, INT, step
 from .tile import CHANNEL_ROWS, channel_tile_added, narrow_tile_added, product_tile, product_tile_added
 

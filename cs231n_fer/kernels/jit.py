@@ -71,7 +71,7 @@ def describe(value):
 @cache
 def say_compiling():
     """Tell once in a process why the first call takes long."""
-    print("cs231n_fer: compiling kernels for this processor, once; this takes some seconds", file=sys.stderr, flush=True)
+    print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds", file=sys.stderr, flush=True)
 
 
 class _ForgivingCache(FunctionCache):

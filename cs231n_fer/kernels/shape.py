@@ -1,7 +1,7 @@
 """The sizes of a convolution and the layout of its scratch memory, as named tuples of ints; see steps.py."""
 from typing import NamedTuple
 
-from .simd import TILE_ROWS, VECTOR_BYTES
+from .machine import TILE_ROWS, VECTOR_BYTES
 
 VECTORS = 2  # columns of a register tile, in vectors
 

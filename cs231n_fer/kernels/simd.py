@@ -15,7 +15,7 @@ of it at once, with another Block of the same size or with a number. A flat arra
     fma(x, y, z)                    x * y + z, rounded once
     outer_fma(column, row, tile)    tile[i, j] + column[i] * row[j]: the inner step of every matrix product
     select(mask, x, y)              x where the mask (x > y, x < 0.0, p | q) holds, else y
-    load_tile(a, at, row, step, n)  a tuple of n Blocks of n vectors: vector j of row i from a[at + i * row + j * step] on
+    load_tile(a, at, row, step, n)  n Blocks of n vectors, a tuple: vector j of row i from a[at + i * row + j * step] on
     store_tile(a, at, row, step, columns)   the same of a tuple of columns; add_tile adds to what is there
     transposed(rows)                a tuple of k Blocks of n vectors as a tuple of n Blocks of k
     vector(block, i)                vector i alone
@@ -27,45 +27,19 @@ closes over. A Block that fits into the registers stays there: LLVM splits it in
 Nothing checks that an address is in its array, except where NUMBA_DISABLE_JIT=1: see simd_python.py.
 """
 import operator
-import os
 
-import numba
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from ..shapes import check
 from .jit import DISABLED
+from .machine import VECTOR_BYTES
 
-# Bytes of a vector, and rows of a register tile of two vectors: 2 * rows sums, the row of 2, and room for a splat.
-MACHINES = {"avx512": (64, 12), "avx2": (32, 6), "neon": (16, 12), "sse2": (16, 6)}
-
-
-def machine():
-    """Name the vector unit: CS231N_FER_SIMD if it is set, else the widest that this processor has."""
-    chosen = os.environ.get("CS231N_FER_SIMD")
-    if chosen:
-        check(chosen in MACHINES, f"CS231N_FER_SIMD: got {chosen!r}, expected one of {sorted(MACHINES)}")
-        return chosen
-    if binding.get_process_triple().startswith(("aarch64", "arm64")):
-        return "neon"
-    forced = numba.config.CPU_FEATURES
-    has = binding.get_host_cpu_features() if forced is None else {f[1:]: f[0] == "+" for f in forced.split(",") if f}
-    return next((name for name, feature in (("avx512", "avx512f"), ("avx2", "avx2")) if has.get(feature)), "sse2")
-
-
-MACHINE = machine()
-VECTOR_BYTES, TILE_ROWS = MACHINES[MACHINE]
 # Not nnan, ninf: NaN and infinity keep their meaning.
 FLAGS = ("nsz", "arcp", "contract", "afn", "reassoc")
-
-
-def lanes_of(dtype):
-    """Number of floats of a NumPy dtype in one vector."""
-    return VECTOR_BYTES // dtype.itemsize
 
 
 class Block(types.Type):

@@ -6,7 +6,7 @@ the words, and takes them from here: import them from there.
 """
 import numpy as np
 
-from .simd import lanes_of
+from .machine import lanes_of
 
 
 class Block(np.ndarray):

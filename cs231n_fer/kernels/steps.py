@@ -7,7 +7,6 @@ shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
 A plan is a named tuple of ints and of other such tuples: `plan.size.Ho`. Numba's parallel loops take none that is
 nested, so a kernel is handed `flat(plan)` and makes it a plan again with `nested(numbers, PlanClass)`.
 """
-from functools import cache
 from typing import get_type_hints
 
 import numba
@@ -23,10 +22,9 @@ class Step:
     """A function, and the kinds of its arguments; see step()."""
 
     def __init__(self, function, kinds):
-        self.function, self.kinds, self.__doc__ = function, kinds, function.__doc__
+        self.function, self.kinds, self.addresses, self.__doc__ = function, kinds, {}, function.__doc__
         self.compiled = function if DISABLED else on_disk(numba.njit(**OPTIONS, **NO_WRAPPERS)(function), function)
 
-    @cache
     def address(self, dtype):
         """Address of the code for float arrays of a NumPy dtype, compiled or loaded from disk.
 
@@ -34,10 +32,12 @@ class Step:
         """
         if DISABLED:
             return self.function
-        signature = tuple(numba_type(kind, dtype) for kind in self.kinds)
-        self.compiled.compile(signature)
-        done = self.compiled.overloads[signature]
-        return done.library.get_pointer_to_function(done.fndesc.llvm_func_name)
+        if dtype not in self.addresses:
+            signature = tuple(numba_type(kind, dtype) for kind in self.kinds)
+            self.compiled.compile(signature)
+            done = self.compiled.overloads[signature]
+            self.addresses[dtype] = done.library.get_pointer_to_function(done.fndesc.llvm_func_name)
+        return self.addresses[dtype]
 
 
 def step(*kinds):

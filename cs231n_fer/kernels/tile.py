@@ -12,8 +12,9 @@ sizes: distances are known at run time only, so that each kernel is compiled onc
 what that took. All functions here are inlined.
 """
 from .jit import jit
+from .machine import TILE_ROWS, VECTOR_BYTES
 from .shape import VECTORS
-from .simd import TILE_ROWS, VECTOR_BYTES, load, load_rows, outer_fma, splat, store_rows, zeros
+from .simd import load, load_rows, outer_fma, splat, store_rows, zeros
 
 # Rows of a tile whose rows are channels, of which scratch memory holds a multiple of a vector's floats.
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4

@@ -14,8 +14,8 @@ a matrix to whole register tiles. So no loop here has a remainder.
 """
 from functools import cache
 
+from .machine import TILE_ROWS
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
-from .simd import TILE_ROWS
 from .steps import BOOL, FLOATS, INT, step
 from .tile import CHANNEL_ROWS, channel_tile_added, product_tile
 

@@ -46,13 +46,14 @@ def conv_forward_naive(x, w, b, conv_param):
     return out, (x, w, b, conv_param)
 
 
-def conv_backward_naive(dout, cache):
+def conv_backward_naive(dout, cache, want_dx=True):
     """Walk the loops of the forward pass backwards.
 
     Each output reads its window once, out = sum(window * w) + b, so by the product rule it gives dout * w to the
     window, dout * window to the filter and dout to the bias; what is read many times adds up.
 
-    dout (N, F, Ho, Wo). Returns dx, dw, db with the shapes of x, w, b.
+    dout (N, F, Ho, Wo). Returns dx, dw, db with the shapes of x, w, b; on every rung None takes the place of dx where
+    the caller doesn't want it (of the first layer of a net).
     """
     x, w, b, conv_param = cache
     stride, pad = conv_param["stride"], conv_param["pad"]
@@ -68,7 +69,7 @@ def conv_backward_naive(dout, cache):
                     dw[f] += dout[n, f, i, j] * padded[n, :, rows, columns]
                     db[f] += dout[n, f, i, j]
     # pad:pad + H and not pad:-pad, which is empty for pad 0.
-    return dpadded[:, :, pad:pad + H, pad:pad + W], dw, db
+    return dpadded[:, :, pad:pad + H, pad:pad + W] if want_dx else None, dw, db
 
 
 def filters_as_matrix(w):
@@ -106,7 +107,7 @@ def conv_forward_im2col(x, w, b, conv_param):
     return out.transpose(0, 3, 1, 2), (x, w, conv_param)
 
 
-def conv_backward_im2col(dout, cache):
+def conv_backward_im2col(dout, cache, want_dx=True):
     """Backward of out = cols @ W + b: dW = cols^T dout, dcols = dout W^T, and col2im takes dcols back to dx.
 
     dout (N, F, Ho, Wo). Returns dx, dw, db; dx and dw are views of channels-last memory.
@@ -119,6 +120,7 @@ def conv_backward_im2col(dout, cache):
     for block in blocks_of_images(N, Ho * Wo * len(matrix)):
         rows = dout[block].reshape(-1, F)
         dmatrix += im2col(x[block], *geometry).T @ rows
-        dx[block] = col2im(rows @ matrix.T, x[block].shape, *geometry)
+        if want_dx:
+            dx[block] = col2im(rows @ matrix.T, x[block].shape, *geometry)
     dw = dmatrix.reshape(HH, WW, C, F).transpose(3, 2, 0, 1)
-    return dx, dw, dout.sum(axis=(0, 1, 2))
+    return dx if want_dx else None, dw, dout.sum(axis=(0, 1, 2))

@@ -1,0 +1,55 @@
+"""The two passes of batchnorm that read all numbers: applying it, and the sums of its backward pass.
+
+Both work on pixels (N, P, F) in channels-last memory, which below a max-pool are the winners of each window only: a
+scale is monotone, so the maximum can be taken first, and a quarter of the numbers is left.
+"""
+from numba import prange
+
+from .jit import jit
+from .pixels import DEAD, get, put
+from .simd import load, load_bytes, select, store, store_bytes, zeros
+from .steps import BOOL, BYTES, FLOATS, INT, call, step
+
+
+@step(FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT)
+def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes):
+    """out = vectors[0] * z + vectors[1], or relu of it, for one image; where that cuts off, winners become DEAD."""
+    for f in range(0, F, lanes):
+        scale, shift = load(vectors, f, 1), load(vectors, Fp + f, 1)
+        for pixel in range(image * pixels, (image + 1) * pixels):
+            y = scale * get(z, pixel * F, f, F, lanes) + shift
+            if relu:
+                if len(winners):
+                    winner = load_bytes(winners, pixel * Fp + f, z)
+                    store_bytes(winners, pixel * Fp + f, select(y > 0.0, winner, DEAD))
+                y = select(y < 0.0, 0.0, y)
+            put(out, pixel * F, f, F, lanes, y)
+
+
+@step(FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT)
+def gradient_sums(z, out, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes):
+    """sums[image] = sums over one image of dout and of dout * xhat, xhat = (z - vectors[0]) * vectors[1].
+
+    With relu only where out is positive, which winners below a max-pool say: DEAD ones don't count. sums (N, 2, Fp).
+    """
+    for f in range(0, F, lanes):
+        mean, rstd = load(vectors, f, 1), load(vectors, Fp + f, 1)
+        total, along = zeros(sums, 1), zeros(sums, 1)
+        for pixel in range(image * pixels, (image + 1) * pixels):
+            d = get(dout, pixel * F, f, F, lanes)
+            if relu:
+                if len(winners):
+                    d = select(load_bytes(winners, pixel * Fp + f, z) < DEAD, d, 0.0)
+                else:
+                    d = select(get(out, pixel * F, f, F, lanes) > 0.0, d, 0.0)
+            total += d
+            along += d * ((get(z, pixel * F, f, F, lanes) - mean) * rstd)
+        store(sums, image * 2 * Fp + f, total)
+        store(sums, (image * 2 + 1) * Fp + f, along)
+
+
+@jit(parallel=True)
+def over_images(address, z, out, dout, winners, vectors, relu, sums, count, pixels, F, Fp, lanes):
+    """Call normalise or gradient_sums for every image."""
+    for image in prange(count):
+        call(address, z, out, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes)
