@@ -6,7 +6,7 @@ import numpy as np
 
 from cs231n_fer import classifiers
 from cs231n_fer.augment import HorizontalFlip
-from cs231n_fer.network import Chain, Network
+from cs231n_fer.network import Chain, Network, fuse
 from cs231n_fer.records import Affine, BatchNorm, Conv, MaxPool, ReLU
 from cs231n_fer.solver import Solver
 
@@ -25,8 +25,8 @@ def build_network(net, rung, dtype=np.float32):
         (filters,), = net.blocks
         return classifiers.baseline_net(num_filters=filters, filter_size=net.size, hidden_dim=net.hidden, **options)
     blocks = [(f"block{i}", conv_block(filters, net, rung)) for i, filters in enumerate(net.blocks, start=1)]
-    layer = Chain((*blocks, ("affine1", Affine(net.hidden, rung=rung)), ("relu", ReLU(rung)),
-                   ("affine2", Affine(EMOTIONS, classifiers.SCORE_SCALE, rung))))
+    layer = fuse(Chain((*blocks, ("affine1", Affine(net.hidden, rung=rung)), ("relu", ReLU(rung)),
+                        ("affine2", Affine(EMOTIONS, classifiers.SCORE_SCALE, rung)))))
     return Network(layer, FACE_SHAPE, reg=REG, dtype=dtype, seed=0)
 
 
