@@ -13,10 +13,14 @@ in STATE, zero at first). As in the course the passed dict itself is brought up 
 `w, c = adam(w, dw, c)` and `w, _ = adam(w, dw, c)` work. Its keys are bound to new arrays: nothing ever
 writes on `w`, on `dw` or on an array that was in `config`, so a shallow copy of a config is a snapshot, and
 a run resumed from it is the same bit for bit.
+
+Seven rules share four steps, arrays and numbers in, new arrays out, on two rungs (UPDATE_LADDER): NumPy, the
+definition, at the end of this file, and `kernels.update`, which does all in one pass over the memory.
 """
 import difflib
 import math
 import operator
+from functools import cache
 
 import numpy as np
 
@@ -43,20 +47,21 @@ STATE = {  # t is a step count, every other one an array like w
 BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")  # the rates of averages: 1 would never forget
 
 
-def sgd(w, dw, config=None):
+def sgd(w, dw, config=None, rung="auto"):
     """Plain stochastic gradient descent, w - lr dw.
 
     w, dw:   arrays of one shape, float32 or float64
     config:  {learning_rate} or None
+    rung:    "numpy", "fast" (Numba) or "auto": fast where it can be compiled (for all rules)
     Returns (next_w, config): next_w has the dtype and the memory layout of w.
     Raises ValueError for an unknown key, a value out of its range or shapes that differ (as all rules do).
     """
     config, hyper = _settle("sgd", w, dw, config)
-    step = _scaled(dw, -hyper["learning_rate"], w)
-    return np.add(w, step, out=step), config
+    (next_w,) = _step("sgd", rung, (w, dw), (hyper["learning_rate"],))
+    return next_w, config
 
 
-def sgd_momentum(w, dw, config=None):
+def sgd_momentum(w, dw, config=None, rung="auto"):
     """Gradient descent with a heavy ball: the velocity remembers past steps (Polyak 1964).
 
     w, dw:   arrays of one shape
@@ -64,13 +69,12 @@ def sgd_momentum(w, dw, config=None):
     Returns (next_w, config).
     """
     config, hyper = _settle("sgd_momentum", w, dw, config)
-    next_w, velocity = _push(w, dw, config, hyper)
-    np.add(w, velocity, out=next_w)
-    config["velocity"] = velocity
+    numbers = hyper["learning_rate"], hyper["momentum"], 0.0
+    next_w, config["velocity"] = _step("momentum", rung, (w, dw, config["velocity"]), numbers)
     return next_w, config
 
 
-def nesterov(w, dw, config=None):
+def nesterov(w, dw, config=None, rung="auto"):
     """Momentum with a look one step ahead, written for the looked-ahead point (Bengio et al. 2013, eq. 7).
 
     w, dw:   arrays of one shape
@@ -78,16 +82,12 @@ def nesterov(w, dw, config=None):
     Returns (next_w, config).
     """
     config, hyper = _settle("nesterov", w, dw, config)
-    next_w, velocity = _push(w, dw, config, hyper)
-    np.subtract(velocity, config["velocity"], out=next_w)
-    next_w *= hyper["momentum"]
-    next_w += velocity
-    next_w += w
-    config["velocity"] = velocity
+    numbers = hyper["learning_rate"], hyper["momentum"], hyper["momentum"]
+    next_w, config["velocity"] = _step("momentum", rung, (w, dw, config["velocity"]), numbers)
     return next_w, config
 
 
-def adagrad(w, dw, config=None):
+def adagrad(w, dw, config=None, rung="auto"):
     """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
 
     w, dw:   arrays of one shape
@@ -95,13 +95,12 @@ def adagrad(w, dw, config=None):
     Returns (next_w, config).
     """
     config, hyper = _settle("adagrad", w, dw, config)
-    cache = np.multiply(dw, dw, out=np.empty_like(w))
-    cache += config["cache"]
-    config["cache"] = cache
-    return _divided_step(w, dw, cache, hyper["learning_rate"], 1.0, hyper["epsilon"]), config
+    numbers = hyper["learning_rate"], 1.0, 1.0, hyper["epsilon"]
+    next_w, config["cache"] = _step("rms", rung, (w, dw, config["cache"]), numbers)
+    return next_w, config
 
 
-def rmsprop(w, dw, config=None):
+def rmsprop(w, dw, config=None, rung="auto"):
     """Steps divided by the root of a running average of squared gradients (Tieleman and Hinton 2012).
 
     w, dw:   arrays of one shape
@@ -109,12 +108,12 @@ def rmsprop(w, dw, config=None):
     Returns (next_w, config).
     """
     config, hyper = _settle("rmsprop", w, dw, config)
-    square = np.multiply(dw, dw, out=np.empty_like(w))
-    config["cache"] = _average(config["cache"], square, hyper["decay_rate"], scratch=square)
-    return _divided_step(w, dw, config["cache"], hyper["learning_rate"], 1.0, hyper["epsilon"]), config
+    numbers = hyper["learning_rate"], hyper["decay_rate"], 1 - hyper["decay_rate"], hyper["epsilon"]
+    next_w, config["cache"] = _step("rms", rung, (w, dw, config["cache"]), numbers)
+    return next_w, config
 
 
-def adam(w, dw, config=None):
+def adam(w, dw, config=None, rung="auto"):
     """Averages of the gradient and of its square, corrected for the start at 0 (Kingma and Ba 2015, alg. 1).
 
     w, dw:   arrays of one shape
@@ -122,10 +121,10 @@ def adam(w, dw, config=None):
     Returns (next_w, config).
     """
     config, hyper = _settle("adam", w, dw, config)
-    return _adam_step(w, dw, config, hyper), config
+    return _adam(w, dw, config, hyper, 0.0, rung), config
 
 
-def adamw(w, dw, config=None):
+def adamw(w, dw, config=None, rung="auto"):
     """Adam whose weights shrink by lr weight_decay at each step (Loshchilov and Hutter 2019, alg. 2).
 
     w, dw:   arrays of one shape
@@ -133,9 +132,18 @@ def adamw(w, dw, config=None):
     Returns (next_w, config).
     """
     config, hyper = _settle("adamw", w, dw, config)
-    next_w = _adam_step(w, dw, config, hyper)
-    next_w += _scaled(w, -hyper["learning_rate"] * hyper["weight_decay"], w)
-    return next_w, config
+    return _adam(w, dw, config, hyper, hyper["learning_rate"] * hyper["weight_decay"], rung), config
+
+
+def _adam(w, dw, config, hyper, shrink, rung):
+    """Bring m, v and t of `config` up to date and return the next weights."""
+    t = int(config["t"]) + 1
+    rate = hyper["learning_rate"] / (1 - hyper["beta1"] ** t)  # no arrays m^ and v^: scalars
+    root_scale = 1 / math.sqrt(1 - hyper["beta2"] ** t)
+    numbers = hyper["beta1"], hyper["beta2"], rate, root_scale, hyper["epsilon"], shrink
+    next_w, m, v = _step("adam", rung, (w, dw, config["m"], config["v"]), numbers)
+    config.update(m=m, v=v, t=t)
+    return next_w
 
 
 UPDATE_RULES = {
@@ -159,12 +167,13 @@ def check_config(rule, config):
     if rule not in DEFAULTS:
         rules = ", ".join(DEFAULTS)
         raise ValueError(f"update_rule: no rule {rule!r}{_hint(rule, DEFAULTS)}; the rules are {rules}")
-    known = (*DEFAULTS[rule], *STATE[rule])
     for key, value in config.items():
-        if key not in known:
-            raise ValueError(f"{rule}: no key {key!r}{_hint(key, known)}; the keys are {', '.join(known)}")
         if key in DEFAULTS[rule]:
-            _check_number(rule, key, value)
+            if not (type(value) is float and 0 <= value < 1):  # in the range of every key, as they nearly always are
+                _check_number(rule, key, value)
+        elif key not in STATE[rule]:
+            known = (*DEFAULTS[rule], *STATE[rule])
+            raise ValueError(f"{rule}: no key {key!r}{_hint(key, known)}; the keys are {', '.join(known)}")
     _check_step_count(rule, config.get("t", 0))
 
 
@@ -177,16 +186,22 @@ def _settle(rule, w, dw, config):
     check_config(rule, config)
     if w.dtype.kind != "f":
         raise ValueError(f"{rule}: w is {w.dtype}, expected float32 or float64; use w.astype(np.float32)")
-    arrays = {"dw": dw, **{key: config[key] for key in STATE[rule] if key != "t" and key in config}}
-    for key, array in arrays.items():
-        if np.shape(array) != w.shape:
-            raise ValueError(f"{rule}: {key} has shape {np.shape(array)}, expected {w.shape}, the shape of w")
+    _check_shape(rule, "dw", dw, w)
+    for key in STATE[rule]:
+        if key != "t" and key in config:
+            _check_shape(rule, key, config[key], w)
     for key, value in DEFAULTS[rule].items():
         config.setdefault(key, value)
     for key in STATE[rule]:
         if key not in config:
             config[key] = 0 if key == "t" else np.zeros_like(w)
     return config, {key: float(config[key]) for key in DEFAULTS[rule]}
+
+
+def _check_shape(rule, key, array, w):
+    """Raise ValueError unless an array has the shape of w."""
+    if np.shape(array) != w.shape:
+        raise ValueError(f"{rule}: {key} has shape {np.shape(array)}, expected {w.shape}, the shape of w")
 
 
 def _check_number(rule, key, value):
@@ -216,42 +231,114 @@ def _hint(name, known):
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
+def _step(name, rung, arrays, numbers):
+    """Return (next_w, *next state), new arrays like w = arrays[0], of a step of UPDATE_LADDER."""
+    if rung == "auto":
+        rung = "fast" if arrays[0].dtype in (np.float32, np.float64) and _compiles() else "numpy"
+    if rung not in UPDATE_LADDER[name]:
+        raise ValueError(f"rung: got {rung!r}, expected 'auto', {', '.join(map(repr, UPDATE_LADDER[name]))}")
+    return UPDATE_LADDER[name][rung](*arrays, *numbers)
+
+
+@cache
+def _compiles():
+    """Whether Numba compiles; asked at the first update, so that importing this module doesn't import Numba."""
+    from .kernels.jit import DISABLED
+
+    return not DISABLED
+
+
+def sgd_numpy(w, dw, rate):
+    """Return (w - rate dw,)."""
+    step = _scaled(dw, -rate, w)
+    return (np.add(w, step, out=step),)
+
+
+def sgd_fast(w, dw, *numbers):
+    """Do the same as sgd_numpy in one pass."""
+    from .kernels import update
+
+    return update.one_pass(update.sgd, (w, dw), numbers)
+
+
+def momentum_numpy(w, dw, velocity, rate, keep, look_ahead):
+    """Return (w + v' + look_ahead (v' - v), v' = keep v - rate dw)."""
+    next_w = _scaled(dw, rate, w)
+    next_velocity = _scaled(velocity, keep, w)
+    next_velocity -= next_w
+    if look_ahead == 0:
+        return np.add(w, next_velocity, out=next_w), next_velocity
+    np.subtract(next_velocity, velocity, out=next_w)
+    next_w *= look_ahead
+    next_w += next_velocity
+    next_w += w
+    return next_w, next_velocity
+
+
+def momentum_fast(w, dw, velocity, *numbers):
+    """Do the same as momentum_numpy in one pass."""
+    from .kernels import update
+
+    return update.one_pass(update.momentum, (w, dw, velocity), numbers)
+
+
+def rms_numpy(w, dw, cache, rate, keep, add, epsilon):
+    """Return (w - rate dw / (sqrt(c') + epsilon), c' = keep c + add dw^2)."""
+    square = np.multiply(dw, dw, out=np.empty_like(w))
+    next_cache = _average(cache, square, keep, add, scratch=square)
+    return _divided_step(w, dw, next_cache, rate, 1.0, epsilon, scratch=square), next_cache
+
+
+def rms_fast(w, dw, cache, *numbers):
+    """Do the same as rms_numpy in one pass."""
+    from .kernels import update
+
+    return update.one_pass(update.rms, (w, dw, cache), numbers)
+
+
+def adam_numpy(w, dw, m, v, beta1, beta2, rate, root_scale, epsilon, shrink):
+    """Return (w - rate m' / (root_scale sqrt(v') + epsilon) - shrink w, m', v')."""
+    scratch = np.empty_like(w)
+    next_m = _average(m, dw, beta1, 1 - beta1, scratch)
+    np.multiply(dw, dw, out=scratch)
+    next_v = _average(v, scratch, beta2, 1 - beta2, scratch)
+    next_w = _divided_step(w, next_m, next_v, rate, root_scale, epsilon, scratch)
+    if shrink != 0:
+        next_w += _scaled(w, -shrink, w)
+    return next_w, next_m, next_v
+
+
+def adam_fast(w, dw, m, v, *numbers):
+    """Do the same as adam_numpy in one pass."""
+    from .kernels import update
+
+    return update.one_pass(update.adam, (w, dw, m, v), numbers)
+
+
+UPDATE_LADDER = {  # what the rules compute -> rung -> (w, dw, *state, *numbers) -> (next_w, *next state)
+    "sgd": {"numpy": sgd_numpy, "fast": sgd_fast},
+    "momentum": {"numpy": momentum_numpy, "fast": momentum_fast},  # sgd_momentum, nesterov
+    "rms": {"numpy": rms_numpy, "fast": rms_fast},  # adagrad, rmsprop
+    "adam": {"numpy": adam_numpy, "fast": adam_fast},  # adam, adamw
+}
+
+
 def _scaled(array, factor, like):
     """Return factor * array as a new array with the dtype and the memory layout of `like`."""
     return np.multiply(array, factor, out=np.empty_like(like), casting="same_kind")
 
 
-def _push(w, dw, config, hyper):
-    """Return (an array like w to write on, the new velocity mu v - lr dw)."""
-    scratch = _scaled(dw, hyper["learning_rate"], w)
-    velocity = _scaled(config["velocity"], hyper["momentum"], w)
-    velocity -= scratch
-    return scratch, velocity
-
-
-def _average(old, new, rate, scratch):
-    """Return rate old + (1 - rate) new as a new array like `scratch`, which is written on."""
-    np.multiply(new, 1 - rate, out=scratch)
-    average = _scaled(old, rate, scratch)
+def _average(old, new, keep, add, scratch):
+    """Return keep old + add new as a new array like `scratch`, which is written on."""
+    np.multiply(new, add, out=scratch)
+    average = _scaled(old, keep, scratch)
     average += scratch
     return average
 
 
-def _adam_step(w, dw, config, hyper):
-    """Bring m, v and t of `config` up to date and return the next weights."""
-    scratch = np.empty_like(w)
-    m = _average(config["m"], dw, hyper["beta1"], scratch)
-    np.multiply(dw, dw, out=scratch)
-    v = _average(config["v"], scratch, hyper["beta2"], scratch)
-    t = int(config["t"]) + 1
-    config.update(m=m, v=v, t=t)
-    rate = hyper["learning_rate"] / (1 - hyper["beta1"] ** t)  # no arrays m^ and v^: scalars
-    return _divided_step(w, m, v, rate, 1 / math.sqrt(1 - hyper["beta2"] ** t), hyper["epsilon"], scratch)
-
-
-def _divided_step(w, direction, square, rate, root_scale, epsilon, scratch=None):
-    """Return w - rate direction / (root_scale sqrt(square) + epsilon), in `scratch` if there is one."""
-    step = np.sqrt(square, out=np.empty_like(w) if scratch is None else scratch)
+def _divided_step(w, direction, square, rate, root_scale, epsilon, scratch):
+    """Return w - rate direction / (root_scale sqrt(square) + epsilon), in `scratch`."""
+    step = np.sqrt(square, out=scratch)
     if root_scale != 1.0:
         step *= root_scale
     step += epsilon

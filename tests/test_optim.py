@@ -1,13 +1,18 @@
-"""Update rules against scalar loops and on toy functions; inputs, dtypes, layouts, resuming and errors."""
+"""Update rules against scalar loops, on toy functions and rung against rung; inputs, layouts, resuming and errors."""
 import copy
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cs231n_fer.optim import DEFAULTS, STATE, UPDATE_RULES, check_config
+from cs231n_fer.kernels import update as kernels
+from cs231n_fer.kernels.jit import DISABLED
+from cs231n_fer.layers import l2_loss
+from cs231n_fer.optim import DEFAULTS, STATE, UPDATE_LADDER, UPDATE_RULES, check_config
 
 RULES = sorted(UPDATE_RULES)
 COURSE_DEFAULTS = {
@@ -47,27 +52,143 @@ def protected(array):
     return array
 
 
-def run(rule, w, gradients, config):
+def run(rule, w, gradients, config, rung="auto"):
     """Return the weights after all gradients, every array write-protected on the way."""
     for dw in gradients:
-        w, config = UPDATE_RULES[rule](protected(w), protected(dw), config)
+        w, config = UPDATE_RULES[rule](protected(w), protected(dw), config, rung)
         for key in STATE[rule]:
             if key != "t":
                 protected(config[key])
     return w, config
 
 
+@pytest.mark.parametrize("rung", ["numpy", "fast"])
 @pytest.mark.parametrize("rule", RULES)
 @settings(max_examples=30, deadline=None)
 @given(gradients=st.lists(st.floats(1e-3, 100) | st.floats(-100, -1e-3), min_size=1, max_size=12),
        w=st.floats(-10, 10), lr=st.floats(0, 1))
-def test_every_rule_follows_its_formula_step_by_step(rule, gradients, w, lr):
+def test_every_rule_follows_its_formula_step_by_step(rule, rung, gradients, w, lr):
     steps = [np.array([[g, -g]]) for g in gradients]
-    result, _ = run(rule, np.array([[w, w]]), steps, {"learning_rate": lr})
+    result, _ = run(rule, np.array([[w, w]]), steps, {"learning_rate": lr}, rung)
     expected = [scalar_steps(rule, w, [sign * g for g in gradients], lr) for sign in (1, -1)]
     real = np.finfo(float)
     bound = 64 * (real.eps * (abs(w) + 10 * lr * sum(abs(g) + 1 for g in gradients)) + real.tiny)
     np.testing.assert_allclose(result, [expected], rtol=0, atol=bound)
+
+
+@st.composite
+def arrays_in_any_order(draw, count):
+    """Draw arrays of one shape and dtype, each with its own order of axes in memory, one in four with gaps."""
+    dtype = np.dtype(draw(st.sampled_from([np.float32, np.float64])))
+    short = st.lists(st.integers(0, 5), max_size=4)
+    shape = tuple(draw(short | st.lists(st.integers(1, 150), min_size=1, max_size=1)))  # 150: vectors and a remainder
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    arrays = []
+    for _ in range(count):
+        order = draw(st.permutations(range(len(shape))))
+        step = draw(st.sampled_from([1, 1, 1, 2 if shape else 1]))
+        memory = np.empty([shape[axis] * step for axis in order], dtype)
+        array = memory[(..., *[slice(None, None, step)] * len(shape))].transpose(np.argsort(order).astype(int))
+        array[...] = rng.standard_normal(shape)
+        arrays.append(array)
+    return arrays
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=40, deadline=None)
+@given(arrays=arrays_in_any_order(4), lr=st.floats(0, 1))
+def test_the_fast_rung_equals_numpy_in_every_memory_order(rule, arrays, lr):
+    w, *gradients = arrays
+    before = [array.copy() for array in arrays]
+    (fast, fast_config), (slow, slow_config) = (
+        run(rule, w, gradients, {"learning_rate": lr}, rung) for rung in ("fast", "numpy"))
+    size, square = (sum(np.abs(dw) ** power for dw in gradients) for power in (1, 2))
+    # What a result was added up from. No step is longer than lr |dw| or 10 lr (rmsprop's first one).
+    scales = {"velocity": lr * size, "m": size, "v": square, "cache": square,
+              "w": np.abs(w) + 10 * lr * (size + len(gradients))}
+    real = np.finfo(w.dtype)
+    pairs = {"w": (fast, slow)} | {key: (fast_config[key], slow_config[key]) for key in STATE[rule] if key != "t"}
+    for key, (array, expected) in pairs.items():
+        assert array.dtype == expected.dtype == w.dtype and array.strides == expected.strides
+        assert (np.abs(array - expected) <= 8 * len(gradients) * (real.eps * scales[key] + real.tiny)).all(), key
+    assert fast_config.get("t") == slow_config.get("t")
+    for array, copied in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copied)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_best_rung_is_fast_where_numba_compiles_and_numpy_for_its_other_floats(rule):
+    rng = np.random.default_rng(3)
+    for dtype, best in ((np.float32, "numpy" if DISABLED else "fast"), (np.longdouble, "numpy")):
+        w, dw = rng.standard_normal((2, 333)).astype(dtype)
+        results = [run(rule, w, [dw, -dw, dw], {}, rung)[0] for rung in ("auto", best)]
+        np.testing.assert_array_equal(*results)
+        assert results[0].dtype == dtype
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, ">f4", np.int64])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_gradient_of_another_type_is_converted(rule, kind):
+    w, dw = np.ones(5, np.float32), np.arange(1, 6)
+    for rung in ("fast", "numpy"):
+        next_w, _ = run(rule, w, [dw.astype(kind)], {}, rung)
+        expected, _ = run(rule, w, [dw.astype(np.float32)], {}, rung)
+        assert next_w.dtype == np.float32
+        np.testing.assert_allclose(next_w, expected, rtol=4 * np.finfo(np.float32).eps)
+
+
+@pytest.mark.skipif(DISABLED, reason="threads and compiled versions need NUMBA_DISABLE_JIT=0")
+class TestCompiled:
+    @pytest.mark.parametrize("rule", RULES)
+    def test_one_and_two_threads_give_the_same_bits(self, rule):
+        import numba
+        if numba.config.NUMBA_NUM_THREADS < 2:
+            pytest.skip("one processor")
+        w, dw = np.random.default_rng(4).standard_normal((2, 100_003)).astype(np.float32)
+        results, before = [], numba.get_num_threads()
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            results.append((run(rule, w, [dw, -dw], {}, "fast")[0], kernels.l2_gradient(w, dw, 0.1)))
+        numba.set_num_threads(before)
+        np.testing.assert_array_equal(results[0][0], results[1][0])
+        assert results[0][1][0] == results[1][1][0]
+        np.testing.assert_array_equal(results[0][1][1], results[1][1][1])
+
+    def test_write_protected_and_other_arrays_share_one_compiled_version(self):
+        for rule in RULES:
+            w, dw = np.ones((2, 50), np.float32)
+            config = UPDATE_RULES[rule](w, dw, {}, "fast")[1]
+            UPDATE_RULES[rule](protected(w), dw, config, "fast")
+            UPDATE_RULES[rule](w, protected(dw), config, "fast")
+        for name in UPDATE_LADDER:
+            signatures = [signature[0].dtype.name for signature in getattr(kernels, name).signatures]
+            assert signatures.count("float32") == 1 and len(signatures) <= 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays=arrays_in_any_order(2), reg=st.floats(0, 10))
+def test_l2_in_one_pass_equals_the_layer(arrays, reg):
+    w, dw = map(protected, arrays)
+    loss, regularised = kernels.l2_gradient(w, dw, reg)
+    expected_loss, expected = l2_loss(w, reg)
+    eps, wide = np.finfo(w.dtype).eps, np.finfo(np.float64).eps
+    exact = 0.5 * reg * math.fsum(w.astype(np.float64).ravel() ** 2)
+    assert type(loss) is float and abs(loss - exact) <= 4 * wide * math.sqrt(w.size) * exact
+    assert abs(loss - expected_loss) <= 4 * eps * math.sqrt(w.size) * exact
+    assert regularised.dtype == w.dtype and regularised.strides == np.empty_like(w).strides
+    bound = 4 * (eps * (np.abs(dw) + reg * np.abs(w)) + np.finfo(w.dtype).tiny)
+    assert (np.abs(regularised - (dw + expected)) <= bound).all()
+
+
+def test_l2_refuses_a_gradient_that_would_broadcast():
+    with pytest.raises(ValueError, match=r"l2_gradient: dw has shape \(3,\), expected \(2, 3\)"):
+        kernels.l2_gradient(np.ones((2, 3)), np.ones(3), 0.1)
+
+
+def test_the_first_update_imports_numba_and_not_the_module():
+    code = "import sys; import cs231n_fer.optim; print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
 
 
 def test_adam_gives_the_numbers_of_the_course_notebook():
@@ -111,16 +232,17 @@ def test_every_rule_falls_on_every_toy_function(rule, function):
     assert function(w)[0] < 0.5 * start
 
 
+@pytest.mark.parametrize("rung", ["numpy", "fast"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 3, 1), (3, 0, 1, 2), (1, 0, 3, 2)])
 @pytest.mark.parametrize("rule", RULES)
-def test_inputs_stay_unchanged_and_dtype_and_layout_are_those_of_w(rule, axes, dtype):
+def test_inputs_stay_unchanged_and_dtype_and_layout_are_those_of_w(rule, axes, dtype, rung):
     rng = np.random.default_rng(0)
     w, dw = (rng.standard_normal((2, 3, 4, 5)).astype(dtype).transpose(axes) for _ in range(2))
     before = w.copy(), dw.copy()
     config = {}
     for _ in range(3):
-        next_w, config = run(rule, w, [np.ascontiguousarray(dw)], config)
+        next_w, config = run(rule, w, [np.ascontiguousarray(dw)], config, rung)
         for array in (next_w, *(config[key] for key in STATE[rule] if key != "t")):
             assert array.dtype == dtype and array.strides == w.strides
     np.testing.assert_array_equal((w, dw), before)
@@ -220,3 +342,8 @@ def test_gradients_of_another_shape_and_weights_of_integers_are_refused():
 def test_an_unknown_rule_is_named_with_its_nearest_neighbour():
     with pytest.raises(ValueError, match="update_rule: no rule 'adma'.*did you mean 'adam'.*rmsprop"):
         check_config("adma", {})
+
+
+def test_an_unknown_rung_is_named():
+    with pytest.raises(ValueError, match="rung: got 'quick', expected 'auto', 'numpy', 'fast'"):
+        UPDATE_RULES["adam"](W, W, {}, "quick")
