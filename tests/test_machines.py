@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from llvmlite import binding
 
-from cs231n_fer.kernels import simd
+from cs231n_fer.kernels import machine
 from cs231n_fer.kernels.jit import DISABLED, OPTIONS, jit
+from cs231n_fer.kernels.machine import MACHINE, MACHINES, TILE_ROWS, VECTOR_BYTES, lanes_of
 from cs231n_fer.kernels.shape import VECTORS
-from cs231n_fer.kernels.simd import MACHINE, MACHINES, TILE_ROWS, VECTOR_BYTES, lanes_of
 from cs231n_fer.kernels.tile import product_tile, product_tile_added
 
 TESTS, DTYPES = Path(__file__).parent, [np.float32, np.float64]
@@ -89,16 +89,16 @@ def test_the_inner_loop_of_the_register_tile_is_packed_multiply_adds_and_spills_
 def test_the_machine_is_chosen_by_name_or_by_its_features(monkeypatch):
     for name in MACHINES:
         monkeypatch.setenv("CS231N_FER_SIMD", name)
-        assert simd.machine() == name
+        assert machine.machine() == name
     monkeypatch.setenv("CS231N_FER_SIMD", "mmx")
     with pytest.raises(ValueError, match="CS231N_FER_SIMD: got 'mmx', expected one of .*avx2"):
-        simd.machine()
+        machine.machine()
     monkeypatch.delenv("CS231N_FER_SIMD")
-    assert simd.machine() in MACHINES
+    assert machine.machine() in MACHINES
     if not ARM:
         for features, name in (("+avx2,+avx512f", "avx512"), ("+avx2,-avx512f", "avx2"), ("", "sse2")):
             monkeypatch.setattr(numba.config, "CPU_FEATURES", features)
-            assert simd.machine() == name
+            assert machine.machine() == name
 
 
 
@@ -107,7 +107,7 @@ AT_THE_EDGE = """
 import ctypes, mmap
 import numpy as np
 from test_simd import copy_head, write_head
-from cs231n_fer.kernels.simd import lanes_of
+from cs231n_fer.kernels.machine import lanes_of
 memory = mmap.mmap(-1, 2 * mmap.PAGESIZE)
 start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
 libc = ctypes.CDLL(None, use_errno=True)
@@ -130,7 +130,8 @@ def test_a_head_touches_no_memory_behind_its_live_lanes():
 
 
 # In processes of their own: the words and one transform for each other vector unit, and everything as Python functions.
-WAYS = {name: ({"CS231N_FER_SIMD": name}, "(test_simd or register_tile or input-4)") for name in MACHINES if name != MACHINE}
+WAYS = {name: ({"CS231N_FER_SIMD": name}, "(test_simd or register_tile or input-4)")
+        for name in MACHINES if name != MACHINE}
 WAYS["the compiler off"] = {"NUMBA_DISABLE_JIT": "1"}, "test"
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from cs231n_fer.kernels import simd, simd_python
 from cs231n_fer.kernels.jit import DISABLED, jit
+from cs231n_fer.kernels.machine import lanes_of
 from cs231n_fer.kernels.simd import (
     add_tile,
     fma,
     lane_sum,
-    lanes_of,
     load,
     load_bytes,
     load_head,
@@ -193,9 +193,9 @@ def halved(lanes):
     return lanes[0] if len(lanes) == 1 else halved(lanes[:len(lanes) // 2] + lanes[len(lanes) // 2:])
 
 
-@word(lambda a, b, out, lanes: ([0, 1], [halved(b[:lanes]), halved(a[AT:AT + lanes])]), "lane_sum")
+@word(lambda a, b, out, lanes: ([0, 1], [halved(b[ROW:ROW + lanes]), halved(a[AT:AT + lanes])]), "lane_sum")
 def sum_lanes(a, b, out, at, row, step):
-    out[0] = lane_sum(load(b, 0, 1))
+    out[0] = lane_sum(load(b, row, 1))
     out[1] = lane_sum(load(a, at, 1))
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from cs231n_fer.kernels import winograd_transforms as transforms
 from cs231n_fer.kernels.jit import jit
-from cs231n_fer.kernels.simd import lanes_of, load_tile, store_tile
+from cs231n_fer.kernels.machine import lanes_of
+from cs231n_fer.kernels.simd import load_tile, store_tile
 from cs231n_fer.kernels.winograd_transforms import both_ways
 
 TAPS = 3
@@ -40,7 +41,7 @@ def cook_toom(m):
     return np.array(A, object).T, np.array(G, object), np.array(B, object)
 
 
-# Largest error allowed: LIMIT * eps * the sum of the absolute values of all terms.
+# Largest error allowed: LIMIT * eps * the sum of the absolute values of all terms. Largest in 60 draws of each: 2.6.
 LIMIT = 4
 
 # Name of a transform -> the matrix it multiplies with.
