@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import fast_layers as F
+from . import fast_sandwiches as S
 from . import gradient_draws as D
 from . import layer_utils as U
 from . import layers as L
@@ -21,6 +23,7 @@ from .gradient_check import check_gradient, gradient_error
 LIMITS = {"linear": 1e-11, "piecewise": 1e-11, "smooth": 1e-8, "kinked": 1e-6}
 # In float32: eps * sqrt(reduction length) * this; smooth ones divide by a standard deviation or add up exponentials.
 FLOAT32_FACTOR = {"linear": 4, "piecewise": 4, "smooth": 16}
+WINOGRAD_FACTOR = 16  # its transforms multiply by up to 8 and cancel: ten times the rounding of a direct convolution
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ def check_case(case, rng, most=40):
                   for a, b in zip(narrow, gradients, strict=True)]
         length = max(array.size for array in [dout, *arrays])
         limit = np.finfo(np.float32).eps * np.sqrt(length) * FLOAT32_FACTOR[case.kind]
+        limit *= WINOGRAD_FACTOR if case.rung == "winograd" else 1
         results["float32"] = (float(np.max(errors)), float(limit))
     return results
 
@@ -157,6 +161,11 @@ def bind(make, **options):
     return lambda **more: make(**options, **more)
 
 
+def fused(forward):
+    """Return a fused sandwich on the winograd rung."""
+    return lambda *arguments: forward(*arguments, engine="winograd")
+
+
 DROP = {"p": 0.6, "mode": "train", "seed": 3}
 MINI = bind(FinalConvNet, input_dim=(1, 16, 16), num_filters=(2, 3, 4, 5), hidden_dim=6, reg=0.1)
 MINI_BN = bind(MINI, batchnorm=True)
@@ -169,6 +178,9 @@ CASES = (
     Case("affine", "numpy", "linear", D.draw_affine, L.affine_forward, L.affine_backward),
     Case("conv", "naive", "linear", D.draw_conv, L.conv_forward_naive, L.conv_backward_naive),
     Case("conv", "im2col", "linear", D.draw_conv, L.conv_forward_im2col, L.conv_backward_im2col),
+    Case("affine", "fast", "linear", D.draw_affine, F.affine_forward_fast, F.affine_backward_fast),
+    Case("conv", "fast", "linear", D.draw_conv, F.conv_forward_fast, F.conv_backward_fast),
+    Case("conv", "winograd", "linear", D.draw_conv_3x3, F.conv_forward_winograd, F.conv_backward_winograd),
     Case("avg_pool", "naive", "linear", D.draw_pool, L.avg_pool_forward_naive, L.avg_pool_backward_naive),
     Case("avg_pool", "im2col", "linear", D.draw_pool, L.avg_pool_forward_im2col, L.avg_pool_backward_im2col),
     Case("global_avg_pool", "numpy", "linear", D.draw_images,
@@ -229,6 +241,15 @@ CASES = (
          U.conv_relu_pool_forward, U.conv_relu_pool_backward),
     Case("conv_bn_relu_pool", "sandwich", "kinked", D.draw_sandwich("bn", "pool"),
          U.conv_bn_relu_pool_forward, U.conv_bn_relu_pool_backward),
+
+    Case("conv_relu", "fused", "kinked", D.draw_sandwich(conv=D.draw_conv_3x3),
+         fused(S.conv_relu_forward), S.conv_relu_backward),
+    Case("conv_bn_relu", "fused", "kinked", D.draw_sandwich("bn", conv=D.draw_conv_3x3),
+         fused(S.conv_bn_relu_forward), S.conv_bn_relu_backward),
+    Case("conv_relu_pool", "fused", "kinked", D.draw_sandwich("pool", conv=D.draw_conv_3x3),
+         fused(S.conv_relu_pool_forward), S.conv_relu_pool_backward),
+    Case("conv_bn_relu_pool", "fused", "kinked", D.draw_sandwich("bn", "pool", conv=D.draw_conv_3x3),
+         fused(S.conv_bn_relu_pool_forward), S.conv_bn_relu_pool_backward),
 
     Case("FinalConvNet", "loss", "kinked", D.draw_network(MINI), network_forward, loss_backward),
     Case("FinalConvNet, batchnorm", "loss", "kinked", D.draw_network(MINI_BN),

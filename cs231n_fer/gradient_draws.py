@@ -30,6 +30,14 @@ def draw_conv(rng):
     return arguments, ({"stride": int(rng.integers(1, 4)), "pad": int(rng.choice([0, 1, max(HH, WW)]))},)
 
 
+def draw_conv_3x3(rng):
+    """x, w, b of the windows that Winograd's convolution takes, and images that are no multiple of its tiles."""
+    N, C, F = rng.integers(1, 4, 3)
+    x = rng.normal(size=(N, C, rng.integers(3, 9), rng.integers(3, 9)))
+    arguments = {"x": x, "w": rng.normal(size=(F, C, 3, 3)), "b": rng.normal(size=F)}
+    return arguments, ({"stride": 1, "pad": int(rng.integers(0, 3))},)
+
+
 def draw_pool(rng):
     """x without ties: windows of 1 to 3, overlapping, with gaps between them, and with a rest at the border."""
     N, C, HH, WW = rng.integers(1, 4, 4)
@@ -110,10 +118,13 @@ def draw_distillation(rng):
     return arguments, (y, teacher / teacher.sum(axis=1, keepdims=True), rng.uniform(), rng.uniform(1, 4))
 
 
-def draw_sandwich(*names):
-    """x, w, b of a convolution as drawn above, and what the layers after it need: of "bn" and "pool" those in names."""
+def draw_sandwich(*names, conv=draw_conv):
+    """x, w, b of a convolution as drawn above, and what the layers after it need: of "bn" and "pool" those in names.
+
+    Of 3 x 3 convolutions the windows of a pool are 2 x 2, which are fused.
+    """
     def draw(rng):
-        arguments, (conv_param,) = draw_conv(rng)
+        arguments, (conv_param,) = conv(rng)
         if "bn" in names:
             # At least four samples for each mean: of two, xhat is +1 and -1 whatever x is, and the gradient vanishes.
             arguments["x"] = rng.normal(size=(4, *arguments["x"].shape[1:]))
@@ -121,7 +132,7 @@ def draw_sandwich(*names):
         Ho, Wo = conv_output_size(H, HH, **conv_param), conv_output_size(W, WW, **conv_param)
         # Where all windows lie in the padding the variance is 0, and eps 1e-5 would magnify rounding 300 times.
         rest = {"bn": {"mode": "train", "eps": 0.1, "momentum": 0.9},
-                "pool": {"pool_height": min(2, Ho), "pool_width": min(3, Wo), "stride": 2}}
+                "pool": {"pool_height": min(2, Ho), "pool_width": min(3 if conv is draw_conv else 2, Wo), "stride": 2}}
         if "bn" in names:
             arguments.update(gamma=rng.normal(size=F), beta=rng.normal(size=F))
         return arguments, (conv_param, *(rest[name] for name in names))
