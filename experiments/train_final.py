@@ -33,7 +33,7 @@ def arguments():
     flag = argparse.BooleanOptionalAction
     parser.add_argument("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic'")
     parser.add_argument("--out", type=Path, default=Path("runs/final"), help="folder of the results")
-    parser.add_argument("--epochs", type=int, help="default 40, the paper's; 3 on the built-in faces")
+    parser.add_argument("--epochs", type=int, help="default 40, the paper's; 5 on the built-in faces")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch-size", type=int, default=50)
     parser.add_argument("--update-rule", default="adam")
@@ -87,7 +87,7 @@ def build(args, data):
 def main():
     args = arguments()
     data = load_data(args.data)
-    args.epochs = args.epochs or (3 if data["synthetic"] else 40)
+    args.epochs = args.epochs or (5 if data["synthetic"] else 40)
     solver = build(args, data)
     solver.train()
     metrics, scores = measure(solver, data)
