@@ -28,7 +28,7 @@ from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
 
 
-def arguments():
+def make_parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flag = argparse.BooleanOptionalAction
     parser.add_argument("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic'")
@@ -47,16 +47,13 @@ def arguments():
     parser.add_argument("--flip", action=flag, default=True, help="mirror half of the training images")
     parser.add_argument("--rung", default="auto", help="naive, im2col or auto")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.h5")
-    args = parser.parse_args()
-    if args.epochs is not None and args.epochs < 1:
-        parser.error(f"--epochs: got {args.epochs}, expected at least 1")
-    return args
+    return parser
 
 
 def check_same_run(config, path):
     """Raise ValueError if the run to resume had other settings; only the number of epochs may change."""
     before = json.loads(path.read_text(encoding="utf-8"))
-    for key in config.keys() - {"epochs", "versions"}:
+    for key in config.keys() - {"epochs", "environment"}:
         check(config[key] == before.get(key),
               f"--resume: {key} is {config[key]!r}, but {path.parent} was trained with {before.get(key)!r}")
 
@@ -69,8 +66,8 @@ def build(args, data):
     settings = {key: value for key, value in vars(args).items() if key not in ("out", "resume")}
     config = {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
               "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
-              "versions": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
-                           "python": platform.python_version()}}
+              "environment": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
+                              "python": platform.python_version(), "cores": os.cpu_count()}}
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
     if args.resume and (args.out / "config.json").exists():
         check_same_run(config, args.out / "config.json")
@@ -85,7 +82,10 @@ def build(args, data):
 
 
 def main():
-    args = arguments()
+    parser = make_parser()
+    args = parser.parse_args()
+    if args.epochs is not None and args.epochs < 1:
+        parser.error(f"--epochs: got {args.epochs}, expected at least 1")
     data = load_data(args.data)
     args.epochs = args.epochs or (5 if data["synthetic"] else 40)
     solver = build(args, data)

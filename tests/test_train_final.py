@@ -1,46 +1,20 @@
 """The main job on a few built-in faces: what it writes, what it resumes, and saliency maps of the net it trained."""
 import csv
-import functools
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from downloads import FORMS, csv_text, pack
+from jobs import EXPERIMENTS, FACES, TINY, run
 from PIL import Image
 
 from cs231n_fer.checkpoint import load_checkpoint
 from cs231n_fer.classifiers import load_model
 from cs231n_fer.data_utils import load_data
 
-EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 FIGURES = ("class_distribution", "examples", "accuracy", "loss", "confusion_matrix", "saliency", "per_class_accuracy")
-TINY = ["--data", "synthetic", "--filters", 3, 4, "--hidden-dim", 6, "--batch-size", 16, "--dropout-keep", 0.9,
-        "--rung", "im2col"]  # the rung that needs no compilation
-FACES = functools.partial(load_data, synthetic_train=70, synthetic_val=30, synthetic_test=0)
-
-
-def script(name):
-    specification = importlib.util.spec_from_file_location(name, EXPERIMENTS / f"{name}.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-def run(name, *arguments, load=FACES, draw=False):
-    """Run a script of experiments/ in this process, on a few faces; figures take most of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        module = script(name)
-        patch.setattr(module, "load_data", load)
-        if not draw and name == "train_final":
-            patch.setattr(module, "draw_run", lambda *arguments: None)
-        patch.setattr(sys, "argv", [name, *map(str, arguments)])
-        module.main()
-
-
 def outcome(folder):
     """What a run left, without its times: metrics, and every array and number of its checkpoints."""
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -51,14 +25,6 @@ def outcome(folder):
         del info["history"], info["config"]["epochs"]
         found.append(({key: array.tobytes() for key, array in arrays.items()}, info))
     return found
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The folder of a run of three epochs."""
-    folder = tmp_path_factory.mktemp("runs") / "finished"
-    run("train_final", *TINY, "--out", folder, "--epochs", 3, "--seed", 3, draw=True)
-    return folder
 
 
 def test_a_run_writes_its_settings_numbers_checkpoints_and_the_figures_of_the_paper(finished):
@@ -93,9 +59,9 @@ def test_config_json_holds_all_that_a_rerun_needs_and_no_path(finished, tmp_path
     config = json.loads(text)
     assert str(finished) not in text and "/" not in text
     assert config["training_images"] == 70 and config["validation_images"] == 30
-    assert config["versions"]["numpy"] == np.__version__
+    assert config["environment"]["numpy"] == np.__version__
     options = {key: value for key, value in config.items()
-               if key not in ("data", "data_sha256", "training_images", "validation_images", "versions")}
+               if key not in ("data", "data_sha256", "training_images", "validation_images", "environment")}
     arguments = ["--data", "synthetic"]
     for key, value in options.items():
         flag = key.replace("_", "-")

@@ -1,0 +1,11 @@
+"""Fixtures of more than one file of tests."""
+import pytest
+from jobs import TINY, run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of a run of three epochs."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    run("train_final", *TINY, "--out", folder, "--epochs", 3, "--seed", 3, draw=True)
+    return folder

@@ -1,0 +1,35 @@
+"""The scripts of experiments/, run in this process on a few built-in faces."""
+import functools
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from cs231n_fer.data_utils import load_data
+
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+TINY = ["--data", "synthetic", "--filters", 3, 4, "--hidden-dim", 6, "--batch-size", 16, "--dropout-keep", 0.9,
+        "--rung", "im2col"]  # the rung that needs no compilation
+FACES = functools.partial(load_data, synthetic_train=70, synthetic_val=30, synthetic_test=0)
+
+
+def script(name):
+    """Load a script as a module."""
+    specification = importlib.util.spec_from_file_location(name, EXPERIMENTS / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXPERIMENTS)  # as Python does for a script
+        specification.loader.exec_module(module)
+    return module
+
+
+def run(name, *arguments, load=FACES, draw=False):
+    """Run a script of experiments/ in this process, on a few faces; figures take most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        module = script(name)
+        patch.setattr(module, "load_data", load)
+        if not draw and name == "train_final":
+            patch.setattr(module, "draw_run", lambda *arguments: None)
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        module.main()
