@@ -19,6 +19,7 @@ from .kernels.jit import DISABLED
 from .kernels.machine import TILE_ROWS, lanes_of, set_threads, threads
 from .kernels.shape import VECTORS, Plan, conv_size
 from .kernels.steps import flat
+from .kernels.update import l2_gradient
 from .kernels.winograd import best_m, winograd_plan
 from .layers import (
     conv_backward_im2col,
@@ -29,7 +30,7 @@ from .layers import (
     max_pool_forward_reshape,
 )
 from .layers.affine import flatten_samples
-from .shapes import check, check_conv, check_parameters, conv_output_size
+from .shapes import check_conv, check_parameters, conv_output_size
 
 COMPILED = not DISABLED  # without the compiler kernels are Python functions, for debugging
 LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
@@ -61,16 +62,17 @@ def choose_plan(x, w, conv_param, engine):
     """Return the Plan of a convolution; raises ValueError where arguments do not fit."""
     check_parameters(conv_param, ("stride", "pad"), "conv_param")
     stride, pad = conv_param["stride"], conv_param["pad"]
-    check(x.dtype == w.dtype and x.dtype in (np.float32, np.float64),
-          f"conv: x is {x.dtype} and w {w.dtype}, expected both float32 or both float64; convert one with astype")
-    for axis in (2, 3):
-        conv_output_size(x.shape[axis], w.shape[axis], stride, pad)
+    if x.dtype != w.dtype or x.dtype not in (np.float32, np.float64):  # no check(): texts of dtypes take 10 us
+        raise ValueError(f"conv: x is {x.dtype} and w {w.dtype}, expected both float32 or both float64; "
+                         "convert one with astype")
     return plan_of(x.shape[1:], w.shape, stride, pad, x.dtype, engine)
 
 
 @cache
 def plan_of(image_shape, w_shape, stride, pad, dtype, engine):
     """The Plan of a convolution of images (C, H, W)."""
+    for axis in (1, 2):
+        conv_output_size(image_shape[axis], w_shape[axis + 1], stride, pad)
     size = conv_size((1, *image_shape), w_shape, stride, pad, dtype)
     possible = (size.HH, size.WW, size.stride) == (3, 3, 1)
     # Transforms cost about as much as 16 channels of a product.
@@ -121,11 +123,12 @@ def run_forward(plan, x, u, b, epilogue, sign=None):
         memory.empty((*halves, size.F) if epilogue.pools else 0, dtype),
         memory.empty((*halves, size.Fp) if epilogue.pools else 0, np.uint8),
         memory.empty((N, 2, size.Fp) if epilogue.sums else 0, dtype))
-    blocks = -(-N // plan.images)
-    splits = min(-(-threads() // blocks), size.Fp // (VECTORS * size.lanes)) if N else 1
+    ranges = max(1, min(threads(), N))
+    splits = min(threads() // ranges, size.Fp // (VECTORS * size.lanes))
     sign = np.ones(size.Fp, dtype) if sign is None else padded(sign, size.Fp)
     kernels.forward(flat(plan), kernels.forward_steps(plan.m, dtype), epilogue, x.reshape(-1), u, padded(b, size.Fp),
-                    sign, *(each.reshape(-1) for each in outputs), scratch_of(plan, dtype), N, splits)
+                    sign, *(each.reshape(-1) for each in outputs), scratch_of(plan, dtype), N, ranges,
+                    splits)
     return outputs
 
 
@@ -230,4 +233,4 @@ max_pool_forward_fast, max_pool_backward_fast = max_pool_forward_im2col, max_poo
 __all__ = ["affine_backward_fast", "affine_forward_fast", "conv_backward_fast", "conv_backward_im2col",
            "conv_backward_winograd", "conv_forward_fast", "conv_forward_im2col", "conv_forward_winograd",
            "max_pool_backward_fast", "max_pool_backward_im2col", "max_pool_backward_reshape", "max_pool_forward_fast",
-           "max_pool_forward_im2col", "max_pool_forward_reshape", "set_threads"]
+           "l2_gradient", "max_pool_forward_im2col", "max_pool_forward_reshape", "set_threads"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
-from .fast_layers import ConvCache, conv_cache, padded, prepare_weights, run_backward, run_forward
+from .fast_layers import ConvCache, conv_cache, prepare_weights, run_backward, run_forward
 from .kernels import batchnorm as bn_kernels
 from .kernels.conv import Epilogue
 from .layers import max_pool_backward_im2col, max_pool_forward_im2col
@@ -51,8 +51,14 @@ class BatchnormCache(NamedTuple):
     out: np.ndarray
     winners: np.ndarray | None
     gamma: np.ndarray
-    mean: np.ndarray
+    mean: np.ndarray            # (F,) float64, and 1 / sqrt(var + eps)
     rstd: np.ndarray
+    vectors: np.ndarray         # (4, Fp) scale, shift, mean, rstd, as kernels read them
+
+
+def writable(vector):
+    """Return a vector as kernels take it: Numba compiles them again for others."""
+    return vector if vector.flags.writeable and vector.flags.c_contiguous else np.array(vector)
 
 
 def images(array):
@@ -119,6 +125,7 @@ def conv_bn_relu_pool_forward(x, w, b, gamma, beta, conv_param, bn_param, pool_p
 def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools):
     """Both of the above."""
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(b[None], gamma, beta, bn_param)
+    gamma, beta = writable(gamma), writable(beta)
     if mode == "test":
         return folded_sandwich(x, w, b, gamma, beta, conv_param, running_mean, 1 / np.sqrt(running_var + eps), engine,
                                pools)
@@ -127,32 +134,15 @@ def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools
         check_pool(cached, {"pool_height": 2, "pool_width": 2, "stride": 2})
     z, pooled, winners, sums = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b,
                                            MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
-    mean, var = combine_moments(sums[..., :len(b)], z.shape[1] * z.shape[2])
+    mean, rstd, var = np.empty((3, len(b)))
+    vectors = memory.zeros((4, cached.plan.size.Fp), x.dtype)
+    bn_kernels.finish_moments(sums, z.shape[1] * z.shape[2], gamma, beta, eps, mean, rstd, var, vectors)
     update_average(running_mean, mean.astype(x.dtype), momentum)
     update_average(running_var, var.astype(x.dtype), momentum)
-    rstd = 1 / np.sqrt(var + eps)
     source, winners = (pooled, winners) if pools else (z, None)
-    out = normalise(source, winners, gamma * rstd, beta - mean * gamma * rstd, cached.plan.size)
-    return images(out), BatchnormCache(cached, z, source, out, winners, gamma, mean, rstd)
-
-
-def combine_moments(sums, count):
-    """Mean and variance of each channel, in float64, from those of images of `count` pixels (Chan et al. 1983)."""
-    means, squares = sums[:, 0].astype(np.float64), sums[:, 1].astype(np.float64)
-    mean = means.mean(axis=0)
-    return mean, (squares.mean(axis=0) / count) + ((means - mean) ** 2).mean(axis=0)
-
-
-def rows(size, dtype, *vectors):
-    """Stack vectors (F,) to an array (len, Fp), as kernels read them."""
-    return padded(np.stack(vectors).astype(dtype), size.Fp)
-
-
-def normalise(z, winners, scale, shift, size):
-    """Return relu(scale * z + shift) of z (N, H, W, F)."""
-    out = memory.empty(z.shape, z.dtype)
-    over_images("normalise", z, out, None, winners, rows(size, z.dtype, scale, shift), None, size)
-    return out
+    out = memory.empty(source.shape, x.dtype)
+    over_images("normalise", source, out, None, winners, vectors, None, cached.plan.size)
+    return images(out), BatchnormCache(cached, z, source, out, winners, gamma, mean, rstd, vectors)
 
 
 def over_images(name, z, out, dout, winners, vectors, sums, size):
@@ -185,16 +175,11 @@ def conv_bn_relu_backward(dout, cache, want_dx=True):
     size, dtype, z = cache.conv.plan.size, cache.z.dtype, cache.z
     dout = np.ascontiguousarray(dout.transpose(0, 2, 3, 1))
     sums = memory.empty((len(z), 2, size.Fp), dtype)
-    over_images("gradient_sums", cache.normalised, cache.out, dout, cache.winners,
-                rows(size, dtype, cache.mean, cache.rstd), sums, size)
-    dbeta, dgamma = sums[..., :size.F].astype(np.float64).sum(axis=0)
-    # eq. of Ioffe & Szegedy 2015 after its sums cancel, as one line of z: see layers.batchnorm_backward_alt
-    count, scale = z.size // size.F, cache.gamma * cache.rstd
-    slope = -scale * cache.rstd * dgamma / count
-    shift = -scale * dbeta / count - slope * cache.mean
+    over_images("gradient_sums", cache.normalised, cache.out, dout, cache.winners, cache.vectors[2:], sums, size)
+    (dgamma, dbeta), vectors = np.empty((2, size.F)), memory.zeros((3, size.Fp), dtype)
+    bn_kernels.finish_gradients(sums, z.size // size.F, cache.gamma, cache.mean, cache.rstd, dgamma, dbeta, vectors)
     dx, dw, db = run_backward(cache.conv, images(dout), relu=True, kept=cache.out if cache.winners is None else None,
-                              winners=cache.winners, z=z, vectors=rows(size, dtype, scale, slope, shift),
-                              want_dx=want_dx)
+                              winners=cache.winners, z=z, vectors=vectors, want_dx=want_dx)
     # The kernel sums dz before batchnorm; behind it a constant has no effect, but for rounding: db = 0.
     return dx, dw, np.zeros_like(db), dgamma.astype(dtype), dbeta.astype(dtype)
 

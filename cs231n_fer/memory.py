@@ -9,7 +9,7 @@ from collections import defaultdict
 
 import numpy as np
 
-ALIGN = 64
+ALIGN, SLAB = 64, 32 * 2 ** 20
 _idle = defaultdict(list)  # bytes -> blocks (array, aligned address) of that many bytes that nothing uses
 
 
@@ -41,9 +41,33 @@ def empty(shape, dtype):
     try:
         block = _idle[size].pop()
     except IndexError:
-        fresh = np.empty(size + ALIGN, np.uint8)
-        block = fresh, -(-fresh.ctypes.data // ALIGN) * ALIGN
+        block = _carve(size)
     return np.asarray(_Lease(block, size, count, dtype)).reshape(shape)
+
+
+def _carve(size):
+    """Cut a new block off the current slab, or off a new one."""
+    global _slab
+    if _slab.left < size:
+        _slab = _Slab(max(SLAB, size + ALIGN))
+    return _slab.cut(size)
+
+
+class _Slab:
+    """Memory that blocks are cut from: NumPy asks the system for huge pages of what is this large."""
+
+    def __init__(self, size):
+        self.memory, self.left = np.empty(size, np.uint8), size - ALIGN
+        self.next = -(-self.memory.ctypes.data // ALIGN) * ALIGN
+
+    def cut(self, size):
+        """Return (the memory that must live as long as the block, its address)."""
+        start = self.next
+        self.next, self.left = start + size, self.left - size
+        return self.memory, start
+
+
+_slab = _Slab(ALIGN)
 
 
 def zeros(shape, dtype):

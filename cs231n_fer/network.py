@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .fast_layers import l2_gradient
 from .ladder import functions, is_fused
-from .layers import l2_loss, softmax_loss
+from .layers import softmax_loss
 from .records import TEST, BatchNorm, Conv, Layer, MaxPool, Mode, ReLU
 from .shapes import check
 
@@ -259,8 +260,8 @@ class Network:
         layer_grads = self.layer.gradients(dscores, cache)
         grads = {name: layer_grads[path] for path, name in self.names.items()}
         for name in self.regularised():
-            w_loss, dw = l2_loss(self.params[name], self.reg)
-            loss, grads[name] = loss + w_loss, grads[name] + dw
+            w_loss, grads[name] = l2_gradient(self.params[name], grads[name], self.reg)
+            loss += w_loss
         return loss, grads
 
     def regularised(self):

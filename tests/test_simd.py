@@ -19,6 +19,7 @@ from cs231n_fer.kernels.simd import (
     load_spaced,
     load_tile,
     outer_fma,
+    repeated,
     select,
     splat,
     store,
@@ -186,6 +187,11 @@ def transpose(a, b, out, at, row, step):
 @word(lambda a, b, out, lanes: (vectors(0, 1, lanes), a[vectors(2 * lanes, 1, lanes)]), "vector")
 def take_vector(a, b, out, at, row, step):
     store(out, 0, vector(load(a, 0, 3), 2))
+
+
+@word(lambda a, b, out, lanes: (vectors(0, 3, lanes), np.tile(a[vectors(AT, 1, lanes)], (3, 1))), "repeated")
+def repeat_vector(a, b, out, at, row, step):
+    store(out, 0, repeated(load(a, at, 1), 3))
 
 
 def halved(lanes):

@@ -17,16 +17,16 @@ from . import direct, pixels, winograd
 from .jit import jit
 from .pixels import clear
 from .shape import VECTORS, Plan
-from .simd import load_tile, store_tile
+from .simd import load, load_tile, store, store_tile
 from .steps import call, nested
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z
 from .winograd_transforms import WEIGHT, WEIGHT_TRANSPOSED, both_ways
 
-MOST_CHUNKS, CHUNK_IMAGES = 16, 6
+MOST_CHUNKS, CHUNK_IMAGES = 16, 12
 
 
 def chunks_of(count):
-    """Number of partial sums for a batch: a power of two, at most 16, each of at least 6 images (or one for all)."""
+    """Number of partial sums for a batch: a power of two, at most 16, each of at least 12 images (or one for all)."""
     chunks = 1
     while chunks < MOST_CHUNKS and count >= 2 * chunks * CHUNK_IMAGES:
         chunks *= 2
@@ -85,36 +85,36 @@ def backward_steps(m, dtype):
 
 
 @jit(parallel=True)
-def forward(numbers, steps, epilogue, x, u, bias, sign, out, pooled, winners, sums, scratch, count, splits):
+def forward(numbers, steps, epilogue, x, u, bias, sign, out, pooled, winners, sums, scratch, count, ranges, splits):
     """Convolve `count` images x with the weights u, as multiply() of the engine wants them, and finish them.
 
     numbers   flat(plan)
+    ranges    parts of the batch that are worked on in parallel
     splits    parts of the filters, so that a batch of one image can use several threads
     bias, sign (Fp,), pooled (N, Ho // 2, Wo // 2, F), winners the same of uint8 with Fp channels, sums (N, 2, Fp)
     """
-    whole = nested(numbers, Plan)
-    images, columns = whole.images, VECTORS * whole.size.lanes
-    part = -(-whole.size.Fp // (columns * splits)) * columns
-    for task in prange(-(-count // images) * splits):
+    for task in prange(ranges * splits):
         plan = nested(numbers, Plan)
         s, size, z_at, grid = scratch[get_thread_id()], plan.size, plan.z_at, plan.z_grid
-        first, f0 = task // splits * images, task % splits * part
-        last, f1 = min(first + images, count), min(f0 + part, plan.size.Fp)
-        end = min(f1, size.F)
-        for image in range(first, last):
-            call(steps.pack, x, image, size, s, 0, plan.x_grid)
-            if plan.m:
-                call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
-        call(steps.multiply, plan, u, last - first, f0, f1, s)
-        for image in range(first, last):
-            if plan.m:
-                call(steps.scatter_z, s, plan, image - first, plan.M, z_at, grid, f0, f1)
-            if epilogue.writes:
-                call(steps.write, s, z_at, grid, size, image, bias, epilogue.relu, out, f0, end)
-            if epilogue.sums:
-                call(steps.moments, s, z_at, grid, size, image, bias, sums, f0, end)
-            if epilogue.pools:
-                call(steps.pool, s, z_at, grid, size, image, bias, sign, epilogue.relu, pooled, winners, f0, end)
+        columns, part = VECTORS * size.lanes, task % splits
+        f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
+        begin, end, end_f = task // splits * count // ranges, (task // splits + 1) * count // ranges, min(f1, size.F)
+        for first in range(begin, end, plan.images):
+            last = min(first + plan.images, end)
+            for image in range(first, last):
+                call(steps.pack, x, image, size, s, 0, plan.x_grid)
+                if plan.m:
+                    call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
+            call(steps.multiply, plan, u, last - first, f0, f1, s)
+            for image in range(first, last):
+                if plan.m:
+                    call(steps.scatter_z, s, plan, image - first, plan.M, z_at, grid, f0, f1)
+                if epilogue.writes:
+                    call(steps.write, s, z_at, grid, size, image, bias, epilogue.relu, out, f0, end_f)
+                if epilogue.sums:
+                    call(steps.moments, s, z_at, grid, size, image, bias, sums, f0, end_f)
+                if epilogue.pools:
+                    call(steps.pool, s, z_at, grid, size, image, bias, sign, epilogue.relu, pooled, winners, f0, end_f)
 
 
 @jit(parallel=True)
@@ -132,8 +132,8 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
         plan = nested(numbers, Plan)
         s, bias_sum, weight_sum = scratch[get_thread_id()], db[chunk], du[chunk]
         size, z_at, grid = plan.size, plan.z_at, plan.z_grid
-        clear(weight_sum, 0, len(weight_sum))
-        clear(bias_sum, 0, len(bias_sum))
+        clear(weight_sum, 0, len(weight_sum), size.lanes)
+        clear(bias_sum, 0, len(bias_sum), size.lanes)
         begin, end = chunk * count // chunks, (chunk + 1) * count // chunks
         for first in range(begin, end, plan.images):
             last = min(first + plan.images, end)
@@ -149,12 +149,12 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
                     call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
                     call(steps.gather_dz, s, plan, image - first, z_at, grid, plan.M, size.F)
             if want_dx:
-                clear(s, plan.dx_at, plan.dx_grid.size)
+                clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
             call(steps.multiply, plan, ut, last - first, s, weight_sum, want_dx)
             if want_dx:
                 for image in range(first, last):
                     if plan.m:
-                        clear(s, plan.dx_at, plan.dx_grid.size)
+                        clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
                         call(steps.scatter_dx, s, plan, image - first, plan.V, plan.dx_at, plan.dx_grid, 0, size.C)
                     call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
 
@@ -183,8 +183,8 @@ def make_transform_back(m):
             for chunk in range(1, len(du)):
                 part = du[chunk]
                 for q in range(n * n):
-                    for c in range(q * apart + r * columns, q * apart + (r + 1) * columns):
-                        total[c] += part[c]
+                    for c in range(q * apart + r * columns, q * apart + (r + 1) * columns, lanes):
+                        store(total, c, load(total, c, 1) + load(part, c, 1))
             for c in range(r * columns, (r + 1) * columns, lanes):
                 tile = transform(load_tile(total, c, n * apart, apart, n))
                 store_tile(dw, c, 3 * rows * columns, rows * columns, tile)

@@ -19,6 +19,7 @@ of it at once, with another Block of the same size or with a number. A flat arra
     store_tile(a, at, row, step, columns)   the same of a tuple of columns; add_tile adds to what is there
     transposed(rows)                a tuple of k Blocks of n vectors as a tuple of n Blocks of k
     vector(block, i)                vector i alone
+    repeated(x, n)                  one vector n times
     lane_sum(x)                     the sum of the lanes of one vector, as a number
 
 `n`, `columns` and `i` are compile-time constants: a literal, a module constant, or an int that the factory of a kernel
@@ -411,6 +412,16 @@ def vector(typing, block, i):
     return one(block, i), generate
 
 
+@intrinsic(prefer_literal=True)
+def repeated(typing, x, n):
+    """Return a Block of n times the same vector."""
+    block = Block(x.dtype, n.literal_value)
+
+    def generate(context, builder, sig, args):
+        return pack(builder, block, unpack(builder, args[0], x) * block.n)
+    return block(x, n), generate
+
+
 @intrinsic
 def lane_sum(typing, x):
     """Add up the lanes of one vector, halving it until one is left: the same order on every machine of its width."""
@@ -470,5 +481,5 @@ operation((operator.or_,), lambda mask: mask, lambda builder, x, y: builder.or_(
 
 if DISABLED:  # the same words in NumPy: kernels run as Python functions
     from .simd_python import (  # noqa: F401, I001
-        add_tile, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, outer_fma, select,
-        splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile, transposed, vector, zeros)
+        add_tile, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, outer_fma, repeated,
+        select, splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile, transposed, vector, zeros)

@@ -174,6 +174,11 @@ def vector(block, i):
     return as_block(block[[i]], block.dtype)
 
 
+def repeated(x, n):
+    """Return a Block of n times the same vector."""
+    return as_block(np.repeat(x, n, axis=0), x.dtype)
+
+
 def lane_sum(x):
     """Add up the lanes of one vector, halving it until one is left."""
     part, = np.asarray(x)

@@ -7,6 +7,7 @@ shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
 A plan is a named tuple of ints and of other such tuples: `plan.size.Ho`. Numba's parallel loops take none that is
 nested, so a kernel is handed `flat(plan)` and makes it a plan again with `nested(numbers, PlanClass)`.
 """
+from functools import cache
 from typing import get_type_hints
 
 import numba
@@ -52,6 +53,7 @@ def numba_type(kind, dtype):
     return simple[kind] if kind in simple else plan_type(kind)
 
 
+@cache
 def flat(plan):
     """Return the ints of a nested tuple, in order."""
     return sum((flat(each) if isinstance(each, tuple) else (each,) for each in plan), ())

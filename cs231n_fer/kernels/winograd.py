@@ -12,6 +12,7 @@ and backwards, where the transposed transforms take the place of rotated filters
 Everything lies in scratch memory whose sizes are rounded up: images to whole tiles, channels to whole vectors, rows of
 a matrix to whole register tiles. So no loop here has a remainder.
 """
+import math
 from functools import cache
 
 from .machine import TILE_ROWS
@@ -33,7 +34,8 @@ def winograd_plan(size, m, itemsize):
     positions, line = (m + 2) ** 2, 64 // itemsize
     down, across = -(-size.Ho // m), -(-size.Wo // m)
     tiles = down * across
-    images = max(1, BLOCK_BYTES // (tiles * positions * (size.Cp + size.Fp) * itemsize))
+    whole = TILE_ROWS // math.gcd(tiles, TILE_ROWS)  # images whose tiles fill register tiles without a rest
+    images = max(whole, BLOCK_BYTES // (tiles * positions * (size.Cp + size.Fp) * itemsize) // whole * whole)
     rows = round_up(images * tiles, TILE_ROWS)
     x_grid, z_grid = make_grid(down * m + 2, across * m + 2, size.Cp), make_grid(down * m, across * m, size.Fp)
     # Positions are a cache line further apart than needed: else they all fall on 2 to 8 sets of L1, and the transforms

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from cs231n_fer.kernels.jit import jit
-from cs231n_fer.kernels.simd import TILE_ROWS, fma, lanes_of, load, splat, store
+from cs231n_fer.kernels.machine import TILE_ROWS, lanes_of
+from cs231n_fer.kernels.simd import fma, load, splat, store
 
 from . import Task
 
