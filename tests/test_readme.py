@@ -72,6 +72,7 @@ def results(tmp_path, monkeypatch, finished):
 def test_the_script_copies_a_run_without_its_faces_and_writes_its_numbers(results, tmp_path, finished):
     module, readme = results
     assert sorted(file.name for file in (tmp_path / module.RESULTS).iterdir()) == sorted(module.KEPT)
+    assert not {"examples.png", "saliency.png"} & set(module.KEPT)
     metrics = json.loads((finished / "metrics.json").read_text())
     for part in (f"**{100 * metrics['val_acc']:.1f} %**", "60.7 %", f"best epoch {metrics['best_epoch']}",
                  f"{metrics['parameters']:,} parameters, 3 epochs of 70 faces, measured on 30",

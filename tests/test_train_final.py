@@ -83,8 +83,18 @@ def test_an_interrupted_run_is_resumed_bit_for_bit(finished, tmp_path, monkeypat
         with pytest.raises(KeyboardInterrupt):
             run("train_final", *TINY, "--out", tmp_path, "--epochs", 3, "--seed", 3)
     assert not (tmp_path / "metrics.json").exists()
+    steps = []
+    monkeypatch.setattr(Solver, "_step", lambda self, *rest, whole=Solver._step: steps.append(whole(self, *rest)))
     run("train_final", *TINY, "--out", tmp_path, "--epochs", 3, "--seed", 3, "--resume")
+    assert len(steps) == 10  # the first epoch was whole
     assert outcome(tmp_path) == outcome(finished)
+
+
+def test_half_of_the_training_faces_are_mirrored_unless_told_otherwise(tmp_path):
+    for name in ("flip", "no-flip"):
+        run("train_final", *TINY, "--out", tmp_path / name, "--epochs", 1, f"--{name}")
+    losses = [load_checkpoint(tmp_path / name / "last.h5")[0]["loss_history"] for name in ("flip", "no-flip")]
+    assert (losses[0] != losses[1]).all()
 
 
 def test_a_run_of_fewer_epochs_can_be_made_longer(finished, tmp_path):
