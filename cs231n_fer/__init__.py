@@ -15,6 +15,7 @@ Reading order (each module imports only from those before it):
     network            Chain, Residual, Network
     checkpoint         crash-safe files
     classifiers        the networks of the paper and of the course
+    inference          a trained net made ready: weights prepared once
     optim, schedules   update rules and learning rates
     augment            flips and other random changes of training images
     solver             the training loop

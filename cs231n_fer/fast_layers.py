@@ -123,13 +123,18 @@ def run_forward(plan, x, u, b, epilogue, sign=None):
         memory.empty((*halves, size.F) if epilogue.pools else 0, dtype),
         memory.empty((*halves, size.Fp) if epilogue.pools else 0, np.uint8),
         memory.empty((N, 2, size.Fp) if epilogue.sums else 0, dtype))
-    ranges = max(1, min(threads(), N))
-    splits = min(threads() // ranges, size.Fp // (VECTORS * size.lanes))
     sign = np.ones(size.Fp, dtype) if sign is None else padded(sign, size.Fp)
-    kernels.forward(flat(plan), kernels.forward_steps(plan.m, dtype), epilogue, x.reshape(-1), u, padded(b, size.Fp),
-                    sign, *(each.reshape(-1) for each in outputs), scratch_of(plan, dtype), N, ranges,
-                    splits)
+    in_place = epilogue.writes and not epilogue.relu and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not b.any()
+    kernels.forward(flat(plan), kernels.forward_steps(plan.m, dtype), epilogue, in_place, x.reshape(-1), u,
+                    padded(b, size.Fp), sign, *(each.reshape(-1) for each in outputs), scratch_of(plan, dtype), N,
+                    *parts_of(N, size))
     return outputs
+
+
+def parts_of(N, size):
+    """Parts of a batch, and of the filters where the batch has fewer images than there are threads."""
+    ranges = max(1, min(threads(), N))
+    return ranges, max(1, min(threads() // ranges, size.Fp // (VECTORS * size.lanes)))
 
 
 def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, vectors=None, want_dx=True):

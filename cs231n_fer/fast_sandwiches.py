@@ -157,13 +157,18 @@ def over_images(name, z, out, dout, winners, vectors, sums, size):
 
 def folded_sandwich(x, w, b, gamma, beta, conv_param, mean, rstd, engine, pools):
     """Batchnorm in test mode, as part of the weights."""
-    scale = gamma * rstd
-    arguments = (x, w * scale[:, None, None, None], (b - mean) * scale + beta, conv_param)
+    arguments = (x, *fold(w, b, gamma, beta, mean, rstd), conv_param)
     if pools:
         out, inner = conv_relu_pool_forward(*arguments, {"pool_height": 2, "pool_width": 2, "stride": 2}, engine)
     else:
         out, inner = conv_relu_forward(*arguments, engine)
     return out, FoldedCache(inner, w, b, gamma, mean, rstd)
+
+
+def fold(w, b, gamma, beta, mean, rstd):
+    """Return the filters and biases of a convolution that batchnorm in test mode is part of."""
+    scale = gamma * rstd
+    return w * scale[:, None, None, None], (b - mean) * scale + beta
 
 
 def conv_bn_relu_backward(dout, cache, want_dx=True):

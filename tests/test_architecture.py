@@ -20,14 +20,15 @@ RANKS = {
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
     "fast_layers": 2, "fast_sandwiches": 3, "optim": 2, "augment": 2, "prepare": 2,
     "layer_utils": 3, "solver": 3, "data_utils": 3,
-    "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "saliency": 7, "gradient_cases": 8, "report": 8,
+    "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "inference": 7,
+    "saliency": 7, "gradient_cases": 8, "report": 8,
 }
 
 # Libraries that only some may import: all modules of the package, by the first part of their names.
 RESERVED = {
     "numba": {"kernels"}, "llvmlite": {"kernels"}, "matplotlib": {"vis_utils"},
     "h5py": {"checkpoint", "prepare", "data_utils"}, "PIL": {"image_folder"}, "tqdm": {"solver", "prepare"},
-    "cs231n_fer.kernels": {"fast_layers", "fast_sandwiches", "optim", "augment"},
+    "cs231n_fer.kernels": {"fast_layers", "fast_sandwiches", "inference", "optim", "augment"},
     "pickle": set(), "marshal": set(), "shelve": set(), "importlib": set(), "experiments": set(), "tests": set(),
     "pandas": set(), "scipy": set(), "torch": set(), "sklearn": set(),
 }

@@ -15,6 +15,7 @@ from cs231n_fer import layer_utils as U
 from cs231n_fer import layers as L
 from cs231n_fer import memory
 from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.inference import Predictor
 from cs231n_fer.kernels.machine import TILE_ROWS
 from cs231n_fer.network import Chain, Network, Residual, Sandwich, fuse
 from cs231n_fer.records import Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
@@ -202,6 +203,24 @@ def test_training_allocates_nothing_large_after_the_first_steps():
     grown, peak = (value - before for value in tracemalloc.get_traced_memory())
     tracemalloc.stop()
     assert grown < 2 ** 17 and peak < 2 ** 23, f"{grown} bytes more, {peak} at the most"
+
+
+@pytest.mark.parametrize("rung", ["auto", "im2col"])
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_a_predictor_gives_the_scores_of_the_network_it_was_made_of(batchnorm, rung):
+    net = FinalConvNet((1, 16, 16), (3, 5, 4, 20), hidden_dim=33, batchnorm=batchnorm, dropout_keep_ratio=0.5,
+                       dtype=np.float64, seed=0, rung=rung)
+    rng = np.random.default_rng(0)
+    for name, array in [*net.params.items(), *net.buffers.items()]:
+        array[...] = rng.random(array.shape) + 0.1 if "running_var" in name else rng.standard_normal(array.shape)
+    X = rng.standard_normal((7, 1, 16, 16))
+    predictor, expected = Predictor(net), net.loss(X)
+    net.params["affine2/b"] += 1
+    limit = 1e-12 * np.abs(expected).max()
+    for part in (slice(0, 7), slice(0, 1)):
+        np.testing.assert_allclose(predictor(X[part]), expected[part], rtol=0, atol=limit)
+    with pytest.raises(ValueError, match="X: has shape"):
+        predictor(X[:, 0])
 
 
 PLAIN = Chain((("block", Chain((("conv", Conv(4)), ("bn", BatchNorm()), ("relu", ReLU()), ("pool", MaxPool())))),

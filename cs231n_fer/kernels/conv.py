@@ -85,17 +85,20 @@ def backward_steps(m, dtype):
 
 
 @jit(parallel=True)
-def forward(numbers, steps, epilogue, x, u, bias, sign, out, pooled, winners, sums, scratch, count, ranges, splits):
+def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums, scratch, count, ranges,
+            splits):
     """Convolve `count` images x with the weights u, as multiply() of the engine wants them, and finish them.
 
     numbers   flat(plan)
+    in_place  out is z itself, and its memory laid out as plan.z_grid: no bias, nothing rounded up, nothing to copy
     ranges    parts of the batch that are worked on in parallel
     splits    parts of the filters, so that a batch of one image can use several threads
     bias, sign (Fp,), pooled (N, Ho // 2, Wo // 2, F), winners the same of uint8 with Fp channels, sums (N, 2, Fp)
     """
     for task in prange(ranges * splits):
         plan = nested(numbers, Plan)
-        s, size, z_at, grid = scratch[get_thread_id()], plan.size, plan.z_at, plan.z_grid
+        s, size, grid = scratch[get_thread_id()], plan.size, plan.z_grid
+        z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
         columns, part = VECTORS * size.lanes, task % splits
         f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
         begin, end, end_f = task // splits * count // ranges, (task // splits + 1) * count // ranges, min(f1, size.F)
@@ -105,16 +108,17 @@ def forward(numbers, steps, epilogue, x, u, bias, sign, out, pooled, winners, su
                 call(steps.pack, x, image, size, s, 0, plan.x_grid)
                 if plan.m:
                     call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
-            call(steps.multiply, plan, u, last - first, f0, f1, s)
+            call(steps.multiply, plan, u, last - first, f0, f1, s, z, z_at + first * z_step)
             for image in range(first, last):
+                at = z_at + image * z_step
                 if plan.m:
-                    call(steps.scatter_z, s, plan, image - first, plan.M, z_at, grid, f0, f1)
-                if epilogue.writes:
-                    call(steps.write, s, z_at, grid, size, image, bias, epilogue.relu, out, f0, end_f)
+                    call(steps.scatter_z, s, plan, image - first, plan.M, z, at, grid, f0, f1)
+                if epilogue.writes and not in_place:
+                    call(steps.write, s, at, grid, size, image, bias, epilogue.relu, out, f0, end_f)
                 if epilogue.sums:
-                    call(steps.moments, s, z_at, grid, size, image, bias, sums, f0, end_f)
+                    call(steps.moments, z, at, grid, size, image, bias, sums, f0, end_f)
                 if epilogue.pools:
-                    call(steps.pool, s, z_at, grid, size, image, bias, sign, epilogue.relu, pooled, winners, f0, end_f)
+                    call(steps.pool, z, at, grid, size, image, bias, sign, epilogue.relu, pooled, winners, f0, end_f)
 
 
 @jit(parallel=True)
@@ -155,7 +159,7 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
                 for image in range(first, last):
                     if plan.m:
                         clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
-                        call(steps.scatter_dx, s, plan, image - first, plan.V, plan.dx_at, plan.dx_grid, 0, size.C)
+                        call(steps.scatter_dx, s, plan, image - first, plan.V, s, plan.dx_at, plan.dx_grid, 0, size.C)
                     call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
 
 

@@ -36,16 +36,16 @@ def direct_plan(size):
                 0, 0, 0, size.HH * run * size.Fp)
 
 
-@step(Plan, FLOATS, INT, INT, INT, FLOATS)
-def multiply(plan, w, images, f0, f1, s):
-    """z of one padded image for the filters f0...f1; w (HH, WW, C, Fp)."""
+@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, INT)
+def multiply(plan, w, images, f0, f1, s, z, z_at):
+    """z of one padded image for the filters f0...f1, at z[z_at]; w (HH, WW, C, Fp)."""
     size, z_row = plan.size, plan.z_grid.width * plan.size.Fp
     row, pixel, run = plan.x_grid.width * size.C, size.stride * size.C, size.WW * size.C
     for f in range(f0, f1, VECTORS * size.lanes):  # two vectors of every filter value stay in L1
         for i in range(size.Ho):
             for j in range(0, size.Wo, TILE_ROWS):
                 product_tile(s, i * size.stride * row + j * pixel, pixel, row, 1, w, f, run * size.Fp, size.Fp,
-                             size.HH, run, s, plan.z_at + i * z_row + j * size.Fp + f, size.Fp)
+                             size.HH, run, z, z_at + i * z_row + j * size.Fp + f, size.Fp)
 
 
 @jit(inline=True)

@@ -48,8 +48,8 @@ def winograd_plan(size, m, itemsize):
                 size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, positions * dU_apart)
 
 
-@step(Plan, FLOATS, INT, INT, INT, FLOATS)
-def multiply(plan, u, images, f0, f1, s):
+@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, INT)
+def multiply(plan, u, images, f0, f1, s, _, __):
     """M[q] = V[q] U[q] of a block, for the filters f0...f1."""
     size, V, M = plan.size, plan.V, plan.M
     rows = images * plan.down * plan.across

@@ -27,14 +27,14 @@ def make_gather(m, transform, width):
 
 
 def make_scatter(m, transform, overlap):
-    """Return scatter(s, plan, k, matrices, image_at, grid, first, last) for channels first...last.
+    """Return scatter(s, plan, k, matrices, z, image_at, grid, first, last): from s to an image in z.
 
-    overlap   the tiles of the image overlap and add up
+    first, last   channels;  overlap: the tiles of the image overlap and add up
     """
     both, n = both_ways(transform), m + 2
 
-    @step(FLOATS, Plan, INT, Matrices, INT, Grid, INT, INT)
-    def scatter(s, plan, k, matrices, image_at, grid, first, last):
+    @step(FLOATS, Plan, INT, Matrices, FLOATS, INT, Grid, INT, INT)
+    def scatter(s, plan, k, matrices, z, image_at, grid, first, last):
         row = grid.width * grid.channels
         for i in range(plan.down):
             for j in range(plan.across):
@@ -43,9 +43,9 @@ def make_scatter(m, transform, overlap):
                 for c in range(first, last, plan.size.lanes):
                     tile = both(load_tile(s, value + c, n * matrices.apart, matrices.apart, n))
                     if overlap:
-                        add_tile(s, pixel + c, row, grid.channels, tile)
+                        add_tile(z, pixel + c, row, grid.channels, tile)
                     else:
-                        store_tile(s, pixel + c, row, grid.channels, tile)
+                        store_tile(z, pixel + c, row, grid.channels, tile)
     return scatter
 
 
