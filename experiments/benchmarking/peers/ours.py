@@ -6,6 +6,7 @@ import numpy as np
 
 from cs231n_fer import classifiers
 from cs231n_fer.augment import HorizontalFlip
+from cs231n_fer.inference import Predictor
 from cs231n_fer.network import Chain, Network, fuse
 from cs231n_fer.records import Affine, BatchNorm, Conv, MaxPool, ReLU
 from cs231n_fer.solver import Solver
@@ -74,7 +75,8 @@ def build(spec):
     if reference is not None:
         load(network, net, reference)
     if spec["mode"] == "inference":
-        return Task(lambda: network.loss(X), lambda: check_scores(network, net, reference))
+        predictor = Predictor(network)
+        return Task(lambda: predictor(X), lambda: check_scores(predictor, reference))
     solver = Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, update_rule="adam",
                     optim_config={"learning_rate": LEARNING_RATE}, batch_size=len(X))
     everything = np.arange(len(X))
@@ -93,12 +95,11 @@ def load(network, net, reference):
         network.buffers[path][...] = reference[f"buffers/{neutral}"]
 
 
-def check_scores(network, net, reference):
+def check_scores(predictor, reference):
     """Compare test-time scores with the reference."""
     if reference is None:
         return {}
-    load(network, net, reference)
-    return verdict([{"error": difference(network.loss(reference["X"]), reference["scores"]), "at": "scores"}])
+    return verdict([{"error": difference(predictor(reference["X"]), reference["scores"]), "at": "scores"}])
 
 
 def check_gradients(network, net, reference):
