@@ -6,6 +6,7 @@ unique at any depth: "block1/conv/w". Network adds arrays, a loss and L2 regular
 """
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -101,12 +102,12 @@ class Sandwich(Chain):
         check(kinds == expected, f"Sandwich: got {[kind.__name__ for kind in kinds]}, "
                                  "expected Conv [, BatchNorm], ReLU [, MaxPool]")
 
-    @property
+    @cached_property
     def parts(self):
         """Path and record of each kind of layer in it."""
         return {type(layer): (name, layer) for name, layer in self.layers}
 
-    @property
+    @cached_property
     def functions(self):
         """(forward, backward) of the fused operation."""
         operation = "conv" + "_bn" * (BatchNorm in self.parts) + "_relu" + "_pool" * (MaxPool in self.parts)
