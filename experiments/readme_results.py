@@ -52,7 +52,7 @@ def section(folder):
         "| | accuracy |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), "",
         f"The paper's net{' with batchnorm' if config['batchnorm'] else ''}, {metrics['parameters']:,} parameters, "
         f"{metrics['epochs']} epochs of {config['training_images']:,} faces, measured on {total:,}; best epoch "
-        f"{metrics['best_epoch']}. Trained in {metrics['seconds'] / 60:.0f} minutes "
+        f"{metrics['best_epoch']}, seed {config['seed']}. Trained in {metrics['seconds'] / 60:.0f} minutes "
         f"({metrics['images_per_second']:,.0f} images/s) on {config['environment']['cores']} cores by", "",
         f"    {command(config)}", "", f"Per emotion, in percent: {', '.join(per_class)}.", "",
         f"![Accuracy over epochs]({RESULTS.as_posix()}/accuracy.png)",
