@@ -124,6 +124,7 @@ RUNGS = [
     pair("layernorm", "layernorm_{}", draw_layernorm),
     pair("spatial_groupnorm", "spatial_groupnorm_{}", draw_groupnorm),
     pair("dropout", "dropout_{}", draw_dropout),
+    pair("dropout", "dropout_{}", lambda rng, size: (spaced(rng, IMAGES_OF(size)), {"p": 0.5, "mode": "test"})),
 ]
 
 

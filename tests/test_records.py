@@ -6,7 +6,7 @@ import pytest
 
 from cs231n_fer.gradient_check import directional_check, spaced
 from cs231n_fer.ladder import LADDER
-from cs231n_fer.network import Chain, Residual
+from cs231n_fer.network import Chain, Residual, Sandwich
 from cs231n_fer.records import (
     TEST,
     Affine,
@@ -47,6 +47,7 @@ CASES = [
     (Dropout(0.6, seed=3), VECTOR, VECTOR, 0),
     (Chain((("conv", Conv(5)), ("bn", BatchNorm()), ("pool", MaxPool()))), IMAGE, (5, 3, 2), 2 * 150 * 36),
     (Chain(()), IMAGE, IMAGE, 0),
+    (Sandwich((("conv", Conv(5, rung="im2col")), ("relu", ReLU()), ("pool", MaxPool()))), IMAGE, (5, 3, 2), 10800),
     (Residual(Chain((("conv", Conv(4, bias=False)), ("bn", BatchNorm())))), IMAGE, IMAGE, 2 * 120 * 36),
     (Residual(Chain((("conv", Conv(4)), ("relu", ReLU())))), IMAGE, IMAGE, 2 * 120 * 36),
     (Residual(Conv(5, stride=2), SHORTCUT), IMAGE, (5, 3, 3), 2 * 45 * 36 + 2 * 45 * 4),
@@ -121,6 +122,17 @@ def test_records_keep_nothing_so_passes_may_be_nested(record, shape, out_shape, 
     np.testing.assert_array_equal(nested[0], alone[0])
     for name, gradient in alone[1].items():
         np.testing.assert_array_equal(nested[1][name], gradient)
+
+
+@every_case
+def test_the_gradients_of_the_parameters_alone_are_those_of_the_whole_way_back(record, shape, out_shape, flops):
+    params, buffers, x = prepared(record, shape, np.float64)
+    dout = np.random.default_rng(3).standard_normal((3, *out_shape))
+    cache = record.forward(params, buffers, x, train_mode())[1]
+    alone, (_, grads) = record.gradients(dout, cache), record.backward(dout, cache)
+    assert alone.keys() == grads.keys()
+    for name, gradient in grads.items():
+        np.testing.assert_array_equal(alone[name], gradient)
 
 
 @both_dtypes
