@@ -8,8 +8,8 @@
                          +-------+-------+
 
 With 12 x 2 sums of 16 floats a core of an AVX-512 machine runs at 98 % of its peak (112 of 114 GFLOP/s), whatever the
-sizes: distances are known at run time only, so that each kernel is compiled once for all shapes. See simd.spaced for
-what that took. All functions here are inlined.
+sizes: distances are known at run time only, so that each kernel is compiled once for all shapes; blocks.Emitter.spaced
+says what that took. All functions here are inlined.
 """
 from .jit import jit
 from .machine import TILE_ROWS, VECTOR_BYTES
