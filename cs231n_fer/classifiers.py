@@ -126,7 +126,10 @@ def load_model(path):
     description = info.get("model", {})
     check(description.get("kind") in MODELS,
           f"{path}: holds a network of kind {description.get('kind')!r}, expected one of {sorted(MODELS)}")
-    model = MODELS[description["kind"]](**description["options"])
+    try:
+        model = MODELS[description["kind"]](**description["options"])
+    except TypeError as error:
+        raise ValueError(f"{path}: its options do not make a {description['kind']}: {error}") from error
     restore(model.params, arrays, "params", path)
     restore(model.buffers, arrays, "buffers", path)
     return model, {**info, "mean_image": arrays.get("mean_image")}

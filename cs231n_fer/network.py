@@ -231,6 +231,7 @@ class Network:
         self.rng = np.random.default_rng(seed)
         check(reg >= 0, f"reg: got {reg}, expected 0 or more")
         check(self.dtype.kind == "f", f"dtype: got {self.dtype}, expected float32 or float64")
+        layer.out_shape(self.input_shape)  # what doesn't fit together says so now
         params, self.buffers = layer.init(self.rng, self.input_shape, self.dtype)
         self.names = {path: (names or {}).get(path, path) for path in params}
         self.params = {self.names[path]: array for path, array in params.items()}
@@ -276,14 +277,15 @@ class Network:
     def summary(self):
         """Return a table of layers, output shapes, parameters and FLOPs of one forward pass of one sample."""
         rows = list(_rows(self.layer, "", self.input_shape))
-        width = max(len(path) for path, *_ in rows)
-        lines = [f"{'layer':{width}}  {'kind':12} {'output':>15} {'parameters':>12} {'MFLOP':>8}"]
+        width, kinds = max(len(path) for path, *_ in rows), max(len(type(layer).__name__) for _, layer, *_ in rows)
+        lines = [f"{'layer':{width}}  {'kind':{kinds}} {'output':>15} {'parameters':>12} {'MFLOP':>8}"]
         for path, layer, shape, out_shape in rows:
             count = sum(self.params[name].size for p, name in self.names.items() if p.startswith(path + "/"))
-            lines.append(f"{path:{width}}  {type(layer).__name__:12} {' x '.join(map(str, out_shape)):>15} "
+            lines.append(f"{path:{width}}  {type(layer).__name__:{kinds}} {' x '.join(map(str, out_shape)):>15} "
                          f"{count:12,} {layer.flops(shape) / 1e6:8.2f}")
         total = sum(array.size for array in self.params.values())
-        lines.append(f"{'total':{width}}  {'':12} {'':>15} {total:12,} {self.layer.flops(self.input_shape) / 1e6:8.2f}")
+        flops = self.layer.flops(self.input_shape) / 1e6
+        lines.append(f"{'total':{width}}  {'':{kinds}} {'':>15} {total:12,} {flops:8.2f}")
         return "\n".join(lines)
 
 

@@ -85,6 +85,7 @@ class Conv(Layer):
 
     def out_shape(self, shape):
         """(C, H, W) -> (F, Ho, Wo)."""
+        check(self.filters >= 1, f"filters: got {self.filters}, expected 1 or more")
         check(len(shape) == 3, f"Conv: input shape is {shape}, expected (C, H, W); Conv must come before Affine")
         return (self.filters, *(conv_output_size(s, self.size, **self.conv_param) for s in shape[1:]))
 
@@ -122,6 +123,7 @@ class Affine(Layer):
 
     def out_shape(self, shape):
         """Any shape -> (units,)."""
+        check(self.units >= 1, f"units: got {self.units}, expected 1 or more")
         return (self.units,)
 
     def init(self, rng, shape, dtype):

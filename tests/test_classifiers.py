@@ -142,6 +142,9 @@ def test_load_model_says_what_is_wrong_with_a_checkpoint(tmp_path):
     save_checkpoint(tmp_path / "a.h5", {}, {"model": {"kind": "AlexNet", "options": {}}})
     with pytest.raises(ValueError, match=r"a\.h5: holds a network of kind 'AlexNet', expected one of \['FinalConvNet'"):
         load_model(tmp_path / "a.h5")
+    save_checkpoint(tmp_path / "a.h5", {}, {"model": {"kind": "FinalConvNet", "options": {"colour": 1}}})
+    with pytest.raises(ValueError, match=r"a\.h5: its options do not make a FinalConvNet: .*colour"):
+        load_model(tmp_path / "a.h5")
     save_checkpoint(tmp_path / "a.h5", {}, {})
     with pytest.raises(ValueError, match="holds a network of kind None"):
         load_model(tmp_path / "a.h5")

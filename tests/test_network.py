@@ -145,6 +145,7 @@ def test_an_affine_layer_takes_pictures_as_it_takes_vectors():
 
 
 def test_the_summary_lists_layers_shapes_parameters_and_flops():
+    assert len({len(line) for line in network().summary().splitlines()}) == 1
     rows = [line.split() for line in network().summary().splitlines()]
     assert rows[0] == ["layer", "kind", "output", "parameters", "MFLOP"]
     table = {row[0]: (row[1], " ".join(row[2:-2]), int(row[-2].replace(",", ""))) for row in rows[1:-1]}
@@ -165,6 +166,7 @@ ERRORS = {
     "y: labels reach from 0 to 3": lambda: network().loss(batch(np.float32)[0], np.arange(4)),
     "y: labels have shape (3,)": lambda: network().loss(batch(np.float32)[0], np.zeros(3, int)),
     "Residual: body gives (4, 8, 6)": lambda: Network(Chain((("a", Residual(Conv(4))),)), SHAPE),
+    "Residual: body gives (4, 8, 6) but": lambda: Network(Residual(Conv(4)), SHAPE),
     "Conv: input shape is (5,)": lambda: Network(Chain((("a", Affine(5)), ("c", Conv(4)))), SHAPE),
     "window: size 2 does not fit into 1": lambda: Network(Chain((("p", MaxPool(6)), ("q", MaxPool()))), SHAPE),
 }

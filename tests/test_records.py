@@ -206,6 +206,8 @@ ERRORS = {
     "Conv: input shape is (6,)": lambda: Conv(3).out_shape(VECTOR),
     "pool: input shape is (6,)": lambda: MaxPool().out_shape(VECTOR),
     "window: size 9 does not fit into 5": lambda: MaxPool(9).out_shape((1, 5, 5)),
+    "filters: got 0": lambda: Conv(0).out_shape(IMAGE),
+    "units: got 0": lambda: Affine(0).out_shape(IMAGE),
     "stride: got 0": lambda: Conv(3, stride=0).out_shape(IMAGE),
     "rung: got 'cuda'": lambda: Conv(3, rung="cuda").forward({"w": 0, "b": 0}, {}, np.zeros(1), TEST),
     "conv: x has 2 channels but w expects 4": lambda: Conv(3).forward(
