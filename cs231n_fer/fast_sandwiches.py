@@ -20,6 +20,7 @@ from .layers import max_pool_backward_im2col, max_pool_forward_im2col
 from .layers.batchnorm import batchnorm_settings, update_average
 from .layers.pool import pool_geometry
 
+POOL_2X2 = {"pool_height": 2, "pool_width": 2, "stride": 2}
 RELU = Epilogue(writes=True, relu=True, pools=False, sums=False)
 POOL = Epilogue(writes=False, relu=True, pools=True, sums=False)
 MOMENTS = Epilogue(writes=True, relu=False, pools=False, sums=True)
@@ -68,7 +69,7 @@ def images(array):
 
 def is_2x2(pool_param):
     """Whether a pool is one that is fused."""
-    return (pool_param["pool_height"], pool_param["pool_width"], pool_param["stride"]) == (2, 2, 2)
+    return pool_param == POOL_2X2
 
 
 def conv_relu_forward(x, w, b, conv_param, engine="auto"):
@@ -80,9 +81,9 @@ def conv_relu_forward(x, w, b, conv_param, engine="auto"):
 
 def conv_relu_pool_forward(x, w, b, conv_param, pool_param, engine="auto"):
     """conv - ReLU - max-pool; arguments and returns as layer_utils.conv_relu_pool_forward."""
-    cached = conv_cache(x, w, b, conv_param, engine)
     if not is_2x2(pool_param):
         return then_pool(conv_relu_forward(x, w, b, conv_param, engine), pool_param)
+    cached = conv_cache(x, w, b, conv_param, engine)
     check_pool(cached, pool_param)
     outputs = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b, POOL)
     return images(outputs.pooled), ReluCache(cached, None, outputs.winners)
@@ -131,7 +132,7 @@ def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools
                                pools)
     cached = conv_cache(x, w, b, conv_param, engine)
     if pools:
-        check_pool(cached, {"pool_height": 2, "pool_width": 2, "stride": 2})
+        check_pool(cached, POOL_2X2)
     z, pooled, winners, sums = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b,
                                            MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
     mean, rstd, var = np.empty((3, len(b)))
@@ -159,7 +160,7 @@ def folded_sandwich(x, w, b, gamma, beta, conv_param, mean, rstd, engine, pools)
     """Batchnorm in test mode, as part of the weights."""
     arguments = (x, *fold(w, b, gamma, beta, mean, rstd), conv_param)
     if pools:
-        out, inner = conv_relu_pool_forward(*arguments, {"pool_height": 2, "pool_width": 2, "stride": 2}, engine)
+        out, inner = conv_relu_pool_forward(*arguments, POOL_2X2, engine)
     else:
         out, inner = conv_relu_forward(*arguments, engine)
     return out, FoldedCache(inner, w, b, gamma, mean, rstd)

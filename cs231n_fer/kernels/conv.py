@@ -152,7 +152,7 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
                 if plan.m:
                     call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
                     call(steps.gather_dz, s, plan, image - first, z_at, grid, plan.M, size.F)
-            if want_dx:
+            if want_dx and not plan.m:  # Winograd's dx is written later, image by image
                 clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
             call(steps.multiply, plan, ut, last - first, s, weight_sum, want_dx)
             if want_dx:

@@ -1,7 +1,7 @@
 """The sizes of a convolution and the layout of its scratch memory, as named tuples of ints; see steps.py."""
 from typing import NamedTuple
 
-from .machine import TILE_ROWS, VECTOR_BYTES
+from .machine import TILE_ROWS, lanes_of
 
 VECTORS = 2  # columns of a register tile, in vectors
 
@@ -31,7 +31,7 @@ class ConvSize(NamedTuple):
 def conv_size(x_shape, w_shape, stride, pad, dtype):
     """Return the ConvSize of images (N, C, H, W) and filters (F, C, HH, WW) of a NumPy dtype."""
     (_, C, H, W), (F, _, HH, WW) = x_shape, w_shape
-    lanes = VECTOR_BYTES // dtype.itemsize
+    lanes = lanes_of(dtype)
     Ho, Wo = (H + 2 * pad - HH) // stride + 1, (W + 2 * pad - WW) // stride + 1
     return ConvSize(H, W, C, F, HH, WW, stride, pad, Ho, Wo, round_up(C, VECTORS * lanes),
                     round_up(F, VECTORS * lanes), lanes)
