@@ -13,7 +13,7 @@ import numpy as np
 
 from . import memory
 from .kernels import conv as kernels
-from .kernels import product
+from .kernels import patches, pixels, product
 from .kernels.direct import direct_plan
 from .kernels.jit import DISABLED
 from .kernels.machine import TILE_ROWS, lanes_of, set_threads, threads
@@ -152,6 +152,27 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, v
         flat_or_nothing[0], np.empty(0, np.uint8) if winners is None else winners.reshape(-1), *flat_or_nothing[1:],
         x.reshape(-1), ut, want_dx, dx.reshape(-1), du, db, scratch_of(plan, dtype), N)
     return dx.transpose(0, 3, 1, 2) if want_dx else None, sum_weights(plan, du), db.sum(axis=0)[:size.F]
+
+
+def window_moments(cached):
+    """Moments of all windows p of one-channel images, in float64: what patches.py adds up, of all images together.
+
+    Returns (mean (taps, 1), sum of (p - mean)(p - mean)^T (taps, taps), number of windows).
+    """
+    size, dtype, N = cached.plan.size, cached.x.dtype, len(cached.x)
+    windows = patches.windows_of(size)
+    sums, centres = memory.empty(patches.sums_shape(N, size), dtype), memory.empty(N, dtype)
+    patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype), cached.x.reshape(-1),
+                        sums.reshape(-1), centres, memory.empty((threads(), patches.scratch_size(windows)), dtype), N)
+    taps, count = size.HH * size.WW, size.Ho * size.Wo
+    sums = sums[..., :size.WW].reshape(N, taps + 1, taps).astype(np.float64)
+    means = sums[:, taps] / count  # of what is left after centres are subtracted
+    half = np.triu(sums[:, :taps]).sum(axis=0)
+    products = half + half.T - np.diag(np.diag(half)) - count * means.T @ means
+    means += centres[:, None]
+    mean = means.mean(axis=0)
+    away = means - mean
+    return mean[:, None], products + count * away.T @ away, N * count
 
 
 def sum_weights(plan, du):

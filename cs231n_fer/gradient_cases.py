@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import fast_batchnorm as B
 from . import fast_layers as F
 from . import fast_sandwiches as S
 from . import gradient_draws as D
@@ -245,11 +246,11 @@ CASES = (
     Case("conv_relu", "fused", "kinked", D.draw_sandwich(conv=D.draw_conv_3x3),
          fused(S.conv_relu_forward), S.conv_relu_backward),
     Case("conv_bn_relu", "fused", "kinked", D.draw_sandwich("bn", conv=D.draw_conv_3x3),
-         fused(S.conv_bn_relu_forward), S.conv_bn_relu_backward),
+         fused(B.conv_bn_relu_forward), B.conv_bn_relu_backward),
     Case("conv_relu_pool", "fused", "kinked", D.draw_sandwich("pool", conv=D.draw_conv_3x3),
          fused(S.conv_relu_pool_forward), S.conv_relu_pool_backward),
     Case("conv_bn_relu_pool", "fused", "kinked", D.draw_sandwich("bn", "pool", conv=D.draw_conv_3x3),
-         fused(S.conv_bn_relu_pool_forward), S.conv_bn_relu_pool_backward),
+         fused(B.conv_bn_relu_pool_forward), B.conv_bn_relu_pool_backward),
 
     Case("FinalConvNet", "loss", "kinked", D.draw_network(MINI), network_forward, loss_backward),
     Case("FinalConvNet, batchnorm", "loss", "kinked", D.draw_network(MINI_BN),

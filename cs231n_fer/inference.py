@@ -6,6 +6,7 @@ sandwich is one call of a kernel. With fewer images than threads the threads sha
 import numpy as np
 
 from . import memory
+from .fast_batchnorm import fold
 from .fast_layers import (
     COMPILED,
     choose_plan,
@@ -16,7 +17,7 @@ from .fast_layers import (
     prepare_weights,
     scratch_of,
 )
-from .fast_sandwiches import POOL, RELU, fold, is_2x2
+from .fast_sandwiches import POOL, RELU, is_2x2
 from .kernels import conv as kernels
 from .kernels.steps import flat
 from .ladder import is_fused

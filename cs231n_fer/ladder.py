@@ -11,6 +11,7 @@ before. A rung that an operation doesn't have stands for the next one below.
 """
 from functools import partial
 
+from . import fast_batchnorm as B
 from . import fast_layers as F
 from . import fast_sandwiches as S
 from . import layer_utils as U
@@ -43,9 +44,9 @@ LADDER = {
     "conv_relu_pool": {"im2col": (U.conv_relu_pool_forward, U.conv_relu_pool_backward),
                        **compiled(S.conv_relu_pool_forward, S.conv_relu_pool_backward)},
     "conv_bn_relu": {"im2col": (U.conv_bn_relu_forward, U.conv_bn_relu_backward),
-                     **compiled(S.conv_bn_relu_forward, S.conv_bn_relu_backward)},
+                     **compiled(B.conv_bn_relu_forward, B.conv_bn_relu_backward)},
     "conv_bn_relu_pool": {"im2col": (U.conv_bn_relu_pool_forward, U.conv_bn_relu_pool_backward),
-                          **compiled(S.conv_bn_relu_pool_forward, S.conv_bn_relu_pool_backward)},
+                          **compiled(B.conv_bn_relu_pool_forward, B.conv_bn_relu_pool_backward)},
 }
 
 

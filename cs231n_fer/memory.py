@@ -26,8 +26,8 @@ class _Lease:
         self.block, self.size = block, size
         self.__array_interface__ = {"version": 3, "data": (block[1], False), "shape": (count,), "typestr": dtype.str}
 
-    def __del__(self):
-        _idle[self.size].append(self.block)
+    def __del__(self, idle=_idle):  # the default keeps it alive at the end of the process, when globals are gone
+        idle[self.size].append(self.block)
 
 
 def empty(shape, dtype):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cs231n_fer import fast_batchnorm as B
 from cs231n_fer import fast_layers as F
 from cs231n_fer import fast_sandwiches as S
 from cs231n_fer import layer_utils as U
@@ -32,9 +33,9 @@ SANDWICHES = {
     "conv_relu": (S.conv_relu_forward, S.conv_relu_backward, U.conv_relu_forward, U.conv_relu_backward, False, False),
     "conv_relu_pool": (S.conv_relu_pool_forward, S.conv_relu_pool_backward,
                        U.conv_relu_pool_forward, U.conv_relu_pool_backward, False, True),
-    "conv_bn_relu": (S.conv_bn_relu_forward, S.conv_bn_relu_backward,
+    "conv_bn_relu": (B.conv_bn_relu_forward, B.conv_bn_relu_backward,
                      U.conv_bn_relu_forward, U.conv_bn_relu_backward, True, False),
-    "conv_bn_relu_pool": (S.conv_bn_relu_pool_forward, S.conv_bn_relu_pool_backward,
+    "conv_bn_relu_pool": (B.conv_bn_relu_pool_forward, B.conv_bn_relu_pool_backward,
                           U.conv_bn_relu_pool_forward, U.conv_bn_relu_pool_backward, True, True),
 }
 # Winograd's transforms multiply by up to 8 and cancel: its rounding is about ten times that of direct convolution.

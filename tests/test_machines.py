@@ -14,7 +14,7 @@ from cs231n_fer.kernels import machine
 from cs231n_fer.kernels.jit import DISABLED, OPTIONS, jit
 from cs231n_fer.kernels.machine import MACHINE, MACHINES, TILE_ROWS, VECTOR_BYTES, lanes_of
 from cs231n_fer.kernels.shape import VECTORS
-from cs231n_fer.kernels.tile import product_tile, product_tile_added
+from cs231n_fer.kernels.tile import product_tile
 
 TESTS, DTYPES = Path(__file__).parent, [np.float32, np.float64]
 
@@ -26,30 +26,23 @@ def run_python(*arguments, **environment):
 
 
 @jit
-def tile_product(a, b, c, runs, steps):
+def tile_product(a, b, c, runs, steps, adds):
     columns, row = b.shape[2], runs * steps
     flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
-    product_tile(flat[0], 0, row, steps, 1, flat[1], 0, steps * columns, columns, runs, steps, flat[2], 0, columns)
-
-
-@jit
-def tile_product_added(a, b, c, runs, steps):
-    columns, row = b.shape[2], runs * steps
-    flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
-    product_tile_added(flat[0], 0, row, steps, 1, flat[1], 0, steps * columns, columns, runs, steps,
-                       flat[2], 0, columns)
+    product_tile(flat[0], 0, row, steps, 1, flat[1], 0, steps * columns, columns, runs, steps,
+                 flat[2], 0, columns, adds)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kernel, kept", [(tile_product, 0), (tile_product_added, 1)])
-def test_the_register_tile_is_a_matrix_product(kernel, kept, dtype):
+@pytest.mark.parametrize("adds", [False, True])
+def test_the_register_tile_is_a_matrix_product(adds, dtype):
     rng, runs, steps, columns = np.random.default_rng(0), 3, 5, VECTORS * lanes_of(np.dtype(dtype))
     a, b, c = (rng.standard_normal(shape).astype(dtype) for shape in (
         (TILE_ROWS, runs, steps), (runs, steps, columns + 7), (TILE_ROWS + 1, columns + 7)))
     expected = c.astype(np.float64)
-    expected[:TILE_ROWS, :columns] *= kept
+    expected[:TILE_ROWS, :columns] *= adds
     expected[:TILE_ROWS, :columns] += np.tensordot(a.astype(np.float64), b.astype(np.float64), 2)[:, :columns]
-    kernel(a, b, c, runs, steps)
+    tile_product(a, b, c, runs, steps, adds)
     np.testing.assert_allclose(c, expected, rtol=0, atol=np.finfo(dtype).eps * runs * steps * 4)
 
 
@@ -77,7 +70,7 @@ def inner_loops(assembly):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_inner_loop_of_the_register_tile_is_packed_multiply_adds_and_spills_nothing(dtype):
     kernel = numba.njit(**OPTIONS)(tile_product.py_func)  # not from the disk, which has no assembly
-    kernel(*(np.zeros((64, 3, 64), dtype) for _ in range(2)), np.zeros((64, 64), dtype), 3, 5)
+    kernel(*(np.zeros((64, 3, 64), dtype) for _ in range(2)), np.zeros((64, 64), dtype), 3, 5, False)
     loops = {sum("fmadd" in line or "fmla" in line for line in loop if re.search(REGISTER, line)): loop
              for loop in inner_loops(next(iter(kernel.inspect_asm().values())))}
     assert max(loops) >= TILE_ROWS * VECTORS

@@ -3,7 +3,6 @@
 Both work on pixels (N, P, F) in channels-last memory, which below a max-pool are the winners of each window only: a
 scale is monotone, so the maximum can be taken first, and a quarter of the numbers is left.
 """
-import numpy as np
 from numba import prange
 
 from .jit import jit
@@ -47,49 +46,6 @@ def gradient_sums(z, out, dout, winners, vectors, relu, sums, image, pixels, F, 
             along += d * ((get(z, pixel * F, f, F, lanes) - mean) * rstd)
         store(sums, image * 2 * Fp + f, total)
         store(sums, (image * 2 + 1) * Fp + f, along)
-
-
-@jit
-def finish_moments(sums, pixels, gamma, beta, eps, mean, rstd, var, vectors):
-    """Moments of all images: mean, var, rstd (F,) of float64, and scale and shift for normalise() in vectors (2, Fp).
-
-    sums (N, 2, Fp): mean, and sum of squared distances from it, of each image of `pixels` numbers (Chan et al. 1983).
-    """
-    N, F = len(sums), len(gamma)
-    for f in range(F):
-        mean[f] = var[f] = 0.0
-    for n in range(N):
-        for f in range(F):
-            mean[f] += sums[n, 0, f] / N
-    for n in range(N):
-        for f in range(F):
-            away = sums[n, 0, f] - mean[f]
-            var[f] += (sums[n, 1, f] / pixels + away * away) / N
-    for f in range(F):
-        rstd[f] = 1.0 / np.sqrt(var[f] + eps)
-        vectors[0, f] = gamma[f] * rstd[f]
-        vectors[1, f] = beta[f] - mean[f] * gamma[f] * rstd[f]
-        vectors[2, f], vectors[3, f] = mean[f], rstd[f]
-
-
-@jit
-def finish_gradients(sums, count, gamma, mean, rstd, dgamma, dbeta, vectors):
-    """dgamma, dbeta (F,) of float64 from gradient_sums(), and dz as a line of z in vectors (3, Fp).
-
-    dz = gamma rstd (dout - dbeta / count - xhat dgamma / count), the eq. of Ioffe & Szegedy 2015 after its sums cancel.
-    """
-    N, F = len(sums), len(gamma)
-    for f in range(F):
-        dgamma[f] = dbeta[f] = 0.0
-    for n in range(N):
-        for f in range(F):
-            dbeta[f] += sums[n, 0, f]
-            dgamma[f] += sums[n, 1, f]
-    for f in range(F):
-        scale = gamma[f] * rstd[f]
-        slope = -scale * rstd[f] * dgamma[f] / count
-        vectors[0, f], vectors[1, f] = scale, slope
-        vectors[2, f] = -scale * dbeta[f] / count - slope * mean[f]
 
 
 @jit(parallel=True)

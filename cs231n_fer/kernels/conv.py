@@ -84,6 +84,13 @@ def backward_steps(m, dtype):
         engine.multiply_back, SCATTER_DX[tiles], pixels.unpack)))
 
 
+@jit(inline=True)
+def even_blocks(count, most):
+    """Images in a block: as many in all blocks, so that none of them reads all weights for a single image."""
+    blocks = -(-count // most)
+    return -(-count // blocks) if blocks else 1
+
+
 @jit(parallel=True)
 def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums, scratch, count, ranges,
             splits):
@@ -102,8 +109,9 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
         columns, part = VECTORS * size.lanes, task % splits
         f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
         begin, end, end_f = task // splits * count // ranges, (task // splits + 1) * count // ranges, min(f1, size.F)
-        for first in range(begin, end, plan.images):
-            last = min(first + plan.images, end)
+        images = even_blocks(end - begin, plan.images)
+        for first in range(begin, end, images):
+            last = min(first + images, end)
             for image in range(first, last):
                 call(steps.pack, x, image, size, s, 0, plan.x_grid)
                 if plan.m:
@@ -136,11 +144,11 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
         plan = nested(numbers, Plan)
         s, bias_sum, weight_sum = scratch[get_thread_id()], db[chunk], du[chunk]
         size, z_at, grid = plan.size, plan.z_at, plan.z_grid
-        clear(weight_sum, 0, len(weight_sum), size.lanes)
         clear(bias_sum, 0, len(bias_sum), size.lanes)
         begin, end = chunk * count // chunks, (chunk + 1) * count // chunks
-        for first in range(begin, end, plan.images):
-            last = min(first + plan.images, end)
+        images = even_blocks(end - begin, plan.images)
+        for first in range(begin, end, images):
+            last = min(first + images, end)
             for image in range(first, last):
                 if len(winners):
                     call(steps.unpool, dout, winners, image, size, s, z_at, grid, bias_sum)
@@ -154,7 +162,7 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
                     call(steps.gather_dz, s, plan, image - first, z_at, grid, plan.M, size.F)
             if want_dx and not plan.m:  # Winograd's dx is written later, image by image
                 clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
-            call(steps.multiply, plan, ut, last - first, s, weight_sum, want_dx)
+            call(steps.multiply, plan, ut, last - first, s, weight_sum, first > begin, want_dx)
             if want_dx:
                 for image in range(first, last):
                     if plan.m:

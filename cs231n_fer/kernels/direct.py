@@ -14,9 +14,7 @@ from .jit import jit
 from .machine import TILE_ROWS
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
 from .steps import BOOL, FLOATS, INT, step
-from .tile import CHANNEL_ROWS, channel_tile_added, narrow_tile_added, product_tile, product_tile_added
-
-NARROW_ROWS = 4
+from .tile import CHANNEL_ROWS, NARROW_ROWS, channel_tile, narrow_tile, product_tile
 
 
 @cache
@@ -45,24 +43,24 @@ def multiply(plan, w, images, f0, f1, s, z, z_at):
         for i in range(size.Ho):
             for j in range(0, size.Wo, TILE_ROWS):
                 product_tile(s, i * size.stride * row + j * pixel, pixel, row, 1, w, f, run * size.Fp, size.Fp,
-                             size.HH, run, z, z_at + i * z_row + j * size.Fp + f, size.Fp)
+                             size.HH, run, z, z_at + i * z_row + j * size.Fp + f, size.Fp, False)
 
 
 @jit(inline=True)
-def add_dw(plan, s, dw):
-    """dw (HH, run, Fp) += what one image gives."""
+def add_dw(plan, s, dw, adds):
+    """dw (HH, run, Fp) (+)= what one image gives."""
     size = plan.size
     row, pixel, z_row = plan.x_grid.width * size.C, size.stride * size.C, plan.z_grid.width * size.Fp
     for f in range(0, size.F, VECTORS * size.lanes):
         for hh in range(size.HH):
             x, w = hh * row, hh * plan.run * size.Fp + f
             if plan.run == NARROW_ROWS:
-                narrow_tile_added(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                                  size.Ho, size.Wo, dw, w, size.Fp)
+                narrow_tile(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
+                                  size.Ho, size.Wo, dw, w, size.Fp, adds)
             else:
                 for k in range(0, plan.run, CHANNEL_ROWS):
-                    channel_tile_added(s, x + k, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                                       size.Ho, size.Wo, dw, w + k * size.Fp, size.Fp)
+                    channel_tile(s, x + k, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
+                                       size.Ho, size.Wo, dw, w + k * size.Fp, size.Fp, adds)
 
 
 @jit(inline=True)
@@ -77,13 +75,13 @@ def add_dx(plan, s, wt):
                 dx = plan.dx_at + (i * size.stride + hh) * row + ww * size.Cp
                 for c in range(0, size.C, VECTORS * size.lanes):
                     for j in range(0, size.Wo, TILE_ROWS):
-                        product_tile_added(s, plan.z_at + i * z_row + j * size.Fp, size.Fp, 0, 1, wt, w + c, 0, size.Cp,
-                                           1, size.F, s, dx + j * pixel + c, pixel)
+                        product_tile(s, plan.z_at + i * z_row + j * size.Fp, size.Fp, 0, 1, wt, w + c, 0, size.Cp,
+                                           1, size.F, s, dx + j * pixel + c, pixel, True)
 
 
-@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL)
-def multiply_back(plan, wt, images, s, dw, want_dx):
-    """dw += what one image gives; with want_dx also its dx."""
-    add_dw(plan, s, dw)
+@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL, BOOL)
+def multiply_back(plan, wt, images, s, dw, adds, want_dx):
+    """dw (+)= what one image gives; with want_dx also its dx."""
+    add_dw(plan, s, dw, adds)
     if want_dx:
         add_dx(plan, s, wt)

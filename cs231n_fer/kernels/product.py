@@ -21,7 +21,7 @@ def panel(a, a_row, a_step, b, c, column, rows, steps, columns, first):
     for r in range(first, min(first + 8 * TILE_ROWS, rows), TILE_ROWS):
         row = min(r, rows - TILE_ROWS)
         product_tile(a, row * a_row, a_row, 0, a_step, b, column, 0, columns, 1, steps, c, row * columns + column,
-                     columns)
+                     columns, False)
 
 
 @jit(parallel=True)

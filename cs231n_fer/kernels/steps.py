@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from .jit import DISABLED, NO_WRAPPERS, OPTIONS, on_disk
 
-FLOATS, BYTES, INT, BOOL = "floats", "bytes", "int", "bool"
+FLOATS, DOUBLES, BYTES, INT, BOOL = "floats", "doubles", "bytes", "int", "bool"
 
 
 class Step:
@@ -42,14 +42,14 @@ class Step:
 
 
 def step(*kinds):
-    """Declare a step by the kinds of its arguments: FLOATS, BYTES (flat arrays), INT, BOOL or a class of plans."""
+    """Declare a step by the kinds of its arguments: FLOATS, DOUBLES, BYTES (flat arrays), INT, BOOL or a Plan."""
     return lambda function: Step(function, kinds)
 
 
 def numba_type(kind, dtype):
     """Numba's type of a kind of argument."""
     simple = {FLOATS: types.Array(numba.from_dtype(dtype), 1, "C"), BYTES: types.Array(types.uint8, 1, "C"),
-              INT: types.int64, BOOL: types.boolean}
+              DOUBLES: types.Array(types.float64, 1, "C"), INT: types.int64, BOOL: types.boolean}
     return simple[kind] if kind in simple else plan_type(kind)
 
 

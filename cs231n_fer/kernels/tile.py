@@ -17,20 +17,23 @@ from .shape import VECTORS
 from .simd import load, load_rows, outer_fma, splat, store_rows, zeros
 
 # Rows of a tile whose rows are channels, of which scratch memory holds a multiple of a vector's floats.
+NARROW_ROWS = 4
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
 
 
-def make_tile(rows, vectors, accumulate):
-    """Return the tile function of rows x vectors sums; accumulate adds to what c holds."""
+def make_tile(rows, vectors):
+    """Return the tile function of rows x vectors sums."""
     sums = rows * vectors
 
     @jit(inline=True)
-    def tile(a, a_at, a_row, a_run, a_step, b, b_at, b_run, b_step, runs, steps, c, c_at, c_row):
+    def tile(a, a_at, a_row, a_run, a_step, b, b_at, b_run, b_step, runs, steps, c, c_at, c_row, adds):
         """Multiply rows of a with columns of b: for every row i of the tile, and all its columns at once,
 
         c[i] (+)= sum over r < runs, k < steps of  a[a_at + i a_row + r a_run + k a_step] * b[b_at + r b_run + k b_step]
+
+        where `adds` says whether to add to what c holds.
         """
-        total = load_rows(c, c_at, c_row, sums, vectors) if accumulate else zeros(c, sums)
+        total = load_rows(c, c_at, c_row, sums, vectors) if adds else zeros(c, sums)
         for r in range(runs):
             for k in range(steps):
                 column = splat(a, a_at + r * a_run + k * a_step, a_row, rows)
@@ -39,7 +42,6 @@ def make_tile(rows, vectors, accumulate):
     return tile
 
 
-product_tile = make_tile(TILE_ROWS, VECTORS, accumulate=False)
-product_tile_added = make_tile(TILE_ROWS, VECTORS, accumulate=True)
-channel_tile_added = make_tile(CHANNEL_ROWS, VECTORS, accumulate=True)
-narrow_tile_added = make_tile(4, VECTORS, accumulate=True)
+product_tile = make_tile(TILE_ROWS, VECTORS)
+channel_tile = make_tile(CHANNEL_ROWS, VECTORS)
+narrow_tile = make_tile(NARROW_ROWS, VECTORS)

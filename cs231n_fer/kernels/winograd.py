@@ -18,9 +18,11 @@ from functools import cache
 from .machine import TILE_ROWS
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
 from .steps import BOOL, FLOATS, INT, step
-from .tile import CHANNEL_ROWS, channel_tile_added, product_tile
+from .tile import CHANNEL_ROWS, channel_tile, product_tile
 
-BLOCK_BYTES = 640 * 1024  # of V and M together: they are written and read several times, and should stay in L2
+# Of V and M together: they are written and read several times, and should stay in L2. But where the weights are larger
+# they pass by once for each block, so V and M may be as large as they: 0.3 ms less for block 4 of the final net.
+BLOCK_BYTES = 640 * 1024
 
 
 def best_m(size):
@@ -35,7 +37,8 @@ def winograd_plan(size, m, itemsize):
     down, across = -(-size.Ho // m), -(-size.Wo // m)
     tiles = down * across
     whole = TILE_ROWS // math.gcd(tiles, TILE_ROWS)  # images whose tiles fill register tiles without a rest
-    images = max(whole, BLOCK_BYTES // (tiles * positions * (size.Cp + size.Fp) * itemsize) // whole * whole)
+    block = max(BLOCK_BYTES, positions * size.C * size.Fp * itemsize)
+    images = max(1, round(block / (whole * tiles * positions * (size.Cp + size.Fp) * itemsize))) * whole
     rows = round_up(images * tiles, TILE_ROWS)
     x_grid, z_grid = make_grid(down * m + 2, across * m + 2, size.Cp), make_grid(down * m, across * m, size.Fp)
     # Positions are a cache line further apart than needed: else they all fall on 2 to 8 sets of L1, and the transforms
@@ -57,22 +60,22 @@ def multiply(plan, u, images, f0, f1, s, _, __):
         for f in range(f0, f1, VECTORS * size.lanes):  # these columns of U[q] stay in L1
             for t in range(0, rows, TILE_ROWS):        # all of V[q] passes by
                 product_tile(s, V.at + q * V.apart + t * V.row, V.row, 0, 1, u, q * plan.U_apart + f, 0, size.Fp,
-                             1, size.C, s, M.at + q * M.apart + t * M.row + f, M.row)
+                             1, size.C, s, M.at + q * M.apart + t * M.row + f, M.row, False)
 
 
-@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL)
-def multiply_back(plan, ut, images, s, du, want_dx):
-    """dU[q] += V[q]^T dM[q] of a block, and with want_dx dV[q] = dM[q] U[q]^T in V's place."""
+@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL, BOOL)
+def multiply_back(plan, ut, images, s, du, adds, want_dx):
+    """dU[q] (+)= V[q]^T dM[q] of a block, and with want_dx dV[q] = dM[q] U[q]^T in V's place."""
     size, V, M, columns = plan.size, plan.V, plan.M, VECTORS * plan.size.lanes
     rows = images * plan.down * plan.across
     for q in range((plan.m + 2) ** 2):
         v, m = V.at + q * V.apart, M.at + q * M.apart
         for f in range(0, size.F, columns):
             for c in range(0, size.C, CHANNEL_ROWS):
-                channel_tile_added(s, v + c, 1, 0, V.row, s, m + f, 0, M.row, 1, rows,
-                                   du, q * plan.dU_apart + c * size.Fp + f, size.Fp)
+                channel_tile(s, v + c, 1, 0, V.row, s, m + f, 0, M.row, 1, rows,
+                                   du, q * plan.dU_apart + c * size.Fp + f, size.Fp, adds)
         if want_dx:
             for c in range(0, size.C, columns):
                 for t in range(0, rows, TILE_ROWS):
                     product_tile(s, m + t * M.row, M.row, 0, 1, ut, q * plan.UT_apart + c, 0, size.Cp, 1, size.F,
-                                 s, v + t * V.row + c, V.row)
+                                 s, v + t * V.row + c, V.row, False)

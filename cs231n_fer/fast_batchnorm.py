@@ -1,0 +1,240 @@
+"""The sandwiches conv - batchnorm - ReLU [- max-pool], fused in three ways.
+
+In test mode batchnorm is linear and becomes part of the weights: w' = w gamma rstd, b' = (b - mean) gamma rstd + beta.
+
+In training mode it needs the mean of all outputs before the first one can be normalised. So the convolution writes z,
+its moments and, below a pool, the winners of each window: batchnorm with gamma >= 0 keeps the order of numbers, with
+gamma < 0 it reverses it. A second pass normalises the winners only.
+
+Below a one-channel image mean and variance of z follow from those of the image's small windows (kernels/patches.py),
+before any convolution: batchnorm is part of the weights again, and z is neither written nor read.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from . import memory
+from .fast_layers import (
+    LINEAR,
+    ConvCache,
+    conv_cache,
+    padded,
+    prepare_weights,
+    run_backward,
+    run_forward,
+    window_moments,
+)
+from .fast_sandwiches import (
+    POOL_2X2,
+    ReluCache,
+    check_pool,
+    conv_relu_backward,
+    images,
+    is_2x2,
+    relu_sandwich,
+    then_pool,
+)
+from .kernels import batchnorm as kernels
+from .kernels.conv import Epilogue
+from .layers import max_pool_backward_im2col
+from .layers.batchnorm import batchnorm_settings, update_average
+
+MOMENTS = Epilogue(writes=True, relu=False, pools=False, sums=True)
+MOMENTS_POOL = Epilogue(writes=True, relu=False, pools=True, sums=True)
+MOST_TAPS = 16  # numbers in a window, of whose products all pairs are summed: 5 x 5 windows take longer than z
+
+
+class FoldedCache(NamedTuple):
+    """In test mode: the cache of the sandwich that batchnorm has become part of."""
+    inner: ReluCache
+    w: np.ndarray
+    b: np.ndarray
+    gamma: np.ndarray
+    mean: np.ndarray
+    rstd: np.ndarray
+
+
+class WindowsCache(NamedTuple):
+    """In training mode below a one-channel image; all small arrays are float64."""
+    inner: ReluCache
+    conv: ConvCache             # with the weights as they are
+    centre: np.ndarray          # (taps, 1) mean of the windows, and
+    scatter: np.ndarray         # (taps, taps) sum over all of them of (p - centre)(p - centre)^T
+    gamma: np.ndarray
+    mean: np.ndarray
+    rstd: np.ndarray
+
+
+class BatchnormCache(NamedTuple):
+    """In training mode else."""
+    conv: ConvCache
+    z: np.ndarray               # (N, Ho, Wo, F) before batchnorm
+    normalised: np.ndarray      # what batchnorm was applied to: z, or the winners of its windows
+    out: np.ndarray
+    winners: np.ndarray | None
+    gamma: np.ndarray
+    mean: np.ndarray            # (F,) float64, and 1 / sqrt(var + eps)
+    rstd: np.ndarray
+    vectors: np.ndarray         # (4, Fp) scale, shift, mean, rstd, as kernels read them
+
+
+def conv_bn_relu_forward(x, w, b, gamma, beta, conv_param, bn_param, engine="auto"):
+    """conv - spatial batchnorm - ReLU; arguments and returns as layer_utils.conv_bn_relu_forward."""
+    return batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools=False)
+
+
+def conv_bn_relu_pool_forward(x, w, b, gamma, beta, conv_param, bn_param, pool_param, engine="auto"):
+    """conv - spatial batchnorm - ReLU - max-pool; as layer_utils.conv_bn_relu_pool_forward."""
+    if not is_2x2(pool_param):
+        return then_pool(conv_bn_relu_forward(x, w, b, gamma, beta, conv_param, bn_param, engine), pool_param)
+    return batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools=True)
+
+
+def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools):
+    """Both of the above."""
+    mode, eps, momentum, running_mean, running_var = batchnorm_settings(b[None], gamma, beta, bn_param)
+    if mode == "test":
+        rstd = 1 / np.sqrt(running_var + eps)
+        w_folded, b_folded = fold(w, b, gamma, beta, running_mean, rstd)
+        out, inner = relu_sandwich(conv_cache(x, w_folded, b_folded, conv_param, engine), b_folded, pools)
+        return out, FoldedCache(inner, w, b, gamma, running_mean, rstd)
+    cached = conv_cache(x, w, b, conv_param, engine)
+    size = cached.plan.size
+    by_windows = size.C == size.stride == 1 and size.HH * size.WW <= MOST_TAPS and not cached.plan.m
+    forward = forward_by_windows if by_windows else forward_by_outputs
+    out, cache, mean, var = forward(cached, b, gamma, beta, eps, pools)
+    update_average(running_mean, mean.astype(x.dtype), momentum)
+    update_average(running_var, var.astype(x.dtype), momentum)
+    return out, cache
+
+
+def fold(w, b, gamma, beta, mean, rstd):
+    """Return the filters and biases of a convolution that batchnorm with a known mean is part of."""
+    scale = gamma * rstd
+    return w * scale[:, None, None, None], (b - mean) * scale + beta
+
+
+def forward_by_windows(cached, b, gamma, beta, eps, pools):
+    """Batchnorm of known moments; returns (out, cache, mean, var)."""
+    dtype, filters = cached.w.dtype, cached.w.reshape(-1, len(b)).astype(np.float64)
+    centre, scatter, count = window_moments(cached)
+    linear, var = (centre * filters).sum(axis=0), (filters * (scatter @ filters)).sum(axis=0) / count
+    mean, rstd = linear + b, 1 / np.sqrt(var + eps)
+    scale = gamma * rstd
+    folded = cached._replace(w=(cached.w * scale).astype(dtype))
+    out, inner = relu_sandwich(folded, (beta - linear * scale).astype(dtype), pools)
+    return out, WindowsCache(inner, cached, centre, scatter, gamma, mean, rstd), mean, var
+
+
+def forward_by_outputs(cached, b, gamma, beta, eps, pools):
+    """Batchnorm from the moments of z; returns (out, cache, mean, var)."""
+    if pools:
+        check_pool(cached, POOL_2X2)
+    dtype = cached.x.dtype
+    z, pooled, winners, sums = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b,
+                                           MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
+    mean, var = total_moments(sums[:, :, :len(b)], z.shape[1] * z.shape[2])
+    rstd = 1 / np.sqrt(var + eps)
+    vectors = padded(np.array([gamma * rstd, beta - mean * gamma * rstd, mean, rstd], dtype), cached.plan.size.Fp)
+    source, winners = (pooled, winners) if pools else (z, None)
+    out = memory.empty(source.shape, dtype)
+    over_images("normalise", source, out, None, winners, vectors, None, cached.plan.size)
+    return images(out), BatchnormCache(cached, z, source, out, winners, gamma, mean, rstd, vectors), mean, var
+
+
+def total_moments(sums, pixels):
+    """Return mean and variance (F,) of all images, in float64, from those of each of them (Chan et al. 1983).
+
+    sums   (N, 2, F) mean, and sum of squared distances from it, of each image of `pixels` numbers
+    """
+    means, squares = sums.astype(np.float64).transpose(1, 0, 2)
+    mean = means.mean(axis=0)
+    return mean, squares.mean(axis=0) / pixels + np.square(means - mean).mean(axis=0)
+
+
+def over_images(name, z, out, dout, winners, vectors, sums, size):
+    """Run a kernel of kernels/batchnorm.py over all images."""
+    nothing = np.empty(0, z.dtype)
+    step = getattr(kernels, name).address(z.dtype)
+    kernels.over_images(
+        step, z.reshape(-1), out.reshape(-1), nothing if dout is None else dout.reshape(-1),
+        np.empty(0, np.uint8) if winners is None else winners.reshape(-1), vectors.reshape(-1), True,
+        nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2], size.F, size.Fp, size.lanes)
+
+
+def conv_bn_relu_backward(dout, cache, want_dx=True):
+    """Return dx, dw, db, dgamma, dbeta of both batchnorm sandwiches; want_dx False puts None in place of dx.
+
+    In training mode db is 0: behind the convolution batchnorm takes every constant away.
+    """
+    if isinstance(cache, FoldedCache):
+        return backward_folded(dout, cache, want_dx)
+    if isinstance(cache, WindowsCache):
+        return backward_by_windows(dout, cache, want_dx)
+    if not isinstance(cache, BatchnormCache):
+        return conv_bn_relu_backward(max_pool_backward_im2col(dout, cache[1]), cache[0], want_dx)
+    return backward_by_outputs(dout, cache, want_dx)
+
+
+conv_bn_relu_pool_backward = conv_bn_relu_backward
+
+
+def backward_folded(dout, cache, want_dx):
+    """From the gradients of w' and b' to those of w, b, gamma and beta: the product rule."""
+    inner, w, b, gamma, mean, rstd = cache
+    dx, dw, db = conv_relu_backward(dout, inner, want_dx)
+    dgamma = rstd * ((dw * w).sum(axis=(1, 2, 3)) + (b - mean) * db)
+    scale = gamma * rstd
+    return dx, dw * scale[:, None, None, None], db * scale, dgamma, db
+
+
+def backward_by_windows(dout, cache, want_dx):
+    """From the sums of dout and of its products with the windows p, to which batchnorm's gradient is linear:
+
+        dbeta = sum dout    T = sum dout (p - centre)    dgamma = rstd w . T    dw = gamma rstd (T - dgamma xi)
+    with xi = rstd scatter w / count: how xhat and p go together.
+    """
+    inner, conv, centre, scatter, gamma, mean, rstd = cache
+    size, dtype = conv.plan.size, conv.w.dtype
+    _, along, dbeta = conv_relu_backward(dout, inner, want_dx=False)
+    count, filters = len(conv.x) * size.Ho * size.Wo, conv.w.reshape(-1, size.F).astype(np.float64)
+    along = along.transpose(2, 3, 1, 0).reshape(-1, size.F) - centre * dbeta
+    dgamma = rstd * (filters * along).sum(axis=0)
+    dw = gamma * rstd * (along - dgamma * rstd * (scatter @ filters) / count)
+    dw = dw.astype(dtype).reshape(conv.w.shape).transpose(3, 2, 0, 1)
+    dx = dx_of_windows(dout, cache, dgamma, dbeta, count) if want_dx else None
+    return dx, dw, np.zeros_like(dbeta), dgamma.astype(dtype), dbeta
+
+
+def dx_of_windows(dout, cache, dgamma, dbeta, count):
+    """Return dx; only a net whose first layer is asked for it pays for z, computed once more."""
+    conv, dtype = cache.conv, cache.conv.w.dtype
+    no_bias = np.zeros(conv.plan.size.F, dtype)
+    z = run_forward(conv.plan, conv.x, prepare_weights(conv.plan, conv.w), no_bias, LINEAR).out
+    linear = (cache.centre * conv.w.reshape(-1, len(no_bias))).sum(axis=0)
+    vectors = padded(line_of_z(dgamma, dbeta, cache.gamma, linear, cache.rstd, count, dtype), conv.plan.size.Fp)
+    return run_backward(conv, dout, relu=True, kept=cache.inner.out, winners=cache.inner.winners, z=z,
+                        vectors=vectors)[0]
+
+
+def line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype):
+    """Return the rows (3, F) of dz = row 0 * dout + row 1 * z + row 2 (Ioffe & Szegedy 2015, after its sums cancel):
+
+        dz = gamma rstd (dout - dbeta / count - xhat dgamma / count)    with xhat = (z - mean) rstd
+    """
+    scale = gamma * rstd
+    slope = -scale * rstd * dgamma / count
+    return np.array([scale, slope, -scale * dbeta / count - slope * mean], dtype)
+
+
+def backward_by_outputs(dout, cache, want_dx):
+    """Two passes: the sums that dgamma and dbeta are, and the convolution's backward pass with dz as a line of z."""
+    size, dtype, z = cache.conv.plan.size, cache.z.dtype, cache.z
+    dout = np.ascontiguousarray(dout.transpose(0, 2, 3, 1))
+    sums = memory.empty((len(z), 2, size.Fp), dtype)
+    over_images("gradient_sums", cache.normalised, cache.out, dout, cache.winners, cache.vectors[2:], sums, size)
+    dbeta, dgamma = sums[:, :, :size.F].sum(axis=0, dtype=np.float64)
+    line = line_of_z(dgamma, dbeta, cache.gamma, cache.mean, cache.rstd, z.size // size.F, dtype)
+    dx, dw, db = run_backward(cache.conv, images(dout), relu=True, kept=cache.out if cache.winners is None else None,
+                              winners=cache.winners, z=z, vectors=padded(line, size.Fp), want_dx=want_dx)
+    return dx, dw, np.zeros_like(db), dgamma.astype(dtype), dbeta.astype(dtype)
