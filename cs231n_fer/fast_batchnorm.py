@@ -19,7 +19,6 @@ from .fast_layers import (
     ConvCache,
     conv_cache,
     padded,
-    prepare_weights,
     run_backward,
     run_forward,
     window_moments,
@@ -99,8 +98,8 @@ def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools
         out, inner = relu_sandwich(conv_cache(x, w_folded, b_folded, conv_param, engine), b_folded, pools)
         return out, FoldedCache(inner, w, b, gamma, running_mean, rstd)
     cached = conv_cache(x, w, b, conv_param, engine)
-    size = cached.plan.size
-    by_windows = size.C == size.stride == 1 and size.HH * size.WW <= MOST_TAPS and not cached.plan.m
+    size = cached.size
+    by_windows = size.C == size.stride == 1 and size.HH * size.WW <= MOST_TAPS and not cached.conv.plan.m
     forward = forward_by_windows if by_windows else forward_by_outputs
     out, cache, mean, var = forward(cached, b, gamma, beta, eps, pools)
     update_average(running_mean, mean.astype(x.dtype), momentum)
@@ -131,14 +130,13 @@ def forward_by_outputs(cached, b, gamma, beta, eps, pools):
     if pools:
         check_pool(cached, POOL_2X2)
     dtype = cached.x.dtype
-    z, pooled, winners, sums = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b,
-                                           MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
+    z, pooled, winners, sums = run_forward(cached, b, MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
     mean, var = total_moments(sums[:, :, :len(b)], z.shape[1] * z.shape[2])
     rstd = 1 / np.sqrt(var + eps)
-    vectors = padded(np.array([gamma * rstd, beta - mean * gamma * rstd, mean, rstd], dtype), cached.plan.size.Fp)
+    vectors = padded(np.array([gamma * rstd, beta - mean * gamma * rstd, mean, rstd], dtype), cached.size.Fp)
     source, winners = (pooled, winners) if pools else (z, None)
     out = memory.empty(source.shape, dtype)
-    over_images("normalise", source, out, None, winners, vectors, None, cached.plan.size)
+    over_images("normalise", source, out, None, winners, vectors, None, cached.size)
     return images(out), BatchnormCache(cached, z, source, out, winners, gamma, mean, rstd, vectors), mean, var
 
 
@@ -195,7 +193,7 @@ def backward_by_windows(dout, cache, want_dx):
     with xi = rstd scatter w / count: how xhat and p go together.
     """
     inner, conv, centre, scatter, gamma, mean, rstd = cache
-    size, dtype = conv.plan.size, conv.w.dtype
+    size, dtype = conv.size, conv.w.dtype
     _, along, dbeta = conv_relu_backward(dout, inner, want_dx=False)
     count, filters = len(conv.x) * size.Ho * size.Wo, conv.w.reshape(-1, size.F).astype(np.float64)
     along = along.transpose(2, 3, 1, 0).reshape(-1, size.F) - centre * dbeta
@@ -209,10 +207,10 @@ def backward_by_windows(dout, cache, want_dx):
 def dx_of_windows(dout, cache, dgamma, dbeta, count):
     """Return dx; only a net whose first layer is asked for it pays for z, computed once more."""
     conv, dtype = cache.conv, cache.conv.w.dtype
-    no_bias = np.zeros(conv.plan.size.F, dtype)
-    z = run_forward(conv.plan, conv.x, prepare_weights(conv.plan, conv.w), no_bias, LINEAR).out
+    no_bias = np.zeros(conv.size.F, dtype)
+    z = run_forward(conv, no_bias, LINEAR).out
     linear = (cache.centre * conv.w.reshape(-1, len(no_bias))).sum(axis=0)
-    vectors = padded(line_of_z(dgamma, dbeta, cache.gamma, linear, cache.rstd, count, dtype), conv.plan.size.Fp)
+    vectors = padded(line_of_z(dgamma, dbeta, cache.gamma, linear, cache.rstd, count, dtype), conv.size.Fp)
     return run_backward(conv, dout, relu=True, kept=cache.inner.out, winners=cache.inner.winners, z=z,
                         vectors=vectors)[0]
 
@@ -229,7 +227,7 @@ def line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype):
 
 def backward_by_outputs(dout, cache, want_dx):
     """Two passes: the sums that dgamma and dbeta are, and the convolution's backward pass with dz as a line of z."""
-    size, dtype, z = cache.conv.plan.size, cache.z.dtype, cache.z
+    size, dtype, z = cache.conv.size, cache.z.dtype, cache.z
     dout = np.ascontiguousarray(dout.transpose(0, 2, 3, 1))
     sums = memory.empty((len(z), 2, size.Fp), dtype)
     over_images("gradient_sums", cache.normalised, cache.out, dout, cache.winners, cache.vectors[2:], sums, size)

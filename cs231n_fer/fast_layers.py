@@ -36,11 +36,26 @@ COMPILED = not DISABLED  # without the compiler kernels are Python functions, fo
 LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
 
 
+class Convolution(NamedTuple):
+    """A convolution of one size: its plan, and what kernels are handed of it; found again by its sizes."""
+    plan: Plan
+    numbers: tuple              # flat(plan)
+    forward: tuple              # addresses of the steps of a forward pass
+    nothing: np.ndarray         # () for arrays that are not there
+    no_bytes: np.ndarray
+    ones: np.ndarray            # (Fp,)
+
+
 class ConvCache(NamedTuple):
     """What every backward pass of a convolution needs."""
     x: np.ndarray   # (N, H, W, C) in memory
     w: np.ndarray   # (HH, WW, C, F) in memory
-    plan: Plan
+    conv: Convolution
+
+    @property
+    def size(self):
+        """The ConvSize."""
+        return self.conv.plan.size
 
 
 def contiguous(array, axes):
@@ -58,19 +73,26 @@ def padded(array, size):
     return wide
 
 
-def choose_plan(x, w, conv_param, engine):
-    """Return the Plan of a convolution; raises ValueError where arguments do not fit."""
+def find_convolution(x, w, conv_param, engine):
+    """Return the Convolution of images x with filters w; raises ValueError where arguments do not fit."""
     check_parameters(conv_param, ("stride", "pad"), "conv_param")
     stride, pad = conv_param["stride"], conv_param["pad"]
     if x.dtype != w.dtype or x.dtype not in (np.float32, np.float64):  # no check(): texts of dtypes take 10 us
         raise ValueError(f"conv: x is {x.dtype} and w {w.dtype}, expected both float32 or both float64; "
                          "convert one with astype")
-    return plan_of(x.shape[1:], w.shape, stride, pad, x.dtype, engine)
+    return convolution(x.shape[1:], w.shape, stride, pad, x.dtype, engine)
 
 
 @cache
-def plan_of(image_shape, w_shape, stride, pad, dtype, engine):
-    """The Plan of a convolution of images (C, H, W)."""
+def convolution(image_shape, w_shape, stride, pad, dtype, engine):
+    """The Convolution of images (C, H, W); compiles or loads the steps of its forward pass."""
+    plan = choose_plan(image_shape, w_shape, stride, pad, dtype, engine)
+    return Convolution(plan, flat(plan), kernels.forward_steps(plan.m, dtype), np.empty(0, dtype),
+                       np.empty(0, np.uint8), np.ones(plan.size.Fp, dtype))
+
+
+def choose_plan(image_shape, w_shape, stride, pad, dtype, engine):
+    """The Plan of a convolution of images (C, H, W): which engine computes it, and in which blocks."""
     for axis in (1, 2):
         conv_output_size(image_shape[axis], w_shape[axis + 1], stride, pad)
     size = conv_size((1, *image_shape), w_shape, stride, pad, dtype)
@@ -87,22 +109,14 @@ def scratch_of(plan, dtype):
     return memory.empty((threads(), plan.scratch), dtype)
 
 
-def prepare_weights(plan, w):
-    """Return w (HH, WW, C, F) as the engine multiplies with it: transformed for Winograd, columns filled up."""
-    wide = padded(w, plan.size.Fp)
-    return transform(plan, wide, plan.U_apart) if plan.m else wide.reshape(-1)
-
-
-def prepare_transposed(plan, w):
-    """The same of w with its last axes exchanged, for the gradient of x."""
-    turned = padded(w.transpose(0, 1, 3, 2), plan.size.Cp)
-    return transform(plan, turned, plan.UT_apart) if plan.m else turned.reshape(-1)
-
-
-def transform(plan, w, apart):
-    """Winograd's transform of filters (3, 3, rows, columns)."""
-    u = memory.empty((plan.m + 2) ** 2 * apart, w.dtype)
-    kernels.TRANSFORM_WEIGHTS[plan.m](w.reshape(-1), u, w.shape[2], w.shape[3], apart, plan.size.lanes)
+def prepare_weights(cached, turned=False):
+    """Return the weights as the engine multiplies with them, flat; turned for the gradient of x."""
+    _, w, conv = cached
+    plan, size = conv.plan, conv.plan.size
+    taps = (plan.m + 2) ** 2 if plan.m else size.HH * size.WW
+    apart, rows = (plan.UT_apart or size.F * size.Cp, size.F) if turned else (plan.U_apart or size.C * size.Fp, size.C)
+    u = memory.empty(taps * apart, w.dtype)
+    kernels.prepare(conv.numbers, conv.forward.prepare, w.reshape(-1), scratch_of(plan, w.dtype), rows, turned, u)
     return u
 
 
@@ -114,21 +128,22 @@ class Outputs(NamedTuple):
     sums: np.ndarray     # (N, 2, Fp)
 
 
-def run_forward(plan, x, u, b, epilogue, sign=None):
-    """Convolve x (N, H, W, C) with prepared weights u, add b (F,) and apply the epilogue; returns Outputs."""
-    size, N, dtype = plan.size, len(x), x.dtype
-    halves = (N, size.Ho // 2, size.Wo // 2)
-    outputs = Outputs(
-        memory.empty((N, size.Ho, size.Wo, size.F) if epilogue.writes else 0, dtype),
-        memory.empty((*halves, size.F) if epilogue.pools else 0, dtype),
-        memory.empty((*halves, size.Fp) if epilogue.pools else 0, np.uint8),
-        memory.empty((N, 2, size.Fp) if epilogue.sums else 0, dtype))
-    sign = np.ones(size.Fp, dtype) if sign is None else padded(sign, size.Fp)
+def run_forward(cached, b, epilogue, sign=None):
+    """Convolve, add b (F,) and apply the epilogue; returns Outputs. sign (F,) as kernels.pixels.pool takes it."""
+    x, w, conv = cached
+    plan, size, N, dtype = conv.plan, conv.plan.size, len(x), x.dtype
+    out = memory.empty((N, size.Ho, size.Wo, size.F), dtype) if epilogue.writes else conv.nothing
+    sums = memory.empty((N, 2, size.Fp), dtype) if epilogue.sums else conv.nothing
+    pooled, winners = conv.nothing, conv.no_bytes
+    if epilogue.pools:
+        pooled = memory.empty((N, size.Ho // 2, size.Wo // 2, size.F), dtype)
+        winners = memory.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
     in_place = epilogue.writes and not epilogue.relu and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not b.any()
-    kernels.forward(flat(plan), kernels.forward_steps(plan.m, dtype), epilogue, in_place, x.reshape(-1), u,
-                    padded(b, size.Fp), sign, *(each.reshape(-1) for each in outputs), scratch_of(plan, dtype), N,
+    kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached),
+                    padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),
+                    pooled.reshape(-1), winners.reshape(-1), sums.reshape(-1), scratch_of(plan, dtype), N,
                     *parts_of(N, size))
-    return outputs
+    return Outputs(out, pooled, winners, sums)
 
 
 def parts_of(N, size):
@@ -139,19 +154,17 @@ def parts_of(N, size):
 
 def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, vectors=None, want_dx=True):
     """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dout (N, F, Ho, Wo)."""
-    x, w, plan = cached
-    size, dtype, N = plan.size, x.dtype, len(x)
-    nothing = np.empty(0, dtype)
-    flat_or_nothing = [nothing if each is None else each.reshape(-1) for each in (kept, z, vectors)]
-    chunks = kernels.chunks_of(N)
-    dx = memory.empty(x.shape if want_dx else 0, dtype)
-    du, db = memory.empty((chunks, plan.weights), dtype), memory.empty((chunks, size.Fp), dtype)
-    ut = prepare_transposed(plan, w) if want_dx else nothing
+    x, w, conv = cached
+    plan, size, dtype, N, chunks = conv.plan, conv.plan.size, x.dtype, len(x), kernels.chunks_of(len(x))
+    dx, dw = memory.empty(x.shape, dtype) if want_dx else conv.nothing, memory.empty(w.shape, dtype)
+    du, db = memory.empty(chunks * plan.weights, dtype), memory.empty((chunks, size.Fp), dtype)
     kernels.backward(
-        flat(plan), kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
-        flat_or_nothing[0], np.empty(0, np.uint8) if winners is None else winners.reshape(-1), *flat_or_nothing[1:],
-        x.reshape(-1), ut, want_dx, dx.reshape(-1), du, db, scratch_of(plan, dtype), N)
-    return dx.transpose(0, 3, 1, 2) if want_dx else None, sum_weights(plan, du), db.sum(axis=0)[:size.F]
+        conv.numbers, kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
+        conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
+        conv.nothing if z is None else z.reshape(-1), conv.nothing if vectors is None else vectors.reshape(-1),
+        x.reshape(-1), prepare_weights(cached, turned=True) if want_dx else conv.nothing, want_dx, dx.reshape(-1), du,
+        db, dw.reshape(-1), scratch_of(plan, dtype), N)
+    return dx.transpose(0, 3, 1, 2) if want_dx else None, dw.transpose(3, 2, 0, 1), db[0, :size.F].copy()
 
 
 def window_moments(cached):
@@ -159,7 +172,7 @@ def window_moments(cached):
 
     Returns (mean (taps, 1), sum of (p - mean)(p - mean)^T (taps, taps), number of windows).
     """
-    size, dtype, N = cached.plan.size, cached.x.dtype, len(cached.x)
+    size, dtype, N = cached.size, cached.x.dtype, len(cached.x)
     windows = patches.windows_of(size)
     sums, centres = memory.empty(patches.sums_shape(N, size), dtype), memory.empty(N, dtype)
     patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype), cached.x.reshape(-1),
@@ -175,30 +188,17 @@ def window_moments(cached):
     return mean[:, None], products + count * away.T @ away, N * count
 
 
-def sum_weights(plan, du):
-    """Return dw (F, C, HH, WW), a view of dense (HH, WW, C, F) memory, from partial sums."""
-    size = plan.size
-    if plan.m:
-        dw = memory.empty((3, 3, size.C, size.Fp), du.dtype)
-        kernels.TRANSFORM_BACK[plan.m](du, dw.reshape(-1), size.C, size.Fp, size.lanes)
-    else:
-        dw = memory.empty(plan.weights, du.dtype)
-        kernels.add_up(du, dw)
-        dw = dw.reshape(size.HH, plan.run, size.Fp)[:, :size.WW * size.C]
-    return np.ascontiguousarray(dw[..., :size.F]).reshape(size.HH, size.WW, size.C, size.F).transpose(3, 2, 0, 1)
-
-
 def conv_cache(x, w, b, conv_param, engine):
     """Check the arguments of a convolution and return its ConvCache."""
     check_conv(x, w, b)
-    return ConvCache(contiguous(x, (0, 2, 3, 1)), contiguous(w, (2, 3, 1, 0)), choose_plan(x, w, conv_param, engine))
+    found = find_convolution(x, w, conv_param, engine)
+    return ConvCache(contiguous(x, (0, 2, 3, 1)), contiguous(w, (2, 3, 1, 0)), found)
 
 
 def conv_forward(x, w, b, conv_param, engine="auto"):
     """Convolve with the compiled kernels; arguments, returns and errors as layers.conv_forward_naive."""
     cached = conv_cache(x, w, b, conv_param, engine)
-    outputs = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b, LINEAR)
-    return outputs.out.transpose(0, 3, 1, 2), cached
+    return run_forward(cached, b, LINEAR).out.transpose(0, 3, 1, 2), cached
 
 
 def conv_backward(dout, cache, want_dx=True):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .fast_layers import ConvCache, conv_cache, prepare_weights, run_backward, run_forward
+from .fast_layers import ConvCache, conv_cache, run_backward, run_forward
 from .kernels.conv import Epilogue
 from .layers import max_pool_backward_im2col, max_pool_forward_im2col
 from .layers.pool import pool_geometry
@@ -51,7 +51,7 @@ def relu_sandwich(cached, b, pools):
     """Both of the above, of checked arguments."""
     if pools:
         check_pool(cached, POOL_2X2)
-    outputs = run_forward(cached.plan, cached.x, prepare_weights(cached.plan, cached.w), b, POOL if pools else RELU)
+    outputs = run_forward(cached, b, POOL if pools else RELU)
     if pools:
         return images(outputs.pooled), ReluCache(cached, None, outputs.winners)
     return images(outputs.out), ReluCache(cached, outputs.out, None)
@@ -59,8 +59,8 @@ def relu_sandwich(cached, b, pools):
 
 def check_pool(cached, pool_param):
     """Raise ValueError where the outputs of a convolution are too small for the window."""
-    size = cached.plan.size
-    pool_geometry(np.broadcast_to(np.float32(0), (1, 1, size.Ho, size.Wo)), pool_param)
+    if min(cached.size.Ho, cached.size.Wo) < 2:
+        pool_geometry(np.zeros((1, 1, cached.size.Ho, cached.size.Wo)), pool_param)
 
 
 def then_pool(result, pool_param):

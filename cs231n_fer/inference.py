@@ -9,8 +9,9 @@ from . import memory
 from .fast_batchnorm import fold
 from .fast_layers import (
     COMPILED,
-    choose_plan,
+    ConvCache,
     contiguous,
+    find_convolution,
     matrix_product,
     padded,
     parts_of,
@@ -19,7 +20,6 @@ from .fast_layers import (
 )
 from .fast_sandwiches import POOL, RELU, is_2x2
 from .kernels import conv as kernels
-from .kernels.steps import flat
 from .ladder import is_fused
 from .network import Chain, Sandwich, fuse, pick
 from .records import TEST, Affine, BatchNorm, Conv, MaxPool
@@ -101,22 +101,21 @@ class SandwichStage:
             bn_params, bn_buffers = pick(params, name), pick(buffers, name)
             w, b = fold(w, b, bn_params["gamma"], bn_params["beta"], bn_buffers["running_mean"],
                         1 / np.sqrt(bn_buffers["running_var"] + dtype.type(bn.eps)))
-        self.plan = choose_plan(np.broadcast_to(dtype.type(0), (1, *shape)), w, conv.conv_param, conv.rung)
-        size = self.plan.size
-        self.u, self.b = prepare_weights(self.plan, contiguous(w, (2, 3, 1, 0))).copy(), padded(b, size.Fp).copy()
-        self.sign, self.nothing, self.dtype = np.ones(size.Fp, dtype), np.empty(0, dtype), dtype
+        image = np.broadcast_to(dtype.type(0), (1, *shape))
+        self.conv, self.dtype = find_convolution(image, w, conv.conv_param, conv.rung), dtype
         self.pools = MaxPool in parts
-        self.numbers, self.steps = flat(self.plan), kernels.forward_steps(self.plan.m, dtype)
+        self.u = prepare_weights(ConvCache(None, contiguous(w, (2, 3, 1, 0)), self.conv)).copy()
+        self.b = padded(b, self.conv.plan.size.Fp).copy()
 
     def __call__(self, x):
         """Return relu(conv(x)) or its max-pool."""
-        size, N, nothing = self.plan.size, len(x), self.nothing
+        conv, size, N, nothing = self.conv, self.conv.plan.size, len(x), self.conv.nothing
         out_shape = (N, size.Ho // 2, size.Wo // 2, size.F) if self.pools else (N, size.Ho, size.Wo, size.F)
         out = memory.empty(out_shape, self.dtype)
         winners = memory.empty(out.size // size.F * size.Fp if self.pools else 0, np.uint8)
         target = (nothing, out.reshape(-1)) if self.pools else (out.reshape(-1), nothing)
-        kernels.forward(self.numbers, self.steps, POOL if self.pools else RELU, False,
-                        contiguous(x, (0, 2, 3, 1)).reshape(-1), self.u, self.b, self.sign, *target, winners, nothing,
-                        scratch_of(self.plan, self.dtype), N, *parts_of(N, size))
+        kernels.forward(conv.numbers, conv.forward, POOL if self.pools else RELU, False,
+                        contiguous(x, (0, 2, 3, 1)).reshape(-1), self.u, self.b, conv.ones, *target, winners, nothing,
+                        scratch_of(conv.plan, self.dtype), N, *parts_of(N, size))
         return out.transpose(0, 3, 1, 2)
 

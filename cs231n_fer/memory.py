@@ -1,33 +1,24 @@
 """The arena: memory for activations, gradients and scratch that is used again instead of being given back.
 
-Fresh memory costs a page fault for every 4 KiB, 15 to 40 % of a training step. Here an array's memory goes back to a
-list as soon as nothing refers to the array or a view of it any more, and the next array of about that size takes it:
-after one training step, training allocates nothing large. Nobody says when an array ends, so nobody can say it wrong.
+Fresh memory costs a page fault for every 4 KiB, 15 to 40 % of a training step. Here a block of memory is free as soon
+as nothing but the arena refers to it, which CPython counts: an array made of it, and every view of that array, holds
+one reference. The next array of about that size takes it, so after one training step training allocates nothing large.
+Nobody says when an array ends, so nobody can say it wrong.
 """
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
+from sys import getrefcount
 
 import numpy as np
 
 ALIGN, SLAB = 64, 32 * 2 ** 20
-_idle = defaultdict(list)  # bytes -> blocks (array, aligned address) of that many bytes that nothing uses
+_blocks = defaultdict(deque)  # bytes -> all blocks of that many bytes, in use or not
 
 
 def size_class(count):
     """Round a number of bytes up to one of eight sizes in each power of two, so that batches of 49 and 50 share."""
     step = max(ALIGN, 1 << max(0, count.bit_length() - 4))
     return -(-count // step) * step
-
-
-class _Lease:
-    """A block in use: the base of an array, and of every view of it. When the last of them ends, so does the lease."""
-
-    def __init__(self, block, size, count, dtype):
-        self.block, self.size = block, size
-        self.__array_interface__ = {"version": 3, "data": (block[1], False), "shape": (count,), "typestr": dtype.str}
-
-    def __del__(self, idle=_idle):  # the default keeps it alive at the end of the process, when globals are gone
-        idle[self.size].append(self.block)
 
 
 def empty(shape, dtype):
@@ -37,12 +28,33 @@ def empty(shape, dtype):
     """
     dtype = np.dtype(dtype)
     count = math.prod(shape) if isinstance(shape, tuple) else shape
-    size = size_class(count * dtype.itemsize)
-    try:
-        block = _idle[size].pop()
-    except IndexError:
-        block = _carve(size)
-    return np.asarray(_Lease(block, size, count, dtype)).reshape(shape)
+    return np.ndarray(shape, dtype, _take(size_class(count * dtype.itemsize)))
+
+
+def _take(size):
+    """Return a block that is free, the one that was used last if it can be, or a new one."""
+    blocks = _blocks[size]
+    for _ in range(len(blocks)):
+        try:
+            block, references = _look_at_last(blocks)
+        except IndexError:  # other threads are looking at the rest
+            break
+        if references == IDLE:
+            return block
+        blocks.rotate(1)
+    block = _carve(size)
+    blocks.append(block)
+    return block
+
+
+def _look_at_last(blocks):
+    """Return the last block of a queue, and the references to it. Two threads never both find it idle."""
+    block = blocks.pop()
+    blocks.append(block)
+    return block, getrefcount(block)
+
+
+IDLE = _look_at_last(deque([np.empty(0)]))[1]  # what the queue and these functions themselves hold
 
 
 def _carve(size):
@@ -57,14 +69,14 @@ class _Slab:
     """Memory that blocks are cut from: NumPy asks the system for huge pages of what is this large."""
 
     def __init__(self, size):
-        self.memory, self.left = np.empty(size, np.uint8), size - ALIGN
-        self.next = -(-self.memory.ctypes.data // ALIGN) * ALIGN
+        memory = np.empty(size, np.uint8)
+        self.memory, self.left, self.next = memoryview(memory), size - ALIGN, -memory.ctypes.data % ALIGN
 
     def cut(self, size):
-        """Return (the memory that must live as long as the block, its address)."""
+        """Return a block: an array over a memoryview, so that views of the block refer to it and not to the slab."""
         start = self.next
         self.next, self.left = start + size, self.left - size
-        return self.memory, start
+        return np.frombuffer(self.memory[start:start + size], np.uint8)
 
 
 _slab = _Slab(ALIGN)
@@ -78,7 +90,7 @@ def zeros(shape, dtype):
 
 
 def release():
-    """Give all memory that nothing uses back to the system; returns its bytes."""
-    size = sum(size * len(blocks) for size, blocks in _idle.items())
-    _idle.clear()
-    return size
+    """Forget all blocks: what nothing else uses goes back to the system; returns its bytes."""
+    free = sum(size for size, blocks in _blocks.items() for block in blocks if getrefcount(block) <= IDLE)
+    _blocks.clear()
+    return free

@@ -1,4 +1,7 @@
-"""Output sizes and argument checks: every message names the argument, what came and what was expected."""
+"""Output sizes and argument checks: every message names the argument, what came and what was expected.
+
+What every training step asks is written as `if`, so that no message is put together before it is needed.
+"""
 
 
 def check(condition, message):
@@ -22,11 +25,14 @@ def conv_output_size(size, window, stride, pad):
 
 def check_images(x, layer):
     """Raise ValueError unless x has four axes (N, C, H, W)."""
-    check(x.ndim == 4, f"{layer}: x has shape {x.shape}, expected four axes (N, C, H, W)")
+    if x.ndim != 4:
+        raise ValueError(f"{layer}: x has shape {x.shape}, expected four axes (N, C, H, W)")
 
 
 def check_conv(x, w, b):
     """Raise ValueError unless x (N, C, H, W), w (F, C, HH, WW) and b (F,) fit together."""
+    if x.ndim == w.ndim == 4 and x.shape[1] == w.shape[1] and b.shape == w.shape[:1]:
+        return
     check_images(x, "conv")
     check(w.ndim == 4, f"conv: w has shape {w.shape}, expected four axes (F, C, HH, WW)")
     check(x.shape[1] == w.shape[1],
@@ -36,9 +42,10 @@ def check_conv(x, w, b):
 
 def check_parameters(parameters, expected, argument):
     """Raise ValueError unless the dict has exactly the expected keys; names the missing and the unknown ones."""
+    if parameters.keys() == set(expected):
+        return
     missing, unknown = sorted(set(expected) - set(parameters)), sorted(set(parameters) - set(expected))
-    check(not missing and not unknown,
-          f"{argument}: missing keys {missing}, unknown keys {unknown}; expected exactly {sorted(expected)}")
+    raise ValueError(f"{argument}: missing keys {missing}, unknown keys {unknown}; expected exactly {sorted(expected)}")
 
 
 def check_labels(scores, y):

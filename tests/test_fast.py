@@ -185,7 +185,8 @@ def test_memory_is_used_again_only_when_no_view_of_it_is_left():
     place, view = a.ctypes.data, a[1:].T
     assert place % memory.ALIGN == 0
     del a
-    assert memory.empty((3, 4), np.float32).ctypes.data != place
+    other = memory.empty((3, 4), np.float32)
+    assert other.ctypes.data != place
     del view
     assert memory.empty((4, 3), np.float32).ctypes.data == place
     assert memory.release() > 0 and memory.release() == 0

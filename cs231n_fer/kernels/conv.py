@@ -1,7 +1,7 @@
 """Convolution over a batch: blocks of images in parallel, each taken through every step while it is in the cache.
 
 The steps of a block are those of winograd.py or of direct.py; pixels.py says what happens to its outputs. Threads share
-nothing but read-only weights. What several blocks add up to (the gradient of w) is summed for a fixed number of chunks,
+nothing but prepared weights. What several blocks add up to (the gradient of w) is summed for a fixed number of chunks,
 which depends on the batch and not on the threads, and the chunks are added in a fixed order: 1, 2 and 16 threads give
 the same bits.
 
@@ -13,14 +13,12 @@ from typing import NamedTuple
 
 from numba import get_thread_id, prange
 
-from . import direct, pixels, winograd
+from . import direct, pixels, weights, winograd
 from .jit import jit
 from .pixels import clear
 from .shape import VECTORS, Plan
-from .simd import load, load_tile, store, store_tile
 from .steps import call, nested
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z
-from .winograd_transforms import WEIGHT, WEIGHT_TRANSPOSED, both_ways
 
 MOST_CHUNKS, CHUNK_IMAGES = 16, 12
 
@@ -43,6 +41,7 @@ class Epilogue(NamedTuple):
 
 class ForwardSteps(NamedTuple):
     """Addresses of the steps of a forward pass."""
+    prepare: int
     pack: int
     gather_x: int
     multiply: int
@@ -54,6 +53,7 @@ class ForwardSteps(NamedTuple):
 
 class BackwardSteps(NamedTuple):
     """Addresses of the steps of a backward pass."""
+    prepare: int
     unpool: int
     mask: int
     through_batchnorm: int
@@ -63,6 +63,7 @@ class BackwardSteps(NamedTuple):
     multiply: int
     scatter_dx: int
     unpack: int
+    finish: int
 
 
 @cache
@@ -71,7 +72,8 @@ def forward_steps(m, dtype):
     tiles = m or 4  # a direct convolution calls none of the transforms
     engine = winograd if m else direct
     return ForwardSteps(*(each.address(dtype) for each in (
-        pixels.pack, GATHER_X[tiles], engine.multiply, SCATTER_Z[tiles], pixels.write, pixels.moments, pixels.pool)))
+        weights.TRANSFORM[m] if m else weights.lay_out, pixels.pack, GATHER_X[tiles], engine.multiply,
+        SCATTER_Z[tiles], pixels.write, pixels.moments, pixels.pool)))
 
 
 @cache
@@ -80,8 +82,10 @@ def backward_steps(m, dtype):
     tiles = m or 4
     engine = winograd if m else direct
     return BackwardSteps(*(each.address(dtype) for each in (
-        pixels.unpool, pixels.mask, pixels.through_batchnorm, pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles],
-        engine.multiply_back, SCATTER_DX[tiles], pixels.unpack)))
+        weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask, pixels.through_batchnorm,
+        pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles],
+        engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
+        weights.TRANSFORM_BACK[m] if m else weights.take_back)))
 
 
 @jit(inline=True)
@@ -92,9 +96,18 @@ def even_blocks(count, most):
 
 
 @jit(parallel=True)
+def prepare(numbers, step, w, scratch, rows, turned, u):
+    """u = the weights w (HH, WW, C, F) as the engine multiplies with them: `rows` channels, or filters if turned."""
+    for part in prange(-(-rows // weights.ROWS)):
+        first = part * weights.ROWS
+        last = min(first + weights.ROWS, rows)
+        call(step, w, scratch[get_thread_id()], u, nested(numbers, Plan), first, last, turned)
+
+
+@jit(parallel=True)
 def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums, scratch, count, ranges,
             splits):
-    """Convolve `count` images x with the weights u, as multiply() of the engine wants them, and finish them.
+    """Convolve `count` images x with prepared weights u, and finish them.
 
     numbers   flat(plan)
     in_place  out is z itself, and its memory laid out as plan.z_grid: no bias, nothing rounded up, nothing to copy
@@ -130,19 +143,21 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
 
 
 @jit(parallel=True)
-def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_dx, dx, du, db, scratch, count):
-    """Gradients of a convolution and its epilogue; ut: transposed weights as multiply_back() of the engine wants them.
+def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_dx, dx, du, db, dw, scratch, count):
+    """Gradients of a convolution and its epilogue; ut: prepared weights, turned.
 
     numbers        flat(plan)
     dout           (N, Ho, Wo, F), or (N, Ho // 2, Wo // 2, F) where there are winners: below a max-pool
     relu, kept     dz = dout where kept > 0
     z, vectors     with batchnorm: dz = vectors[0] * that + vectors[1] * z + vectors[2]; vectors (3, Fp), z like out
-    du (chunks, plan.weights), db (chunks, Fp): partial sums, written; dx like x
+    du, db         partial sums, (chunks, plan.weights) flat and (chunks, Fp); at the end db[0] is their sum
+    dx, dw         results, like x and (HH, WW, C, F)
     """
-    chunks = len(du)
+    chunks, channels = len(db), nested(numbers, Plan).size.C
     for chunk in prange(chunks):
         plan = nested(numbers, Plan)
-        s, bias_sum, weight_sum = scratch[get_thread_id()], db[chunk], du[chunk]
+        s, bias_sum = scratch[get_thread_id()], db[chunk]
+        weight_sum = du[chunk * plan.weights:(chunk + 1) * plan.weights]
         size, z_at, grid = plan.size, plan.z_at, plan.z_grid
         clear(bias_sum, 0, len(bias_sum), size.lanes)
         begin, end = chunk * count // chunks, (chunk + 1) * count // chunks
@@ -169,51 +184,8 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
                         clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
                         call(steps.scatter_dx, s, plan, image - first, plan.V, s, plan.dx_at, plan.dx_grid, 0, size.C)
                     call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
-
-
-def make_transform_weights(m):
-    """Return run(w, u, rows, columns, apart, lanes): U = G w G^T of w (3, 3, rows, columns), positions apart."""
-    transform, n = both_ways(WEIGHT[m]), m + 2
-
-    @jit(parallel=True)
-    def run(w, u, rows, columns, apart, lanes):
-        for r in prange(rows):
-            for c in range(r * columns, (r + 1) * columns, lanes):
-                store_tile(u, c, n * apart, apart, transform(load_tile(w, c, 3 * rows * columns, rows * columns, 3)))
-    return run
-
-
-def make_transform_back(m):
-    """Return run(du, dw, rows, columns, lanes): add up du (chunks, ...) in order, and dw = G^T that G; du is spoilt."""
-    transform, n = both_ways(WEIGHT_TRANSPOSED[m]), m + 2
-
-    @jit(parallel=True)
-    def run(du, dw, rows, columns, lanes):
-        apart = du.shape[1] // (n * n)
-        for r in prange(rows):
-            total = du[0]
-            for chunk in range(1, len(du)):
-                part = du[chunk]
-                for q in range(n * n):
-                    for c in range(q * apart + r * columns, q * apart + (r + 1) * columns, lanes):
-                        store(total, c, load(total, c, 1) + load(part, c, 1))
-            for c in range(r * columns, (r + 1) * columns, lanes):
-                tile = transform(load_tile(total, c, n * apart, apart, n))
-                store_tile(dw, c, 3 * rows * columns, rows * columns, tile)
-    return run
-
-
-TRANSFORM_WEIGHTS = {m: make_transform_weights(m) for m in WEIGHT}
-TRANSFORM_BACK = {m: make_transform_back(m) for m in WEIGHT}
-
-
-@jit(parallel=True)
-def add_up(parts, total):
-    """total (n,) = sum of parts (chunks, n), in order."""
-    block = 4096
-    for b in prange(-(-len(total) // block)):
-        for i in range(b * block, min((b + 1) * block, len(total))):
-            total[i] = parts[0, i]
-        for chunk in range(1, len(parts)):
-            for i in range(b * block, min((b + 1) * block, len(total))):
-                total[i] += parts[chunk, i]
+    for c in prange(channels):
+        call(steps.finish, du, chunks, scratch[get_thread_id()], nested(numbers, Plan), c, dw)
+    for chunk in range(1, chunks):
+        for f in range(db.shape[1]):
+            db[0, f] += db[chunk, f]
