@@ -4,7 +4,7 @@ Reading order (each module imports only from those before it):
 
     shapes             output sizes and argument checks
     gradient_check     numeric gradients, and how to compare with them
-    memory             arrays whose memory is used again
+    memory, flat       arrays whose memory is used again, and that share one block of it
     layers/            the book: every layer's forward and backward pass, NumPy only
     kernels/           the engine: compiled loops, Numba only
     fast_layers        the compiled rungs: the kernels behind the contract of layers/

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from .fast_layers import l2_gradient
+from .flat import Flat
 from .ladder import functions, is_fused
 from .layers import softmax_loss
 from .records import TEST, BatchNorm, Conv, Layer, MaxPool, Mode, ReLU
@@ -253,17 +254,19 @@ class Network:
     def loss(self, X, y=None):
         """Return test-time scores (N, classes) if y is None, else the training loss and its gradients.
 
-        The loss is a float: the mean over the batch plus regularisation; grads has the keys of params.
+        The loss is a float: the mean over the batch plus regularisation; grads has the keys of params, and is a Flat.
         """
         if y is None:
             return self.forward(X)[0]
         scores, cache = self.forward(X, Mode(train=True, rng=self.rng))
         loss, dscores = self.loss_function(scores, y)
         layer_grads = self.layer.gradients(dscores, cache)
-        grads = {name: layer_grads[path] for path, name in self.names.items()}
-        for name in self.regularised():
-            w_loss, grads[name] = l2_gradient(self.params[name], grads[name], self.reg)
-            loss += w_loss
+        grads, regularised = Flat(self.params), self.regularised()
+        for path, name in self.names.items():
+            if name in regularised:
+                loss += l2_gradient(self.params[name], layer_grads[path], self.reg, out=grads[name])[0]
+            else:
+                grads[name][...] = layer_grads[path]
         return loss, grads
 
     def regularised(self):

@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .checkpoint import below, load_checkpoint, restore, save_checkpoint, write_text
+from .flat import Flat, flattened
 from .optim import DEFAULTS, UPDATE_RULES, check_config
 from .schedules import Exponential
 from .shapes import check
@@ -101,7 +102,7 @@ class Solver:
         self.info, self.info_arrays = info or {}, info_arrays or {}
         settings = {**DEFAULTS[update_rule], **(optim_config or {})}
         self.learning_rate = settings["learning_rate"]
-        self.optim_configs = {name: dict(settings) for name in model.params}
+        self.optim_config, self._flat = dict(settings), None
         # What decides the bits of a run, for resume; labels stand for the data, of which a digest would take seconds.
         self.settings = {"seed": seed, "update_rule": update_rule, "optim_config": settings, "batch_size": batch_size,
                          "num_train_samples": num_train_samples, "num_val_samples": num_val_samples,
@@ -174,9 +175,15 @@ class Solver:
                 f"loss: became {loss} in epoch {self.epoch + 1}, step {len(self.loss_history) + 1}, at learning rate "
                 f"{learning_rate:g}; train with a lower one")
         self.loss_history.append(float(loss))
-        for name, w in self.model.params.items():
-            config = {**self.optim_configs[name], "learning_rate": learning_rate}
-            self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name], config)
+        self._update(grads, learning_rate)
+
+    def _update(self, grads, learning_rate):
+        """Apply the rule to all parameters at once; they become views of one flat array."""
+        params = self._flat if self._flat and self._flat.holds(self.model.params) else flattened(self.model.params)
+        numbers, self.optim_config = self.update_rule(
+            params.numbers, flattened(grads, params).numbers, {**self.optim_config, "learning_rate": learning_rate})
+        self._flat = Flat(params, numbers)
+        self.model.params.update(self._flat)
 
     def _learning_rate(self, epoch):
         return self.learning_rate * self.schedule(epoch, self.num_epochs, self.val_acc_history)
@@ -225,10 +232,10 @@ class Solver:
     def _save_to(self, path, params=None, buffers=None):
         arrays = {f"params/{name}": array for name, array in (params or self.model.params).items()}
         arrays |= {f"buffers/{name}": array for name, array in (buffers or self._buffers()).items()}
-        numbers = {}
-        for name, config in self.optim_configs.items():
-            numbers[name] = {key: value for key, value in config.items() if not isinstance(value, np.ndarray)}
-            arrays |= {f"optim/{name}/{key}": value for key, value in config.items() if isinstance(value, np.ndarray)}
+        numbers = {key: value for key, value in self.optim_config.items() if not isinstance(value, np.ndarray)}
+        for key in self.optim_config.keys() - numbers.keys():
+            state = Flat(self.model.params, self.optim_config[key])
+            arrays |= {f"optim/{key}/{name}": array for name, array in state.items()}
         arrays |= {"loss_history": np.array(self.loss_history), **self.info_arrays}
         rng = getattr(self.model, "rng", None)
         save_checkpoint(path, arrays, {
@@ -245,8 +252,9 @@ class Solver:
                   f"{name}: got {value}, but {path} was trained with {info['settings'][name]}")
         restore(self.model.params, arrays, "params", path)
         restore(self._buffers(), arrays, "buffers", path)
-        for name in self.model.params:
-            self.optim_configs[name] = {**info["optim_numbers"][name], **below(arrays, f"optim/{name}")}
+        self.optim_config = dict(info["optim_numbers"])
+        for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
+            self.optim_config[key] = flattened(below(arrays, f"optim/{key}"), self.model.params).numbers
         if info["rng"]:
             self.model.rng.bit_generator.state = info["rng"]
         self.loss_history = arrays["loss_history"].tolist()

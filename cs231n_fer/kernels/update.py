@@ -110,15 +110,16 @@ def one_pass(rule, arrays, numbers):
     return new
 
 
-def l2_gradient(w, dw, reg):
+def l2_gradient(w, dw, reg, out=None):
     """Add L2 regularisation to a gradient in one pass.
 
     w, dw:   arrays of one shape, float32 or float64
     reg:     strength, at least 0
-    Returns (0.5 reg sum(w^2) as a float, dw + reg w): a new array with the dtype and the memory order of w.
+    out:     where the result goes, without gaps in its memory; None: a new array with the memory order of w
+    Returns (0.5 reg sum(w^2) as a float, dw + reg w).
     """
     check(w.shape == dw.shape, f"l2_gradient: dw has shape {dw.shape}, expected {w.shape}, the shape of w")
-    regularised = np.empty_like(w)
+    regularised = np.empty_like(w) if out is None else out
     if DISABLED:
         np.add(dw, float(reg) * w, out=regularised, casting="same_kind")
         return 0.5 * float(reg) * float(np.square(w, dtype=np.float64).sum()), regularised
