@@ -25,7 +25,7 @@ def measure(solver, data):
             "per_class": dict(zip(names, shares, strict=True)), "confusion": confusion.tolist(),
             "parameters": sum(array.size for array in solver.model.params.values()), "epochs": solver.epoch,
             "seconds": round(sum(row["seconds"] for row in solver.history), 1),
-            "images_per_second": round(float(np.median([row["images_per_second"] for row in solver.history])), 1)
+            "images_per_second": round(float(np.median([row["images_per_second"] for row in solver.history] or [0])), 1)
             }, scores
 
 

@@ -70,6 +70,8 @@ class Solver:
     schedule            of schedules.py; overrides lr_decay
     checkpoint_dir      folder for last.h5, best.h5 and history.csv, written after each epoch
     resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have changed
+    stop                function of the history (a list of one dict an epoch, as in history.csv); asked after each
+                        epoch, true ends the training
     info                JSON-able dict kept in every checkpoint; info_arrays the same for arrays
 
     Results: loss_history (each step), train_acc_history and val_acc_history (before training and after each epoch),
@@ -80,7 +82,7 @@ class Solver:
     def __init__(self, model, data, *, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
                  num_epochs=10, num_train_samples=1000, num_val_samples=None, print_every=10, verbose=True,
                  checkpoint_name=None, seed=0, augmentation=None, schedule=None, checkpoint_dir=None, resume=False,
-                 info=None, info_arrays=None, **unknown):
+                 stop=None, info=None, info_arrays=None, **unknown):
         check(not unknown, f"Solver: no keyword {', '.join(map(_suggest, unknown))}")
         check_config(update_rule, optim_config or {})
         for name, value, least in (("batch_size", batch_size, 1), ("num_epochs", num_epochs, 0),
@@ -99,6 +101,7 @@ class Solver:
         self.seed, self.augmentation = seed, augmentation
         self.schedule = schedule or Exponential(lr_decay)
         self.checkpoint_dir = Path(checkpoint_dir) if checkpoint_dir else None
+        self.stop = stop
         self.info, self.info_arrays = info or {}, info_arrays or {}
         settings = {**DEFAULTS[update_rule], **(optim_config or {})}
         self.learning_rate = settings["learning_rate"]
@@ -121,8 +124,12 @@ class Solver:
         """Train to num_epochs, then give the model its best parameters (by validation accuracy)."""
         if not self.val_acc_history:
             self._evaluate()
-        while self.epoch < self.num_epochs:
+        while self.epoch < self.num_epochs and not (self.stop and self.history and self.stop(self.history)):
             self._train_epoch()
+        self.restore_best()
+
+    def restore_best(self):
+        """Give the model its best parameters so far (by validation accuracy)."""
         for name, array in self.best_params.items():
             self.model.params[name] = like(self.model.params[name], array)
         for name, array in self.best_buffers.items():

@@ -79,6 +79,14 @@ def test_a_net_that_never_gets_better_than_at_its_start_is_given_back_as_it_was(
     assert model.params["w"] == 0
 
 
+def test_a_rule_that_reads_the_history_ends_the_training_and_the_best_parameters_stay():
+    model = Scripted([0.1, 0.4, 0.3, 0.6])
+    solver = Solver(model, numbers(4), num_epochs=3, optim_config={"learning_rate": 1.0}, verbose=False,
+                    stop=lambda history: history[-1]["val_acc"] < 0.4)
+    solver.train()
+    assert solver.epoch == 2 == len(solver.history) and solver.best_epoch == 1 == model.params["w"]
+
+
 def test_after_training_the_net_gives_the_best_accuracy_with_its_running_averages_and_memory_layout():
     data = faces(60)
     model = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=True, seed=0)
