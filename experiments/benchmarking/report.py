@@ -66,10 +66,14 @@ def write_results(name, results, quick=False):
     folder = QUICK_RESULTS if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    text = json.dumps(condensed(results), indent=1)
-    text = re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), text)  # a list of numbers: one line
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(json_text(results), encoding="utf-8")
     return path.relative_to(ROOT)
+
+
+def json_text(results):
+    """Write results as JSON for a repository: condensed, a list of numbers on one line."""
+    text = json.dumps(condensed(results), indent=1)
+    return re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), text) + "\n"
 
 
 def condensed(value):

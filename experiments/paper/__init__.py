@@ -1,0 +1,11 @@
+"""What the scripts paper_*.py share: trainings that are found again, a command line, findings and statistics.
+
+    runs         a training as a value: Run holds its settings, train() finds it, goes on with it or does it
+    options      the command line, the data, the settings printed first
+    statistics   means and differences over seeds, with their intervals
+    findings     what the paper says and what we measured, as JSON and figures, and the report of them all
+"""
+import os
+
+# Before NumPy, as in train_final.py: a second pool of threads beside the kernels' doubles the time of a step.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,0 +1,144 @@
+"""What the paper says and what we measured: findings, kept as JSON beside their figures, and the report of them all."""
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from benchmarking import machine
+from benchmarking.report import json_text, table
+
+from cs231n_fer.checkpoint import write_text
+from cs231n_fer.shapes import check
+from cs231n_fer.vis_utils import save_figure
+
+from .options import settings
+from .runs import data_digest
+
+VERDICTS = ("confirmed", "refuted", "refined", "not measured")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statement of the paper beside what we found.
+
+    statement   the paper's, with its section: "3.4: Adam performs best among the update rules"
+    ours        what we measured, with its numbers
+    verdict     one of VERDICTS
+    figure      the key of a figure given to save, or "" for none
+    command     that measured it; save() fills in that of the script
+    """
+
+    statement: str
+    ours: str
+    verdict: str
+    figure: str = ""
+    command: str = ""
+
+    def __post_init__(self):
+        check(self.verdict in VERDICTS, f"verdict: got {self.verdict!r}, expected one of {', '.join(VERDICTS)}")
+
+
+def stem(number, name):
+    """Return the file name of an experiment's results, without its ending: "02_update_rules"."""
+    return f"{number:02}_{name}"
+
+
+def save(args, data, number, *, title, header, rows, findings, figures=None, results=(), seconds=None, notes=()):
+    """Write the results of an experiment: NUMBER_NAME.json and a PNG for each figure; returns the JSON's path.
+
+    args       of options.begin; the name is the script's without "paper_"
+    data       that it was measured on
+    header, rows   of its table: texts and numbers
+    findings   list of Finding
+    figures    {name: Axes or Figure}
+    results    of runs.train, which the JSON keeps without confusion and paths
+    seconds    that it all took; default: the sum of the results'
+    notes      sentences that go below the table
+    """
+    name = stem(number, args.name.removeprefix("paper_"))
+    files = {key: f"{name}_{key}.png" for key in figures or {}}
+    for key, figure in (figures or {}).items():
+        save_figure(figure, args.results / files[key])
+    found = []
+    for finding in findings:
+        check(finding.figure in files or not finding.figure,
+              f"figure: got {finding.figure!r}, expected one of {', '.join(files) or 'none'}")
+        found.append(asdict(replace(finding, figure=files.get(finding.figure, ""),
+                                    command=finding.command or args.command)))
+    kept = ("run", "digest", "val_acc", "best_epoch", "train_acc", "last_val_acc", "epochs", "stopped", "diverged",
+            "seconds", "images_per_second", "parameters", "flops", "per_class")
+    runs = [{key: result[key] for key in kept} | {"history": columns(result["history"])} for result in results]
+    source = {"name": Path(data["source"]).name, "sha256": data_digest(data), "synthetic": data["synthetic"],
+              "training": len(data["X_train"]), "validation": len(data["X_val"])}
+    seconds = sum(result["seconds"] for result in results) if seconds is None else seconds
+    text = json_text({"number": number, "title": title, "command": args.command, "settings": settings(args),
+                      "seeds": list(range(args.seeds)), "seconds": round(seconds, 1), "data": source,
+                      "machine": machine.describe(), "header": list(header), "rows": [list(row) for row in rows],
+                      "notes": list(notes), "findings": found, "figures": list(files.values()), "runs": runs})
+    write_text(args.results / f"{name}.json", text)
+    write_text(args.runs / f"{name}.json", text)  # what reproduce_paper.py goes by: done on this machine
+    print(f"\n{table(header, rows)}\n")
+    for finding in findings:
+        print(f"{finding.verdict}: {finding.statement}\n    {finding.ours}")
+    print("results:", os.path.relpath(args.results / f"{name}.json"))
+    return args.results / f"{name}.json"
+
+
+def columns(history):
+    """Turn a list of one dict an epoch into a dict of one list a quantity."""
+    return {key: [row[key] for row in history] for key in ("loss", "train_acc", "val_acc")}
+
+
+def load_results(folder, number, name):
+    """Return the JSON that save() wrote as a dict, None if there is none."""
+    path = Path(folder) / f"{stem(number, name)}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def report(folder, experiments, failures=()):
+    """Return the text of REPORT.md, which lies beside folder, from the JSONs in folder.
+
+    experiments   (number, name, title) of each; whoever has no JSON is listed as not measured
+    failures      {number: message} of scripts that failed
+    """
+    all_results = [(number, title, load_results(folder, number, name)) for number, name, title in experiments]
+    lines = ["# The paper, statement by statement", "",
+             "Written by `python experiments/reproduce_paper.py` from the JSON files beside the figures; every number "
+             "comes from a run that finished.", ""]
+    if any(each and each["data"]["synthetic"] for *_, each in all_results):
+        lines += ["**Measured on synthetic faces, at least in part: such verdicts say nothing about the paper.**", ""]
+    rows = []
+    for number, title, found in all_results:
+        rows += [[str(number), each["statement"], each["ours"], f"**{each['verdict']}**",
+                  picture(folder, each["figure"], "figure"), f"`{each['command']}`"] for each in
+                 (found["findings"] if found else [])]
+        if not found:
+            why = f": {dict(failures)[number]}" if number in dict(failures) else ""
+            rows.append([str(number), title, "-", f"not measured{why}", "-", "-"])
+    lines += [markdown(["", "the paper says", "we find", "verdict", "figure", "command"], rows), ""]
+    for number, _, found in all_results:
+        if found:
+            lines += section(folder, number, found)
+    return "\n".join(lines)
+
+
+def section(folder, number, found):
+    """Return the lines of an experiment's section of the report."""
+    data, faces = found["data"], "synthetic faces" if found["data"]["synthetic"] else found["data"]["name"]
+    seeds = ", ".join(map(str, found["seeds"]))
+    return [f"## {number}. {found['title']}", "",
+            f"`{found['command']}`: {faces} ({data['training']:,} to train, {data['validation']:,} to validate), "
+            f"seeds {seeds}, {found['seconds'] / 60:.0f} minutes; {machine.sentence(found['machine'])}.", "",
+            table(found["header"], found["rows"]), "", *(f"{note}\n" for note in found["notes"]),
+            *(f"!{picture(folder, name, found['title'])}\n" for name in found["figures"])]
+
+
+def picture(folder, name, text):
+    """Return a link to a figure from the folder above, a dash for none."""
+    return f"[{text}]({Path(folder).name}/{name})" if name else "-"
+
+
+def markdown(header, rows):
+    """Return a Markdown table of long texts, not aligned; a bar in a text would end its cell."""
+    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,93 @@
+"""The command line that the paper_*.py scripts share, their data, and the settings that they print first."""
+import argparse
+import shlex
+from pathlib import Path
+
+from benchmarking import machine
+
+from cs231n_fer.data_utils import load_data
+from cs231n_fer.shapes import check
+
+from .runs import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS, RESULTS = ROOT / "runs" / "paper", ROOT / "experiments" / "results" / "paper"
+QUICK_RUNS = ROOT / "runs" / "paper-quick"
+QUICK_FACES = {"synthetic_train": 1000, "synthetic_val": 300, "synthetic_test": 0}
+QUICK_NET = {"num_filters": [16, 16, 32, 32], "hidden_dim": 32}
+PAPER_EPOCHS, PAPER_DECAY = 40, 0.95
+
+
+def parser(name, description, epochs=PAPER_EPOCHS, seeds=1):
+    """Return an ArgumentParser with the common options.
+
+    name            of the script without .py; description: its docstring
+    epochs, seeds   defaults of --epochs and --seeds on real faces; with --quick they are 2 and 1
+    """
+    made = argparse.ArgumentParser(name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.set_defaults(defaults=(epochs, seeds))
+    add = made.add_argument
+    add("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic' (default: as training)")
+    add("--quick", action="store_true", help="a smoke test on a few synthetic faces; its results say nothing")
+    add("--seeds", type=int, help=f"train with seeds 0 to N - 1 (default {seeds}; 1 with --quick)")
+    add("--epochs", type=int, help=f"of a training; the decay is stretched to fit (default {epochs}; 2 with --quick)")
+    add("--runs", type=Path, help="folder of all trainings, to be found again (default runs/paper)")
+    add("--results", type=Path, help="folder of JSON and figures (default experiments/results/paper; with --quick "
+                                     "runs/paper-quick/results)")
+    return made
+
+
+def begin(made, argv=None):
+    """Parse the command line, load the faces, print the settings; returns (args, data).
+
+    args    has in addition name (of the script) and command (the text that repeats it)
+    Raises SystemExit for a wrong option, ValueError and OSError as load_data does.
+    """
+    args = made.parse_args(argv)
+    args.name, args.command = made.prog, command(made, args)
+    epochs, seeds = (2, 1) if args.quick else args.defaults
+    args.epochs, args.seeds = epochs if args.epochs is None else args.epochs, args.seeds or seeds
+    check(args.epochs >= 1 and args.seeds >= 1,
+          f"--epochs, --seeds: got {args.epochs} and {args.seeds}, expected at least 1")
+    folders(args)
+    data = load_data("synthetic", **QUICK_FACES) if args.quick and args.data is None else load_data(args.data)
+    print(f"{args.name}: " + ", ".join(f"{key} {value}" for key, value in settings(args).items()))
+    print(f"{Path(data['source']).name}: {len(data['X_train']):,} faces to train, {len(data['X_val']):,} to validate")
+    print(machine.sentence(machine.describe()), flush=True)
+    return args, data
+
+
+def folders(args):
+    """Set the folders of runs and results where they are not given: those of --quick are apart; returns args."""
+    args.runs = args.runs or (QUICK_RUNS if args.quick else RUNS)
+    args.results = args.results or (QUICK_RUNS / "results" if args.quick else RESULTS)
+    return args
+
+
+def settings(args):
+    """Return the options that decide the result, as JSON can hold them: no folders."""
+    left_out = ("name", "command", "defaults", "runs", "results", "data")
+    return {key: value.name if isinstance(value, Path) else value for key, value in vars(args).items()
+            if key not in left_out}
+
+
+def command(made, args):
+    """Return the command that repeats a script: options that are not at their defaults, files without folders."""
+    words = ["python", f"experiments/{made.prog}.py"]
+    for action in made._actions:
+        value = getattr(args, action.dest, None)
+        if action.dest not in ("runs", "results", "help") and value != action.default:
+            words.append(action.option_strings[-1 if value is False else 0])  # --no-x is the last
+            values = value if isinstance(value, list) else [] if isinstance(value, bool) else [value]
+            words += [Path(each).name if action.dest == "data" else str(each) for each in values]
+    return shlex.join(words)
+
+
+def base_run(args, name, **changes):
+    """Return the paper's run, with batchnorm, in --epochs epochs; small with --quick.
+
+    The decay is stretched: whatever the number of epochs, the learning rate ends where it ends in the paper's 40.
+    """
+    run = Run(name=name, num_epochs=args.epochs, lr_decay=round(PAPER_DECAY ** (PAPER_EPOCHS / args.epochs), 6),
+              **changes)
+    return run.with_model(**QUICK_NET) if args.quick else run

@@ -1,0 +1,93 @@
+"""Means and differences of accuracies, with 95 % intervals: over seeds where there are enough, else over faces."""
+import math
+from statistics import mean, stdev
+
+from cs231n_fer.metrics import wilson_interval
+from cs231n_fer.shapes import check
+
+ENOUGH = 3  # with 2 seeds Student's t is 12.7: an interval that says nothing
+
+
+def t_within(t, freedom):
+    """Probability that Student's t with so many (integer) degrees of freedom lies between -t and t.
+
+    Abramowitz & Stegun 1964, 26.7.3 and 26.7.4.
+    """
+    check(freedom >= 1, f"freedom: got {freedom}, expected at least 1")
+    angle = math.atan(t / math.sqrt(freedom))
+    term = total = math.cos(angle) if freedom % 2 else 1.0
+    for k in range(3 if freedom % 2 else 2, freedom - 1, 2):
+        term *= math.cos(angle) ** 2 * (k - 1) / k
+        total += term
+    if freedom % 2:
+        return 2 / math.pi * (angle + math.sin(angle) * total * (freedom > 1))
+    return math.sin(angle) * total
+
+
+def t_quantile(freedom, confidence=0.95):
+    """The t between whose negative and itself Student's t lies with this probability, by bisection."""
+    low, high = 0.0, 1e4
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if t_within(middle, freedom) < confidence else (low, middle)
+    return low
+
+
+def mean_interval(values, confidence=0.95):
+    """Return (mean, low, high) of values that differ by chance, by Student's t; needs two or more."""
+    check(len(values) >= 2, f"values: got {len(values)}, expected at least 2")
+    half = t_quantile(len(values) - 1, confidence) * stdev(values) / math.sqrt(len(values))
+    return mean(values), mean(values) - half, mean(values) + half
+
+
+def accuracy_interval(accuracies, faces):
+    """Return (mean, low, high) of the accuracies of one net over seeds, each measured on so many faces.
+
+    Three seeds or more: Student's t, the chance of training. Fewer: Wilson's interval, the chance of the faces.
+    """
+    if len(accuracies) >= ENOUGH:
+        return mean_interval(accuracies)
+    centre = mean(accuracies)
+    low, high = wilson_interval(round(centre * faces), faces)
+    return centre, float(low), float(high)
+
+
+def difference(first, second, faces):
+    """Return (mean, low, high) of first - second: accuracies of two nets, the same seeds in the same order.
+
+    Three seeds or more: the paired t interval. Fewer: that of two independent samples of faces, which is wider than
+    the truth, for both nets saw the same faces.
+    """
+    check(len(first) == len(second) > 0, f"first, second: got {len(first)} and {len(second)} accuracies, expected as "
+                                         "many of both")
+    if len(first) >= ENOUGH:
+        return mean_interval([a - b for a, b in zip(first, second, strict=True)])
+    a, b = mean(first), mean(second)
+    half = 1.96 * math.sqrt((a * (1 - a) + b * (1 - b)) / faces)
+    return a - b, a - b - half, a - b + half
+
+
+def paired_t(first, second):
+    """Two-sided p-value of the paired t test that first and second have equal means."""
+    differences = [a - b for a, b in zip(first, second, strict=True)]
+    check(len(differences) >= 2, f"first, second: got {len(differences)} pairs, expected at least 2")
+    if stdev(differences) == 0:
+        return 1.0 if mean(differences) == 0 else 0.0
+    return 1 - t_within(abs(mean(differences)) / stdev(differences) * math.sqrt(len(differences)), len(differences) - 1)
+
+
+def sign_test(first, second):
+    """Two-sided p-value of the sign test that first is as often above second as below; ties are left out."""
+    signs = [a > b for a, b in zip(first, second, strict=True) if a != b]
+    n, more = len(signs), max(sum(signs), len(signs) - sum(signs))
+    return min(1.0, 2 * sum(math.comb(n, k) for k in range(more, n + 1)) / 2 ** n)
+
+
+def percent(interval):
+    """Write (value, low, high) fractions as "61.3 % (59.7 to 62.9)"."""
+    return f"{100 * interval[0]:.1f} % ({100 * interval[1]:.1f} to {100 * interval[2]:.1f})"
+
+
+def points(interval):
+    """Write a difference (value, low, high) of fractions as "+1.2 points (-0.3 to +2.7)"."""
+    return f"{100 * interval[0]:+.1f} points ({100 * interval[1]:+.1f} to {100 * interval[2]:+.1f})"

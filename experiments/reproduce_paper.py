@@ -1,0 +1,78 @@
+"""Every experiment of the paper, one after the other, and the report that lays its statements beside what we find.
+
+    python experiments/reproduce_paper.py                    everything; goes on where it stopped
+    python experiments/reproduce_paper.py --quick            a smoke test on synthetic faces, at most 10 minutes
+    python experiments/reproduce_paper.py --only 2 4         these experiments, done again or not
+    python experiments/reproduce_paper.py --report           the report alone, from the results that are there
+
+An experiment is done when the folder of runs holds its results; a training that finished is never done again. Without
+--only, the ones that are done are left out. Other options (--data, --seeds, --epochs...) go to every script. Writes
+experiments/results/REPORT.md, with --quick runs/paper-quick/REPORT.md.
+"""
+import argparse
+import importlib
+import sys
+import traceback
+from pathlib import Path
+
+from paper import options
+from paper.findings import report, stem
+
+from cs231n_fer.checkpoint import write_text
+
+EXPERIMENTS = [  # number, the script paper_NAME.py, what it is about
+    (1, "depth", "3.2 and 3.4: a three-layer baseline, then four blocks of convolution and pooling"),
+    (2, "update_rules", "3.4: Adam performs best among the update rules, slightly better than RMSProp"),
+    (3, "random_search", "4.1: parameters sampled at random in log space"),
+    (4, "regularisation", "4.2: batchnorm gives a few points, dropout nothing significant"),
+    (5, "augmentation", "3.3: images are flipped horizontally"),
+    (6, "distillation", "4.3: a net's probabilities fed back into the same net, alpha 0.8"),
+    (7, "imbalance", "5: Disgust fares worst and Happy best, which is due to the class distribution"),
+    (8, "saliency", "5.1: anger is read from the upper part of the face, happiness from the lower"),
+    (9, "human", "5.2: people reach 63.4 %"),
+    (11, "empath", "2: Gabor filters, PCA and a small net (EMPATH)"),
+    (12, "tang", "2: a convolutional net under the loss of an SVM won the competition"),
+    (13, "transfer", "2 and 6: features pre-trained on CIFAR-10"),
+    (14, "clips", "2: from still images to clips"),
+    (15, "deep", "6: more layers and more filters would further improve the network"),
+]
+HERE = Path(__file__).resolve().parent
+
+
+def run_one(name, argv):
+    """Run one script; returns None, or why there is no result."""
+    if not (HERE / f"paper_{name}.py").exists():
+        return "no script yet"
+    try:
+        importlib.import_module(f"paper_{name}").main(argv)
+    except (Exception, SystemExit) as error:  # one that fails must not keep the others from running
+        traceback.print_exc()
+        return f"failed, {type(error).__name__}: {error}"
+    return None
+
+
+def main(argv=None):
+    common = options.parser("reproduce_paper", "")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=int, nargs="+", metavar="N", choices=[number for number, *_ in EXPERIMENTS])
+    parser.add_argument("--report", action="store_true", help="train nothing, write the report")
+    args, passed_on = parser.parse_known_args(argv)
+    common_args = options.folders(common.parse_args(passed_on))
+    failures = {}
+    for number, name, title in EXPERIMENTS:
+        done = (common_args.runs / f"{stem(number, name)}.json").exists()
+        if args.report or (number not in args.only if args.only else done):
+            continue
+        print(f"\n== {number}. {title}", flush=True)
+        failure = run_one(name, passed_on)
+        if failure:
+            failures[number] = failure
+            print(f"{number}: {failure}", flush=True)
+    path = common_args.results.parent / "REPORT.md"
+    write_text(path, report(common_args.results, EXPERIMENTS, failures))
+    print(f"\nreport: {path}")
+    return 1 if any(failure.startswith("failed") for failure in failures.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
