@@ -21,7 +21,7 @@ Reading order (each module imports only from those before it):
     augment            flips and other random changes of training images
     solver             the training loop
     metrics, saliency  what a trained net can do, and what it looks at
-    vis_utils          figures
+    vis_utils, curves  figures
     fer2013, sources, kaggle, image_folder, ferplus, data_summary, prepare
                        from what people download to one validated file
     face_drawing, synthetic

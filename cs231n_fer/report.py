@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import vis_utils
+from . import curves, vis_utils
 from .data_utils import restore_pixels
 from .metrics import confusion_matrix, per_class_accuracy
 from .saliency import choose_examples, saliency_map
@@ -71,8 +71,8 @@ def write_training_figures(folder, *, class_names, counts_by_split, example_imag
     axes = {
         "class_distribution": vis_utils.plot_class_distribution(counts_by_split, class_names),
         "examples": vis_utils.plot_examples(example_images, example_labels, class_names),
-        "accuracy": vis_utils.plot_accuracy(train_acc_history, val_acc_history, first_epoch=first_epoch),
-        "loss": vis_utils.plot_loss(loss_history, iterations_per_epoch=iterations_per_epoch),
+        "accuracy": curves.plot_accuracy(train_acc_history, val_acc_history, first_epoch=first_epoch),
+        "loss": curves.plot_loss(loss_history, iterations_per_epoch=iterations_per_epoch),
         "confusion_matrix": vis_utils.plot_confusion(confusion, class_names),
         "saliency": vis_utils.plot_saliency(saliency_images, saliency_maps, saliency_predicted, class_names,
                                             labels=saliency_labels),

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .metrics import per_class_accuracy, wilson_interval
 from .shapes import check
@@ -62,7 +61,7 @@ def plot_class_distribution(counts, names, ax=None):
     for split, values in counts.items():
         check(values.shape == (len(names),),
               f"counts[{split!r}]: got shape {values.shape}, expected ({len(names)},), one per name")
-    ax = _axes(ax, (9, 4.5))
+    ax = new_axes(ax, (9, 4.5))
     width = 0.8 / len(counts)
     for i, (split, values) in enumerate(counts.items()):
         centres = np.arange(len(names)) + (i - (len(counts) - 1) / 2) * width
@@ -75,8 +74,8 @@ def plot_class_distribution(counts, names, ax=None):
     ax.set_xticks(range(len(names)), labels)
     ax.tick_params(axis="x", length=0)
     ax.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
-    return _finish(ax, f"Class distribution of {totals.sum():,} labelled faces",
-                   "Emotion and number of faces", "Share of the split (%)", pad=32)
+    return finish_axes(ax, f"Class distribution of {totals.sum():,} labelled faces",
+                       "Emotion and number of faces", "Share of the split (%)", pad=32)
 
 
 def plot_examples(images, labels, names, ax=None, rows=4):
@@ -87,66 +86,12 @@ def plot_examples(images, labels, names, ax=None, rows=4):
     """
     images, labels = np.asarray(images), np.asarray(labels)
     _check_faces(images, labels, "labels", names)
-    ax = _axes(ax, (1.25 * len(names), 1.25 * rows + 0.6))
+    ax = new_axes(ax, (1.25 * len(names), 1.25 * rows + 0.6))
     for column, name in enumerate(names):
         for row, image in enumerate(images[labels == column][:rows]):
             _tile(ax, image, 1.06 * column, 1.06 * row, cmap="gray", vmin=0, vmax=255)
         ax.text(1.06 * column + 0.5, -0.06, name, ha="center", va="bottom", fontsize=11, color=INK)
     return _finish_tiles(ax, 1.06 * len(names) - 0.06, 1.06 * rows - 0.06, 0.3, "Examples of each emotion")
-
-
-def plot_accuracy(train_acc_history, val_acc_history, ax=None, first_epoch=0):
-    """Training and validation accuracy over epochs (figure 4 of the paper), the best epoch marked.
-
-    histories      equally long sequences of fractions 0..1, one per epoch; of equal bests the first is marked
-    first_epoch    number of the first entry: 0 if it was taken before training, else 1
-    """
-    train, val = 100 * np.asarray(train_acc_history, float), 100 * np.asarray(val_acc_history, float)
-    check(len(train) == len(val) > 0,
-          f"histories: got {len(train)} training and {len(val)} validation values, expected as many of both")
-    ax = _axes(ax, (8, 4.5))
-    epochs = np.arange(len(val)) + first_epoch
-    ends = _spread(train[-1], val[-1], 0.06 * max(np.ptp([train, val]), 1))
-    lines = ("Training", train, ends[0], BLUE), ("Validation", val, ends[1], ORANGE)
-    for name, values, end, colour in lines:
-        ax.plot(epochs, values, color=colour, linewidth=2, marker="." if len(val) < 15 else None)
-        ax.annotate(f"{name} {values[-1]:.1f} %", (epochs[-1], end), xytext=(10, 0), color=colour,
-                    textcoords="offset points", va="center", fontsize=10, annotation_clip=False)
-    best = int(val.argmax())
-    ax.plot(epochs[best], val[best], "o", color=ORANGE, markersize=9, markeredgecolor="white", zorder=3)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.grid(axis="y", color=PALE, linewidth=0.8)
-    return _finish(ax, f"Accuracy: best on validation {val[best]:.1f} %, epoch {epochs[best]} (dot)",
-                   "Epoch", "Accuracy (%)")
-
-
-def plot_loss(loss_history, ax=None, iterations_per_epoch=None, window=None):
-    """Training loss of every step as points, and its running mean as a curve (figure 5 of the paper).
-
-    loss_history            sequence of floats, one per step; non-finite ones are counted in the title
-    iterations_per_epoch    if given, the axis counts epochs
-    window                  steps of the centred running mean; default 1/100 of the history
-    """
-    loss = np.asarray(loss_history, float)
-    check(loss.ndim == 1 and len(loss) > 0, f"loss_history: got shape {loss.shape}, expected (steps,)")
-    ax = _axes(ax, (8, 4.5))
-    window = min(window or max(len(loss) // 100, 1), len(loss))
-    finite = np.isfinite(loss)
-    x = (np.arange(len(loss)) + 1) / (iterations_per_epoch or 1)
-    size, alpha = (3, 0.35) if len(loss) > 1000 else (6, 0.8)
-    ax.plot(x[finite], loss[finite], ".", color=SKY, markersize=size, alpha=alpha, mew=0, label="each step")
-    if window > 1:
-        mean = _running_mean(loss, finite, window)
-        ax.plot(x, mean, color=BLUE, linewidth=2, label=f"mean of {window:,} steps")
-    ax.set_ylim(bottom=min(0, *ax.get_ylim()))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
-    ax.grid(axis="y", color=PALE, linewidth=0.8)
-    legend = ax.legend(frameon=False, fontsize=10)
-    for handle in legend.legend_handles:
-        handle.set(alpha=1, markersize=6)
-    lost = f" (not finite: {(~finite).sum():,} steps)" if not finite.all() else ""
-    unit = "Epoch" if iterations_per_epoch else "Step"
-    return _finish(ax, "Loss during training" + lost, unit, "Training loss")
 
 
 def plot_confusion(confusion, names, ax=None):
@@ -157,7 +102,7 @@ def plot_confusion(confusion, names, ax=None):
     confusion = np.asarray(confusion)
     check(confusion.shape == (len(names),) * 2,
           f"confusion: got shape {confusion.shape}, expected {(len(names),) * 2}, a row per name")
-    ax = _axes(ax, (7.7, 6.8))
+    ax = new_axes(ax, (7.7, 6.8))
     totals = confusion.sum(axis=1)
     shares = confusion / np.maximum(totals, 1)[:, None]
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -175,8 +120,8 @@ def plot_confusion(confusion, names, ax=None):
     ax.grid(which="minor", color="white", linewidth=1.5)
     ax.tick_params(which="both", length=0)
     right = 100 * np.trace(confusion) / max(confusion.sum(), 1)
-    _finish(ax, f"Confusion matrix: {right:.1f} % of {confusion.sum():,} faces right",
-            "Predicted emotion (faces, share of the true emotion)", "True emotion (faces)")
+    finish_axes(ax, f"Confusion matrix: {right:.1f} % of {confusion.sum():,} faces right",
+                "Predicted emotion (faces, share of the true emotion)", "True emotion (faces)")
     ax.spines[:].set_visible(False)
     return ax
 
@@ -200,7 +145,7 @@ def plot_saliency(images, maps, predicted, names, labels=None, reacts_to=None, a
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     width, height = 2.25, 1.55
-    ax = _axes(ax, (1.35 * width * max(columns, 2), 1.35 * height * rows + 0.4))
+    ax = new_axes(ax, (1.35 * width * max(columns, 2), 1.35 * height * rows + 0.4))
     for n in range(len(images)):
         x, y = n % columns * width, n // columns * height
         _tile(ax, images[n], x, y, cmap="gray", vmin=0, vmax=255)
@@ -225,7 +170,7 @@ def plot_human_comparison(confusion, names, ax=None, dataset="FER2013", confiden
     accuracies, totals = 100 * per_class_accuracy(confusion), confusion.sum(axis=1)
     check(len(names) == len(totals), f"names: got {len(names)}, expected {len(totals)}, one per row")
     low, high = (100 * bound for bound in wilson_interval(np.diag(confusion), totals, confidence))
-    ax = _axes(ax, (9, 4.8))
+    ax = new_axes(ax, (9, 4.8))
     x = np.arange(len(names))
     right = 100 * np.trace(confusion) / max(confusion.sum(), 1)
     ax.bar(x - 0.2, accuracies, 0.38, color=BLUE, label=f"Net on {dataset} ({100 * confidence:g} % interval)")
@@ -245,18 +190,23 @@ def plot_human_comparison(confusion, names, ax=None, dataset="FER2013", confiden
     ax.set_ylim(0, 100)
     ax.legend(frameon=False, fontsize=10, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     title = f"Accuracy per emotion beside people ({right:.1f} % overall)"
-    return _finish(ax, title, "Emotion", "Accuracy (%)", pad=32)
+    return finish_axes(ax, title, "Emotion", "Accuracy (%)", pad=32)
 
 
-def _axes(ax, size):
-    if ax is not None:
-        return ax
+def new_figure(size):
+    """A Figure of size (width, height) in inches."""
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.15)
-    return figure.subplots()
+    return figure
 
 
-def _finish(ax, title, xlabel, ylabel, pad=12):
+def new_axes(ax, size):
+    """The Axes given, or those of a new Figure of size (width, height) in inches."""
+    return new_figure(size).subplots() if ax is None else ax
+
+
+def finish_axes(ax, title, xlabel, ylabel, pad=12):
+    """Give Axes their title and labels in the style of all figures."""
     ax.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=pad)
     ax.set_xlabel(xlabel, fontsize=11, color=INK)
     ax.set_ylabel(ylabel, fontsize=11, color=INK)
@@ -283,17 +233,3 @@ def _check_faces(images, labels, argument, names):
           f"{argument}: got shape {labels.shape}, expected {images.shape[:1]}, one per image")
     check(0 <= labels.min() and labels.max() < len(names),
           f"{argument}: got {labels.min()} to {labels.max()}, expected 0 to {len(names) - 1}")
-
-
-def _spread(first, second, gap):
-    """Two label heights, moved apart until they are at least gap apart; their order stays."""
-    missing = max(gap - abs(first - second), 0) / 2 * (1 if first >= second else -1)
-    return first + missing, second - missing
-
-
-def _running_mean(values, valid, window):
-    """Centred mean over the valid values in a window that shrinks at both ends; nan where it holds none."""
-    ones = np.ones(window)
-    sums = np.convolve(np.where(valid, values, 0), ones, "same")
-    counts = np.convolve(valid.astype(float), ones, "same")
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0.5)

@@ -19,6 +19,7 @@ RANKS = {
     "layers": 1, "kernels": 1, "checkpoint": 1, "gradient_draws": 1, "vis_utils": 1,
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
     "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "optim": 2, "augment": 2, "prepare": 2,
+    "curves": 2,
     "layer_utils": 3, "solver": 3, "data_utils": 3,
     "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "inference": 7,
     "saliency": 7, "gradient_cases": 8, "report": 8,
@@ -26,7 +27,7 @@ RANKS = {
 
 # Libraries that only some may import: all modules of the package, by the first part of their names.
 RESERVED = {
-    "numba": {"kernels"}, "llvmlite": {"kernels"}, "matplotlib": {"vis_utils"},
+    "numba": {"kernels"}, "llvmlite": {"kernels"}, "matplotlib": {"vis_utils", "curves"},
     "h5py": {"checkpoint", "prepare", "data_utils"}, "PIL": {"image_folder"}, "tqdm": {"solver", "prepare"},
     "cs231n_fer.kernels": {"fast_layers", "fast_sandwiches", "fast_batchnorm", "inference", "optim", "augment"},
     "pickle": set(), "marshal": set(), "shelve": set(), "importlib": set(), "experiments": set(), "tests": set(),
@@ -134,7 +135,7 @@ def run(code):
 
 
 @pytest.mark.parametrize("module", ["shapes", "gradient_check", "layers", "schedules", "checkpoint",
-                                    "metrics", "vis_utils", "synthetic", "prepare"])
+                                    "metrics", "vis_utils", "curves", "synthetic", "prepare"])
 def test_what_needs_no_compiler_works_without_numba(module):
     done = run("import sys; sys.modules.update(numba=None, llvmlite=None); "
                f"from cs231n_fer.{module} import *; import numpy")

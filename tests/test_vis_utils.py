@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from cs231n_fer import vis_utils
+from cs231n_fer import curves, vis_utils
 from cs231n_fer.report import write_training_figures
 
 NAMES = ("Anger", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral")
@@ -25,12 +27,22 @@ for array in (IMAGES, LABELS, PREDICTED, MAPS, CONFUSION, LOSS, TRAIN, VAL, *COU
 PLOTS = {
     "class_distribution": lambda ax=None: vis_utils.plot_class_distribution(COUNTS, NAMES, ax),
     "examples": lambda ax=None: vis_utils.plot_examples(IMAGES, LABELS, NAMES, ax),
-    "accuracy": lambda ax=None: vis_utils.plot_accuracy(TRAIN, VAL, ax),
-    "loss": lambda ax=None: vis_utils.plot_loss(LOSS, ax),
+    "accuracy": lambda ax=None: curves.plot_accuracy(TRAIN, VAL, ax),
+    "loss": lambda ax=None: curves.plot_loss(LOSS, ax),
     "confusion_matrix": lambda ax=None: vis_utils.plot_confusion(CONFUSION, NAMES, ax),
     "saliency": lambda ax=None: vis_utils.plot_saliency(IMAGES, MAPS, PREDICTED, NAMES, labels=LABELS, ax=ax),
     "per_class_accuracy": lambda ax=None: vis_utils.plot_human_comparison(CONFUSION, NAMES, ax),
 }
+
+VALUES = {"none": (58.0, 56.5, 59.5), "flip": (61.0, 59.0, 63.0)}
+COMPARISONS = {
+    "curves": lambda ax=None: curves.plot_curves({"Adam": VAL, "SGD": TRAIN[:3]}, ax, title="A",
+                                                 dashed={"Adam": TRAIN}),
+    "intervals": lambda ax=None: curves.plot_intervals(VALUES, ax, title="A", reference=(60.7, "the paper")),
+    "cost": lambda ax=None: curves.plot_cost({"small": (1e4, 50, 48, 52), "a larger net": (4e5, 60, 58, 62)}, ax,
+                                             title="A", xlabel="Parameters"),
+}
+ALL_PLOTS = {**PLOTS, **COMPARISONS}
 
 
 def texts(ax):
@@ -39,19 +51,19 @@ def texts(ax):
     return [ax.get_title(loc="left"), *(text.get_text() for text in (*labels, *legend))]
 
 
-@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("name", ALL_PLOTS)
 def test_every_plot_draws_on_the_given_axes_and_is_written(name, tmp_path):
     ax = Figure().subplots()
-    assert PLOTS[name](ax) is ax
-    path = vis_utils.save_figure(PLOTS[name](), tmp_path / "new" / f"{name}.png")
+    assert ALL_PLOTS[name](ax) is ax
+    path = vis_utils.save_figure(ALL_PLOTS[name](), tmp_path / "new" / f"{name}.png")
     with Image.open(path) as picture:
         assert np.asarray(picture.convert("L")).std() > 5
         assert picture.info["dpi"] == pytest.approx((150, 150), abs=0.1)
 
 
-@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("name", ALL_PLOTS)
 def test_every_text_of_a_plot_lies_inside_its_figure(name):
-    figure = PLOTS[name]().figure
+    figure = ALL_PLOTS[name]().figure
     figure.draw_without_rendering()
     box, room = figure.get_tightbbox(), figure.get_size_inches()
     assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= room[0] and box.y1 <= room[1]
@@ -78,7 +90,7 @@ def test_the_class_distribution_shows_shares_of_each_split_and_counts_of_all():
 
 
 def test_the_accuracy_plot_marks_the_first_best_epoch():
-    ax = vis_utils.plot_accuracy([0.5, 0.7, 0.9], [0.4, 0.6, 0.6], first_epoch=1)
+    ax = curves.plot_accuracy([0.5, 0.7, 0.9], [0.4, 0.6, 0.6], first_epoch=1)
     assert "60.0 %, epoch 2" in ax.get_title(loc="left")
     dot = ax.lines[-1]
     assert (dot.get_xdata()[0], dot.get_ydata()[0]) == (2, 60)
@@ -87,7 +99,7 @@ def test_the_accuracy_plot_marks_the_first_best_epoch():
 
 def test_the_loss_curve_is_the_centred_mean_and_leaves_out_what_is_not_finite():
     loss = np.array([1.0, 2, np.nan, 4, 5, np.inf, 7])
-    ax = vis_utils.plot_loss(loss, window=3, iterations_per_epoch=7)
+    ax = curves.plot_loss(loss, window=3, iterations_per_epoch=7)
     points, curve = ax.lines
     np.testing.assert_array_equal(points.get_ydata(), [1, 2, 4, 5, 7])
     np.testing.assert_allclose(curve.get_ydata(), [1.5, 1.5, 3, 4.5, 4.5, 6, 7])
@@ -145,11 +157,52 @@ def test_a_training_run_writes_its_seven_figures(tmp_path):
     assert all(path.stat().st_size > 5000 for path in paths)
 
 
+def test_curves_have_their_names_and_last_values_at_their_ends():
+    ax = COMPARISONS["curves"]()
+    assert {"Adam 0.6", "SGD 0.6"} <= set(texts(ax))
+    solid, dashed, other = (line.get_ydata() for line in ax.lines)
+    assert (solid == VAL).all() and (dashed == TRAIN).all() and (other == TRAIN[:3]).all()
+    assert ax.lines[0].get_color() == ax.lines[1].get_color() != ax.lines[2].get_color()
+    assert ax.lines[0].get_xdata().tolist() == [1, 2, 3, 4]
+    cut = curves.plot_curves({"a": [1, np.inf], "b": [np.nan, np.nan]}, title="", limits=(0, 2))
+    assert cut.get_ylim() == (0, 2) and {"a inf", "b nan"} <= set(texts(cut))
+
+
+def test_dots_have_their_intervals():
+    ax = COMPARISONS["intervals"]()
+    assert [line.get_xdata().tolist() for line in (ax.lines[0], ax.lines[2])] == [[56.5, 59.5], [59.0, 63.0]]
+    assert {"58.0", "61.0", "none", "flip", "the paper"} <= set(texts(ax))
+    points = COMPARISONS["cost"]()
+    assert points.get_xscale() == "log" and "a larger net" in texts(points)
+    assert [line.get_xdata()[0] for line in points.lines] == [1e4, 1e4, 4e5, 4e5]
+
+
+def test_panels_share_a_figure():
+    left, right = curves.panels(2, size=(3, 2))
+    assert left.figure is right.figure and left.figure.get_size_inches().tolist() == [6, 2]
+    assert len(curves.panels(1)) == 1
+
+
+@given(values=st.lists(st.floats(-100, 100), min_size=1, max_size=8), gap=st.floats(0.01, 10))
+def test_labels_are_spread_without_changing_their_order_or_more_than_needed(values, gap):
+    heights = curves.spread(values, gap)
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(heights[order]) >= gap * (1 - 1e-9)).all()
+    assert np.mean(heights) == pytest.approx(np.mean(values), abs=1e-9)
+    if len(values) == 1 or np.diff(np.sort(values)).min() >= gap:
+        np.testing.assert_allclose(heights, values, atol=1e-9)
+
+
 @pytest.mark.parametrize("call, message", [
+    (lambda: curves.plot_curves({}, title=""), "curves: got 0, expected 1 to 8"),
+    (lambda: curves.plot_curves({"a": []}, title=""), r"curves\['a'\]: got shape \(0,\)"),
+    (lambda: curves.plot_curves({"a": [1]}, title="", dashed={"b": [1]}), r"dashed: got \['b'\]"),
+    (lambda: curves.plot_intervals({}, title=""), "values: got none"),
+    (lambda: curves.plot_cost({"a": (0, 1, 1, 1)}, title="", xlabel=""), r"points: got costs \[0\]"),
     (lambda: vis_utils.plot_confusion(np.eye(3), NAMES), r"confusion: got shape \(3, 3\)"),
     (lambda: vis_utils.plot_class_distribution({"Training": np.zeros(3)}, NAMES), r"counts\['Training'\]"),
-    (lambda: vis_utils.plot_accuracy([0.1], [0.1, 0.2]), "got 1 training and 2 validation"),
-    (lambda: vis_utils.plot_loss([]), "loss_history"),
+    (lambda: curves.plot_accuracy([0.1], [0.1, 0.2]), "got 1 training and 2 validation"),
+    (lambda: curves.plot_loss([]), "loss_history"),
     (lambda: vis_utils.plot_examples(IMAGES / 255, LABELS, NAMES), "images: got dtype float64"),
     (lambda: vis_utils.plot_examples(IMAGES, LABELS + 1, NAMES), "labels: got 1 to 7, expected 0 to 6"),
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS[:, :9], LABELS, NAMES), "maps: got shape"),
