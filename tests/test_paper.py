@@ -70,6 +70,7 @@ def test_the_result_is_that_of_the_net_in_its_checkpoint(folder, data):
     model = load_trained(result)
     assert result["val_acc"] == np.mean(model.predict(data["X_val"]).argmax(axis=1) == data["y_val"])
     assert result["val_acc"] == max(row["val_acc"] for row in result["history"]) or result["best_epoch"] == 0
+    assert result["val_acc"] == np.mean([digit == "1" for digit in result["right"]])
     assert result["parameters"] == sum(array.size for array in model.params.values())
     assert result["flops"] == 2 * (48 ** 2 * 3 * 9 + 24 ** 2 * 4 * 3 * 9 + 12 ** 2 * 4 * 6 + 6 * 7)
 
@@ -145,15 +146,28 @@ def test_quantiles_of_t_are_those_of_the_tables(freedom, t):
 def test_intervals_and_tests_over_seeds():
     mean, low, high = statistics.mean_interval([1.0, 2.0, 3.0])
     assert mean == 2 and high - mean == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5) == mean - low
-    assert statistics.accuracy_interval([0.5], 100) == (0.5, pytest.approx(0.4038, abs=1e-4),
-                                                        pytest.approx(0.5962, abs=1e-4))
-    same = statistics.difference([0.6, 0.7, 0.8], [0.5, 0.6, 0.7], 100)
-    assert same == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.1))
-    assert statistics.difference([0.6], [0.5], 100)[0] == pytest.approx(0.1)
     assert statistics.paired_t([1, 2, 4], [0, 0, 0]) == pytest.approx(0.1181, abs=1e-3)
     assert statistics.sign_test([1, 2, 3, 4, 5], [0, 0, 0, 0, 5]) == 2 / 2 ** 4
     assert statistics.percent((0.613, 0.597, 0.629)) == "61.3 % (59.7 to 62.9)"
     assert statistics.points((0.012, -0.003, 0.027)) == "+1.2 points (-0.3 to +2.7)"
+
+
+def outcome(right, history=()):
+    """A result of runs.train as far as statistics read it."""
+    return {"val_acc": right.count("1") / len(right), "right": right, "history": [{"loss": x} for x in history]}
+
+
+def test_accuracies_and_gains_are_over_faces_for_few_seeds_and_over_seeds_for_three():
+    one, two = [outcome("1" * 50 + "0" * 50)], [outcome("1" * 30 + "0" * 70)]
+    assert statistics.accuracy(one) == (0.5, pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
+    mean, low, high = statistics.gain(one, two)  # 20 of 100 faces: variance 0.2 * 0.8
+    assert mean == pytest.approx(0.2) and high - mean == pytest.approx(1.96 * 0.04, rel=1e-3) == mean - low
+    assert statistics.gain(one, one) == (0, 0, 0)
+    three, base = [outcome("1110"), outcome("1100"), outcome("1000")], [outcome("1100")] * 3
+    assert statistics.accuracy(three) == statistics.mean_interval([0.75, 0.5, 0.25])
+    assert statistics.gain(three, base) == statistics.mean_interval([0.25, 0, -0.25])
+    assert statistics.right(three).tolist() == [1, pytest.approx(2 / 3), pytest.approx(1 / 3), 0]
+    assert statistics.mean_history([outcome("1", [1, 2]), outcome("1", [3])], "loss").tolist() == [2]
 
 
 def begin(tmp_path, monkeypatch, *argv):
@@ -199,7 +213,7 @@ def test_findings_are_kept_and_reported_without_training(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("wrong, message", [
     (lambda: Finding("a", "b", "maybe"), "verdict: got 'maybe', expected one of confirmed, refuted, refined"),
     (lambda: statistics.mean_interval([1.0]), "values: got 1"),
-    (lambda: statistics.difference([1.0], [], 10), "first, second: got 1 and 0")])
+    (lambda: statistics.gain([1], []), "results, base: got 1 and 0")])
 def test_wrong_arguments_say_what_was_expected(wrong, message):
     with pytest.raises(ValueError, match=message):
         wrong()

@@ -156,8 +156,8 @@ def train(run, data, folder, stop=None):
             Whoever asks again with a rule that would not have stopped gets the rest of the training.
     Returns a dict: run (settings), digest, val_acc and best_epoch (the best on validation), last_val_acc, train_acc of
     the best epoch, epochs (done), stopped, diverged (None or what the solver said), history (a dict an epoch), seconds,
-    images_per_second (median), parameters, flops (forward, one image), per_class, confusion (of the best epoch),
-    checkpoint (path of best.h5, None if no epoch ended).
+    images_per_second (median), parameters, flops (forward, one image); of the best epoch per_class, confusion, right (a
+    text of a 0 or 1 for each validation face) and checkpoint (path of best.h5, None if no epoch ended).
     """
     path = run_folder(run, data, folder)
     if (path / "result.json").exists():
@@ -177,13 +177,19 @@ def train(run, data, folder, stop=None):
     except FloatingPointError as error:
         diverged = str(error)
         solver.restore_best()
-    measured, _ = measure(solver, data)
+    measured, scores = measure(solver, data)
     result = {"run": asdict(run), "digest": path.name[-8:], **measured, "last_val_acc": solver.val_acc_history[-1],
               "train_acc": solver.train_acc_history[solver.best_epoch], "flops": model.layer.flops(model.input_shape),
               "stopped": not diverged and solver.epoch < run.num_epochs, "diverged": diverged,
+              "right": "".join(map(str, (scores.argmax(axis=1) == data["y_val"]).astype(int))),
               "history": solver.history}
     write_text(path / "result.json", json.dumps(result, indent=1) + "\n")
     return located(result, path)
+
+
+def train_seeds(run, data, folder, seeds):
+    """Return the results of a run for seeds 0 to seeds - 1."""
+    return [train(replace(run, seed=seed), data, folder) for seed in range(seeds)]
 
 
 def located(result, path):

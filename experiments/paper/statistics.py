@@ -1,6 +1,8 @@
-"""Means and differences of accuracies, with 95 % intervals: over seeds where there are enough, else over faces."""
+"""Accuracies and gains of results of runs.train, with 95 % intervals: over seeds where there are enough, else faces."""
 import math
-from statistics import mean, stdev
+from statistics import NormalDist, mean, stdev
+
+import numpy as np
 
 from cs231n_fer.metrics import wilson_interval
 from cs231n_fer.shapes import check
@@ -40,31 +42,40 @@ def mean_interval(values, confidence=0.95):
     return mean(values), mean(values) - half, mean(values) + half
 
 
-def accuracy_interval(accuracies, faces):
-    """Return (mean, low, high) of the accuracies of one net over seeds, each measured on so many faces.
+def accuracy(results):
+    """Return (mean, low, high) of the accuracy of one net's results of runs.train, one a seed.
 
     Three seeds or more: Student's t, the chance of training. Fewer: Wilson's interval, the chance of the faces.
     """
-    if len(accuracies) >= ENOUGH:
+    accuracies, faces = [result["val_acc"] for result in results], len(results[0]["right"])
+    if len(results) >= ENOUGH:
         return mean_interval(accuracies)
-    centre = mean(accuracies)
-    low, high = wilson_interval(round(centre * faces), faces)
-    return centre, float(low), float(high)
+    low, high = wilson_interval(mean(accuracies) * faces, faces)
+    return mean(accuracies), float(low), float(high)
 
 
-def difference(first, second, faces):
-    """Return (mean, low, high) of first - second: accuracies of two nets, the same seeds in the same order.
+def gain(results, base):
+    """Return (mean, low, high) of the accuracy of results above that of base: the same seeds, the same faces.
 
-    Three seeds or more: the paired t interval. Fewer: that of two independent samples of faces, which is wider than
-    the truth, for both nets saw the same faces.
+    Three seeds or more: the paired t interval over seeds. Fewer: the paired normal interval over faces.
     """
-    check(len(first) == len(second) > 0, f"first, second: got {len(first)} and {len(second)} accuracies, expected as "
-                                         "many of both")
-    if len(first) >= ENOUGH:
-        return mean_interval([a - b for a, b in zip(first, second, strict=True)])
-    a, b = mean(first), mean(second)
-    half = 1.96 * math.sqrt((a * (1 - a) + b * (1 - b)) / faces)
-    return a - b, a - b - half, a - b + half
+    check(len(results) == len(base) > 0, f"results, base: got {len(results)} and {len(base)}, expected as many of both")
+    if len(results) >= ENOUGH:
+        return mean_interval([a["val_acc"] - b["val_acc"] for a, b in zip(results, base, strict=True)])
+    each = right(results) - right(base)
+    half = NormalDist().inv_cdf(0.975) * each.std() / math.sqrt(len(each))
+    return float(each.mean()), float(each.mean() - half), float(each.mean() + half)
+
+
+def right(results):
+    """Return how often each validation face was named right, (N,) fractions over the results."""
+    return np.mean([[int(digit) for digit in result["right"]] for result in results], axis=0)
+
+
+def mean_history(results, key):
+    """Return (E,) means over results of a quantity of their histories, one an epoch that all of them have done."""
+    columns = [[row[key] for row in result["history"]] for result in results]
+    return np.mean([column[:min(map(len, columns))] for column in columns], axis=0)
 
 
 def paired_t(first, second):
