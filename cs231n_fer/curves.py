@@ -4,7 +4,7 @@ As in vis_utils, every plot takes ax=None, returns its Axes and never shows or k
 they name, so that nobody has to look colours up in a legend.
 """
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from .shapes import check
 from .vis_utils import BLUE, INK, ORANGE, PALE, SKY, finish_axes, new_axes, new_figure
@@ -138,14 +138,19 @@ def plot_cost(points, ax=None, *, title, xlabel, ylabel="Accuracy (%)"):
     check(points and all(cost > 0 for cost, *_ in points.values()),
           f"points: got costs {[cost for cost, *_ in points.values()]}, expected at least one, all above 0")
     ax = new_axes(ax, (8, 4.5))
-    for name, (cost, value, low, high) in points.items():
-        ax.plot([cost, cost], [low, high], color=SKY, linewidth=2)
-        ax.plot(cost, value, "o", color=BLUE, markersize=7)
-        ax.annotate(name, (cost, value), xytext=(7, 5), textcoords="offset points", fontsize=9, color=INK)
+    costs, values, lows, highs = np.array(list(points.values()), float).T
+    ax.vlines(costs, lows, highs, color=SKY, linewidth=2)
+    ax.plot(costs, values, "o", color=BLUE, markersize=7)
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
-    ax.xaxis.set_minor_formatter("")
     ax.margins(x=0.15)
+    middle, heights = np.exp(np.log(ax.get_xlim()).mean()), spread(values, 0.055 * np.ptp(ax.get_ylim()))
+    for name, cost, height in zip(points, costs, heights, strict=True):
+        left = cost > middle  # where there is room for a name
+        ax.annotate(name, (cost, height), xytext=(-8 if left else 8, 0), textcoords="offset points", va="center",
+                    ha="right" if left else "left", fontsize=9, color=INK)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     ax.grid(color=PALE, linewidth=0.8)
     return finish_axes(ax, title, xlabel, ylabel)
 

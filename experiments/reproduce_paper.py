@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 
 from paper import options
-from paper.findings import report, stem
+from paper.findings import load_results, report
 
 from cs231n_fer.checkpoint import write_text
 
@@ -42,13 +42,20 @@ HERE = Path(__file__).resolve().parent
 def run_one(name, argv):
     """Run one script; returns None, or why there is no result."""
     if not (HERE / f"paper_{name}.py").exists():
-        return "no script yet"
+        return "has no script yet"
     try:
         importlib.import_module(f"paper_{name}").main(argv)
     except (Exception, SystemExit) as error:  # one that fails must not keep the others from running
         traceback.print_exc()
-        return f"failed, {type(error).__name__}: {error}"
+        return f"failed with {type(error).__name__}: {error}"
     return None
+
+
+def is_done(args, number, name):
+    """Whether this machine has done an experiment, with the seeds and epochs that are asked for, if any are."""
+    stored = load_results(args.runs, number, name)
+    return stored is not None and all(getattr(args, key) in (None, stored["settings"][key])
+                                      for key in ("seeds", "epochs"))
 
 
 def main(argv=None):
@@ -60,8 +67,7 @@ def main(argv=None):
     common_args = options.folders(common.parse_args(passed_on))
     failures = {}
     for number, name, title in EXPERIMENTS:
-        done = (common_args.runs / f"{stem(number, name)}.json").exists()
-        if args.report or (number not in args.only if args.only else done):
+        if args.report or (number not in args.only if args.only else is_done(common_args, number, name)):
             continue
         print(f"\n== {number}. {title}", flush=True)
         failure = run_one(name, passed_on)

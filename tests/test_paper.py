@@ -182,7 +182,7 @@ def test_the_command_line_fills_in_defaults_and_its_command_has_no_folders(tmp_p
     assert (args.epochs, args.seeds) == (10, 2)
     assert args.command == "python experiments/paper_test.py --data fer.h5 --seeds 2"
     quick, _ = begin(tmp_path, monkeypatch, "--quick")
-    assert (quick.epochs, quick.seeds) == (2, 1)
+    assert (quick.epochs, quick.seeds) == (3, 1)
     rate = options.base_run(args, "a").lr_decay ** 10
     assert rate == pytest.approx(0.95 ** 40, rel=1e-4) and options.base_run(args, "a").num_epochs == 10
     with pytest.raises(ValueError, match="--epochs, --seeds: got 0 and 3"):
@@ -199,11 +199,11 @@ def test_findings_are_kept_and_reported_without_training(tmp_path, monkeypatch, 
     findings.save(args, data, 2, title="Rules", header=["rule", "accuracy"], rows=[["adam", result["val_acc"]]],
                   findings=found, figures={"curves": Figure()}, results=[result], notes=["One note."])
     assert (tmp_path / "paper" / "02_test_curves.png").exists()
-    text = findings.report(tmp_path / "paper", [(1, "depth", "deeper"), (2, "test", "rules")], {1: "no script yet"})
-    assert "| 1 | deeper | - | not measured: no script yet | - | - |" in text
-    assert ("| 2 | 3.4: Adam \\| best | it was | **confirmed** | [figure](paper/02_test_curves.png) | "
-            "`python experiments/paper_test.py` |") in text
-    assert "## 2. Rules" in text and "One note." in text and "synthetic faces, at least in part" in text
+    text = findings.report(tmp_path / "paper", [(1, "depth", "deeper"), (2, "test", "rules")], {1: "has no script yet"})
+    assert "| 1 | deeper | - | not measured | - | - |" in text and "Experiment 1 has no script yet.\n" in text
+    assert ("| 2 | 3.4: Adam \\| best | it was | **confirmed** on synthetic faces | "
+            "[figure](paper/02_test_curves.png) | `python experiments/paper_test.py` |") in text
+    assert "## 2. Rules" in text and "One note." in text and "seeds 0, 1, 2" in text
     kept = findings.load_results(tmp_path / "paper", 2, "test")
     assert kept["seeds"] == [0, 1, 2] and kept["runs"][0]["digest"] == result["digest"]
     assert str(tmp_path) not in json.dumps(kept) and kept["settings"] == {"quick": False, "seeds": 3, "epochs": 10}
@@ -219,20 +219,87 @@ def test_wrong_arguments_say_what_was_expected(wrong, message):
         wrong()
 
 
-def test_reproduce_paper_runs_what_is_not_done_and_goes_on_after_a_failure(tmp_path, monkeypatch, capsys):
+def test_reproduce_paper_runs_what_is_not_done_and_goes_on_after_a_failure(tmp_path, monkeypatch):
     called = []
 
     def one(name, argv):
-        called.append((name, argv))
+        called.append(name)
         (tmp_path / "runs").mkdir(exist_ok=True)
         if name == "depth":
-            return "failed, ValueError: no"
-        (tmp_path / "runs" / "02_rules.json").write_text("{}")
+            return "failed with ValueError: no"
+        (tmp_path / "runs" / "02_rules.json").write_text(json.dumps({"settings": {"seeds": 1, "epochs": 3}}))
         return None
     monkeypatch.setattr(reproduce_paper, "run_one", one)
     monkeypatch.setattr(reproduce_paper, "EXPERIMENTS", [(1, "depth", "deep"), (2, "rules", "rules")])
     common = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "paper"), "--quick"]
-    assert reproduce_paper.main(common) == 1 and reproduce_paper.main([*common, "--only", "2"]) == 0
-    assert reproduce_paper.main(common) == 1 and reproduce_paper.main([*common, "--report"]) == 0
-    assert called == [(name, common) for name in ("depth", "rules", "rules", "depth")]
-    assert "not measured |" in (tmp_path / "REPORT.md").read_text()
+    for extra, status, tried in [([], 1, ["depth", "rules"]), (["--only", "2"], 0, ["rules"]), ([], 1, ["depth"]),
+                                 (["--report"], 0, []), (["--epochs", "3"], 1, ["depth"]),
+                                 (["--epochs", "4"], 1, ["depth", "rules"])]:
+        called.clear()
+        assert (reproduce_paper.main([*common, *extra]), called) == (status, tried)
+    assert "Experiment 1 failed with ValueError: no.\n" in (tmp_path / "REPORT.md").read_text()
+
+
+def test_a_script_that_fails_or_is_missing_is_told_from_one_that_ends(monkeypatch, capsys):
+    import paper_depth
+
+    monkeypatch.setattr(paper_depth, "main", lambda argv: {}["no"])
+    assert reproduce_paper.run_one("depth", []) == "failed with KeyError: 'no'"
+    monkeypatch.setattr(paper_depth, "main", lambda argv: None)
+    assert reproduce_paper.run_one("depth", []) is None
+    assert reproduce_paper.run_one("no_such", []) == "has no script yet"
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    """The folder above the results of the four experiments on training, each run with --quick on a few faces."""
+    folder = tmp_path_factory.mktemp("paper")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))
+        patch.setattr(options, "QUICK_NET", {"num_filters": [3, 4], "hidden_dim": 6})
+        argv = ["--quick", "--epochs", "1", "--runs", str(folder / "runs"), "--results", str(folder / "paper")]
+        assert reproduce_paper.main([*argv, "--only", "1", "2", "4", "5"]) == 0
+        no_steps(patch)  # nothing is trained again
+        assert reproduce_paper.main([*argv, "--only", "4"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("number, name, rows, figures", [
+    (1, "depth", 3, ["curves", "cost"]), (2, "update_rules", 6, ["curves"]),
+    (4, "regularisation", 8, ["gap", "accuracy"]), (5, "augmentation", 5, ["curves", "accuracy"])])
+def test_an_experiment_leaves_its_table_figures_and_findings(number, name, rows, figures, reproduced):
+    found = findings.load_results(reproduced / "paper", number, name)
+    assert len(found["rows"]) == rows and len(found["findings"]) >= 2
+    assert found["figures"] == [f"{number:02}_{name}_{figure}.png" for figure in figures]
+    assert all((reproduced / "paper" / figure).stat().st_size > 5000 for figure in found["figures"])
+    assert found["command"] == f"python experiments/paper_{name}.py --quick --epochs 1"
+    assert found["seconds"] > 0 and "/" not in found["data"]["name"] and found["seeds"] == [0]
+    best = max(found["runs"], key=lambda run: run["val_acc"])
+    assert f"{100 * best['val_acc']:.1f} %" in json.dumps(found["rows"])
+
+
+def test_the_report_holds_every_experiment_and_says_what_is_not_measured(reproduced):
+    text = (reproduced / "REPORT.md").read_text()
+    for number, _, title in reproduce_paper.EXPERIMENTS:
+        assert f"| {number} | {title} | - | not measured | - | - |" in text or f"\n## {number}. " in text
+    assert text.count("\n## ") == 4 and text.count(" on synthetic faces | [figure](paper/") == 12
+    assert "60.7 %" in text and str(reproduced) not in text
+
+
+def test_the_four_experiments_share_their_trainings(reproduced):
+    names = [path.name.rsplit("-", 1)[0] for path in (reproduced / "runs").iterdir() if path.is_dir()]
+    assert "final" in names and "regularised-L2+batchnorm" not in names and "augmented-flip" not in names
+
+
+@pytest.mark.parametrize("interval, claim, verdict", [
+    ((2, 1, 3), "more", "confirmed"), ((0, -1, 1), "more", "refined"), ((-2, -3, -1), "more", "refuted"),
+    ((2, 1, 3), "no more", "refuted"), ((0, -1, 1), "no more", "confirmed"), ((-2, -3, -1), "no more", "refined")])
+def test_a_verdict_needs_an_interval_without_zero(interval, claim, verdict):
+    assert findings.verdict_on(interval, claim) == verdict
+
+
+def test_the_learning_rates_of_a_search_are_half_a_decade_apart_around_a_usual_one():
+    import paper_update_rules
+
+    assert paper_update_rules.learning_rates(0.01, 5) == [0.001, 0.00316, 0.01, 0.0316, 0.1]
+    assert paper_update_rules.learning_rates(0.01, 2) == [0.01, 0.0316]

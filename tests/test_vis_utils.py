@@ -174,7 +174,9 @@ def test_dots_have_their_intervals():
     assert {"58.0", "61.0", "none", "flip", "the paper"} <= set(texts(ax))
     points = COMPARISONS["cost"]()
     assert points.get_xscale() == "log" and "a larger net" in texts(points)
-    assert [line.get_xdata()[0] for line in points.lines] == [1e4, 1e4, 4e5, 4e5]
+    assert points.lines[0].get_xdata().tolist() == [1e4, 4e5] and points.lines[0].get_ydata().tolist() == [50, 60]
+    assert [segment[:, 1].tolist() for segment in points.collections[0].get_segments()] == [[48, 52], [58, 62]]
+    assert [text.get_ha() for text in points.texts] == ["left", "right"]
 
 
 def test_panels_share_a_figure():

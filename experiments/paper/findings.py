@@ -3,6 +3,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import mean
 
 from benchmarking import machine
 from benchmarking.report import json_text, table
@@ -13,8 +14,10 @@ from cs231n_fer.vis_utils import save_figure
 
 from .options import settings
 from .runs import data_digest
+from .statistics import accuracy, percent
 
 VERDICTS = ("confirmed", "refuted", "refined", "not measured")
+HEADER = ("", "accuracy (95 %)", "best epoch", "on training faces", "parameters", "MFLOP", "images/s", "minutes")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,29 @@ class Finding:
 
     def __post_init__(self):
         check(self.verdict in VERDICTS, f"verdict: got {self.verdict!r}, expected one of {', '.join(VERDICTS)}")
+
+
+def row_of(name, results):
+    """Return the row of a net under HEADER: means over the results of runs.train, one a seed; its time is of all."""
+    def average(key):
+        return mean(result[key] for result in results)
+
+    minutes = sum(result["seconds"] for result in results) / 60
+    return [name, percent(accuracy(results)), f"{average('best_epoch'):.0f}", f"{100 * average('train_acc'):.1f} %",
+            results[0]["parameters"], results[0]["flops"] / 1e6, average("images_per_second"), minutes]
+
+
+def verdict_on(gain, claim):
+    """Return the verdict on a claimed gain, of which the measured (mean, low, high) is known.
+
+    claim   "more": it is above zero, which an interval that holds zero can only refine
+            "no more": it isn't; less than zero refines that
+    """
+    check(claim in ("more", "no more"), f"claim: got {claim!r}, expected 'more' or 'no more'")
+    _, low, high = gain
+    if claim == "more":
+        return "confirmed" if low > 0 else "refuted" if high < 0 else "refined"
+    return "refuted" if low > 0 else "refined" if high < 0 else "confirmed"
 
 
 def stem(number, name):
@@ -99,22 +125,21 @@ def report(folder, experiments, failures=()):
     """Return the text of REPORT.md, which lies beside folder, from the JSONs in folder.
 
     experiments   (number, name, title) of each; whoever has no JSON is listed as not measured
-    failures      {number: message} of scripts that failed
+    failures      {number: message} of those that were tried in vain
     """
     all_results = [(number, title, load_results(folder, number, name)) for number, name, title in experiments]
     lines = ["# The paper, statement by statement", "",
              "Written by `python experiments/reproduce_paper.py` from the JSON files beside the figures; every number "
              "comes from a run that finished.", ""]
-    if any(each and each["data"]["synthetic"] for *_, each in all_results):
-        lines += ["**Measured on synthetic faces, at least in part: such verdicts say nothing about the paper.**", ""]
+    lines += [f"Experiment {number} {message}.\n" for number, message in dict(failures).items()]
     rows = []
     for number, title, found in all_results:
-        rows += [[str(number), each["statement"], each["ours"], f"**{each['verdict']}**",
-                  picture(folder, each["figure"], "figure"), f"`{each['command']}`"] for each in
-                 (found["findings"] if found else [])]
         if not found:
-            why = f": {dict(failures)[number]}" if number in dict(failures) else ""
-            rows.append([str(number), title, "-", f"not measured{why}", "-", "-"])
+            rows.append([str(number), title, "-", "not measured", "-", "-"])
+            continue
+        where = " on synthetic faces" if found["data"]["synthetic"] else ""
+        rows += [[str(number), each["statement"], each["ours"], f"**{each['verdict']}**{where}",
+                  picture(folder, each["figure"], "figure"), f"`{each['command']}`"] for each in found["findings"]]
     lines += [markdown(["", "the paper says", "we find", "verdict", "figure", "command"], rows), ""]
     for number, _, found in all_results:
         if found:

@@ -1,6 +1,7 @@
 """The command line that the paper_*.py scripts share, their data, and the settings that they print first."""
 import argparse
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarking import machine
@@ -14,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNS, RESULTS = ROOT / "runs" / "paper", ROOT / "experiments" / "results" / "paper"
 QUICK_RUNS = ROOT / "runs" / "paper-quick"
 QUICK_FACES = {"synthetic_train": 1000, "synthetic_val": 300, "synthetic_test": 0}
-QUICK_NET = {"num_filters": [16, 16, 32, 32], "hidden_dim": 32}
+QUICK_NET, QUICK_EPOCHS, QUICK_BATCH = {"num_filters": [16, 16, 32, 32], "hidden_dim": 32}, 3, 25
 PAPER_EPOCHS, PAPER_DECAY = 40, 0.95
 
 
@@ -22,7 +23,7 @@ def parser(name, description, epochs=PAPER_EPOCHS, seeds=1):
     """Return an ArgumentParser with the common options.
 
     name            of the script without .py; description: its docstring
-    epochs, seeds   defaults of --epochs and --seeds on real faces; with --quick they are 2 and 1
+    epochs, seeds   defaults of --epochs and --seeds on real faces; with --quick they are 3 and 1
     """
     made = argparse.ArgumentParser(name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.set_defaults(defaults=(epochs, seeds))
@@ -30,7 +31,8 @@ def parser(name, description, epochs=PAPER_EPOCHS, seeds=1):
     add("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic' (default: as training)")
     add("--quick", action="store_true", help="a smoke test on a few synthetic faces; its results say nothing")
     add("--seeds", type=int, help=f"train with seeds 0 to N - 1 (default {seeds}; 1 with --quick)")
-    add("--epochs", type=int, help=f"of a training; the decay is stretched to fit (default {epochs}; 2 with --quick)")
+    add("--epochs", type=int, help="of a training; the decay is stretched to fit "
+                                   f"(default {epochs}; {QUICK_EPOCHS} with --quick)")
     add("--runs", type=Path, help="folder of all trainings, to be found again (default runs/paper)")
     add("--results", type=Path, help="folder of JSON and figures (default experiments/results/paper; with --quick "
                                      "runs/paper-quick/results)")
@@ -45,7 +47,7 @@ def begin(made, argv=None):
     """
     args = made.parse_args(argv)
     args.name, args.command = made.prog, command(made, args)
-    epochs, seeds = (2, 1) if args.quick else args.defaults
+    epochs, seeds = (QUICK_EPOCHS, 1) if args.quick else args.defaults
     args.epochs, args.seeds = epochs if args.epochs is None else args.epochs, args.seeds or seeds
     check(args.epochs >= 1 and args.seeds >= 1,
           f"--epochs, --seeds: got {args.epochs} and {args.seeds}, expected at least 1")
@@ -83,11 +85,11 @@ def command(made, args):
     return shlex.join(words)
 
 
-def base_run(args, name, **changes):
-    """Return the paper's run, with batchnorm, in --epochs epochs; small with --quick.
+def base_run(args, name, num_epochs=None):
+    """Return the paper's run, with batchnorm, in so many epochs (default: --epochs); small with --quick.
 
     The decay is stretched: whatever the number of epochs, the learning rate ends where it ends in the paper's 40.
     """
-    run = Run(name=name, num_epochs=args.epochs, lr_decay=round(PAPER_DECAY ** (PAPER_EPOCHS / args.epochs), 6),
-              **changes)
-    return run.with_model(**QUICK_NET) if args.quick else run
+    epochs = num_epochs or args.epochs
+    run = Run(name=name, num_epochs=epochs, lr_decay=round(PAPER_DECAY ** (PAPER_EPOCHS / epochs), 6))
+    return replace(run.with_model(**QUICK_NET), batch_size=QUICK_BATCH) if args.quick else run

@@ -45,7 +45,8 @@ class Run:
     """
 
     name: str = "run"
-    model: dict = field(default_factory=lambda: {"kind": "FinalConvNet", "options": {"batchnorm": True}})
+    model: dict = field(default_factory=lambda: {"kind": "FinalConvNet", "options": {
+        "num_filters": [32, 64, 96, 128], "hidden_dim": 200, "batchnorm": True}})
     update_rule: str = "adam"
     optim_config: dict = field(default_factory=lambda: {"learning_rate": 0.00127})
     lr_decay: float = 0.95
@@ -178,7 +179,9 @@ def train(run, data, folder, stop=None):
         diverged = str(error)
         solver.restore_best()
     measured, scores = measure(solver, data)
-    result = {"run": asdict(run), "digest": path.name[-8:], **measured, "last_val_acc": solver.val_acc_history[-1],
+    result = {"run": asdict(run), "digest": path.name[-8:], **measured,
+              "seconds": round(sum(row["seconds"] for row in solver.history), 3),
+              "last_val_acc": solver.val_acc_history[-1],
               "train_acc": solver.train_acc_history[solver.best_epoch], "flops": model.layer.flops(model.input_shape),
               "stopped": not diverged and solver.epoch < run.num_epochs, "diverged": diverged,
               "right": "".join(map(str, (scores.argmax(axis=1) == data["y_val"]).astype(int))),

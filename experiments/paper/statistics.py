@@ -67,6 +67,14 @@ def gain(results, base):
     return float(each.mean()), float(each.mean() - half), float(each.mean() + half)
 
 
+def explain(seeds):
+    """Return the sentence that says what the intervals of accuracy() and gain() with so many seeds are about."""
+    if seeds >= ENOUGH:
+        return f"Intervals are 95 %, by Student's t over {seeds} seeds; of gains paired by seed."
+    return ("Intervals are 95 %, over the faces (Wilson's; of gains paired by face): they hold the chance of which "
+            "faces were asked, not that of another seed.")
+
+
 def right(results):
     """Return how often each validation face was named right, (N,) fractions over the results."""
     return np.mean([[int(digit) for digit in result["right"]] for result in results], axis=0)
