@@ -1,0 +1,77 @@
+"""What depth buys: the paper's three-layer baseline, and its final net with 1, 2, 3 and all 4 blocks.
+
+    python experiments/paper_depth.py                        40 epochs, one seed: about 45 minutes on 2 cores
+    python experiments/paper_depth.py --epochs 20 --seeds 3
+    python experiments/paper_depth.py --quick                a smoke test on synthetic faces
+
+All under the paper's parameters, with batchnorm but for the baseline, which has none. The fewer the blocks, the larger
+the image that the hidden layer sees: a deeper net here has fewer parameters.
+"""
+from dataclasses import replace
+
+from paper import findings, options
+from paper.findings import Finding, verdict_on
+from paper.runs import train_seeds
+from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+
+from cs231n_fer import curves
+
+PAPER = 0.607
+
+
+def nets(base):
+    """Return {name: run} of the nets compared, the shallowest first."""
+    options = base.model["options"]
+    filters = options["num_filters"]
+    baseline = {"input_dim": [1, 48, 48], "num_filters": filters[0], "filter_size": 5, "hidden_dim": 100,
+                "num_classes": 7, "weight_scale": None}
+    found = {"baseline, 5x5": replace(base, name="baseline",
+                                      model={"kind": "ThreeLayerConvNet", "options": baseline})}
+    for blocks in range(1, len(filters)):
+        name = f"{blocks} block{'s' * (blocks > 1)}"
+        found[name] = replace(base.with_model(num_filters=filters[:blocks]), name=f"blocks{blocks}")
+    return {**found, f"{len(filters)} blocks, the final net": replace(base, name="final")}
+
+
+def conclude(results):
+    """Return the findings on {name: results}."""
+    (first, baseline), *steps, (name, final) = results.items()
+    whole, last = gain(final, baseline), gain(final, steps[-1][1])
+    ours, by_step = accuracy(final), [first, *(f"{step} {percent(accuracy(each))}" for step, each in steps)]
+    by_step[0] += f" {percent(accuracy(baseline))}"
+    reached = "confirmed" if ours[1] <= PAPER <= ours[2] else "refined" if ours[1] > PAPER else "refuted"
+    return [
+        Finding("3.2: a three-layer net is the baseline from which the final architecture improves",
+                f"{name}: {points(whole)} over the {first} net, with {final[0]['parameters']:,} parameters instead of "
+                f"{baseline[0]['parameters']:,}", verdict_on(whole, "more"), "cost"),
+        Finding("Abstract, 5: the final net reaches 60.7 % on validation", percent(ours), reached, "curves"),
+        Finding("6: adding more layers would further improve the network",
+                f"{'; '.join(by_step)}; {name} {percent(ours)}. The last block buys {points(last)}",
+                verdict_on(last, "more"), "cost")]
+
+
+def draw(results):
+    """Return the figures: validation accuracy over epochs, and accuracy against parameters and FLOPs."""
+    over_epochs = curves.plot_curves({name: 100 * mean_history(each, "val_acc") for name, each in results.items()},
+                                     title="Depth: accuracy on validation")
+    panels = curves.panels(2)
+    costs = ("parameters", 1e3, "Thousand parameters"), ("flops", 1e6, "MFLOP of a forward pass")
+    for ax, (key, unit, label) in zip(panels, costs, strict=True):
+        points = {name: (each[0][key] / unit, *(100 * value for value in accuracy(each)))
+                  for name, each in results.items()}
+        curves.plot_cost(points, ax, title="Depth: accuracy against its cost", xlabel=label)
+    return {"curves": over_epochs, "cost": panels[0]}
+
+
+def main(argv=None):
+    args, data = options.begin(options.parser("paper_depth", __doc__), argv)
+    results = {name: train_seeds(run, data, args.runs, args.seeds)
+               for name, run in nets(options.base_run(args, "final")).items()}
+    rows = [findings.row_of(name, each) for name, each in results.items()]
+    findings.save(args, data, 1, title="What depth buys", header=findings.HEADER, rows=rows,
+                  findings=conclude(results), figures=draw(results), results=sum(results.values(), []),
+                  notes=[explain(args.seeds)])
+
+
+if __name__ == "__main__":
+    main()
