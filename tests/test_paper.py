@@ -199,8 +199,9 @@ def test_findings_are_kept_and_reported_without_training(tmp_path, monkeypatch, 
     findings.save(args, data, 2, title="Rules", header=["rule", "accuracy"], rows=[["adam", result["val_acc"]]],
                   findings=found, figures={"curves": Figure()}, results=[result], notes=["One note."])
     assert (tmp_path / "paper" / "02_test_curves.png").exists()
-    text = findings.report(tmp_path / "paper", [(1, "depth", "deeper"), (2, "test", "rules")], {1: "has no script yet"})
-    assert "| 1 | deeper | - | not measured | - | - |" in text and "Experiment 1 has no script yet.\n" in text
+    titles, failed = [(1, "depth", "deeper"), (2, "test", "rules")], {1: "failed with KeyError: 0"}
+    text = findings.report(tmp_path / "paper", titles, failed)
+    assert "| 1 | deeper | - | not measured | - | - |" in text and "Experiment 1 failed with KeyError: 0.\n" in text
     assert ("| 2 | 3.4: Adam \\| best | it was | **confirmed** on synthetic faces | "
             "[figure](paper/02_test_curves.png) | `python experiments/paper_test.py` |") in text
     assert "## 2. Rules" in text and "One note." in text and "seeds 0, 1, 2" in text
@@ -247,7 +248,8 @@ def test_a_script_that_fails_or_is_missing_is_told_from_one_that_ends(monkeypatc
     assert reproduce_paper.run_one("depth", []) == "failed with KeyError: 'no'"
     monkeypatch.setattr(paper_depth, "main", lambda argv: None)
     assert reproduce_paper.run_one("depth", []) is None
-    assert reproduce_paper.run_one("no_such", []) == "has no script yet"
+    capsys.readouterr()
+    assert reproduce_paper.run_one("no_such", []) is None and "paper_no_such.py yet" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

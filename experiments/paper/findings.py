@@ -125,7 +125,7 @@ def report(folder, experiments, failures=()):
     """Return the text of REPORT.md, which lies beside folder, from the JSONs in folder.
 
     experiments   (number, name, title) of each; whoever has no JSON is listed as not measured
-    failures      {number: message} of those that were tried in vain
+    failures      {number: how} of those that failed
     """
     all_results = [(number, title, load_results(folder, number, name)) for number, name, title in experiments]
     lines = ["# The paper, statement by statement", "",
