@@ -16,7 +16,7 @@ from .kernels import conv as kernels
 from .kernels import patches, pixels, product
 from .kernels.direct import direct_plan
 from .kernels.jit import DISABLED
-from .kernels.machine import TILE_ROWS, lanes_of, set_threads, threads
+from .kernels.machine import lanes_of, set_threads, threads
 from .kernels.shape import VECTORS, Plan, conv_size
 from .kernels.steps import flat
 from .kernels.update import l2_gradient
@@ -73,6 +73,9 @@ def padded(array, size):
     return wide
 
 
+FEW = 16  # images: the engine is chosen for so many at most
+
+
 def find_convolution(x, w, conv_param, engine):
     """Return the Convolution of images x with filters w; raises ValueError where arguments do not fit."""
     check_parameters(conv_param, ("stride", "pad"), "conv_param")
@@ -80,18 +83,18 @@ def find_convolution(x, w, conv_param, engine):
     if x.dtype != w.dtype or x.dtype not in (np.float32, np.float64):  # no check(): texts of dtypes take 10 us
         raise ValueError(f"conv: x is {x.dtype} and w {w.dtype}, expected both float32 or both float64; "
                          "convert one with astype")
-    return convolution(x.shape[1:], w.shape, stride, pad, x.dtype, engine)
+    return convolution(min(len(x), FEW), x.shape[1:], w.shape, stride, pad, x.dtype, engine)
 
 
 @cache
-def convolution(image_shape, w_shape, stride, pad, dtype, engine):
+def convolution(images, image_shape, w_shape, stride, pad, dtype, engine):
     """The Convolution of images (C, H, W); compiles or loads the steps of its forward pass."""
-    plan = choose_plan(image_shape, w_shape, stride, pad, dtype, engine)
+    plan = choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine)
     return Convolution(plan, flat(plan), kernels.forward_steps(plan.m, dtype), np.empty(0, dtype),
                        np.empty(0, np.uint8), np.ones(plan.size.Fp, dtype))
 
 
-def choose_plan(image_shape, w_shape, stride, pad, dtype, engine):
+def choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine):
     """The Plan of a convolution of images (C, H, W): which engine computes it, and in which blocks."""
     for axis in (1, 2):
         conv_output_size(image_shape[axis], w_shape[axis + 1], stride, pad)
@@ -100,7 +103,7 @@ def choose_plan(image_shape, w_shape, stride, pad, dtype, engine):
     # Transforms cost about as much as 16 channels of a product.
     worth_it = min(size.C, size.F) >= size.lanes
     if possible and (engine == "winograd" or (engine == "auto" and worth_it)):
-        return winograd_plan(size, best_m(size), dtype.itemsize)
+        return winograd_plan(size, best_m(size, images), dtype.itemsize)
     return direct_plan(size)
 
 
@@ -142,14 +145,15 @@ def run_forward(cached, b, epilogue, sign=None):
     kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached),
                     padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),
                     pooled.reshape(-1), winners.reshape(-1), sums.reshape(-1), scratch_of(plan, dtype), N,
-                    *parts_of(N, size))
+                    *parts_of(N, plan))
     return Outputs(out, pooled, winners, sums)
 
 
-def parts_of(N, size):
-    """Parts of a batch, and of the filters where the batch has fewer images than there are threads."""
-    ranges = max(1, min(threads(), N))
-    return ranges, max(1, min(threads() // ranges, size.Fp // (VECTORS * size.lanes)))
+def parts_of(N, plan):
+    """Parts of a batch, and of each image where the batch has fewer images than there are threads."""
+    size, ranges = plan.size, max(1, min(threads(), N))
+    most = size.Fp // (VECTORS * size.lanes) if plan.m else -(-size.Ho // plan.strip)
+    return ranges, max(1, min(threads() // ranges, most))
 
 
 def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, vectors=None, want_dx=True):
@@ -225,20 +229,23 @@ conv_backward_fast = conv_backward_winograd = conv_backward
 
 def matrix_product(a, b):
     """Return a b for matrices (R, K) and (K, M) of one dtype; a may be transposed, or have any other strides."""
-    (rows, steps), columns = a.shape, b.shape[1]
-    lanes = lanes_of(a.dtype)
     if not a.size or not b.size:
-        return np.zeros((rows, columns), a.dtype)
-    if rows < TILE_ROWS:
-        a = np.concatenate([a, np.zeros((TILE_ROWS - rows, steps), a.dtype)])
-    itemsize, base = a.itemsize, a
+        return np.zeros((len(a), b.shape[1]), a.dtype)
+    (kernel, arguments), out = product_call(a, b)
+    kernel(*arguments)
+    return out
+
+
+def product_call(a, b):
+    """Return ((kernel, arguments), out): the call that computes the matrix product of a (R, K) and b (K, M)."""
+    rows, columns, lanes, itemsize = len(a), b.shape[1], lanes_of(a.dtype), a.itemsize
     if min(a.strides) != itemsize or not a.flags.writeable or any(stride % itemsize for stride in a.strides):
-        base = a = np.array(a, order="C")
+        a = np.array(a, order="C")
     b = padded(b, max(columns, VECTORS * lanes))
-    c = memory.empty((len(a), b.shape[1]), a.dtype)
-    product.product(product.panel.address(a.dtype), base.ravel(order="K"), a.strides[0] // itemsize,
-                    a.strides[1] // itemsize, b.reshape(-1), c.reshape(-1), len(a), steps, b.shape[1], lanes)
-    return c[:rows, :columns]
+    c = memory.empty((rows, b.shape[1]), a.dtype)
+    arguments = (product.panel.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize, a.strides[1] // itemsize,
+                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes)
+    return (product.product, arguments), c[:, :columns]
 
 
 def affine_forward_fast(x, w, b):

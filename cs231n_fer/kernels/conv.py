@@ -112,7 +112,7 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
     numbers   flat(plan)
     in_place  out is z itself, and its memory laid out as plan.z_grid: no bias, nothing rounded up, nothing to copy
     ranges    parts of the batch that are worked on in parallel
-    splits    parts of the filters, so that a batch of one image can use several threads
+    splits    parts of the filters, or of the rows in direct convolution, so that one image can use several threads
     bias, sign (Fp,), pooled (N, Ho // 2, Wo // 2, F), winners the same of uint8 with Fp channels, sums (N, 2, Fp)
     """
     for task in prange(ranges * splits):
@@ -121,6 +121,10 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
         z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
         columns, part = VECTORS * size.lanes, task % splits
         f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
+        strip, rows = size.Ho if epilogue.sums else plan.strip, (0, size.Ho)
+        if plan.m == 0:
+            f0, f1, strips = 0, size.Fp, -(-size.Ho // strip)
+            rows = part * strips // splits * strip, min((part + 1) * strips // splits * strip, size.Ho)
         begin, end, end_f = task // splits * count // ranges, (task // splits + 1) * count // ranges, min(f1, size.F)
         images = even_blocks(end - begin, plan.images)
         for first in range(begin, end, images):
@@ -129,17 +133,20 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
                 call(steps.pack, x, image, size, s, 0, plan.x_grid)
                 if plan.m:
                     call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
-            call(steps.multiply, plan, u, last - first, f0, f1, s, z, z_at + first * z_step)
-            for image in range(first, last):
-                at = z_at + image * z_step
-                if plan.m:
-                    call(steps.scatter_z, s, plan, image - first, plan.M, z, at, grid, f0, f1)
-                if epilogue.writes and not in_place:
-                    call(steps.write, s, at, grid, size, image, bias, epilogue.relu, out, f0, end_f)
-                if epilogue.sums:
-                    call(steps.moments, z, at, grid, size, image, bias, sums, f0, end_f)
-                if epilogue.pools:
-                    call(steps.pool, z, at, grid, size, image, bias, sign, epilogue.relu, pooled, winners, f0, end_f)
+            for top in range(rows[0], rows[1], strip):
+                bottom, shift = min(top + strip, rows[1]), 0 if in_place else top * grid.width * grid.channels
+                call(steps.multiply, plan, u, last - first, f0, f1, top, bottom, s, z, z_at + first * z_step - shift)
+                for image in range(first, last):
+                    at = z_at + image * z_step - shift
+                    if plan.m:
+                        call(steps.scatter_z, s, plan, image - first, plan.M, z, at, grid, f0, f1)
+                    if epilogue.writes and not in_place:
+                        call(steps.write, s, at, grid, size, image, top, bottom, bias, epilogue.relu, out, f0, end_f)
+                    if epilogue.sums:
+                        call(steps.moments, z, at, grid, size, image, bias, sums, f0, end_f)
+                    if epilogue.pools:
+                        call(steps.pool, z, at, grid, size, image, top, bottom, bias, sign, epilogue.relu, pooled,
+                             winners, f0, end_f)
 
 
 @jit(parallel=True)
@@ -158,26 +165,31 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
         plan = nested(numbers, Plan)
         s, bias_sum = scratch[get_thread_id()], db[chunk]
         weight_sum = du[chunk * plan.weights:(chunk + 1) * plan.weights]
-        size, z_at, grid = plan.size, plan.z_at, plan.z_grid
+        size, grid = plan.size, plan.z_grid
         clear(bias_sum, 0, len(bias_sum), size.lanes)
         begin, end = chunk * count // chunks, (chunk + 1) * count // chunks
         images = even_blocks(end - begin, plan.images)
         for first in range(begin, end, images):
             last = min(first + images, end)
             for image in range(first, last):
-                if len(winners):
-                    call(steps.unpool, dout, winners, image, size, s, z_at, grid, bias_sum)
-                else:
-                    call(steps.mask, dout, kept, relu, image, size, s, z_at, grid, bias_sum)
-                if len(vectors):
-                    call(steps.through_batchnorm, z, vectors, image, size, s, z_at, grid)
                 call(steps.pack, x, image, size, s, 0, plan.x_grid)
                 if plan.m:
                     call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
-                    call(steps.gather_dz, s, plan, image - first, z_at, grid, plan.M, size.F)
             if want_dx and not plan.m:  # Winograd's dx is written later, image by image
                 clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
-            call(steps.multiply, plan, ut, last - first, s, weight_sum, first > begin, want_dx)
+            for top in range(0, size.Ho, plan.strip):
+                bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.width * grid.channels
+                for image in range(first, last):
+                    if len(winners):
+                        call(steps.unpool, dout, winners, image, top, bottom, size, s, at, grid, bias_sum)
+                    else:
+                        call(steps.mask, dout, kept, relu, image, top, bottom, size, s, at, grid, bias_sum)
+                    if len(vectors):
+                        call(steps.through_batchnorm, z, vectors, image, top, bottom, size, s, at, grid)
+                    if plan.m:
+                        call(steps.gather_dz, s, plan, image - first, at, grid, plan.M, size.F)
+                adds = first > begin or top > 0
+                call(steps.multiply, plan, ut, last - first, top, bottom, s, weight_sum, adds, want_dx)
             if want_dx:
                 for image in range(first, last):
                     if plan.m:

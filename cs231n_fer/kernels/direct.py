@@ -16,10 +16,12 @@ from .shape import VECTORS, Matrices, Plan, make_grid, round_up
 from .steps import BOOL, FLOATS, INT, step
 from .tile import CHANNEL_ROWS, NARROW_ROWS, channel_tile, narrow_tile, product_tile
 
+STRIP_BYTES = 24 * 1024  # of outputs, which are finished in L1: of 48 x 48 outputs and 32 filters 4 rows, not 295 KB
+
 
 @cache
 def direct_plan(size):
-    """Lay out the scratch memory of a convolution; a block is one image."""
+    """Lay out the scratch memory of a convolution; a block is one image, worked on in strips of rows."""
     columns = round_up(size.Wo, TILE_ROWS)
     # The last register tile of a row reads pixels that are in excess; they are zeros.
     width = max(size.W + 2 * size.pad, (columns - 1) * size.stride + size.WW)
@@ -29,59 +31,60 @@ def direct_plan(size):
     z_at, dx_at = x_grid.size, x_grid.size + z_grid.size
     row = size.WW * size.C
     run = round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
+    strip = max(1, STRIP_BYTES // (columns * size.Fp * (64 // size.lanes)) // 2) * 2
     nothing = Matrices(0, 0, 0)
-    return Plan(size, 0, 1, 0, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing, dx_at + dx_grid.size, run,
-                0, 0, 0, size.HH * run * size.Fp)
+    return Plan(size, 0, 1, strip, 0, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing,
+                dx_at + dx_grid.size, run, 0, 0, 0, size.HH * run * size.Fp)
 
 
-@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, INT)
-def multiply(plan, w, images, f0, f1, s, z, z_at):
-    """z of one padded image for the filters f0...f1, at z[z_at]; w (HH, WW, C, Fp)."""
+@step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
+def multiply(plan, w, images, f0, f1, top, bottom, s, z, z_at):
+    """Rows top...bottom of z for the filters f0...f1 of a padded image; its row 0 is at z[z_at]; w (HH, WW, C, Fp)."""
     size, z_row = plan.size, plan.z_grid.width * plan.size.Fp
     row, pixel, run = plan.x_grid.width * size.C, size.stride * size.C, size.WW * size.C
     for f in range(f0, f1, VECTORS * size.lanes):  # two vectors of every filter value stay in L1
-        for i in range(size.Ho):
+        for i in range(top, bottom):
             for j in range(0, size.Wo, TILE_ROWS):
                 product_tile(s, i * size.stride * row + j * pixel, pixel, row, 1, w, f, run * size.Fp, size.Fp,
                              size.HH, run, z, z_at + i * z_row + j * size.Fp + f, size.Fp, False)
 
 
 @jit(inline=True)
-def add_dw(plan, s, dw, adds):
-    """dw (HH, run, Fp) (+)= what one image gives."""
+def add_dw(plan, top, bottom, s, dw, adds):
+    """dw (HH, run, Fp) (+)= what rows top...bottom of one image give; they begin at z_at."""
     size = plan.size
     row, pixel, z_row = plan.x_grid.width * size.C, size.stride * size.C, plan.z_grid.width * size.Fp
     for f in range(0, size.F, VECTORS * size.lanes):
         for hh in range(size.HH):
-            x, w = hh * row, hh * plan.run * size.Fp + f
+            x, w = (top * size.stride + hh) * row, hh * plan.run * size.Fp + f
             if plan.run == NARROW_ROWS:
                 narrow_tile(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                                  size.Ho, size.Wo, dw, w, size.Fp, adds)
+                                  bottom - top, size.Wo, dw, w, size.Fp, adds)
             else:
                 for k in range(0, plan.run, CHANNEL_ROWS):
                     channel_tile(s, x + k, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                                       size.Ho, size.Wo, dw, w + k * size.Fp, size.Fp, adds)
+                                       bottom - top, size.Wo, dw, w + k * size.Fp, size.Fp, adds)
 
 
 @jit(inline=True)
-def add_dx(plan, s, wt):
+def add_dx(plan, top, bottom, s, wt):
     """dx in scratch memory, zeros at first, from dz there; wt (HH, WW, F, Cp)."""
     size, z_row, row = plan.size, plan.z_grid.width * plan.size.Fp, plan.dx_grid.width * plan.size.Cp
     pixel = size.stride * size.Cp
-    for i in range(size.Ho):
+    for i in range(top, bottom):
         for hh in range(size.HH):
             for ww in range(size.WW):
                 w = (hh * size.WW + ww) * size.F * size.Cp
                 dx = plan.dx_at + (i * size.stride + hh) * row + ww * size.Cp
                 for c in range(0, size.C, VECTORS * size.lanes):
                     for j in range(0, size.Wo, TILE_ROWS):
-                        product_tile(s, plan.z_at + i * z_row + j * size.Fp, size.Fp, 0, 1, wt, w + c, 0, size.Cp,
-                                           1, size.F, s, dx + j * pixel + c, pixel, True)
+                        product_tile(s, plan.z_at + (i - top) * z_row + j * size.Fp, size.Fp, 0, 1, wt, w + c, 0,
+                                     size.Cp, 1, size.F, s, dx + j * pixel + c, pixel, True)
 
 
-@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL, BOOL)
-def multiply_back(plan, wt, images, s, dw, adds, want_dx):
-    """dw (+)= what one image gives; with want_dx also its dx."""
-    add_dw(plan, s, dw, adds)
+@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, BOOL, BOOL)
+def multiply_back(plan, wt, images, top, bottom, s, dw, adds, want_dx):
+    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx."""
+    add_dw(plan, top, bottom, s, dw, adds)
     if want_dx:
-        add_dx(plan, s, wt)
+        add_dx(plan, top, bottom, s, wt)

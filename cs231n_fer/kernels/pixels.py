@@ -6,6 +6,7 @@ that batchnorm needs. Backwards, they form dz in scratch memory from what the la
 
     s, at, grid    scratch memory, where an image begins in it, and its layout
     size           ConvSize of the convolution
+    top, bottom    rows of outputs, an even number of them but for the last of an image
     image          which image of the caller's flat arrays: x (N, H, W, C), out and z (N, Ho, Wo, F)
 
 Each works on one vector of channels at a time (`f`), so that what it reads more than once stays in the L1 cache.
@@ -98,11 +99,11 @@ def unpack(s, at, grid, size, image, dx):
                 put(dx, target + j * C, c, C, size.lanes, load(s, source + j * grid.channels + c, 1))
 
 
-@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, BOOL, FLOATS, INT, INT)
-def write(s, at, grid, size, image, bias, relu, out, first, last):
+@step(FLOATS, INT, Grid, ConvSize, INT, INT, INT, FLOATS, BOOL, FLOATS, INT, INT)
+def write(s, at, grid, size, image, top, bottom, bias, relu, out, first, last):
     """out = z + bias, or relu of it, for filters first...last."""
     F, row = size.F, grid.width * grid.channels
-    for i in range(size.Ho):
+    for i in range(top, bottom):
         source, target = at + i * row, (image * size.Ho + i) * size.Wo * F
         for j in range(size.Wo):
             for f in range(first, last, size.lanes):
@@ -112,8 +113,8 @@ def write(s, at, grid, size, image, bias, relu, out, first, last):
                 put(out, target + j * F, f, F, size.lanes, z)
 
 
-@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, FLOATS, BOOL, FLOATS, BYTES, INT, INT)
-def pool(s, at, grid, size, image, bias, sign, relu, out, winners, first, last):
+@step(FLOATS, INT, Grid, ConvSize, INT, INT, INT, FLOATS, FLOATS, BOOL, FLOATS, BYTES, INT, INT)
+def pool(s, at, grid, size, image, top, bottom, bias, sign, relu, out, winners, first, last):
     """2 x 2 max-pool of z + bias for filters first...last: the first of the largest of sign * (z + bias).
 
     out gets its value, winners (uint8, Fp channels) which of the four it was; with relu, DEAD where it isn't positive.
@@ -122,7 +123,7 @@ def pool(s, at, grid, size, image, bias, sign, relu, out, winners, first, last):
     Ho, Wo, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
     for f in range(first, last, size.lanes):
         b, up = load(bias, f, 1), load(sign, f, 1)
-        for i in range(Ho):
+        for i in range(top // 2, bottom // 2):
             for j in range(Wo):
                 corner = at + 2 * (i * row + j * grid.channels) + f
                 best = load(s, corner, 1) + b
@@ -168,11 +169,11 @@ def moments(s, at, grid, size, image, bias, sums, first, last):
 
 
 @jit(inline=True)
-def spread(dout, winners, image, size, s, at, grid, f):
+def spread(dout, winners, image, top, bottom, size, s, at, grid, f):
     """Write dout to the winners of its windows and zeros elsewhere, for one vector of filters; returns its sum."""
     Hp, Wp, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
     total = zeros(s, 1)
-    for i in range(Hp):
+    for i in range(top // 2, bottom // 2):
         for j in range(Wp):
             pixel = (image * Hp + i) * Wp + j
             d, winner = get(dout, pixel * F, f, F, size.lanes), load_bytes(winners, pixel * size.Fp + f, s)
@@ -180,28 +181,28 @@ def spread(dout, winners, image, size, s, at, grid, f):
             for k in range(4):
                 store(s, corner + k // 2 * row + k % 2 * grid.channels, select(winner == k * 1.0, d, 0.0))
             total += select(winner < DEAD, d, 0.0)
-    for i in range(size.Ho):  # pixels that no window covers
+    for i in range(top, bottom):  # pixels that no window covers
         for j in range(2 * Wp if i < 2 * Hp else 0, size.Wo):
             store(s, at + i * row + j * grid.channels + f, zeros(s, 1))
     return total
 
 
-@step(FLOATS, BYTES, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
-def unpool(dout, winners, image, size, s, at, grid, db):
+@step(FLOATS, BYTES, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
+def unpool(dout, winners, image, top, bottom, size, s, at, grid, db):
     """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,)."""
     for f in range(0, size.F, size.lanes):
-        total = spread(dout, winners, image, size, s, at, grid, f)
+        total = spread(dout, winners, image, top, bottom, size, s, at, grid, f)
         store(db, f, load(db, f, 1) + total)
-    clear_beyond(s, at, grid, size)
+    clear_beyond(s, at, grid, size, top, bottom)
 
 
-@step(FLOATS, FLOATS, BOOL, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
-def mask(dout, out, relu, image, size, s, at, grid, db):
+@step(FLOATS, FLOATS, BOOL, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
+def mask(dout, out, relu, image, top, bottom, size, s, at, grid, db):
     """dz of one image: dout, with relu where out is positive; its sum is added to db (Fp,)."""
     F, row = size.F, grid.width * grid.channels
     for f in range(0, F, size.lanes):
         total = zeros(s, 1)
-        for i in range(size.Ho):
+        for i in range(top, bottom):
             for j in range(size.Wo):
                 pixel = ((image * size.Ho + i) * size.Wo + j) * F
                 d = get(dout, pixel, f, F, size.lanes)
@@ -210,16 +211,16 @@ def mask(dout, out, relu, image, size, s, at, grid, db):
                 store(s, at + i * row + j * grid.channels + f, d)
                 total += d
         store(db, f, load(db, f, 1) + total)
-    clear_beyond(s, at, grid, size)
+    clear_beyond(s, at, grid, size, top, bottom)
 
 
-@step(FLOATS, FLOATS, INT, ConvSize, FLOATS, INT, Grid)
-def through_batchnorm(z, vectors, image, size, s, at, grid):
+@step(FLOATS, FLOATS, INT, INT, INT, ConvSize, FLOATS, INT, Grid)
+def through_batchnorm(z, vectors, image, top, bottom, size, s, at, grid):
     """dz of one image below batchnorm: vectors[0] * dz + vectors[1] * z + vectors[2]; vectors (3, Fp)."""
     F, Fp, row = size.F, size.Fp, grid.width * grid.channels
     for f in range(0, F, size.lanes):
         scale, slope, shift = load(vectors, f, 1), load(vectors, Fp + f, 1), load(vectors, 2 * Fp + f, 1)
-        for i in range(size.Ho):
+        for i in range(top, bottom):
             for j in range(size.Wo):
                 here = at + i * row + j * grid.channels + f
                 z_here = get(z, ((image * size.Ho + i) * size.Wo + j) * F, f, F, size.lanes)
@@ -227,9 +228,9 @@ def through_batchnorm(z, vectors, image, size, s, at, grid):
 
 
 @jit(inline=True)
-def clear_beyond(s, at, grid, size):
+def clear_beyond(s, at, grid, size, top, bottom):
     """Write zeros to the pixels of the grid that are no outputs."""
     row = grid.width * grid.channels
-    for i in range(grid.rows):
+    for i in range(top, bottom if bottom < size.Ho else grid.rows):
         inside = size.Wo * grid.channels if i < size.Ho else 0
         clear(s, at + i * row + inside, row - inside, size.lanes)

@@ -9,15 +9,20 @@ from .jit import jit
 from .machine import TILE_ROWS
 from .shape import VECTORS
 from .steps import FLOATS, INT, call, step
-from .tile import product_tile
+from .tile import product_tile, row_tile
 
 
 @step(FLOATS, INT, INT, FLOATS, FLOATS, INT, INT, INT, INT, INT)
 def panel(a, a_row, a_step, b, c, column, rows, steps, columns, first):
     """Columns column... of c = a b for a block of rows from `first` on; the last register tile overlaps the one before.
 
-    a: rows a_row and columns a_step apart; b (steps, columns), c (rows, columns); rows of at least one tile.
+    a: rows a_row and columns a_step apart; b (steps, columns), c (rows, columns). Less rows than a tile: one by one.
     """
+    if rows < TILE_ROWS:
+        for r in range(rows):
+            row_tile(a, r * a_row, a_row, 0, a_step, b, column, 0, columns, 1, steps, c, r * columns + column, columns,
+                     False)
+        return
     for r in range(first, min(first + 8 * TILE_ROWS, rows), TILE_ROWS):
         row = min(r, rows - TILE_ROWS)
         product_tile(a, row * a_row, a_row, 0, a_step, b, column, 0, columns, 1, steps, c, row * columns + column,

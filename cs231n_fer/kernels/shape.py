@@ -65,6 +65,7 @@ class Plan(NamedTuple):
     size: ConvSize
     m: int
     images: int     # images in a block
+    strip: int      # rows of outputs that are finished while they are in L1: all of them where m > 0
     down: int       # tiles in a column and in a row of an image
     across: int
     x_grid: Grid    # a padded image, at 0

@@ -45,3 +45,4 @@ def make_tile(rows, vectors):
 product_tile = make_tile(TILE_ROWS, VECTORS)
 channel_tile = make_tile(CHANNEL_ROWS, VECTORS)
 narrow_tile = make_tile(NARROW_ROWS, VECTORS)
+row_tile = make_tile(1, VECTORS)

@@ -23,11 +23,18 @@ from .tile import CHANNEL_ROWS, channel_tile, product_tile
 # Of V and M together: they are written and read several times, and should stay in L2. But where the weights are larger
 # they pass by once for each block, so V and M may be as large as they: 0.3 ms less for block 4 of the final net.
 BLOCK_BYTES = 640 * 1024
+WEIGHTS = 40  # rows that could be multiplied while the weights of a position come from L3
 
 
-def best_m(size):
-    """Return the tile size that needs the fewest products: 4 for large images, 3 where it wastes less (6 x 6)."""
-    return min((4, 3, 2), key=lambda m: round_up(size.Ho, m) * round_up(size.Wo, m) / m ** 2 * (m + 2) ** 2)
+def best_m(size, images):
+    """Return the tile size that costs least: 4 for large images, 3 where it wastes less (6 x 6), 2 for very few.
+
+    Each of the (m + 2)^2 positions multiplies a row for every tile, and reads its weights once.
+    """
+    def cost(m):
+        tiles = images * -(-size.Ho // m) * -(-size.Wo // m)
+        return (m + 2) ** 2 * (round_up(tiles, TILE_ROWS) + WEIGHTS)
+    return min((4, 3, 2), key=cost)
 
 
 @cache
@@ -47,12 +54,12 @@ def winograd_plan(size, m, itemsize):
     M = Matrices(V.at + positions * V.apart, size.Fp, rows * size.Fp + line)
     z_at = M.at + positions * M.apart
     dU_apart = round_up(size.C, CHANNEL_ROWS) * size.Fp + line
-    return Plan(size, m, images, down, across, x_grid, z_grid, x_grid, z_at, 0, V, M, z_at + z_grid.size, 0,
+    return Plan(size, m, images, size.Ho, down, across, x_grid, z_grid, x_grid, z_at, 0, V, M, z_at + z_grid.size, 0,
                 size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, positions * dU_apart)
 
 
-@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, INT)
-def multiply(plan, u, images, f0, f1, s, _, __):
+@step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
+def multiply(plan, u, images, f0, f1, _, __, s, ___, ____):
     """M[q] = V[q] U[q] of a block, for the filters f0...f1."""
     size, V, M = plan.size, plan.V, plan.M
     rows = images * plan.down * plan.across
@@ -63,8 +70,8 @@ def multiply(plan, u, images, f0, f1, s, _, __):
                              1, size.C, s, M.at + q * M.apart + t * M.row + f, M.row, False)
 
 
-@step(Plan, FLOATS, INT, FLOATS, FLOATS, BOOL, BOOL)
-def multiply_back(plan, ut, images, s, du, adds, want_dx):
+@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, BOOL, BOOL)
+def multiply_back(plan, ut, images, _, __, s, du, adds, want_dx):
     """dU[q] (+)= V[q]^T dM[q] of a block, and with want_dx dV[q] = dM[q] U[q]^T in V's place."""
     size, V, M, columns = plan.size, plan.V, plan.M, VECTORS * plan.size.lanes
     rows = images * plan.down * plan.across
