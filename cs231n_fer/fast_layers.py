@@ -39,7 +39,7 @@ LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
 class Convolution(NamedTuple):
     """A convolution of one size: its plan, and what kernels are handed of it; found again by its sizes."""
     plan: Plan
-    numbers: tuple              # flat(plan)
+    numbers: np.ndarray         # flat(plan)
     forward: tuple              # addresses of the steps of a forward pass
     nothing: np.ndarray         # () for arrays that are not there
     no_bytes: np.ndarray
