@@ -28,6 +28,7 @@ Reading order (each module imports only from those before it):
                        built-in faces, so that everything runs with no download
     data_utils         from either to arrays for training
     report             the numbers and figures of a finished run
+    linear_svm         a linear classifier on features of another net
     gradient_draws, gradient_cases
                        the table of all gradient checks
 

@@ -72,17 +72,19 @@ class Solver:
     resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have changed
     stop                function of the history (a list of one dict an epoch, as in history.csv); asked after each
                         epoch, true ends the training
+    keep                "best": train() leaves the parameters that were best on validation in the model; "last": those
+                        of the last epoch
     info                JSON-able dict kept in every checkpoint; info_arrays the same for arrays
 
     Results: loss_history (each step), train_acc_history and val_acc_history (before training and after each epoch),
-    best_params, best_val_acc, best_epoch. After train() the model holds the best parameters.
+    best_params, best_val_acc, best_epoch.
     Raises ValueError for an unknown keyword, a value out of range, or a checkpoint of another run.
     """
 
     def __init__(self, model, data, *, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
                  num_epochs=10, num_train_samples=1000, num_val_samples=None, print_every=10, verbose=True,
                  checkpoint_name=None, seed=0, augmentation=None, schedule=None, checkpoint_dir=None, resume=False,
-                 stop=None, info=None, info_arrays=None, **unknown):
+                 stop=None, keep="best", info=None, info_arrays=None, **unknown):
         check(not unknown, f"Solver: no keyword {', '.join(map(_suggest, unknown))}")
         check_config(update_rule, optim_config or {})
         for name, value, least in (("batch_size", batch_size, 1), ("num_epochs", num_epochs, 0),
@@ -90,6 +92,7 @@ class Solver:
                                    ("num_val_samples", num_val_samples, 1), ("seed", seed, 0)):
             check(value is None and name.endswith("samples") or isinstance(value, int | np.integer) and value >= least,
                   f"{name}: got {value!r}, expected an int of at least {least}")
+        check(keep in ("best", "last"), f"keep: got {keep!r}, expected 'best' or 'last'")
         check(not resume or checkpoint_dir, "resume: needs checkpoint_dir, the folder of the run to go on with")
         _check_data(data)
         self.model, self.update_rule = model, UPDATE_RULES[update_rule]
@@ -98,10 +101,9 @@ class Solver:
         self.batch_size, self.num_epochs = batch_size, num_epochs
         self.num_train_samples, self.num_val_samples = num_train_samples, num_val_samples
         self.print_every, self.verbose, self.checkpoint_name = print_every, verbose, checkpoint_name
-        self.seed, self.augmentation = seed, augmentation
+        self.seed, self.augmentation, self.stop, self.keep = seed, augmentation, stop, keep
         self.schedule = schedule or Exponential(lr_decay)
         self.checkpoint_dir = Path(checkpoint_dir) if checkpoint_dir else None
-        self.stop = stop
         self.info, self.info_arrays = info or {}, info_arrays or {}
         settings = {**DEFAULTS[update_rule], **(optim_config or {})}
         self.learning_rate = settings["learning_rate"]
@@ -121,12 +123,13 @@ class Solver:
         self.loss_history, self.train_acc_history, self.val_acc_history, self.history = [], [], [], []
 
     def train(self):
-        """Train to num_epochs, then give the model its best parameters (by validation accuracy)."""
+        """Train to num_epochs; then give the model the parameters that keep names."""
         if not self.val_acc_history:
             self._evaluate()
         while self.epoch < self.num_epochs and not (self.stop and self.history and self.stop(self.history)):
             self._train_epoch()
-        self.restore_best()
+        if self.keep == "best":
+            self.restore_best()
 
     def restore_best(self):
         """Give the model its best parameters so far (by validation accuracy)."""

@@ -73,6 +73,13 @@ def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(tmp_path):
     assert load_checkpoint(tmp_path / "last.h5")[0]["params/w"] == 5
 
 
+def test_the_last_parameters_stay_where_they_are_to_be_kept():
+    model = Scripted([0.1, 0.3, 0.7, 0.2])
+    solver = Solver(model, numbers(10), num_epochs=3, batch_size=10, keep="last", verbose=False)
+    solver.train()
+    assert model.params["w"] > solver.best_params["w"] and solver.best_epoch == 2
+
+
 def test_a_net_that_never_gets_better_than_at_its_start_is_given_back_as_it_was():
     model = Scripted([0.3, 0.2, 0.1])
     Solver(model, numbers(4), num_epochs=2, optim_config={"learning_rate": 1.0}, verbose=False).train()
@@ -187,6 +194,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_leaves_the_last_checkpo
 
 
 BAD = {
+    "keep": ({"keep": "first"}, "keep: got 'first', expected 'best' or 'last'"),
     "num_epoch": ({"num_epoch": 3}, r"Solver: no keyword 'num_epoch' \(did you mean 'num_epochs'\?\)"),
     "unlike any": ({"zzz": 3, "yyy": 1}, "Solver: no keyword 'zzz', 'yyy'"),
     "update_rule": ({"update_rule": "adamm"}, "update_rule: no rule 'adamm'"),
