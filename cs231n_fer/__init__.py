@@ -29,6 +29,7 @@ Reading order (each module imports only from those before it):
     data_utils         from either to arrays for training
     report             the numbers and figures of a finished run
     linear_svm         a linear classifier on features of another net
+    empath             Gabor filters and principal components of faces
     gradient_draws, gradient_cases
                        the table of all gradient checks
 
