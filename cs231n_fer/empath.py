@@ -80,60 +80,63 @@ def gabor_magnitudes(faces, bank):
 
 
 @dataclass(frozen=True)
-class Embedding:
-    """What the training faces say about magnitudes: how to z-score them, and their principal components.
+class PCA:
+    """What training samples say about D features: how to z-score them, and the principal components of the z-scores.
 
-    bank          of gabor_bank
-    mean, scale   (D,) of the magnitudes; the scale of a constant one is 1
+    mean, scale   (D,) of the features; the scale of a constant one is 1
     components    (K, D) orthonormal rows, the one of the largest variance first; the largest entry of each is positive
-    variances     (K,) of the projections on them
+    variances     (K,) of the projections on them; all D of them would add up to D
     """
-    bank: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
     components: np.ndarray
     variances: np.ndarray
 
 
-def fit_embedding(faces, bank, num_components=COMPONENTS):
-    """Return the Embedding of training faces (N, H, W) or (N, 1, H, W), read in batches.
+def fit_pca(batches, num_components=COMPONENTS):
+    """Return the PCA of features that come in batches (n, D), float32 or float64; its arrays have their dtype.
 
-    The z-scores' covariance is the correlation matrix of the magnitudes, so one pass over the faces finds it all.
-    Raises ValueError unless 1 <= num_components <= D and N >= 2.
+    The z-scores' covariance is the correlation matrix of the features, so one pass over the batches finds it all.
+    Raises ValueError unless there are two samples or more and 1 <= num_components <= D.
     """
-    D = bank.shape[2]
-    check(1 <= num_components <= D, f"num_components: got {num_components}, expected 1 to {D}")
-    check(len(faces) >= 2, f"faces: got {len(faces)}, expected at least 2")
-    origin = gabor_magnitudes(faces[:BATCH_SIZE], bank).mean(axis=0)  # near the mean: products of small numbers
-    total, products = np.zeros(D), np.zeros((D, D))
-    for batch in batches(faces):
-        centred = gabor_magnitudes(batch, bank) - origin
+    count, origin, total, products = 0, None, 0.0, 0.0
+    for batch in batches:
+        origin = batch.mean(axis=0) if origin is None else origin  # near the mean: products of small numbers
+        centred = batch - origin
+        count += len(batch)
         total += centred.sum(axis=0, dtype=np.float64)
-        products += centred.T @ centred
-    mean = total / len(faces)
-    covariance = products / len(faces) - np.outer(mean, mean)
+        products += (centred.T @ centred).astype(np.float64)
+    check(count >= 2, f"batches: hold {count} samples, expected at least 2")
+    check(1 <= num_components <= len(origin), f"num_components: got {num_components}, expected 1 to {len(origin)}")
+    mean = total / count
+    covariance = products / count - np.outer(mean, mean)
     scale = np.sqrt(np.maximum(np.diag(covariance), 0))
-    scale[scale <= 1e-6 * (origin + mean)] = 1  # what is left of a constant magnitude is rounding
-    variances, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
-    components = vectors[:, ::-1][:, :num_components].T
-    largest = np.abs(components).argmax(axis=1)
-    components = components * np.sign(components[np.arange(num_components), largest])[:, None]
-    return Embedding(bank, *(array.astype(bank.dtype) for array in (
-        origin + mean, scale, components, np.maximum(variances[::-1][:num_components], 0))))
+    scale[scale <= 1e-6 * np.abs(origin + mean)] = 1  # what is left of a constant feature is rounding
+    variances, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))  # in rising order
+    variances, components = np.maximum(variances[::-1], 0)[:num_components], vectors.T[::-1][:num_components]
+    largest = components[np.arange(num_components), np.abs(components).argmax(axis=1)]
+    arrays = origin + mean, scale, components * np.sign(largest)[:, None], variances
+    return PCA(*(array.astype(origin.dtype) for array in arrays))
 
 
-def embed(faces, embedding):
-    """Return the projections (N, K) of faces' z-scored magnitudes on the principal components, each of variance 1.
-
-    faces   (N, H, W) or (N, 1, H, W), read in batches
-    """
-    deviation = np.sqrt(embedding.variances)
-    weights = (embedding.components / np.where(deviation > 0, deviation, 1)[:, None] / embedding.scale).T
-    return np.concatenate([(gabor_magnitudes(batch, embedding.bank) - embedding.mean) @ weights
-                           for batch in batches(faces)])
+def project(features, pca):
+    """Return the projections (n, K) of features (n, D) on the principal components, each of variance 1 in training."""
+    deviation = np.sqrt(pca.variances)
+    weights = pca.components / np.where(deviation > 0, deviation, 1)[:, None] / pca.scale
+    return (features - pca.mean) @ weights.T
 
 
-def batches(faces):
-    """Yield the faces, BATCH_SIZE at a time."""
+def in_batches(faces, function):
+    """Yield function(batch) of faces, BATCH_SIZE at a time."""
     for start in range(0, len(faces), BATCH_SIZE):
-        yield faces[start:start + BATCH_SIZE]
+        yield function(faces[start:start + BATCH_SIZE])
+
+
+def fit_embedding(faces, bank, num_components=COMPONENTS):
+    """Return the PCA of the magnitudes of training faces (N, H, W) or (N, 1, H, W), read in batches."""
+    return fit_pca(in_batches(faces, lambda batch: gabor_magnitudes(batch, bank)), num_components)
+
+
+def embed(faces, bank, pca):
+    """Return what EMPATH's net sees of faces (N, H, W) or (N, 1, H, W): (N, K) projections, each of variance 1."""
+    return np.concatenate(list(in_batches(faces, lambda batch: project(gabor_magnitudes(batch, bank), pca))))

@@ -11,6 +11,7 @@ from cs231n_fer.empath import (
     SIGMA,
     embed,
     fit_embedding,
+    fit_pca,
     gabor_bank,
     gabor_kernel,
     gabor_magnitudes,
@@ -139,38 +140,38 @@ def test_the_embedding_is_the_svd_of_the_z_scored_magnitudes_in_batches_of_any_s
     monkeypatch.setattr(empath, "BATCH_SIZE", 13)
     bank = gabor_bank(SIDE, step=6, scales=2, orientations=4, dtype=dtype)
     faces = noise(60, dtype=dtype)
-    embedding = fit_embedding(faces, bank, 5)
+    pca = fit_embedding(faces, bank, 5)
     magnitudes = gabor_magnitudes(faces, bank).astype(np.float64)
     z = (magnitudes - magnitudes.mean(axis=0)) / magnitudes.std(axis=0)
     _, singular, rows = np.linalg.svd(z, full_matrices=False)
     rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]
-    np.testing.assert_allclose(embedding.components, rows[:5], atol=tolerance)
-    np.testing.assert_allclose(embedding.variances, singular[:5] ** 2 / 60, rtol=tolerance)
-    projections = embed(faces[:, None], embedding)
-    assert projections.dtype == embedding.components.dtype == dtype
-    np.testing.assert_allclose(projections, z @ rows[:5].T / np.sqrt(embedding.variances), atol=10 * tolerance)
+    np.testing.assert_allclose(pca.components, rows[:5], atol=tolerance)
+    np.testing.assert_allclose(pca.variances, singular[:5] ** 2 / 60, rtol=tolerance)
+    projections = embed(faces[:, None], bank, pca)
+    assert projections.dtype == pca.components.dtype == dtype
+    np.testing.assert_allclose(projections, z @ rows[:5].T / np.sqrt(pca.variances), atol=10 * tolerance)
 
 
 def test_components_are_orthonormal_and_all_of_them_rebuild_the_magnitudes(small_bank):
     faces = noise(100)
-    embedding = fit_embedding(faces, small_bank, small_bank.shape[2])
-    np.testing.assert_allclose(embedding.components @ embedding.components.T, np.eye(small_bank.shape[2]), atol=1e-9)
-    z = embed(faces, embedding) * np.sqrt(embedding.variances) @ embedding.components
-    np.testing.assert_allclose(z * embedding.scale + embedding.mean, gabor_magnitudes(faces, small_bank), rtol=1e-6)
+    pca = fit_embedding(faces, small_bank, small_bank.shape[2])
+    np.testing.assert_allclose(pca.components @ pca.components.T, np.eye(small_bank.shape[2]), atol=1e-9)
+    z = embed(faces, small_bank, pca) * np.sqrt(pca.variances) @ pca.components
+    np.testing.assert_allclose(z * pca.scale + pca.mean, gabor_magnitudes(faces, small_bank), rtol=1e-6)
 
 
 def test_training_faces_alone_decide_how_other_faces_are_embedded(small_bank):
     training, others = noise(80), 3 * noise(20, seed=1)
-    embedding = fit_embedding(training, small_bank, 6)
-    inside = embed(training, embedding)
+    pca = fit_embedding(training, small_bank, 6)
+    inside = embed(training, small_bank, pca)
     np.testing.assert_allclose([inside.mean(axis=0), inside.std(axis=0)], [[0] * 6, [1] * 6], atol=1e-9)
-    np.testing.assert_allclose(embed(others[:1], embedding), embed(others, embedding)[:1], rtol=1e-9)
-    assert embed(others, embedding).std(axis=0).min() > 1.5  # three times the contrast is not standardised away
+    np.testing.assert_allclose(embed(others[:1], small_bank, pca), embed(others, small_bank, pca)[:1], rtol=1e-9)
+    assert embed(others, small_bank, pca).std(axis=0).min() > 1.5  # three times the contrast is not standardised away
 
 
 def test_a_magnitude_that_never_changes_is_left_out(small_bank):
-    embedding = fit_embedding(np.full((4, SIDE, SIDE), 7.0), small_bank, 2)
-    assert (embed(noise(2), embedding) * np.sqrt(embedding.variances) == 0).all()
+    pca = fit_embedding(np.full((4, SIDE, SIDE), 7.0), small_bank, 2)
+    assert (embed(noise(2), small_bank, pca) * np.sqrt(pca.variances) == 0).all()
 
 
 @pytest.mark.parametrize("call, message", [
@@ -180,8 +181,9 @@ def test_a_magnitude_that_never_changes_is_left_out(small_bank):
     (lambda: gabor_bank(8, step=9), "step: got 9, expected 1 to 8"),
     (lambda: gabor_magnitudes(noise(1, 10), np.zeros((2, 144, 3))), r"faces: got shape \(1, 10, 10\).*144 pixels"),
     (lambda: gabor_magnitudes(np.zeros((144, 2)), np.zeros((2, 144, 3))), r"faces: got shape \(144, 2\)"),
-    (lambda: fit_embedding(noise(3), np.zeros((2, 144, 3)), 4), "num_components: got 4, expected 1 to 3"),
-    (lambda: fit_embedding(noise(1), np.zeros((2, 144, 3)), 1), "faces: got 1"),
+    (lambda: fit_pca([np.ones((9, 3))], 4), "num_components: got 4, expected 1 to 3"),
+    (lambda: fit_pca([np.ones((1, 3))], 1), "batches: hold 1 samples, expected at least 2"),
+    (lambda: fit_pca([], 1), "batches: hold 0 samples"),
 ])
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
