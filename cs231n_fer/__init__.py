@@ -24,7 +24,7 @@ Reading order (each module imports only from those before it):
     vis_utils, curves  figures
     fer2013, sources, kaggle, image_folder, ferplus, data_summary, prepare
                        from what people download to one validated file
-    face_drawing, synthetic
+    face_drawing, synthetic, face_regions
                        built-in faces, so that everything runs with no download
     data_utils         from either to arrays for training
     report             the numbers and figures of a finished run

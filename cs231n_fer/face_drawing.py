@@ -269,7 +269,8 @@ def draw_faces(head, units, noise):
     head    dict of (n, 1, 1) float32: the person, the pose and the camera, see synthetic.HEAD
     units   dict of (n, 1, 1) float32: action-unit intensities 0..1, see synthetic.ACTION_UNITS
     noise   (n, 48, 48) float32, zero mean, unit variance: strands of hair and camera noise
-    Returns pixels (n, 48, 48) uint8 and masks (n, 3, 48, 48) bool of brows, eyes, mouth, where visible.
+    Returns pixels (n, 48, 48) uint8 and masks (n, 4, 48, 48) bool of brows, eyes, mouth and the whole face, where
+    visible.
     """
     x, y = head_frame(head)
     fx, fy = face_frame(x, y, head)
@@ -282,7 +283,8 @@ def draw_faces(head, units, noise):
     up, low = np.s_[:, EYE_ROWS], np.s_[:, MOUTH_ROWS]
     draw_beard(face[low], fx[low], fy[low], head, texture[low])
     draw_nose(face, shade, fx, fy, head, units)
-    parts = np.zeros((3, *noise.shape), noise.dtype)
+    parts = np.zeros((4, *noise.shape), noise.dtype)
+    parts[3] = 1
     parts[2][low] = draw_mouth(face[low], shade[low], fx[low], fy[low], head, units)
     parts[1][up] = draw_eyes(face[up], shade[up], fx[up], fy[up], head, units)
     parts[0][up] = draw_brows(face[up], shade[up], fx[up], fy[up], head, units)

@@ -86,11 +86,13 @@ class Faces:
     emotion         (n,) uint8, index into CLASS_NAMES
     masks           (n, 3, 48, 48) bool in the order of MASK_NAMES, without what hair or the head itself hides
     action_units    (n, 15) float32, intensities 0..1 in the order of ACTION_UNITS
+    face            (n, 48, 48) bool, the head but for its ears and what hair hides
     """
     pixels: np.ndarray
     emotion: np.ndarray
     masks: np.ndarray
     action_units: np.ndarray
+    face: np.ndarray
 
 
 def _mix(z):
@@ -153,19 +155,24 @@ def _draw_action_units(keys, emotion):
     return np.minimum(strength * shown * uneven + twitch, np.float32(1))
 
 
-def make_faces(seed, indices):
+def make_faces(seed, indices, action_units=None):
     """Draw the synthetic faces with the given numbers; each depends on (seed, its number) only.
 
-    seed        integer from 0 up: another seed, another population
-    indices     n integers from 0 up, such as range(1000); any order, repeats allowed
-    Returns a Faces record (pixels, emotion, masks, action_units).
-    Raises ValueError for a negative or fractional seed or index.
+    seed            integer from 0 up: another seed, another population
+    indices         n integers from 0 up, such as range(1000); any order, repeats allowed
+    action_units    None, or (n, 15) intensities 0..1: the same people before the same cameras show these instead, and
+                    emotion is the one that they would have shown
+    Returns a Faces record.
+    Raises ValueError for a negative or fractional seed or index, or action units of another shape or out of range.
     """
     indices = _check(seed, indices)
     n, emotion, keys = len(indices), emotions_of(seed, indices), _keys(seed, indices)
-    units = _draw_action_units(keys, emotion)
+    units = _draw_action_units(keys, emotion) if action_units is None else np.array(action_units, np.float32)
+    if units.shape != (n, len(ACTION_UNITS)) or not ((units >= 0) & (units <= 1)).all():
+        raise ValueError(f"action_units: got shape {units.shape}, expected {(n, len(ACTION_UNITS))} intensities from "
+                         "0 to 1")
     low, high = np.array(list(HEAD.values()), np.float32).T
-    pixels, masks = np.empty((n, SIZE, SIZE), np.uint8), np.empty((n, 3, SIZE, SIZE), bool)
+    pixels, masks = np.empty((n, SIZE, SIZE), np.uint8), np.empty((n, 4, SIZE, SIZE), bool)
     np.empty(2 ** 24, np.uint8)  # once glibc has freed a block of this size it reuses memory: twice the speed
     for start in range(0, n, _BATCH):
         batch = slice(start, start + _BATCH)
@@ -173,4 +180,4 @@ def make_faces(seed, indices):
         head = {name: heads[:, j, None, None] for j, name in enumerate(HEAD)}
         unit = {name: units[batch, j, None, None] for j, name in enumerate(ACTION_UNITS)}
         pixels[batch], masks[batch] = draw_faces(head, unit, _noise(keys[batch], _FIRST_NOISE))
-    return Faces(pixels, emotion, masks, units)
+    return Faces(pixels, emotion, masks[:, :3], units, masks[:, 3])

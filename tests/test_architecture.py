@@ -19,7 +19,7 @@ RANKS = {
     "layers": 1, "kernels": 1, "checkpoint": 1, "gradient_draws": 1, "vis_utils": 1,
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
     "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "optim": 2, "augment": 2, "prepare": 2,
-    "curves": 2,
+    "curves": 2, "face_regions": 2,
     "layer_utils": 3, "solver": 3, "data_utils": 3,
     "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "inference": 7, "linear_svm": 7, "empath": 1,
     "saliency": 7, "gradient_cases": 8, "report": 8,
