@@ -30,6 +30,7 @@ Reading order (each module imports only from those before it):
     report             the numbers and figures of a finished run
     linear_svm         a linear classifier on features of another net
     empath             Gabor filters and principal components of faces
+    clips              built-in faces that move, and vectors of what a net saw in them
     gradient_draws, gradient_cases
                        the table of all gradient checks
 

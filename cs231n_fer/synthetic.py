@@ -144,6 +144,21 @@ def emotions_of(seed, indices):
     return (_uniforms(keys, 0, 1)[:, 0] * np.float32(7)).astype(np.uint8)
 
 
+def action_units_of(seed, indices, emotion=None):
+    """The action units of each sample without drawing it, (n, 15) float32 from 0 to 1 in the order of ACTION_UNITS.
+
+    emotion     None: its own; or (n,) or one index into CLASS_NAMES: how the same person would show that one
+    """
+    indices = _check(seed, indices)
+    if emotion is None:
+        emotion = emotions_of(seed, indices)
+    emotion = np.broadcast_to(emotion, indices.shape)
+    if emotion.dtype.kind not in "iu" or ((emotion < 0) | (emotion >= len(CLASS_NAMES))).any():
+        raise ValueError(f"emotion: got {emotion.dtype} {emotion.tolist()[:5]}, expected integers from 0 to "
+                         f"{len(CLASS_NAMES) - 1}")
+    return _draw_action_units(_keys(seed, indices), emotion)
+
+
 def _draw_action_units(keys, emotion):
     """Intensities (n, 15): strength * (prototype, unevenly shown) + twitches of a living face."""
     u = _uniforms(keys, _FIRST_UNIT, _FIRST_HEAD - _FIRST_UNIT)
