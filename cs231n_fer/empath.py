@@ -85,7 +85,7 @@ class PCA:
 
     mean, scale   (D,) of the features; the scale of a constant one is 1
     components    (K, D) orthonormal rows, the one of the largest variance first; the largest entry of each is positive
-    variances     (K,) of the projections on them; all D of them would add up to D
+    variances     (K,) of the projections on them, 0 beyond the rank of the data; all D of them would add up to D
     """
     mean: np.ndarray
     scale: np.ndarray
@@ -113,14 +113,15 @@ def fit_pca(batches, num_components=COMPONENTS):
     scale = np.sqrt(np.maximum(np.diag(covariance), 0))
     scale[scale <= 1e-6 * np.abs(origin + mean)] = 1  # what is left of a constant feature is rounding
     variances, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))  # in rising order
-    variances, components = np.maximum(variances[::-1], 0)[:num_components], vectors.T[::-1][:num_components]
+    variances, components = variances[::-1][:num_components], vectors.T[::-1][:num_components]
+    variances = np.where(variances > 10 * np.finfo(origin.dtype).eps * variances[0], variances, 0)  # else rounding
     largest = components[np.arange(num_components), np.abs(components).argmax(axis=1)]
     arrays = origin + mean, scale, components * np.sign(largest)[:, None], variances
     return PCA(*(array.astype(origin.dtype) for array in arrays))
 
 
 def project(features, pca):
-    """Return the projections (n, K) of features (n, D) on the principal components, each of variance 1 in training."""
+    """Return the projections (n, K) of features (n, D) on the components, scaled to variance 1 in training if any."""
     deviation = np.sqrt(pca.variances)
     weights = pca.components / np.where(deviation > 0, deviation, 1)[:, None] / pca.scale
     return (features - pca.mean) @ weights.T

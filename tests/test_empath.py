@@ -15,6 +15,7 @@ from cs231n_fer.empath import (
     gabor_bank,
     gabor_kernel,
     gabor_magnitudes,
+    project,
     wave_number,
 )
 
@@ -172,6 +173,14 @@ def test_training_faces_alone_decide_how_other_faces_are_embedded(small_bank):
 def test_a_magnitude_that_never_changes_is_left_out(small_bank):
     pca = fit_embedding(np.full((4, SIDE, SIDE), 7.0), small_bank, 2)
     assert (embed(noise(2), small_bank, pca) * np.sqrt(pca.variances) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_components_beyond_the_rank_of_the_data_have_no_variance_and_are_not_blown_up(dtype):
+    features = np.random.default_rng(0).standard_normal((5, 9)).astype(dtype)
+    pca = fit_pca([features], 9)
+    assert (pca.variances[:4] > 0.1).all() and (pca.variances[4:] == 0).all()  # 5 samples less their mean
+    assert np.abs(project(np.random.default_rng(1).standard_normal((5, 9)).astype(dtype), pca)).max() < 100
 
 
 @pytest.mark.parametrize("call, message", [
