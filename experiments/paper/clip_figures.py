@@ -1,0 +1,25 @@
+"""The figure of a clip: what a net of still faces says in each frame, above the frames."""
+from cs231n_fer.curves import COLOURS
+from cs231n_fer.vis_utils import PALE, finish_axes, new_axes
+
+FACES, NOTABLE = 12, 0.1  # most faces shown, probability from which an emotion is named
+
+
+def draw_clip(clip, probabilities, names):
+    """Return a figure of probabilities (T, C) over the frames of a clip of synthetic faces, and some of its faces."""
+    last = len(probabilities) - 1
+    ax = new_axes(None, (10, 5.2))
+    ax.fill_between(range(last + 1), 100 * clip.strength, color=PALE, linewidth=0, label="shown")
+    for c, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+        ax.plot(100 * probabilities[:, c], color=colour, linewidth=3 if c == clip.emotion else 1.5,
+                label=name if probabilities[:, c].max() >= NOTABLE else None)
+    step = -(-len(probabilities) // FACES)
+    half = 0.47 * step
+    ax.set(xlim=(-half, last + half), ylim=(0, 101))
+    ax.legend(frameon=False, fontsize=10, ncols=8, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    for k in range(0, last + 1, step):
+        face = ax.inset_axes((k - half, -0.36, 2 * half, 0.17), transform=ax.get_xaxis_transform())
+        face.imshow(clip.pixels[k], cmap="gray", vmin=0, vmax=255)
+        face.set_axis_off()
+    title = f"A clip of {names[clip.emotion]}: probabilities over time, and how far it is shown"
+    return finish_axes(ax, title, "Frame", "Probability (%)", pad=32)
