@@ -150,13 +150,14 @@ def total_moments(sums, pixels):
     return mean, squares.mean(axis=0) / pixels + np.square(means - mean).mean(axis=0)
 
 
-def over_images(name, z, out, dout, winners, vectors, sums, size):
-    """Run a kernel of kernels/batchnorm.py over all images."""
+def over_images(name, z, out, dout, winners, vectors, sums, size, relu=True):
+    """Run a step of kernels/batchnorm.py over all images."""
     nothing = np.empty(0, z.dtype)
     step = getattr(kernels, name).address(z.dtype)
     kernels.over_images(
-        step, z.reshape(-1), out.reshape(-1), nothing if dout is None else dout.reshape(-1),
-        np.empty(0, np.uint8) if winners is None else winners.reshape(-1), vectors.reshape(-1), True,
+        step, z.reshape(-1), nothing if out is None else out.reshape(-1), nothing if dout is None else dout.reshape(-1),
+        np.empty(0, np.uint8) if winners is None else winners.reshape(-1),
+        nothing if vectors is None else vectors.reshape(-1), relu,
         nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2], size.F, size.Fp, size.lanes)
 
 

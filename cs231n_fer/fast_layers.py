@@ -182,9 +182,9 @@ def window_moments(cached):
     patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype), cached.x.reshape(-1),
                         sums.reshape(-1), centres, memory.empty((threads(), patches.scratch_size(windows)), dtype), N)
     taps, count = size.HH * size.WW, size.Ho * size.Wo
-    sums = sums[..., :size.WW].reshape(N, taps + 1, taps).astype(np.float64)
-    means = sums[:, taps] / count  # of what is left after centres are subtracted
-    half = np.triu(sums[:, :taps]).sum(axis=0)
+    sums = sums[..., :size.WW].reshape(N, taps + 1, taps)
+    means = sums[:, taps].astype(np.float64) / count  # of what is left after centres are subtracted
+    half = np.triu(sums[:, :taps]).sum(axis=0, dtype=np.float64)  # below the diagonal nothing was written
     products = half + half.T - np.diag(np.diag(half)) - count * means.T @ means
     means += centres[:, None]
     mean = means.mean(axis=0)

@@ -18,6 +18,7 @@ from . import gradient_draws as D
 from . import layer_utils as U
 from . import layers as L
 from .classifiers import FinalConvNet, FullyConnectedNet, ThreeLayerConvNet
+from .fast_norm import spatial_batchnorm_backward_fast, spatial_batchnorm_forward_fast
 from .gradient_check import check_gradient, gradient_error
 
 # The largest error allowed in float64, by kind.
@@ -219,6 +220,8 @@ CASES = (
          L.spatial_batchnorm_forward_naive, L.spatial_batchnorm_backward_naive),
     Case("spatial_batchnorm", "numpy", "smooth", D.draw_image_norm,
          L.spatial_batchnorm_forward, L.spatial_batchnorm_backward),
+    Case("spatial_batchnorm", "fast", "smooth", D.draw_image_norm,
+         spatial_batchnorm_forward_fast, spatial_batchnorm_backward_fast),
     Case("layernorm", "naive", "smooth", D.draw_layernorm,
          L.layernorm_forward_naive, L.layernorm_backward_naive),
     Case("layernorm", "numpy", "smooth", D.draw_layernorm, L.layernorm_forward, L.layernorm_backward),

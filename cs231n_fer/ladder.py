@@ -16,6 +16,7 @@ from . import fast_layers as F
 from . import fast_sandwiches as S
 from . import layer_utils as U
 from . import layers as L
+from .fast_norm import spatial_batchnorm_backward_fast, spatial_batchnorm_forward_fast
 from .shapes import check
 
 RUNGS = ("naive", "im2col", "fast", "winograd")
@@ -39,6 +40,9 @@ LADDER = {
                  "im2col": (L.max_pool_forward_im2col, L.max_pool_backward_im2col)},
     "avg_pool": {"naive": (L.avg_pool_forward_naive, L.avg_pool_backward_naive),
                  "im2col": (L.avg_pool_forward_im2col, L.avg_pool_backward_im2col)},
+    "spatial_batchnorm": {"naive": (L.spatial_batchnorm_forward_naive, L.spatial_batchnorm_backward_naive),
+                          "im2col": (L.spatial_batchnorm_forward, L.spatial_batchnorm_backward),
+                          "fast": (spatial_batchnorm_forward_fast, spatial_batchnorm_backward_fast)},
     "conv_relu": {"im2col": (U.conv_relu_forward, U.conv_relu_backward),
                   **compiled(S.conv_relu_forward, S.conv_relu_backward)},
     "conv_relu_pool": {"im2col": (U.conv_relu_pool_forward, U.conv_relu_pool_backward),

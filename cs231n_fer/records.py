@@ -231,6 +231,7 @@ class BatchNorm(Layer):
     """Batch normalisation (Ioffe & Szegedy 2015): over N for vectors, over N, H, W for images."""
     eps: float = 1e-5
     momentum: float = 0.9
+    rung: str = "auto"
 
     def init(self, rng, shape, dtype):
         """gamma one, beta zero; running mean zero and variance one as buffers."""
@@ -241,12 +242,12 @@ class BatchNorm(Layer):
     def forward(self, params, buffers, x, mode):
         """Normalise; in training mode the running averages move in place."""
         bn_param = {"mode": mode.name, "eps": self.eps, "momentum": self.momentum, **buffers}
-        forward = L.spatial_batchnorm_forward if x.ndim == 4 else L.batchnorm_forward
+        forward = functions("spatial_batchnorm", self.rung)[0] if x.ndim == 4 else L.batchnorm_forward
         return forward(x, params["gamma"], params["beta"], bn_param)
 
     def backward(self, dout, cache):
         """Return dx and the gradients of gamma and beta."""
-        backward = L.spatial_batchnorm_backward if dout.ndim == 4 else L.batchnorm_backward_alt
+        backward = functions("spatial_batchnorm", self.rung)[1] if dout.ndim == 4 else L.batchnorm_backward_alt
         dx, dgamma, dbeta = backward(dout, cache)
         return dx, {"gamma": dgamma, "beta": dbeta}
 

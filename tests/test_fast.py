@@ -16,6 +16,7 @@ from cs231n_fer import layer_utils as U
 from cs231n_fer import layers as L
 from cs231n_fer import memory
 from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.fast_norm import spatial_batchnorm_backward_fast, spatial_batchnorm_forward_fast
 from cs231n_fer.inference import Predictor
 from cs231n_fer.kernels.machine import TILE_ROWS
 from cs231n_fer.network import Chain, Network, Residual, Sandwich, fuse
@@ -177,6 +178,31 @@ def test_threads_out_of_range_get_a_clear_error():
     for n in (0, 10 ** 6, 1.5):
         with pytest.raises(ValueError, match="threads: got"):
             F.set_threads(n)
+
+
+@settings(max_examples=40 if F.COMPILED else 5, deadline=None)
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), mode=st.sampled_from(["train", "test"]),
+       dtype=st.sampled_from(DTYPES))
+def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
+    rng = np.random.default_rng(seed)
+    N, C, H, W = rng.integers(1, [6, 70, 9, 9])
+    x, dout = (LAYOUTS[layout](rng.standard_normal((N, C, H, W)).astype(dtype)) for _ in range(2))
+    gamma, beta, mean = rng.standard_normal((3, C)).astype(dtype)
+    var = (rng.random(C) + 0.5).astype(dtype)
+    results = []
+    for kind, forward, backward in ((dtype, spatial_batchnorm_forward_fast, spatial_batchnorm_backward_fast),
+                                    (np.float64, L.spatial_batchnorm_forward, L.spatial_batchnorm_backward)):
+        # eps is large, since a variance of nearly 0 would magnify rounding
+        settings_ = {"mode": mode, "eps": 0.1, "running_mean": mean.astype(kind), "running_var": var.astype(kind)}
+        arguments = [array.astype(kind) for array in (x, gamma, beta)]
+        for array in arguments:
+            array.setflags(write=False)
+        out, cache = forward(*arguments, settings_)
+        results.append([out, *backward(dout.astype(kind), cache), settings_["running_mean"], settings_["running_var"]])
+    for found, true in zip(*results, strict=True):
+        assert found.dtype == dtype and found.shape == true.shape
+        limit = np.finfo(dtype).eps * 8 * (N * H * W) ** 0.5 * max(1, np.abs(true).max())
+        np.testing.assert_allclose(found, true, rtol=0, atol=limit)
 
 
 def test_memory_is_used_again_only_when_no_view_of_it_is_left():

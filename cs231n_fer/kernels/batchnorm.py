@@ -1,7 +1,8 @@
-"""The two passes of batchnorm that read all numbers: applying it, and the sums of its backward pass.
+"""The passes of batchnorm that read all numbers: moments, applying it, the sums of its backward pass, and dz.
 
-Both work on pixels (N, P, F) in channels-last memory, which below a max-pool are the winners of each window only: a
-scale is monotone, so the maximum can be taken first, and a quarter of the numbers is left.
+They work on pixels (N, P, F) in channels-last memory, which behind a max-pool are the winners of each window only: a
+scale is monotone, so the maximum can be taken first, and a quarter of the numbers is left. Behind a convolution its
+own kernel knows the moments and forms dz; batchnorm as a layer of its own takes all four.
 """
 from numba import prange
 
@@ -10,8 +11,25 @@ from .pixels import DEAD, get, put
 from .simd import load, load_bytes, select, store, store_bytes, zeros
 from .steps import BOOL, BYTES, FLOATS, INT, call, step
 
+ARGUMENTS = FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT
 
-@step(FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT)
+
+@step(*ARGUMENTS)
+def moments(z, _, __, ___, ____, _____, sums, image, pixels, F, Fp, lanes):
+    """sums[image] = mean of one image, and sum of squared distances from it: two passes, as pixels.moments."""
+    for f in range(0, F, lanes):
+        mean, squares = zeros(sums, 1), zeros(sums, 1)
+        for pixel in range(image * pixels, (image + 1) * pixels):
+            mean += get(z, pixel * F, f, F, lanes)
+        mean *= 1 / pixels
+        for pixel in range(image * pixels, (image + 1) * pixels):
+            away = get(z, pixel * F, f, F, lanes) - mean
+            squares += away * away
+        store(sums, image * 2 * Fp + f, mean)
+        store(sums, (image * 2 + 1) * Fp + f, squares)
+
+
+@step(*ARGUMENTS)
 def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes):
     """out = vectors[0] * z + vectors[1], or relu of it, for one image; where that cuts off, winners become DEAD."""
     for f in range(0, F, lanes):
@@ -26,7 +44,7 @@ def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes
             put(out, pixel * F, f, F, lanes, y)
 
 
-@step(FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT)
+@step(*ARGUMENTS)
 def gradient_sums(z, out, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes):
     """sums[image] = sums over one image of dout and of dout * xhat, xhat = (z - vectors[0]) * vectors[1].
 
@@ -48,8 +66,18 @@ def gradient_sums(z, out, dout, winners, vectors, relu, sums, image, pixels, F, 
         store(sums, (image * 2 + 1) * Fp + f, along)
 
 
+@step(*ARGUMENTS)
+def line(z, out, dout, _, vectors, __, ___, image, pixels, F, Fp, lanes):
+    """out = vectors[0] * dout + vectors[1] * z + vectors[2] for one image: dz, see fast_batchnorm.line_of_z."""
+    for f in range(0, F, lanes):
+        scale, slope, shift = load(vectors, f, 1), load(vectors, Fp + f, 1), load(vectors, 2 * Fp + f, 1)
+        for pixel in range(image * pixels, (image + 1) * pixels):
+            at = pixel * F
+            put(out, at, f, F, lanes, scale * get(dout, at, f, F, lanes) + slope * get(z, at, f, F, lanes) + shift)
+
+
 @jit(parallel=True)
 def over_images(address, z, out, dout, winners, vectors, relu, sums, count, pixels, F, Fp, lanes):
-    """Call normalise or gradient_sums for every image."""
+    """Call a step for every image."""
     for image in prange(count):
         call(address, z, out, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes)
