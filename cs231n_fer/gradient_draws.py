@@ -103,8 +103,14 @@ def draw_scores(rng):
     return {"x": 2 * rng.normal(size=(N, C))}, (rng.integers(0, C, N),)
 
 
+def draw_weighted_scores(rng):
+    """The same, and a weight for each class."""
+    arguments, (y,) = draw_scores(rng)
+    return arguments, (y, rng.uniform(0.1, 10, arguments["x"].shape[1]))
+
+
 def draw_spaced_scores(gap):
-    """The same, all scores a multiple of gap apart: no margin may then lie on a kink, which the gap has to see to."""
+    """Scores and labels, scores a multiple of gap apart: no margin may then lie on a kink, which gap has to see to."""
     def draw(rng):
         arguments, rest = draw_scores(rng)
         return {"x": spaced(rng, arguments["x"].shape) * (gap / GAP)}, rest

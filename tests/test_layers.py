@@ -170,8 +170,10 @@ def test_every_rung_equals_the_rung_below(rungs, dtype, layout, sizes, seed):
 
 
 def loss_arguments(name, rng, N, C):
-    """Scores, labels and, for the distillation loss, a teacher that is certain of some samples, alpha and T."""
+    """Scores, labels and: weights of the classes; a teacher that is certain of some samples, alpha and T."""
     x, y = 3 * rng.standard_normal((N, C)), rng.integers(C, size=N)
+    if name == WEIGHTED:
+        return x, y, rng.uniform(0.1, 10, C)
     if name != "distillation_loss":
         return x, y
     teacher = np.exp(3 * rng.standard_normal((N, C))) * (rng.random((N, C)) < 0.7)
@@ -179,7 +181,8 @@ def loss_arguments(name, rng, N, C):
     return x, y, teacher / teacher.sum(axis=1, keepdims=True), float(rng.random()), float(rng.uniform(0.5, 4))
 
 
-LOSSES = ["softmax_loss", "svm_loss", "l2_svm_loss", "distillation_loss"]
+WEIGHTED = "softmax_loss, class weights"
+LOSSES = ["softmax_loss", WEIGHTED, "svm_loss", "l2_svm_loss", "distillation_loss"]
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -188,7 +191,7 @@ LOSSES = ["softmax_loss", "svm_loss", "l2_svm_loss", "distillation_loss"]
 def test_every_loss_equals_its_definition(name, dtype, layout, sizes, seed):
     drawn = loss_arguments(name, np.random.default_rng(seed), sizes[0], sizes[1])
     args = arguments(drawn, layout, dtype)
-    (loss, dx), (below, dx_below) = (getattr(L, name + rung)(*args) for rung in ("", "_naive"))
+    (loss, dx), (below, dx_below) = (getattr(L, name.split(",")[0] + rung)(*args) for rung in ("", "_naive"))
     assert type(loss) is type(below) is float and dx.dtype == dtype
     assert_close(np.array(loss, dtype), np.array(below, dtype), drawn[0].size, name)
     assert_close(dx, dx_below, drawn[0].size, name)
@@ -197,7 +200,7 @@ def test_every_loss_equals_its_definition(name, dtype, layout, sizes, seed):
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_survive_huge_scores_and_their_gradients_sum_to_zero_where_only_differences_count(name):
     drawn = loss_arguments(name, np.random.default_rng(0), 6, 7)
-    loss, dx = getattr(L, name)(*arguments((1e4 * drawn[0], *drawn[1:]), "C", np.float32))
+    loss, dx = getattr(L, name.split(",")[0])(*arguments((1e4 * drawn[0], *drawn[1:]), "C", np.float32))
     assert np.isfinite(loss) and np.isfinite(dx).all()
     if name != "l2_svm_loss":
         np.testing.assert_allclose(dx.sum(axis=1), 0, atol=1e-5)
@@ -210,6 +213,38 @@ def test_losses_by_hand():
     assert L.softmax_loss(protected(np.zeros((5, 7))), np.arange(5))[0] == pytest.approx(np.log(7))
     assert L.l2_loss(x, 0.5)[0] == pytest.approx(0.25 * 10.25)
     np.testing.assert_array_equal(L.l2_loss(x, 0.5)[1], 0.5 * x)
+
+
+@settings(max_examples=30, deadline=None)
+@given(**problems)
+def test_a_sample_of_class_weight_w_counts_as_w_samples(dtype, layout, sizes, seed):
+    rng = np.random.default_rng(seed)
+    x, y = loss_arguments("softmax_loss", rng, sizes[0], sizes[1])
+    weights = rng.integers(1, 6, sizes[1])
+    loss, dx = L.softmax_loss(*arguments((x, y, weights / rng.uniform(1, 9)), layout, dtype))
+    rows = np.repeat(np.arange(len(x)), weights[y])
+    repeated, d_repeated = L.softmax_loss(*arguments((x[rows], y[rows]), layout, dtype))
+    assert_close(np.array(loss, dtype), np.array(repeated, dtype), 6 * x.size, "softmax_loss")
+    summed = np.zeros(x.shape, dtype)
+    np.add.at(summed, rows, d_repeated)
+    assert_close(dx, summed, 6 * x.size, "softmax_loss")
+
+
+def test_class_weights_of_1_change_no_bit():
+    x, y = arguments(loss_arguments("softmax_loss", np.random.default_rng(3), 50, 7), "C", np.float32)
+    (loss, dx), (weighted, d_weighted) = L.softmax_loss(x, y), L.softmax_loss(x, y, np.ones(7))
+    assert weighted == loss and d_weighted.tobytes() == dx.tobytes()
+
+
+def test_class_weights_weigh_the_mean_as_in_pytorch():
+    torch = pytest.importorskip("torch")
+    x, y, weights = loss_arguments(WEIGHTED, np.random.default_rng(4), 50, 7)
+    scores = torch.tensor(x, requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(scores, torch.tensor(y), torch.tensor(weights))
+    expected.backward()
+    loss, dx = L.softmax_loss(x, y, weights)
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(dx, scores.grad.numpy(), rtol=1e-10, atol=1e-15)
 
 
 def test_distillation_at_temperature_1_is_the_papers_equation_1():
@@ -254,6 +289,9 @@ BAD_INPUTS = {
     "y: labels have shape": lambda: L.l2_svm_loss(X, Y[:2]),
     "y: labels have dtype float64": lambda: L.softmax_loss(X, Y.astype(float)),
     "x: scores have shape": lambda: L.softmax_loss(X[:0], Y[:0]),
+    "class_weights: got [1.0, 2.0]": lambda: L.softmax_loss(X, Y, [1, 2]),
+    "class_weights: got [1.0, 0.0, 1.0, 1.0]": lambda: L.softmax_loss(X, Y, [1, 0, 1, 1]),
+    "class_weights: got [1.0, nan": lambda: L.softmax_loss_naive(X, Y, [1, np.nan, 1, 1]),
     "teacher_probs: have shape": lambda: L.distillation_loss(X, Y, X[:2]),
     "teacher_probs: the smallest is 0 and rows sum": lambda: L.distillation_loss(X, Y, X),
     "alpha: got 2": lambda: L.distillation_loss(X, Y, X * 0 + 0.25, alpha=2),

@@ -1,6 +1,6 @@
 """Losses: from scores (N, C) and labels (N,) to one number and its gradient; also L2 regularisation.
 
-    softmax   mean of  -log p[y],  p = exp(x) / sum exp(x)
+    softmax   mean of  -log p[y],  p = exp(x) / sum exp(x); with class weights the mean weighted by w[y]
     hinge     mean of  sum over j != y of max(0, x[j] - x[y] + 1)
     L2-SVM    mean of  sum over j of max(0, 1 - t[j] x[j]) ** 2,   t[y] = 1, t[j] = -1 elsewhere    (Tang 2013)
     distill   mean of  alpha * softmax loss + (1 - alpha) * T ** 2 * KL(teacher || student at temperature T)
@@ -18,27 +18,44 @@ def log_softmax(x):
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def softmax_loss_naive(x, y):
-    """Sum -log p[y] over the samples, one number after the other; arguments and returns as softmax_loss."""
+def sample_weights(x, y, class_weights):
+    """Return the weight (N,) of each sample in x's dtype: ones, or its class's entry of class_weights (C,)."""
+    if class_weights is None:
+        return np.ones(len(x), x.dtype)
+    weights = np.asarray(class_weights, x.dtype)
+    check(weights.shape == x.shape[1:] and bool(np.all((weights > 0) & np.isfinite(weights))),
+          f"class_weights: got {weights.tolist()}, expected {x.shape[1]} numbers above 0, one for each class")
+    return weights[y]
+
+
+def softmax_loss_naive(x, y, class_weights=None):
+    """Sum -w[y] log p[y] over the samples, one number after the other; arguments and returns as softmax_loss."""
     check_labels(x, y)
-    (N, C), loss, dx = x.shape, 0.0, np.empty_like(x)
+    weights = sample_weights(x, y, class_weights).tolist()
+    (N, C), total, loss, dx = x.shape, sum(weights), 0.0, np.empty_like(x)
     for n in range(N):
         top = max(x[n])
         exps = [np.exp(x[n, j] - top) for j in range(C)]
-        loss -= float(x[n, y[n]] - top - np.log(sum(exps))) / N
+        loss -= weights[n] * float(x[n, y[n]] - top - np.log(sum(exps))) / total
         for j in range(C):
-            dx[n, j] = (exps[j] / sum(exps) - (j == y[n])) / N
+            dx[n, j] = weights[n] * (exps[j] / sum(exps) - (j == y[n])) / total
     return loss, dx
 
 
-def softmax_loss(x, y):
-    """Cross-entropy of the softmax of scores x (N, C) against labels y (N,); dx = (p - onehot(y)) / N."""
+def softmax_loss(x, y, class_weights=None):
+    """Cross-entropy of the softmax of scores x (N, C) against labels y (N,); dx = (p - onehot(y)) / N.
+
+    class_weights   (C,) numbers above 0, or None for ones; the mean is then the weighted one, as in PyTorch's
+                    CrossEntropyLoss(weight): sum of w[y] (-log p[y]) over the sum of w[y], both over this batch.
+                    A common factor of all weights cancels; dx = w[y] (p - onehot(y)) / sum of w[y].
+    """
     check_labels(x, y)
-    log_p, rows = log_softmax(x), np.arange(len(x))
-    dx = np.exp(log_p)
+    weights, log_p, rows = sample_weights(x, y, class_weights), log_softmax(x), np.arange(len(x))
+    total, dx = weights.sum(), np.exp(log_p)
     dx[rows, y] -= 1
-    dx /= len(x)
-    return -float(log_p[rows, y].mean()), dx
+    dx *= weights[:, None]
+    dx /= total
+    return -float((weights * log_p[rows, y]).sum() / total), dx
 
 
 def svm_loss_naive(x, y):
