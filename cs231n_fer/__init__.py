@@ -20,6 +20,7 @@ Reading order (each module imports only from those before it):
     inference          a trained net made ready: weights prepared once
     optim, schedules   update rules and learning rates
     augment            flips and other random changes of training images
+    imbalance          classes of unequal size: weights of the loss, samplers
     solver             the training loop
     metrics, saliency  what a trained net can do, and what it looks at
     vis_utils, curves  figures

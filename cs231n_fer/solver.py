@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from .checkpoint import below, load_checkpoint, restore, save_checkpoint, write_text
 from .flat import Flat, flattened
+from .imbalance import Shuffle
 from .optim import DEFAULTS, UPDATE_RULES, check_config
 from .schedules import Exponential
 from .shapes import check
@@ -57,7 +58,7 @@ class Solver:
     optim_config        its hyper-parameters, {"learning_rate": ...}
     lr_decay            factor on the learning rate after each epoch
     batch_size          samples in a step; the batches of an epoch differ by at most one sample
-    num_epochs          each uses every training sample exactly once
+    num_epochs          each uses every training sample exactly once, unless a sampler says otherwise
     num_train_samples   random training samples on which the training accuracy is measured; None means all
     num_val_samples     the same for validation; both are drawn anew after each epoch
     print_every         steps between updates of the shown loss
@@ -68,6 +69,7 @@ class Solver:
     seed                of the order of samples and of the augmentation
     augmentation        of augment.py, applied to each training batch
     schedule            of schedules.py; overrides lr_decay
+    sampler             which samples an epoch shows: order(rng, labels) -> indices, see imbalance.py; default Shuffle()
     checkpoint_dir      folder for last.h5, best.h5 and history.csv, written after each epoch
     resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have changed
     stop                function of the history (a list of one dict an epoch, as in history.csv); asked after each
@@ -83,8 +85,8 @@ class Solver:
 
     def __init__(self, model, data, *, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
                  num_epochs=10, num_train_samples=1000, num_val_samples=None, print_every=10, verbose=True,
-                 checkpoint_name=None, seed=0, augmentation=None, schedule=None, checkpoint_dir=None, resume=False,
-                 stop=None, keep="best", info=None, info_arrays=None, **unknown):
+                 checkpoint_name=None, seed=0, augmentation=None, schedule=None, sampler=None, checkpoint_dir=None,
+                 resume=False, stop=None, keep="best", info=None, info_arrays=None, **unknown):
         check(not unknown, f"Solver: no keyword {', '.join(map(_suggest, unknown))}")
         check_config(update_rule, optim_config or {})
         for name, value, least in (("batch_size", batch_size, 1), ("num_epochs", num_epochs, 0),
@@ -102,7 +104,7 @@ class Solver:
         self.num_train_samples, self.num_val_samples = num_train_samples, num_val_samples
         self.print_every, self.verbose, self.checkpoint_name = print_every, verbose, checkpoint_name
         self.seed, self.augmentation, self.stop, self.keep = seed, augmentation, stop, keep
-        self.schedule = schedule or Exponential(lr_decay)
+        self.schedule, self.sampler = schedule or Exponential(lr_decay), sampler or Shuffle()
         self.checkpoint_dir = Path(checkpoint_dir) if checkpoint_dir else None
         self.info, self.info_arrays = info or {}, info_arrays or {}
         settings = {**DEFAULTS[update_rule], **(optim_config or {})}
@@ -112,6 +114,7 @@ class Solver:
         self.settings = {"seed": seed, "update_rule": update_rule, "optim_config": settings, "batch_size": batch_size,
                          "num_train_samples": num_train_samples, "num_val_samples": num_val_samples,
                          "schedule": repr(self.schedule), "augmentation": repr(augmentation),
+                         "sampler": repr(self.sampler),
                          "training_labels": zlib.crc32(np.asarray(self.y_train, np.int64).tobytes())}
         self._reset()
         if resume and (self.checkpoint_dir / "last.h5").exists():
@@ -152,14 +155,13 @@ class Solver:
 
     def _train_epoch(self):
         start, first_step, learning_rate = time.perf_counter(), len(self.loss_history), self._learning_rate(self.epoch)
-        N = len(self.X_train)
-        order = self._generator(ORDER).permutation(N)
-        draws = self.augmentation.draw(self._generator(AUGMENTATION), N) if self.augmentation else None
+        order = self._order()
         # Batches of nearly equal size: a last batch of one sample would give batchnorm nothing to normalise.
-        batches = np.array_split(order, -(-N // self.batch_size))
-        with self._progress(len(batches)) as bar:
-            for i, chosen in enumerate(batches):
-                self._step(chosen, draws, self.epoch + i / len(batches))
+        steps = -(-len(order) // self.batch_size)
+        draws = np.array_split(self._draws(order), steps) if self.augmentation else [None] * steps
+        with self._progress(steps) as bar:
+            for i, chosen in enumerate(np.array_split(order, steps)):
+                self._step(chosen, draws[i], self.epoch + i / steps)
                 if i % self.print_every == 0:
                     bar.set_postfix_str(f"loss {self.loss_history[-1]:.4f}", refresh=False)
                 bar.update()
@@ -170,14 +172,33 @@ class Solver:
                 "epoch": self.epoch, "loss": float(np.mean(self.loss_history[first_step:])),
                 "train_acc": self.train_acc_history[-1], "val_acc": self.val_acc_history[-1],
                 "learning_rate": learning_rate, "seconds": round(seconds, 3),
-                "images_per_second": round(N / seconds, 1)})
+                "images_per_second": round(len(order) / seconds, 1)})
             bar.set_postfix_str(self._epoch_line(time.perf_counter() - start), refresh=False)
         self._save(improved)
+
+    def _order(self):
+        """Return the samples of an epoch as the sampler orders them, after a check."""
+        order, N = np.asarray(self.sampler.order(self._generator(ORDER), self.y_train)), len(self.X_train)
+        check(order.ndim == 1 and len(order) > 0 and order.dtype.kind in "iu" and 0 <= order.min() <= order.max() < N,
+              f"sampler: {self.sampler} gave {order.dtype} {order.shape}, expected indices from 0 to {N - 1}, "
+              "at least one")
+        return order
+
+    def _draws(self, order):
+        """Return the draws of the augmentation for each place of the order.
+
+        A sample has a row of its own; each time that it comes again in the epoch, a fresh one.
+        """
+        rows, N = order.copy(), len(self.X_train)
+        again = np.ones(len(order), bool)
+        again[np.unique(order, return_index=True)[1]] = False
+        rows[again] = N + np.arange(again.sum())
+        return self.augmentation.draw(self._generator(AUGMENTATION), N + again.sum())[rows]
 
     def _step(self, chosen, draws, epoch):
         X = self.X_train[chosen]
         if self.augmentation:
-            X = self.augmentation.apply(X, draws[chosen])
+            X = self.augmentation.apply(X, draws)
         loss, grads = self.model.loss(X, self.y_train[chosen])
         learning_rate = self._learning_rate(epoch)
         if not np.isfinite(loss):
@@ -258,8 +279,8 @@ class Solver:
         arrays, info = load_checkpoint(path)
         check("settings" in info, f"resume: {path} holds no run of a Solver")
         for name, value in self.settings.items():
-            check(value == info["settings"][name],
-                  f"{name}: got {value}, but {path} was trained with {info['settings'][name]}")
+            before = info["settings"].get(name)
+            check(value == before, f"{name}: got {value}, but {path} was trained with {before}")
         restore(self.model.params, arrays, "params", path)
         restore(self._buffers(), arrays, "buffers", path)
         self.optim_config = dict(info["optim_numbers"])

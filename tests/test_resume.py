@@ -6,6 +6,7 @@ from toys import Scripted, faces, numbers
 from cs231n_fer.augment import HorizontalFlip
 from cs231n_fer.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.classifiers import FinalConvNet, FullyConnectedNet
+from cs231n_fer.imbalance import Balanced
 from cs231n_fer.optim import UPDATE_RULES
 from cs231n_fer.schedules import Exponential, Plateau
 from cs231n_fer.solver import Solver
@@ -24,6 +25,7 @@ def plain_net():
 RUNS = {
     "adam, batchnorm, dropout, flips": (batchnorm_net, {"update_rule": "adam", "augmentation": HorizontalFlip(),
                                                         "optim_config": {"learning_rate": 0.01}}),
+    "a balanced sampler, flips": (plain_net, {"sampler": Balanced(0.5), "augmentation": HorizontalFlip()}),
     "momentum on a plateau": (batchnorm_net, {"update_rule": "sgd_momentum", "num_val_samples": 9,
                                               "schedule": Plateau(patience=1, factor=0.5)}),
     **{rule: (plain_net, {"update_rule": rule, "lr_decay": 0.9, "num_train_samples": 11}) for rule in UPDATE_RULES},
@@ -106,7 +108,8 @@ def test_a_finished_run_goes_on_where_more_epochs_are_wanted(tmp_path):
 
 
 CHANGES = {"seed": 3, "batch_size": 8, "update_rule": "sgd_momentum", "lr_decay": 0.8, "num_val_samples": 7,
-           "augmentation": HorizontalFlip(0.4), "optim_config": {"learning_rate": 0.1}, "schedule": Exponential(0.5)}
+           "augmentation": HorizontalFlip(0.4), "optim_config": {"learning_rate": 0.1}, "schedule": Exponential(0.5),
+           "sampler": Balanced()}
 
 
 @pytest.mark.parametrize("keyword", CHANGES)

@@ -41,6 +41,25 @@ def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else():
     assert orders(seed=3) == [first, second] and first != second and orders(seed=4)[0] != first
 
 
+class Listed:
+    """A sampler whose epochs show the listed samples, in the listed order."""
+
+    def __init__(self, *order):
+        self.order = lambda rng, labels: np.array(order)
+
+
+def test_an_epoch_shows_what_the_sampler_says():
+    model = Recorder()
+    Solver(model, numbers(9), batch_size=2, num_epochs=2, sampler=Listed(5, 5, 0, 8, 5), verbose=False).train()
+    assert model.batches == 2 * [[5, 5], [0, 8], [5]]
+
+
+@pytest.mark.parametrize("order", [(), (0, 4), (-1, 0), (0.0, 1.0), ((0, 1), (1, 0))], ids=str)
+def test_a_sampler_that_gives_no_indices_is_refused(order):
+    with pytest.raises(ValueError, match="sampler: .* expected indices from 0 to 3"):
+        Solver(Recorder(), numbers(4), num_epochs=1, sampler=Listed(*order), verbose=False).train()
+
+
 class Noting(HorizontalFlip):
     """A flip that notes the random number of each sample, which is its only pixel."""
 
@@ -60,6 +79,24 @@ def test_a_samples_augmentation_depends_on_seed_epoch_and_sample_but_not_on_its_
         found.append(dict(NOTED))
     assert found[0] == found[1] and len(found[0]) == 60
     assert all(a != b for a, b in itertools.combinations(found[1:], 2))
+
+
+def test_a_sample_that_comes_again_in_an_epoch_is_augmented_anew():
+    class Collecting(HorizontalFlip):
+        def apply(self, images, draws):
+            seen.extend(zip(images.ravel().tolist(), draws.ravel().tolist(), strict=True))
+            return images
+
+    def draws(*order):
+        seen.clear()
+        Solver(Recorder(), numbers(9), batch_size=2, num_epochs=1, sampler=Listed(*order), augmentation=Collecting(),
+               verbose=False).train()
+        return list(seen)
+    seen = []
+    once = draws(5, 0, 8)
+    again = draws(5, 5, 0, 8, 5)
+    assert [sample for sample, _ in again] == [5, 5, 0, 8, 5] and len({draw for _, draw in again}) == 5
+    assert [again[0], *again[2:4]] == once  # the first time is as if there were no other
 
 
 def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(tmp_path):
