@@ -1,10 +1,12 @@
 """Count what a set of faces holds: rows per split and class, constant pictures, and exact duplicates."""
 
+import hashlib
 from collections import defaultdict
 
 import numpy as np
 
 from .fer2013 import CLASS_COUNTS, EMOTIONS, SPLIT_COUNTS, UNLABELLED, USAGES
+from .shapes import check
 
 
 def summarise(pixels, emotion, usage):
@@ -26,7 +28,7 @@ def summarise(pixels, emotion, usage):
     groups = defaultdict(list)
     for row in range(len(flat)):
         groups[flat[row].tobytes()].append(row)
-    duplicates, leaked, conflicts = [0] * len(USAGES), [0] * len(USAGES), 0
+    duplicates, conflicts = [0] * len(USAGES), 0
     for rows in groups.values():
         if len(rows) == 1:
             continue
@@ -34,9 +36,21 @@ def summarise(pixels, emotion, usage):
         conflicts += len(set(emotion[rows].tolist()) - {UNLABELLED}) > 1
         for split in set(splits):
             duplicates[split] += splits.count(split) - 1
-            leaked[split] += splits.count(split) if split and 0 in splits else 0
+    leaked = [0] + [int(occur_in(pixels[usage == split], pixels[usage == 0]).sum()) for split in range(1, len(USAGES))]
     return {"rows": len(flat), "counts": counts, "constant": constant.tolist(), "distinct": len(groups),
             "duplicates": duplicates, "also_in_training": leaked, "conflicting_groups": conflicts}
+
+
+def occur_in(images, others):
+    """Return for each image whether it equals one of others, number for number: a mask (N,) bool.
+
+    images, others    (N, ...) and (M, ...), of one dtype; normalised alike, faces are equal where their pixels are
+    """
+    check(images.dtype == others.dtype and images.shape[1:] == others.shape[1:],
+          f"images, others: got {images.dtype} {images.shape} and {others.dtype} {others.shape}, expected one dtype "
+          "and images of one shape")
+    known = {hashlib.sha256(image.tobytes()).digest() for image in others}
+    return np.array([hashlib.sha256(image.tobytes()).digest() in known for image in images], bool)
 
 
 def format_summary(summary):

@@ -11,7 +11,8 @@ from downloads import EMOTION, FORMS, NAMES, PIXELS, RNG, ROWS, USAGE, csv_text,
 from PIL import Image
 
 from cs231n_fer import sources
-from cs231n_fer.data_summary import format_summary, summarise
+from cs231n_fer.data_summary import format_summary, occur_in, summarise
+from cs231n_fer.data_utils import normalise
 from cs231n_fer.prepare import read_prepared, statistics, write_prepared
 
 
@@ -225,3 +226,12 @@ def test_the_summary_counts_constant_pictures_duplicates_and_leaks():
     assert summary["conflicting_groups"] == 1
     assert summary["counts"].sum() == 7 and summary["counts"][1, 7] == 1
     assert "differs" in format_summary(summary)
+
+
+def test_faces_that_occur_among_others_are_found_also_after_normalising():
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 48, 48)).astype(np.uint8)
+    others = np.concatenate([pixels[[3, 0, 3]], pixels[[1]] ^ np.uint8(1)])
+    for change in (lambda p: p, lambda p: normalise(p, np.full((48, 48), 99.7, np.float32), 55.3)):
+        assert occur_in(change(pixels), change(others)).tolist() == [True, False, False, True, False, False]
+    with pytest.raises(ValueError, match="images, others: got uint8"):
+        occur_in(pixels, others.astype(np.float32))
