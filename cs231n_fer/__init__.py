@@ -22,6 +22,7 @@ Reading order (each module imports only from those before it):
     augment            flips and other random changes of training images
     imbalance          classes of unequal size: weights of the loss, samplers
     solver             the training loop
+    search             random search by many processes on one folder
     metrics, saliency  what a trained net can do, and what it looks at
     vis_utils, curves  figures
     fer2013, sources, kaggle, image_folder, ferplus, data_summary, prepare

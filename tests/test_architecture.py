@@ -21,7 +21,7 @@ RANKS = {
     "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "fast_norm": 2.7,
     "optim": 2, "augment": 2, "prepare": 2,
     "curves": 2, "face_regions": 2,
-    "imbalance": 1,
+    "imbalance": 1, "search": 2,
     "layer_utils": 3, "solver": 3, "data_utils": 3,
     "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "inference": 7, "linear_svm": 7, "empath": 1, "clips": 2,
     "saliency": 7, "gradient_cases": 8, "report": 8,
