@@ -155,6 +155,34 @@ def plot_cost(points, ax=None, *, title, xlabel, ylabel="Accuracy (%)"):
     return finish_axes(ax, title, xlabel, ylabel)
 
 
+def plot_space(trials, ax=None, *, title, xlabel, ylabel, log=(True, True), reference=None):
+    """Trials of a search where their settings lie, coloured by their accuracy, the larger the longer their training.
+
+    trials      [(x, y, accuracy in percent, epochs), ...], in any order; the best are drawn on top
+    log         whether each of the two axes is logarithmic
+    reference   (x, y, text): a point to compare with, such as the paper's
+    """
+    check(len(trials) > 0, "trials: got none, expected at least one")
+    ax = new_axes(ax, (7, 4.5))
+    x, y, accuracies, epochs = np.array(sorted(trials, key=lambda trial: trial[2]), float).T
+    check(epochs.min() >= 1, f"trials: got {epochs.min():g} epochs, expected at least 1")
+    areas = 200 * (1 + np.log(epochs)) / (1 + np.log(epochs.max()))  # in square points
+    spots = ax.scatter(x, y, areas, accuracies, cmap="viridis", edgecolors=INK, linewidths=0.6, zorder=3)
+    ax.figure.colorbar(spots, ax=ax, label="Best accuracy (%)", pad=0.02).outline.set_visible(False)
+    for length in np.unique(epochs):
+        ax.scatter([], [], areas[epochs == length][0], PALE, edgecolors=INK, linewidths=0.6,
+                   label=f"{length:g} epoch" + ("s" if length > 1 else ""))
+    ax.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    for scale, set_scale in zip(log, (ax.set_xscale, ax.set_yscale), strict=True):
+        set_scale("log" if scale else "linear")
+    if reference:
+        for line, at in ((ax.axvline, reference[0]), (ax.axhline, reference[1])):
+            line(at, color=ORANGE, linewidth=1, linestyle="--", zorder=1)
+        ax.annotate(reference[2], reference[:2], xytext=(9, 6), textcoords="offset points", color=ORANGE, fontsize=9)
+    ax.grid(color=PALE, linewidth=0.8, zorder=0)
+    return finish_axes(ax, title, xlabel, ylabel, pad=28)
+
+
 def spread(values, gap):
     """Return heights near the values, in their order, at least gap apart: neighbours that collide share their mean."""
     order = np.argsort(values, kind="stable")

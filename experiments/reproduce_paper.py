@@ -23,11 +23,11 @@ from cs231n_fer.checkpoint import write_text
 EXPERIMENTS = [  # number, the script paper_NAME.py, what it is about
     (1, "depth", "3.2 and 3.4: a three-layer baseline, then four blocks of convolution and pooling"),
     (2, "update_rules", "3.4: Adam performs best among the update rules, slightly better than RMSProp"),
-    (3, "random_search", "4.1: parameters sampled at random in log space"),
+    (3, "search", "4.1: parameters sampled at random in log space"),
     (4, "regularisation", "4.2: batchnorm gives a few points, dropout nothing significant"),
     (5, "augmentation", "3.3: images are flipped horizontally"),
     (6, "distillation", "4.3: a net's probabilities fed back into the same net, alpha 0.8"),
-    (7, "imbalance", "5: Disgust fares worst and Happy best, which is due to the class distribution"),
+    (7, "emotions", "5: Disgust fares worst and Happy best, which is due to the class distribution"),
     (8, "saliency", "5.1: anger is read from the upper part of the face, happiness from the lower"),
     (9, "human", "5.2: people reach 63.4 %"),
     (11, "empath", "2: Gabor filters, PCA and a small net (EMPATH)"),
