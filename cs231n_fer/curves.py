@@ -130,6 +130,31 @@ def plot_intervals(values, ax=None, *, title, xlabel="Accuracy (%)", reference=N
     return finish_axes(ax, title, xlabel, "")
 
 
+def plot_groups(groups, ax=None, *, title, ylabel="Accuracy (%)"):
+    """Dots with intervals in groups side by side, as the accuracy of several nets on each emotion.
+
+    groups   {group: {name: (value, low, high)}}, the same names, at most 8, in each
+    """
+    names = list(next(iter(groups.values()), ()))
+    check(1 <= len(names) <= len(COLOURS) and all(list(group) == names for group in groups.values()),
+          f"groups: got {[list(group) for group in groups.values()]}, expected the same names in each, at most "
+          f"{len(COLOURS)}")
+    ax = new_axes(ax, (max(8, 1.3 * len(groups)), 4.5))
+    for i, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+        x = np.arange(len(groups)) + 0.7 * ((i + 0.5) / len(names) - 0.5)
+        values, lows, highs = np.array([group[name] for group in groups.values()], float).T
+        ax.vlines(x, lows, highs, color=colour, linewidth=2)
+        ax.plot(x, values, "o", color=colour, markersize=6, label=name)
+    for edge in range(1, len(groups)):
+        ax.axvline(edge - 0.5, color=PALE, linewidth=0.8)
+    ax.set_xticks(range(len(groups)), list(groups))
+    ax.set_xlim(-0.5, len(groups) - 0.5)
+    ax.tick_params(axis="x", length=0)
+    ax.grid(axis="y", color=PALE, linewidth=0.8)
+    ax.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    return finish_axes(ax, title, "", ylabel, pad=28)
+
+
 def plot_cost(points, ax=None, *, title, xlabel, ylabel="Accuracy (%)"):
     """Accuracy against what it costs, the cost on a logarithmic axis, each point with its name and interval.
 

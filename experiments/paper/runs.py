@@ -15,6 +15,7 @@ from cs231n_fer import schedules
 from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
 from cs231n_fer.checkpoint import below, load_checkpoint, restore, write_text
 from cs231n_fer.classifiers import MODELS
+from cs231n_fer.imbalance import Balanced
 from cs231n_fer.layers import l2_svm_loss, softmax_loss, svm_loss
 from cs231n_fer.report import measure
 from cs231n_fer.shapes import check
@@ -26,6 +27,7 @@ AUGMENTATIONS = {"flip": HorizontalFlip(), "similarity": RandomSimilarity(), "er
                  "brightness": BrightnessContrast()}  # "flip+similarity" is one after the other, "none" is none
 PREPROCESSING = {"mean_image": lambda data: data,  # what load_data did: the mean image off, one deviation for all
                  "per_image": lambda data: per_image(data)}
+SAMPLERS = {"balanced": Balanced}  # name in Run.options -> function of its value that makes the Solver's sampler
 EXTRAS = {}  # name in Run.options -> function(value, model, data) -> (model, data) that are trained instead
 TRAIN_SAMPLES = 3000  # on which the training accuracy is measured: about as many as FER2013's PublicTest has
 
@@ -41,7 +43,7 @@ class Run:
     loss            a name in LOSSES
     preprocessing   a name in PREPROCESSING
     init            checkpoint whose arrays of equal name and shape the training starts from, or None
-    options         what other experiments need, {a name in EXTRAS: its value}
+    options         what other experiments need, {a name in EXTRAS or SAMPLERS: its value}
     """
 
     name: str = "run"
@@ -168,7 +170,8 @@ def train(run, data, folder, stop=None):
     data = entry(PREPROCESSING, run.preprocessing, "preprocessing")(data)
     model = make_model(run)
     for name, value in run.options.items():
-        model, data = entry(EXTRAS, name, "options")(value, model, data)
+        if name not in SAMPLERS:
+            model, data = entry(EXTRAS, name, "options")(value, model, data)
     path.mkdir(parents=True, exist_ok=True)
     write_text(path / "run.json", json.dumps(asdict(run), indent=2) + "\n")
     print(f"training {path.name}", flush=True)
@@ -204,10 +207,12 @@ def make_solver(run, model, data, path, stop):
     """Return the Solver of a run, which goes on from path/last.h5 where there is one."""
     info = {"model": {**run.model, "options": {**run.model["options"], "seed": run.seed, "reg": run.reg}},
             "run": asdict(run), "class_names": list(data["class_names"]), "std": data["std"]}
+    samplers = [SAMPLERS[name](value) for name, value in run.options.items() if name in SAMPLERS]
     return Solver(model, data, update_rule=run.update_rule, optim_config=run.optim_config, schedule=schedule_of(run),
                   batch_size=run.batch_size, num_epochs=run.num_epochs, num_train_samples=TRAIN_SAMPLES,
                   seed=run.seed, augmentation=augmentation_of(run.augmentation), checkpoint_dir=path, resume=True,
-                  stop=stop, info=info, info_arrays={"mean_image": data["mean_image"]})
+                  sampler=samplers[0] if samplers else None, stop=stop, info=info,
+                  info_arrays={"mean_image": data["mean_image"]})
 
 
 def per_image(data):
