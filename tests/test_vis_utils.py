@@ -41,6 +41,10 @@ COMPARISONS = {
     "intervals": lambda ax=None: curves.plot_intervals(VALUES, ax, title="A", reference=(60.7, "the paper")),
     "cost": lambda ax=None: curves.plot_cost({"small": (1e4, 50, 48, 52), "a larger net": (4e5, 60, 58, 62)}, ax,
                                              title="A", xlabel="Parameters"),
+    "groups": lambda ax=None: curves.plot_groups({"Sad": VALUES, "Happy": {**VALUES, "flip": (80, 70, 90)}}, ax,
+                                                 title="A"),
+    "space": lambda ax=None: curves.plot_space([(1e-3, 1e-2, 60, 40), (1e-5, 1e-4, 25, 1), (1e-2, 1e-4, 50, 4)], ax,
+                                               title="A", xlabel="x", ylabel="y", reference=(1e-3, 2e-3, "the paper")),
 }
 ALL_PLOTS = {**PLOTS, **COMPARISONS}
 
@@ -179,6 +183,26 @@ def test_dots_have_their_intervals():
     assert [text.get_ha() for text in points.texts] == ["left", "right"]
 
 
+def test_groups_have_a_dot_and_an_interval_for_each_name_side_by_side():
+    ax = COMPARISONS["groups"]()
+    none, flip = ax.lines[:2]
+    assert none.get_ydata().tolist() == [58, 58] and flip.get_ydata().tolist() == [61, 80]
+    assert (np.rint(none.get_xdata()) == [0, 1]).all() and (none.get_xdata() < flip.get_xdata()).all()
+    assert [segment[:, 1].tolist() for segment in ax.collections[1].get_segments()] == [[59, 63], [70, 90]]
+    assert {"none", "flip", "Sad", "Happy"} <= set(texts(ax))
+
+
+def test_the_trials_of_a_search_lie_at_their_settings_the_best_on_top_and_the_longest_largest():
+    ax = COMPARISONS["space"]()
+    spots = ax.collections[0]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert spots.get_offsets().tolist() == [[1e-5, 1e-4], [1e-2, 1e-4], [1e-3, 1e-2]]
+    assert spots.get_array().tolist() == [25, 50, 60] and (np.diff(spots.get_sizes()) > 0).all()
+    assert {"1 epoch", "4 epochs", "40 epochs", "the paper"} <= set(texts(ax))
+    plain = curves.plot_space([(1, 2, 3, 4)], title="", xlabel="", ylabel="", log=(False, True))
+    assert (plain.get_xscale(), plain.get_yscale()) == ("linear", "log")
+
+
 def test_panels_share_a_figure():
     left, right = curves.panels(2, size=(3, 2))
     assert left.figure is right.figure and left.figure.get_size_inches().tolist() == [6, 2]
@@ -201,6 +225,10 @@ def test_labels_are_spread_without_changing_their_order_or_more_than_needed(valu
     (lambda: curves.plot_curves({"a": [1]}, title="", dashed={"b": [1]}), r"dashed: got \['b'\]"),
     (lambda: curves.plot_intervals({}, title=""), "values: got none"),
     (lambda: curves.plot_cost({"a": (0, 1, 1, 1)}, title="", xlabel=""), r"points: got costs \[0\]"),
+    (lambda: curves.plot_groups({}, title=""), r"groups: got \[\]"),
+    (lambda: curves.plot_groups({"a": VALUES, "b": {}}, title=""), "expected the same names in each"),
+    (lambda: curves.plot_space([], title="", xlabel="", ylabel=""), "trials: got none"),
+    (lambda: curves.plot_space([(1, 1, 1, 0)], title="", xlabel="", ylabel=""), "trials: got 0 epochs"),
     (lambda: vis_utils.plot_confusion(np.eye(3), NAMES), r"confusion: got shape \(3, 3\)"),
     (lambda: vis_utils.plot_class_distribution({"Training": np.zeros(3)}, NAMES), r"counts\['Training'\]"),
     (lambda: curves.plot_accuracy([0.1], [0.1, 0.2]), "got 1 training and 2 validation"),
