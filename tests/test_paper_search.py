@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "experiments"))
 
 import paper_emotions  # noqa: E402  (experiments is no package)
 import paper_search  # noqa: E402
-from paper import options, runs, trials  # noqa: E402
+from paper import options, runs, statistics, trials  # noqa: E402
 from paper.findings import load_results  # noqa: E402
 from paper.runs import Run, train  # noqa: E402
 
@@ -155,9 +155,9 @@ def test_emotions_are_counted_with_and_without_faces_that_are_in_training(tmp_pa
 
 def test_results_among_some_faces_are_those_of_these_faces():
     results, mask = [{"right": "1100", "val_acc": 0.5}, {"right": "1010", "val_acc": 0.5}], np.array([1, 0, 1, 1], bool)
-    assert paper_emotions.among(results, mask) == [{"right": "100", "val_acc": 1 / 3},
+    assert statistics.among(results, mask) == [{"right": "100", "val_acc": 1 / 3},
                                                    {"right": "110", "val_acc": 2 / 3}]
-    value, low, high = paper_emotions.share(results, mask)
+    value, low, high = statistics.share(results, mask)
     assert value == 0.5 and low == pytest.approx(1 - high) and 0 < low < 0.5  # Wilson's of 1.5 of 3 faces
     assert [paper_emotions.verdict(parts) for parts in ([1, 1], [0, 1], [0, 0])] == ["confirmed", "refined", "refuted"]
 

@@ -80,6 +80,19 @@ def right(results):
     return np.mean([[int(digit) for digit in result["right"]] for result in results], axis=0)
 
 
+def among(results, mask):
+    """Return results as if only some of the validation faces had been asked: those where mask (N,) is true."""
+    answers = ["".join(result["right"][n] for n in np.flatnonzero(mask)) for result in results]
+    return [{"right": answer, "val_acc": answer.count("1") / len(answer)} for answer in answers]
+
+
+def share(results, mask):
+    """Return (mean, low, high) of the faces in mask that are named right: over seeds, with Wilson's interval."""
+    correct = right(among(results, mask))
+    low, high = wilson_interval(correct.sum(), len(correct))
+    return float(correct.mean()), float(low), float(high)
+
+
 def mean_history(results, key):
     """Return (E,) means over results of a quantity of their histories, one an epoch that all of them have done."""
     columns = [[row[key] for row in result["history"]] for result in results]
