@@ -58,7 +58,7 @@ def conclude(best, results, trials):
     return [Finding(f"4.1: {text(PAPER)} yield the best validation accuracy of a random search in log space",
                     f"of {len(trials) - 1} random trials the best, {text(trials[best])}, reaches "
                     f"{percent(accuracy(results[best]))}; the paper's values reach {percent(accuracy(results[0]))}: "
-                    f"the random trial has {points(above)} more", verdict_on(above, "no more"), "space")]
+                    f"the random trial differs by {points(above)}", verdict_on(above, "no more"), "space")]
 
 
 def remarks(trials, found):
