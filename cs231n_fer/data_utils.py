@@ -60,7 +60,8 @@ def load_data(path=None, synthetic_train=8000, synthetic_val=1500, synthetic_tes
     say        called with each line that a person should read
     returns    X_train float32 (N,1,48,48), y_train int64 (N,), X_val and y_val (PublicTest), X_test
                and y_test (PrivateTest; both absent where no row is labelled), mean_image float32 (48,48),
-               std float, class_names, source (str), source_sha256 (of the download; "" if unknown), synthetic (bool)
+               std float, class_names, source (str), source_sha256 (of the download; "" if unknown), synthetic (bool);
+               where the file has the votes of FER+ also votes_train, votes_val, votes_test, uint8 (N,10)
     """
     found = find_data(path, say)
     if found is None:
@@ -84,6 +85,8 @@ def load_data(path=None, synthetic_train=8000, synthetic_val=1500, synthetic_tes
         if len(chosen):
             data[f"X_{name}"] = normalise(pixels[chosen], data["mean_image"], data["std"])
             data[f"y_{name}"] = emotion[chosen].astype(np.int64)
+            if "ferplus_votes" in prepared:
+                data[f"votes_{name}"] = prepared["ferplus_votes"][chosen]
     return data
 
 

@@ -6,9 +6,11 @@ import io
 import numpy as np
 
 from .fer2013 import USAGES, shorten
+from .shapes import check
 
 COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown",
            "NF")
+OF_EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # in the order of EMOTIONS
 
 
 def read_ferplus(member, usage, record, records, bad):
@@ -43,6 +45,14 @@ def read_ferplus(member, usage, record, records, bad):
                          f"do, the first in line {line} ({came}, expected {expected}): "
                          "other rows or another order")
     return np.array([votes for _, votes in rows], np.uint8).reshape(-1, len(COLUMNS))[record]
+
+
+def emotion_votes(votes):
+    """Votes (..., 7) for each of EMOTIONS, out of votes (..., 10) in the order of COLUMNS."""
+    votes = np.asarray(votes)
+    check(votes.ndim >= 1 and votes.shape[-1] == len(COLUMNS),
+          f"votes: got shape {votes.shape}, expected (..., {len(COLUMNS)})")
+    return votes[..., [COLUMNS.index(name) for name in OF_EMOTIONS]]
 
 
 def _row(fields, place, bad):

@@ -1,4 +1,4 @@
-"""How good a classifier is: accuracy, confusion matrix, accuracy per class and its interval. NumPy only."""
+"""How good a classifier is: accuracy, confusion matrix, accuracy per class, intervals, rank correlation. NumPy only."""
 
 from statistics import NormalDist
 
@@ -74,6 +74,31 @@ def wilson_interval(correct, total, confidence=0.95):
     variance = correct * (total - correct) / np.maximum(total, 1)
     half_width = z / (total + z * z) * np.sqrt(variance + z * z / 4)
     return np.clip(centre - half_width, 0, 1), np.clip(centre + half_width, 0, 1)
+
+
+def rank_correlation(first, second):
+    """Spearman's rank correlation along the last axis: 1 where both rise together, -1 where one falls (Spearman 1904).
+
+    first, second    (..., K) numbers; equal ones share the mean of their ranks
+    Returns          (...) float64 from -1 to 1; nan where all values of one are equal
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if first.shape != second.shape or first.ndim < 1 or np.isnan(first).any() or np.isnan(second).any():
+        raise ValueError(f"first, second: got shapes {first.shape} and {second.shape}, expected (..., K) for both and "
+                         "no NaN")
+    a, b = _centred_ranks(first), _centred_ranks(second)
+    scale = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
+    return np.divide((a * b).sum(axis=-1), scale, out=np.full(scale.shape, np.nan), where=scale > 0)[()]
+
+
+def _centred_ranks(values):
+    """Ranks along the last axis, minus their mean."""
+    rows = values.reshape(-1, values.shape[-1])
+    ranks = np.empty(rows.shape)
+    for rank, row in zip(ranks, rows, strict=True):
+        ordered = np.sort(row)
+        rank[:] = np.searchsorted(ordered, row, "left") + np.searchsorted(ordered, row, "right")
+    return ((ranks - values.shape[-1]) / 2).reshape(values.shape)
 
 
 def _check_confusion(confusion):

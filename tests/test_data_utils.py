@@ -130,6 +130,15 @@ def test_load_data_gives_each_split_normalised_with_the_training_statistics(plac
     assert data["class_names"] == EMOTIONS and data["source"] == str(place / "a.h5")
 
 
+def test_votes_come_with_the_faces_they_are_for(place):
+    votes = np.random.default_rng(0).integers(0, 11, (COUNT, 10)).astype(np.uint8)
+    write_prepared(place / "a.h5", PIXELS, EMOTION, USAGE, votes)
+    data = load_data(place / "a.h5")
+    for code, name in enumerate(("train", "val", "test")):
+        np.testing.assert_array_equal(data[f"votes_{name}"], votes[USAGE == code])
+    assert not any(key.startswith("votes") for key in load_data(written(place / "b.h5")))
+
+
 def test_unlabelled_rows_are_no_test_rows_and_training_rows_stand_in_for_validation(place):
     path, said = written(place / "a.h5", np.where(USAGE == 0, EMOTION, 255).astype(np.uint8)), []
     data = load_data(path, hold_out=0.3, say=said.append)

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cs231n_fer.metrics import accuracy, confusion_matrix, per_class_accuracy, wilson_interval
+from cs231n_fer.metrics import (
+    accuracy,
+    confusion_matrix,
+    per_class_accuracy,
+    rank_correlation,
+    wilson_interval,
+)
 
 pairs = st.integers(1, 6).flatmap(lambda classes: st.tuples(st.just(classes), st.lists(
     st.tuples(st.integers(0, classes - 1), st.integers(0, classes - 1)), min_size=1, max_size=40)))
@@ -97,3 +103,45 @@ def test_the_wilson_interval_takes_arrays():
 def test_bad_input_gets_an_error_that_names_it(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+rows = st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, max_size=12)
+
+
+def correlation_of_ranks_by_counting(a, b):
+    """The definition: Pearson's correlation of mean ranks, each counted pair by pair."""
+    ranks = [[sum(w < v for w in row) + sum(w == v for w in row) / 2 for v in row] for row in (a, b)]
+    return np.corrcoef(ranks)[0, 1]
+
+
+@given(rows)
+def test_rank_correlation_is_that_of_the_mean_ranks(pairs):
+    a, b = (frozen(values, np.float64) for values in zip(*pairs, strict=True))
+    result = rank_correlation(a, b)
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        assert np.isnan(result)
+        return
+    assert result == pytest.approx(correlation_of_ranks_by_counting(a, b), abs=1e-12)
+    assert result == pytest.approx(rank_correlation(np.exp(a), b**3), abs=1e-12)  # any rising function keeps ranks
+    assert result == pytest.approx(-rank_correlation(-a, b), abs=1e-12)
+
+
+def test_rank_correlation_goes_along_the_last_axis():
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 9, (2, 3, 4, 20))
+    result = rank_correlation(first, second)
+    assert result.shape == (3, 4)
+    for place in np.ndindex(3, 4):
+        assert result[place] == rank_correlation(first[place], second[place])
+
+
+def test_rank_correlation_is_scipys():
+    stats = pytest.importorskip("scipy.stats")
+    first, second = np.random.default_rng(1).integers(0, 30, (2, 100))
+    assert rank_correlation(first, second) == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize("first, second", [([1, 2], [1, 2, 3]), ([1, np.nan], [1, 2]), (1, 2)])
+def test_rank_correlation_refuses_what_does_not_fit(first, second):
+    with pytest.raises(ValueError, match="first, second: got shapes"):
+        rank_correlation(first, second)

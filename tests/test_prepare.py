@@ -12,7 +12,7 @@ from PIL import Image
 
 from cs231n_fer import sources
 from cs231n_fer.data_summary import format_summary, occur_in, summarise
-from cs231n_fer.data_utils import normalise
+from cs231n_fer.ferplus import emotion_votes
 from cs231n_fer.prepare import read_prepared, statistics, write_prepared
 
 
@@ -104,6 +104,13 @@ VOTES = RNG.integers(0, 11, (ROWS, 10)).astype(np.uint8)
 
 def ferplus_lines():
     return [HEADER] + [f"{NAMES[i]},fer{i:07}.png," + ",".join(map(str, VOTES[i])) for i in range(ROWS)]
+
+
+def test_votes_for_the_seven_emotions_come_in_the_order_of_their_labels():
+    votes = np.arange(20).reshape(2, 10)  # neutral, happiness, surprise, sadness, anger, disgust, fear...
+    np.testing.assert_array_equal(emotion_votes(votes), [[4, 5, 6, 1, 3, 2, 0], [14, 15, 16, 11, 13, 12, 10]])
+    with pytest.raises(ValueError, match=r"votes: got shape \(2, 8\)"):
+        emotion_votes(votes[:, :8])
 
 
 def test_ferplus_votes_are_aligned_by_row_even_where_a_face_is_left_out(tmp_path):
