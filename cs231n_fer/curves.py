@@ -130,29 +130,37 @@ def plot_intervals(values, ax=None, *, title, xlabel="Accuracy (%)", reference=N
     return finish_axes(ax, title, xlabel, "")
 
 
-def plot_groups(groups, ax=None, *, title, ylabel="Accuracy (%)"):
-    """Dots with intervals in groups side by side, as the accuracy of several nets on each emotion.
+def plot_groups(groups, ax=None, *, title, xlabel, reference=None, decimals=0):
+    """Dots with intervals as in plot_intervals, several for each name: one for each series, in its colour.
 
-    groups   {group: {name: (value, low, high)}}, the same names, at most 8, in each
+    groups      {name: {series: (value, low, high)}}, at most 8 series; nan leaves a place empty
+    reference   (value, text): a dashed line to compare with, such as chance
     """
-    names = list(next(iter(groups.values()), ()))
-    check(1 <= len(names) <= len(COLOURS) and all(list(group) == names for group in groups.values()),
-          f"groups: got {[list(group) for group in groups.values()]}, expected the same names in each, at most "
-          f"{len(COLOURS)}")
-    ax = new_axes(ax, (max(8, 1.3 * len(groups)), 4.5))
-    for i, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
-        x = np.arange(len(groups)) + 0.7 * ((i + 0.5) / len(names) - 0.5)
-        values, lows, highs = np.array([group[name] for group in groups.values()], float).T
-        ax.vlines(x, lows, highs, color=colour, linewidth=2)
-        ax.plot(x, values, "o", color=colour, markersize=6, label=name)
-    for edge in range(1, len(groups)):
-        ax.axvline(edge - 0.5, color=PALE, linewidth=0.8)
-    ax.set_xticks(range(len(groups)), list(groups))
-    ax.set_xlim(-0.5, len(groups) - 0.5)
-    ax.tick_params(axis="x", length=0)
-    ax.grid(axis="y", color=PALE, linewidth=0.8)
-    ax.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
-    return finish_axes(ax, title, "", ylabel, pad=28)
+    series = list(dict.fromkeys(key for group in groups.values() for key in group))
+    check(1 <= len(series) <= len(COLOURS), f"groups: got {len(series)} series, expected 1 to {len(COLOURS)}")
+    ax = new_axes(ax, (8, 0.24 * len(groups) * (len(series) + 0.8) + 1.8))
+    step = 0.8 / len(series)
+    for k, (name, colour) in enumerate(zip(series, COLOURS, strict=False)):
+        found = [(row, *group[name]) for row, group in enumerate(groups.values()) if name in group]
+        rows, values, lows, highs = np.array(found, float).T
+        rows += (k + 0.5) * step - 0.4
+        ax.hlines(rows, lows, highs, color=colour, linewidth=2)
+        ax.plot(values, rows, "o", color=colour, markersize=5, label=name)
+        for row, value, high in zip(rows, values, highs, strict=True):
+            if np.isfinite(value):
+                ax.annotate(f"{round(value, decimals) + 0:.{decimals}f}", (high, row), xytext=(5, 0),  # no "-0"
+                            textcoords="offset points", va="center", fontsize=8, color=colour)
+    ax.margins(x=0.08)
+    if reference:
+        ax.axvline(reference[0], color=INK, linestyle="--", linewidth=1.2)
+        ax.annotate(reference[1], (reference[0], 1), xycoords=("data", "axes fraction"), xytext=(4, -2), fontsize=9,
+                    textcoords="offset points", va="top", color=INK)
+    ax.set_yticks(range(len(groups)), list(groups))
+    ax.set_ylim(len(groups) - 0.4, -0.9)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", color=PALE, linewidth=0.8)
+    ax.legend(frameon=False, fontsize=10, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    return finish_axes(ax, title, xlabel, "", pad=32)
 
 
 def plot_cost(points, ax=None, *, title, xlabel, ylabel="Accuracy (%)"):

@@ -160,37 +160,71 @@ def plot_saliency(images, maps, predicted, names, labels=None, reacts_to=None, a
                          "Saliency: pixels that move the score most")
 
 
-def plot_human_comparison(confusion, names, ax=None, dataset="FER2013", confidence=0.95):
+def plot_tiles(tiles, rows, columns, ax=None, *, title, cmaps):
+    """A table of small pictures, each column in its own colours.
+
+    tiles      (R, C, H, W); in a "gray" column 0 is black and 255 white, in others each tile has a range of its own,
+               from 0 to its 99.5th percentile
+    rows, columns   R and C names
+    cmaps      C names of colour maps
+    """
+    tiles = np.asarray(tiles)
+    check(tiles.ndim == 4 and tiles.shape[:2] == (len(rows), len(columns)) and len(cmaps) == len(columns),
+          f"tiles: got shape {tiles.shape}, expected ({len(rows)}, {len(columns)}, H, W) and as many cmaps as columns")
+    ax = new_axes(ax, (1.1 * len(columns) + 1.3, 1.1 * len(rows) + 0.9))
+    for (row, column), tile in ((index, tiles[index]) for index in np.ndindex(*tiles.shape[:2])):
+        highest = 255 if cmaps[column] == "gray" else max(np.percentile(tile, 99.5), 1e-30)
+        _tile(ax, tile, 1.06 * column, 1.06 * row, cmap=cmaps[column], vmin=0, vmax=highest)
+    for column, name in enumerate(columns):
+        ax.text(1.06 * column + 0.5, -0.06, name, ha="center", va="bottom", fontsize=9, color=INK)
+    for row, name in enumerate(rows):
+        ax.text(-0.08, 1.06 * row + 0.5, name, ha="right", va="center", fontsize=10, color=INK)
+    return _finish_tiles(ax, 1.06 * len(columns) - 0.06, 1.06 * len(rows) - 0.06, 0.4, title)
+
+
+def plot_human_comparison(confusion, names, ax=None, dataset="FER2013", confidence=0.95, voters=None):
     """Accuracy of each emotion beside the human figures of the paper (figure 8, table 1 and section 5.2).
 
     confusion    (C, C) integer counts, rows true; bars carry Wilson intervals
     dataset      name of the faces that the net saw, for the legend
+    voters       (C, 3) accuracy of people on the same faces and its interval, in percent; None where nobody was asked
     """
     confusion = np.asarray(confusion)
     accuracies, totals = 100 * per_class_accuracy(confusion), confusion.sum(axis=1)
     check(len(names) == len(totals), f"names: got {len(names)}, expected {len(totals)}, one per row")
-    low, high = (100 * bound for bound in wilson_interval(np.diag(confusion), totals, confidence))
-    ax = new_axes(ax, (9, 4.8))
-    x = np.arange(len(names))
-    right = 100 * np.trace(confusion) / max(confusion.sum(), 1)
-    ax.bar(x - 0.2, accuracies, 0.38, color=BLUE, label=f"Net on {dataset} ({100 * confidence:g} % interval)")
-    ax.vlines(x[totals > 0] - 0.2, low[totals > 0], high[totals > 0], color=INK, linewidth=1.5)
-    people = np.array([EKMAN.get(name, np.nan) for name in names])
-    ax.bar(x + 0.2, people, 0.38, color=GREY, label="People in Ekman's study")
-    for i, (net, human) in enumerate(zip(accuracies, people, strict=True)):
-        height, colour = (1.5, "white") if net > 10 else (high[i] + 1.5 if totals[i] else 1.5, BLUE)
-        ax.text(i - 0.2, height, f"{net:.1f}" if totals[i] else "none", ha="center", color=colour, fontsize=9)
-        if np.isfinite(human):
-            ax.text(i + 0.2, 1.5, f"{human:.1f}", ha="center", color=INK, fontsize=9)
+    ekman = np.repeat([[EKMAN.get(name, np.nan)] for name in names], 3, axis=1)
+    interval = [100 * bound for bound in wilson_interval(np.diag(confusion), totals, confidence)]
+    groups = [(f"Net on {dataset} ({100 * confidence:g} % interval)", np.stack([accuracies, *interval], axis=1), BLUE)]
+    if voters is not None:
+        check(np.shape(voters) == ekman.shape, f"voters: got shape {np.shape(voters)}, expected {ekman.shape}")
+        groups.append((f"People on {dataset}", np.asarray(voters), SKY))
+    groups.append(("People in Ekman's study", ekman, GREY))
+    ax = new_axes(ax, (9, 4.8) if voters is None else (11, 4.8))
+    for place, (label, values, colour) in enumerate(groups):
+        _bars(ax, np.arange(len(names)) + 0.8 * ((place + 0.5) / len(groups) - 0.5), values, 0.76 / len(groups), colour,
+              label)
     ax.axhline(HUMAN_FER2013, color=ORANGE, linestyle="--", linewidth=1.5)
-    ax.annotate(f"People on\nFER2013\n{HUMAN_FER2013} %", (1, HUMAN_FER2013), xytext=(6, 0), color=ORANGE,
-                xycoords=("axes fraction", "data"), textcoords="offset points", va="center", fontsize=10)
-    ax.set_xticks(x, names)
+    ax.annotate(f"The paper's\nauthors on\nFER2013\n{HUMAN_FER2013} %", (1, HUMAN_FER2013), xytext=(6, 0),
+                color=ORANGE, xycoords=("axes fraction", "data"), textcoords="offset points", va="center", fontsize=10)
+    ax.set_xticks(range(len(names)), names)
     ax.tick_params(axis="x", length=0)
     ax.set_ylim(0, 100)
-    ax.legend(frameon=False, fontsize=10, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    ax.legend(frameon=False, fontsize=10, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    right = 100 * np.trace(confusion) / max(confusion.sum(), 1)
     title = f"Accuracy per emotion beside people ({right:.1f} % overall)"
     return finish_axes(ax, title, "Emotion", "Accuracy (%)", pad=32)
+
+
+def _bars(ax, x, values, width, colour, label):
+    """Bars of (value, low, high) with the value written at the foot, above the interval of a bar too short for it."""
+    ax.bar(x, values[:, 0], width, color=colour, label=label)
+    for place, (value, low, high) in zip(x, values, strict=True):
+        inside = value > 10 and colour == BLUE
+        height = 1.5 if value > 10 or not np.isfinite(value) else high + 1.5
+        ax.text(place, height, f"{value:.1f}" if np.isfinite(value) else "none", ha="center", fontsize=8,
+                color="white" if inside else INK)
+        if high > low and np.isfinite(value):
+            ax.vlines(place, low, high, color=INK, linewidth=1.5)
 
 
 def new_figure(size):

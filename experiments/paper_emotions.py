@@ -105,7 +105,7 @@ def main(argv=None):
                   header=("emotion (validation faces)", "of training", *NETS, f"{PLAIN}, without repeats"),
                   findings=conclude(results, groups, portions, repeated),
                   figures={"confusion": plot_confusion(results[PLAIN][0]["confusion"], names),
-                           "emotions": curves.plot_groups(dots, title="Accuracy per emotion")},
+                           "emotions": curves.plot_groups(dots, title="Accuracy per emotion", xlabel="Accuracy (%)")},
                   notes=["The table's intervals are Wilson's, over the faces, of means over the seeds; the confusion "
                          "matrix is of seed 0. Each net is measured at the epoch that is best for all faces.",
                          *(remark(name, each, groups, repeated) for name, each in results.items()),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from cs231n_fer import sources
 from cs231n_fer.data_summary import format_summary, occur_in, summarise
+from cs231n_fer.data_utils import normalise
 from cs231n_fer.ferplus import emotion_votes
 from cs231n_fer.prepare import read_prepared, statistics, write_prepared
 

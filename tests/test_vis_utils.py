@@ -34,15 +34,20 @@ PLOTS = {
     "per_class_accuracy": lambda ax=None: vis_utils.plot_human_comparison(CONFUSION, NAMES, ax),
 }
 
+GROUPS = {"Anger": {"brows": (2.3, 2.1, 2.5), "mouth": (0.9, 0.7, 1.1)}, "Happy": {"mouth": (np.nan,) * 3}}
+VOTERS = np.linspace(10, 80, 7)[:, None] + [0, -2, 3]
 VALUES = {"none": (58.0, 56.5, 59.5), "flip": (61.0, 59.0, 63.0)}
 COMPARISONS = {
     "curves": lambda ax=None: curves.plot_curves({"Adam": VAL, "SGD": TRAIN[:3]}, ax, title="A",
                                                  dashed={"Adam": TRAIN}),
     "intervals": lambda ax=None: curves.plot_intervals(VALUES, ax, title="A", reference=(60.7, "the paper")),
+    "groups": lambda ax=None: curves.plot_groups(GROUPS, ax, title="A", xlabel="Times chance", decimals=1,
+                                                 reference=(1, "chance")),
+    "tiles": lambda ax=None: vis_utils.plot_tiles(np.stack([IMAGES[:3], MAPS[:3]], axis=1), NAMES[:3], ("face", "map"),
+                                                  ax, title="A", cmaps=("gray", "magma")),
+    "voters": lambda ax=None: vis_utils.plot_human_comparison(CONFUSION, NAMES, ax, voters=VOTERS),
     "cost": lambda ax=None: curves.plot_cost({"small": (1e4, 50, 48, 52), "a larger net": (4e5, 60, 58, 62)}, ax,
                                              title="A", xlabel="Parameters"),
-    "groups": lambda ax=None: curves.plot_groups({"Sad": VALUES, "Happy": {**VALUES, "flip": (80, 70, 90)}}, ax,
-                                                 title="A"),
     "space": lambda ax=None: curves.plot_space([(1e-3, 1e-2, 60, 40), (1e-5, 1e-4, 25, 1), (1e-2, 1e-4, 50, 4)], ax,
                                                title="A", xlabel="x", ylabel="y", reference=(1e-3, 2e-3, "the paper")),
 }
@@ -125,6 +130,26 @@ def test_the_human_comparison_shows_our_figures_beside_those_of_the_paper():
     ours = [f"{100 * CONFUSION[i, i] / CONFUSION[i].sum():.1f}" for i in range(7)]
     assert {*ours, "98.7", "92.4", "92.3", "88.9", "89.2", "87.7", "91.6"} <= set(shown)
     assert any("63.4 %" in text for text in shown)
+
+
+def test_the_human_comparison_shows_people_who_saw_the_same_faces():
+    ax = ALL_PLOTS["voters"]()
+    assert {"People on FER2013", *(f"{value:.1f}" for value in VOTERS[:, 0])} <= set(texts(ax))
+    bounds = [segment[:, 1].tolist() for lines in ax.collections for segment in lines.get_segments()]
+    assert all([low, high] in bounds for _, low, high in VOTERS.tolist())
+
+
+def test_groups_put_each_series_on_its_own_line_and_leave_out_what_is_nan():
+    ax = ALL_PLOTS["groups"]()
+    assert {"2.3", "0.9", "chance", "brows", "mouth", "Anger", "Happy"} <= set(texts(ax)) and "nan" not in texts(ax)
+    heights = [line.get_ydata()[0] for line in ax.lines[:2]]
+    assert -0.4 < heights[0] < heights[1] < 0.4
+
+
+def test_tiles_of_a_grey_column_share_their_range_and_maps_have_their_own():
+    shown = ALL_PLOTS["tiles"]().images
+    assert [image.get_clim() for image in shown[::2]] == [(0, 255)] * 3
+    assert [image.get_clim()[1] for image in shown[1::2]] == [np.percentile(tile, 99.5) for tile in MAPS[:3]]
 
 
 def test_the_human_comparison_draws_wilson_intervals_and_leaves_empty_classes_open():
@@ -225,8 +250,6 @@ def test_labels_are_spread_without_changing_their_order_or_more_than_needed(valu
     (lambda: curves.plot_curves({"a": [1]}, title="", dashed={"b": [1]}), r"dashed: got \['b'\]"),
     (lambda: curves.plot_intervals({}, title=""), "values: got none"),
     (lambda: curves.plot_cost({"a": (0, 1, 1, 1)}, title="", xlabel=""), r"points: got costs \[0\]"),
-    (lambda: curves.plot_groups({}, title=""), r"groups: got \[\]"),
-    (lambda: curves.plot_groups({"a": VALUES, "b": {}}, title=""), "expected the same names in each"),
     (lambda: curves.plot_space([], title="", xlabel="", ylabel=""), "trials: got none"),
     (lambda: curves.plot_space([(1, 1, 1, 0)], title="", xlabel="", ylabel=""), "trials: got 0 epochs"),
     (lambda: vis_utils.plot_confusion(np.eye(3), NAMES), r"confusion: got shape \(3, 3\)"),
@@ -238,6 +261,9 @@ def test_labels_are_spread_without_changing_their_order_or_more_than_needed(valu
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS[:, :9], LABELS, NAMES), "maps: got shape"),
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS, LABELS[:2], NAMES), "predicted: got shape"),
     (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES[:3]), "names: got 3, expected 7"),
+    (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES, voters=VOTERS[:6]), r"voters: got shape \(6, 3\)"),
+    (lambda: vis_utils.plot_tiles(MAPS[None], "a", "b", title="A", cmaps=["gray"]), "tiles: got shape"),
+    (lambda: curves.plot_groups({}, title="A", xlabel="b"), "groups: got 0 series"),
     (lambda: vis_utils.visualize_grid(IMAGES), "Xs: got shape"),
 ])
 def test_bad_input_gets_an_error_that_names_it(call, message):
