@@ -4,6 +4,8 @@
     options      the command line, the data, the settings printed first
     statistics   means and differences over seeds, with their intervals
     findings     what the paper says and what we measured, as JSON and figures, and the report of them all
+    attention    where a net looks, scored (with attention_findings: what that says to the paper)
+    people       people's votes beside a net's answers (with people_findings)
 """
 import os
 

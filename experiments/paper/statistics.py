@@ -115,6 +115,27 @@ def sign_test(first, second):
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(more, n + 1)) / 2 ** n)
 
 
+def bootstrap(statistic, *samples, seed=0, draws=1000, confidence=0.95):
+    """Return (value, low, high) of statistic(*samples), by the percentiles over samples drawn anew (Efron 1979).
+
+    samples   arrays whose first axis is drawn from, with replacement, each for itself: faces, say
+    Of an empty sample all three are nan.
+    """
+    samples, rng = [np.asarray(sample) for sample in samples], np.random.default_rng(seed)
+    if any(len(sample) == 0 for sample in samples):
+        return math.nan, math.nan, math.nan
+    drawn = [statistic(*(sample[rng.integers(len(sample), size=len(sample))] for sample in samples))
+             for _ in range(draws)]
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(statistic(*samples)), float(low), float(high)
+
+
+def bootstrap_mean(values):
+    """Return (mean, low, high) by bootstrap of the values that are finite."""
+    values = np.asarray(values, np.float64)
+    return bootstrap(np.mean, values[np.isfinite(values)])
+
+
 def percent(interval):
     """Write (value, low, high) fractions as "61.3 % (59.7 to 62.9)"."""
     return f"{100 * interval[0]:.1f} % ({100 * interval[1]:.1f} to {100 * interval[2]:.1f})"
