@@ -29,7 +29,7 @@ EXPERIMENTS = [  # number, the script paper_NAME.py, what it is about
     (6, "distillation", "4.3: a net's probabilities fed back into the same net, alpha 0.8"),
     (7, "emotions", "5: Disgust fares worst and Happy best, which is due to the class distribution"),
     (8, "saliency", "5.1: anger is read from the upper part of the face, happiness from the lower"),
-    (9, "human", "5.2: people reach 63.4 %"),
+    (9, "humans", "5.2: people reach 63.4 %"),
     (11, "empath", "2: Gabor filters, PCA and a small net (EMPATH)"),
     (12, "tang", "2: a convolutional net under the loss of an SVM won the competition"),
     (13, "transfer", "2 and 6: features pre-trained on CIFAR-10"),
