@@ -208,15 +208,6 @@ def test_dots_have_their_intervals():
     assert [text.get_ha() for text in points.texts] == ["left", "right"]
 
 
-def test_groups_have_a_dot_and_an_interval_for_each_name_side_by_side():
-    ax = COMPARISONS["groups"]()
-    none, flip = ax.lines[:2]
-    assert none.get_ydata().tolist() == [58, 58] and flip.get_ydata().tolist() == [61, 80]
-    assert (np.rint(none.get_xdata()) == [0, 1]).all() and (none.get_xdata() < flip.get_xdata()).all()
-    assert [segment[:, 1].tolist() for segment in ax.collections[1].get_segments()] == [[59, 63], [70, 90]]
-    assert {"none", "flip", "Sad", "Happy"} <= set(texts(ax))
-
-
 def test_the_trials_of_a_search_lie_at_their_settings_the_best_on_top_and_the_longest_largest():
     ax = COMPARISONS["space"]()
     spots = ax.collections[0]
