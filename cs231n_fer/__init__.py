@@ -16,11 +16,13 @@ Reading order (each module imports only from those before it):
     records            layers as frozen records
     network            Chain, Residual, Network
     checkpoint         crash-safe files
+    deep_nets          deeper networks than the paper's
     classifiers        the networks of the paper and of the course
     inference          a trained net made ready: weights prepared once
     optim, schedules   update rules and learning rates
     augment            flips and other random changes of training images
     imbalance          classes of unequal size: weights of the loss, samplers
+    averaging          running averages of weights
     solver             the training loop
     search             random search by many processes on one folder
     metrics, saliency  what a trained net can do, and what it looks at

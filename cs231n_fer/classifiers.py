@@ -1,15 +1,13 @@
-"""The named networks: the paper's baseline and final net, and the course's fully connected nets."""
+"""The named networks: the paper's baseline and final net, the course's fully connected nets, and the way back from a
+checkpoint to any of ours."""
 import numpy as np
 
 from .checkpoint import load_checkpoint, restore
+from .deep_nets import FACE_SHAPE, NUM_EMOTIONS, SCORE_SCALE, DeepConvNet
 from .layers import softmax_loss
 from .network import Chain, Network, Sandwich, fuse
 from .records import Affine, BatchNorm, Conv, Dropout, LayerNorm, MaxPool, ReLU
 from .shapes import check
-
-FACE_SHAPE = (1, 48, 48)
-NUM_EMOTIONS = 7
-SCORE_SCALE = 1e-3
 
 
 def course_names(layer, input_shape):
@@ -113,7 +111,7 @@ class FinalConvNet(Network):
 
 
 MODELS = {"FinalConvNet": FinalConvNet, "ThreeLayerConvNet": ThreeLayerConvNet,
-          "FullyConnectedNet": FullyConnectedNet, "TwoLayerNet": TwoLayerNet}
+          "FullyConnectedNet": FullyConnectedNet, "TwoLayerNet": TwoLayerNet, "DeepConvNet": DeepConvNet}
 
 
 def load_model(path):

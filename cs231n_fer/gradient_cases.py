@@ -238,6 +238,7 @@ CASES = (
     Case("l2_svm_loss", "numpy", "smooth", D.draw_spaced_scores(1 / 8), L.l2_svm_loss, loss_backward),
     Case("distillation_loss", "naive", "smooth", D.draw_distillation, L.distillation_loss_naive, loss_backward),
     Case("distillation_loss", "numpy", "smooth", D.draw_distillation, L.distillation_loss, loss_backward),
+    Case("smoothed_softmax_loss", "numpy", "smooth", D.draw_scores, L.smoothed_softmax_loss, loss_backward),
     Case("l2_loss", "numpy", "smooth", D.draw_spaced(0.3), L.l2_loss, loss_backward),
 
     Case("affine_relu", "sandwich", "kinked", D.draw_affine, U.affine_relu_forward, U.affine_relu_backward),

@@ -10,11 +10,13 @@ import io
 import sys
 import time
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from .averaging import WeightAverage, copies
 from .checkpoint import below, load_checkpoint, restore, save_checkpoint, write_text
 from .flat import Flat, flattened
 from .imbalance import Shuffle
@@ -70,6 +72,8 @@ class Solver:
     augmentation        of augment.py, applied to each training batch
     schedule            of schedules.py; overrides lr_decay
     sampler             which samples an epoch shows: order(rng, labels) -> indices, see imbalance.py; default Shuffle()
+    average_decay       in [0, 1), e.g. 0.999: judge and keep a running average of the weights (averaging.py) in place
+                        of the weights themselves; 0: no average
     checkpoint_dir      folder for last.h5, best.h5 and history.csv, written after each epoch
     resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have changed
     stop                function of the history (a list of one dict an epoch, as in history.csv); asked after each
@@ -85,8 +89,8 @@ class Solver:
 
     def __init__(self, model, data, *, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
                  num_epochs=10, num_train_samples=1000, num_val_samples=None, print_every=10, verbose=True,
-                 checkpoint_name=None, seed=0, augmentation=None, schedule=None, sampler=None, checkpoint_dir=None,
-                 resume=False, stop=None, keep="best", info=None, info_arrays=None, **unknown):
+                 checkpoint_name=None, seed=0, augmentation=None, schedule=None, sampler=None, average_decay=0.0,
+                 checkpoint_dir=None, resume=False, stop=None, keep="best", info=None, info_arrays=None, **unknown):
         check(not unknown, f"Solver: no keyword {', '.join(map(_suggest, unknown))}")
         check_config(update_rule, optim_config or {})
         for name, value, least in (("batch_size", batch_size, 1), ("num_epochs", num_epochs, 0),
@@ -94,6 +98,7 @@ class Solver:
                                    ("num_val_samples", num_val_samples, 1), ("seed", seed, 0)):
             check(value is None and name.endswith("samples") or isinstance(value, int | np.integer) and value >= least,
                   f"{name}: got {value!r}, expected an int of at least {least}")
+        check(0 <= average_decay < 1, f"average_decay: got {average_decay!r}, expected a number in [0, 1)")
         check(keep in ("best", "last"), f"keep: got {keep!r}, expected 'best' or 'last'")
         check(not resume or checkpoint_dir, "resume: needs checkpoint_dir, the folder of the run to go on with")
         _check_data(data)
@@ -105,6 +110,7 @@ class Solver:
         self.print_every, self.verbose, self.checkpoint_name = print_every, verbose, checkpoint_name
         self.seed, self.augmentation, self.stop, self.keep = seed, augmentation, stop, keep
         self.schedule, self.sampler = schedule or Exponential(lr_decay), sampler or Shuffle()
+        self.average = WeightAverage(model, average_decay) if average_decay else None
         self.checkpoint_dir = Path(checkpoint_dir) if checkpoint_dir else None
         self.info, self.info_arrays = info or {}, info_arrays or {}
         settings = {**DEFAULTS[update_rule], **(optim_config or {})}
@@ -115,6 +121,7 @@ class Solver:
                          "num_train_samples": num_train_samples, "num_val_samples": num_val_samples,
                          "schedule": repr(self.schedule), "augmentation": repr(augmentation),
                          "sampler": repr(self.sampler),
+                         "average_decay": average_decay or None,  # None: what older checkpoints don't hold
                          "training_labels": zlib.crc32(np.asarray(self.y_train, np.int64).tobytes())}
         self._reset()
         if resume and (self.checkpoint_dir / "last.h5").exists():
@@ -207,6 +214,8 @@ class Solver:
                 f"{learning_rate:g}; train with a lower one")
         self.loss_history.append(float(loss))
         self._update(grads, learning_rate)
+        if self.average:
+            self.average.follow(self.model, len(self.loss_history))
 
     def _update(self, grads, learning_rate):
         """Apply the rule to all parameters at once; they become views of one flat array."""
@@ -221,13 +230,13 @@ class Solver:
 
     def _evaluate(self):
         """Append both accuracies; keep the parameters if they are the best so far, and say whether they are."""
-        self.train_acc_history.append(self.check_accuracy(self.X_train, self.y_train, self.num_train_samples))
-        self.val_acc_history.append(self.check_accuracy(self.X_val, self.y_val, self.num_val_samples))
-        improved = self.val_acc_history[-1] > self.best_val_acc
-        if improved:
-            self.best_val_acc, self.best_epoch = self.val_acc_history[-1], self.epoch
-            self.best_params = {name: array.copy(order="K") for name, array in self.model.params.items()}
-            self.best_buffers = {name: array.copy() for name, array in self._buffers().items()}
+        with self.average.lent_to(self.model) if self.average else nullcontext():
+            self.train_acc_history.append(self.check_accuracy(self.X_train, self.y_train, self.num_train_samples))
+            self.val_acc_history.append(self.check_accuracy(self.X_val, self.y_val, self.num_val_samples))
+            improved = self.val_acc_history[-1] > self.best_val_acc
+            if improved:
+                self.best_val_acc, self.best_epoch = self.val_acc_history[-1], self.epoch
+                self.best_params, self.best_buffers = copies(self.model.params), copies(self._buffers())
         return improved
 
     def _buffers(self):
@@ -267,6 +276,7 @@ class Solver:
         for key in self.optim_config.keys() - numbers.keys():
             state = Flat(self.model.params, self.optim_config[key])
             arrays |= {f"optim/{key}/{name}": array for name, array in state.items()}
+        arrays |= self.average.arrays() if self.average else {}
         arrays |= {"loss_history": np.array(self.loss_history), **self.info_arrays}
         rng = getattr(self.model, "rng", None)
         save_checkpoint(path, arrays, {
@@ -283,6 +293,8 @@ class Solver:
             check(value == before, f"{name}: got {value}, but {path} was trained with {before}")
         restore(self.model.params, arrays, "params", path)
         restore(self._buffers(), arrays, "buffers", path)
+        if self.average:
+            self.average.restore(arrays, path)
         self.optim_config = dict(info["optim_numbers"])
         for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
             self.optim_config[key] = flattened(below(arrays, f"optim/{key}"), self.model.params).numbers

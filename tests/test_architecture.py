@@ -20,11 +20,12 @@ RANKS = {
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
     "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "fast_norm": 2.7,
     "optim": 2, "augment": 2, "prepare": 2,
-    "curves": 2, "face_regions": 2,
+    "curves": 2, "face_regions": 2, "averaging": 2,
     "imbalance": 1, "search": 2,
     "layer_utils": 3, "solver": 3, "data_utils": 3,
-    "ladder": 4, "records": 5, "network": 6, "classifiers": 7, "inference": 7, "linear_svm": 7, "empath": 1, "clips": 2,
-    "saliency": 7, "gradient_cases": 8, "report": 8,
+    "ladder": 4, "records": 5, "network": 6, "inference": 7, "linear_svm": 7, "empath": 1, "clips": 2,
+    "deep_nets": 7, "classifiers": 8,
+    "saliency": 7, "gradient_cases": 9, "report": 8,
 }
 
 # Libraries that only some may import: all modules of the package, by the first part of their names.

@@ -114,6 +114,7 @@ SAVED = {
     "ThreeLayerConvNet": {"input_dim": (1, 16, 16), "num_filters": 3, "filter_size": 5, "num_classes": 7},
     "FullyConnectedNet": {"hidden_dims": [5], "input_dim": 256, "num_classes": 7, "normalization": "batchnorm"},
     "TwoLayerNet": {"input_dim": 256, "num_classes": 7},
+    "DeepConvNet": {"input_dim": (1, 16, 16), "blocks": [[3], [4, 5]], "dropout_keep_ratio": 0.7, "seed": 0},
 }
 
 
@@ -140,7 +141,7 @@ def test_a_net_comes_back_from_its_checkpoint_with_the_same_scores(tmp_path, kin
 
 def test_load_model_says_what_is_wrong_with_a_checkpoint(tmp_path):
     save_checkpoint(tmp_path / "a.h5", {}, {"model": {"kind": "AlexNet", "options": {}}})
-    with pytest.raises(ValueError, match=r"a\.h5: holds a network of kind 'AlexNet', expected one of \['FinalConvNet'"):
+    with pytest.raises(ValueError, match=r"a\.h5: holds a network of kind 'AlexNet', expected one of \['DeepConvNet'"):
         load_model(tmp_path / "a.h5")
     save_checkpoint(tmp_path / "a.h5", {}, {"model": {"kind": "FinalConvNet", "options": {"colour": 1}}})
     with pytest.raises(ValueError, match=r"a\.h5: its options do not make a FinalConvNet: .*colour"):

@@ -266,6 +266,17 @@ def test_a_student_that_agrees_with_its_teacher_has_no_distillation_loss(T):
     assert L.distillation_loss(x, y, teacher[::-1], alpha=1.0, T=T)[0] == L.softmax_loss(x, y)[0]
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.3, 1.0])
+def test_label_smoothing_mixes_the_label_with_all_classes_alike(smoothing):
+    x, y = loss_arguments("softmax_loss", np.random.default_rng(2), 5, 7)
+    targets = (1 - smoothing) * np.eye(7)[y] + smoothing / 7
+    log_p = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+    loss, dx = L.smoothed_softmax_loss(protected(x), y, smoothing)
+    assert loss == pytest.approx(-(targets * log_p).sum() / 5 - smoothing * np.log(7))
+    np.testing.assert_allclose(dx, (np.exp(log_p) - targets) / 5, atol=1e-15)
+    assert L.smoothed_softmax_loss(x.astype(np.float32), y)[1].dtype == np.float32
+
+
 X = protected(np.arange(12.0).reshape(3, 4))
 Y, ONES, IMAGES = protected(np.array([0, 1, 2])), protected(np.ones(4)), protected(np.ones((2, 4, 3, 3)))
 C1, RNG = protected(np.ones((1, 4, 1, 1))), np.random.default_rng(0)

@@ -28,6 +28,7 @@ RUNS = {
     "a balanced sampler, flips": (plain_net, {"sampler": Balanced(0.5), "augmentation": HorizontalFlip()}),
     "momentum on a plateau": (batchnorm_net, {"update_rule": "sgd_momentum", "num_val_samples": 9,
                                               "schedule": Plateau(patience=1, factor=0.5)}),
+    "averaged weights": (batchnorm_net, {"update_rule": "nesterov", "average_decay": 0.9}),
     **{rule: (plain_net, {"update_rule": rule, "lr_decay": 0.9, "num_train_samples": 11}) for rule in UPDATE_RULES},
 }
 

@@ -265,3 +265,30 @@ def test_a_wrong_argument_gets_an_error_that_names_it(name):
 def test_accuracy_of_nothing_is_an_error():
     with pytest.raises(ValueError, match="X, y: got 0 samples and 0 labels"):
         Solver(Recorder(), numbers(4)).check_accuracy(np.zeros((0, 1)), np.zeros(0))
+
+
+def test_what_is_judged_and_kept_is_the_running_average_of_the_weights():
+    model = Scripted([0.1] * 9)  # each of 5 steps of learning rate 1 adds 1 to its only weight
+    solver = Solver(model, numbers(10), batch_size=2, num_epochs=1, verbose=False, average_decay=0.5,
+                    optim_config={"learning_rate": 1.0})
+    average, judged = 0.0, []
+    for step in range(1, 6):
+        average += (1 - min(0.5, (1 + step) / (10 + step))) * (step - average)
+    check_accuracy = solver.check_accuracy
+    solver.check_accuracy = lambda *arguments: judged.append(model.params["w"].item()) or check_accuracy(*arguments)
+    model.accuracies = [0.1, 0.1, 0.1, 0.1, 0.1, 0.9]
+    solver.train()
+    assert judged == [0.0, 0.0, pytest.approx(average), pytest.approx(average)]
+    assert model.params["w"].item() == solver.best_params["w"].item() == pytest.approx(average) and average < 5
+
+
+def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
+    ends = []
+    for decay in (0.0, 0.9):
+        net = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, batchnorm=True, seed=5)
+        solver = Solver(net, faces(40), batch_size=9, num_epochs=2, verbose=False, average_decay=decay)
+        solver.train()
+        ends.append(solver)
+    assert ends[0].loss_history == ends[1].loss_history
+    assert ends[0].val_acc_history != ends[1].val_acc_history or any(
+        (ends[0].best_params[name] != ends[1].best_params[name]).any() for name in ends[0].best_params)

@@ -56,6 +56,7 @@ from .losses import (
     l2_loss,
     l2_svm_loss,
     l2_svm_loss_naive,
+    smoothed_softmax_loss,
     softmax_loss,
     softmax_loss_naive,
     svm_loss,

@@ -4,6 +4,7 @@
     hinge     mean of  sum over j != y of max(0, x[j] - x[y] + 1)
     L2-SVM    mean of  sum over j of max(0, 1 - t[j] x[j]) ** 2,   t[y] = 1, t[j] = -1 elsewhere    (Tang 2013)
     distill   mean of  alpha * softmax loss + (1 - alpha) * T ** 2 * KL(teacher || student at temperature T)
+    smoothed  the same for a teacher that knows nothing: all classes alike             (Szegedy et al. 2016)
 
 Each function returns (loss, dx): a Python float, and dx with the shape and dtype of x.
 """
@@ -160,6 +161,16 @@ def distillation_loss(x, y, teacher_probs, alpha=0.8, T=1.0):
     dsoft = np.exp(log_p) * teacher_probs.sum(axis=1, keepdims=True) - teacher_probs
     dx = alpha * dx + dsoft.astype(x.dtype) * ((1 - alpha) * T / len(x))
     return alpha * hard + (1 - alpha) * T ** 2 * soft, dx
+
+
+def smoothed_softmax_loss(x, y, smoothing=0.1):
+    """Softmax loss with label smoothing (Szegedy et al. 2016, section 7): dx = (p - target) / N.
+
+    x, y        scores (N, C) and labels (N,)
+    smoothing   0 to 1, the share of a target that all classes get alike; the rest is the label's
+    It is the cross-entropy of the targets less smoothing * log(C), a constant.
+    """
+    return distillation_loss(x, y, np.full_like(x, 1 / x.shape[1]), 1 - smoothing)
 
 
 def l2_loss(w, reg):

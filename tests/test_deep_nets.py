@@ -1,0 +1,67 @@
+"""Deeper networks: their sizes, and that fusing them changes no number."""
+import numpy as np
+import pytest
+
+from cs231n_fer.deep_nets import DeepConvNet
+from cs231n_fer.inference import Predictor
+from cs231n_fer.records import Mode
+
+
+def count(model):
+    return sum(array.size for array in model.params.values())
+
+
+def deep_net_size(blocks, hidden, batchnorm, side=48, classes=7):
+    """Parameters of a DeepConvNet, counted by hand."""
+    total, channels = 0, 1
+    for filters in blocks:
+        for F in filters:
+            total += F * channels * 9 + (2 * F if batchnorm else F)
+            channels = F
+        side //= 2
+    features = hidden or channels
+    return total + hidden * (channels * side ** 2 + 1) + (features + 1) * classes
+
+
+@pytest.mark.parametrize("options, expected", [
+    ({"blocks": ((32,), (64,), (96, 96), (128, 128, 192)), "hidden_dim": 0, "batchnorm": True}, 639_015),
+    ({"blocks": ((32,), (32, 64), (96, 96), (128, 128)), "hidden_dim": 256, "batchnorm": True}, 722_343),
+    ({"blocks": ((8, 8), (16,)), "hidden_dim": 20, "batchnorm": False}, 48_079),
+])
+def test_a_deep_net_has_as_many_parameters_as_counted_by_hand(options, expected):
+    counted = deep_net_size(options["blocks"], options["hidden_dim"], options["batchnorm"])
+    assert count(DeepConvNet(**options)) == counted == expected
+
+
+NETS = {
+    "average": lambda rung: DeepConvNet((1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0, rung=rung),
+    "hidden layer": lambda rung: DeepConvNet((1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64,
+                                             seed=0, rung=rung),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_fused_kernels_give_the_scores_and_gradients_of_the_plain_layers(name):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5, 1, 16, 16)), rng.integers(0, 7, 5)
+    fused, plain = NETS[name]("auto"), NETS[name]("im2col")
+    assert list(fused.params) == list(plain.params)
+    (loss, grads), (plain_loss, plain_grads) = fused.loss(X, y), plain.loss(X, y)
+    np.testing.assert_allclose(loss, plain_loss, rtol=1e-10)
+    for path in grads:
+        np.testing.assert_allclose(grads[path], plain_grads[path], atol=1e-10, err_msg=path)
+    np.testing.assert_allclose(fused.loss(X), plain.loss(X), atol=1e-10)
+    np.testing.assert_allclose(Predictor(fused)(X), plain.loss(X), atol=1e-10)
+
+
+def test_dropout_acts_right_before_the_scores():
+    net = DeepConvNet((1, 8, 8), ((4,),), dropout_keep_ratio=0.5, seed=0)
+    X = np.random.default_rng(0).standard_normal((3, 1, 8, 8)).astype(np.float32)
+    runs = [net.forward(X, Mode(train=True, rng=np.random.default_rng(seed)))[0] for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert (runs[0] != runs[2]).any() and list(net.params)[-2:] == ["scores/w", "scores/b"]
+
+
+def test_an_empty_block_is_refused():
+    with pytest.raises(ValueError, match="blocks: got .*, expected at least one convolution in each"):
+        DeepConvNet(blocks=((32,), ()))
