@@ -3,7 +3,7 @@ checkpoint to any of ours."""
 import numpy as np
 
 from .checkpoint import load_checkpoint, restore
-from .deep_nets import FACE_SHAPE, NUM_EMOTIONS, SCORE_SCALE, DeepConvNet
+from .deep_nets import FACE_SHAPE, NUM_EMOTIONS, SCORE_SCALE, DeepConvNet, ResidualNet
 from .layers import softmax_loss
 from .network import Chain, Network, Sandwich, fuse
 from .records import Affine, BatchNorm, Conv, Dropout, LayerNorm, MaxPool, ReLU
@@ -111,7 +111,8 @@ class FinalConvNet(Network):
 
 
 MODELS = {"FinalConvNet": FinalConvNet, "ThreeLayerConvNet": ThreeLayerConvNet,
-          "FullyConnectedNet": FullyConnectedNet, "TwoLayerNet": TwoLayerNet, "DeepConvNet": DeepConvNet}
+          "FullyConnectedNet": FullyConnectedNet, "TwoLayerNet": TwoLayerNet, "DeepConvNet": DeepConvNet,
+          "ResidualNet": ResidualNet}
 
 
 def load_model(path):

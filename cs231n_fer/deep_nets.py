@@ -6,7 +6,7 @@ compute.
 import numpy as np
 
 from .layers import softmax_loss
-from .network import Chain, Network, fuse
+from .network import Chain, Network, Residual, fuse
 from .records import Affine, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool, ReLU
 from .shapes import check
 
@@ -54,4 +54,35 @@ class DeepConvNet(Network):
         chains = tuple((f"block{i}", convs_and_pool(filters, batchnorm, rung))
                        for i, filters in enumerate(blocks, start=1))
         layer = Chain((*chains, *head(hidden_dim, num_classes, dropout_keep_ratio, rung)))
+        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed)
+
+
+def residual_block(channels, filters, rung="auto"):
+    """ReLU(x + conv-bn-ReLU-conv-bn(x)) (He et al. 2016, figure 2); a 1x1 conv-bn on the short cut changes channels."""
+    body = (*conv_layers(1, filters, True, rung=rung), ("conv2", Conv(filters, bias=False, rung=rung)),
+            ("bn2", BatchNorm()))
+    shortcut = () if channels == filters else (("conv", Conv(filters, 1, bias=False, rung=rung)), ("bn", BatchNorm()))
+    return Chain((("sum", Residual(fuse(Chain(body)), Chain(shortcut))), ("relu", ReLU(rung))))
+
+
+class ResidualNet(Network):
+    """conv-bn-ReLU, 2x2 max-pool, then stages of residual blocks with 2x2 max-pools between (He et al. 2016).
+
+    stem                 filters of the first convolution
+    stages               for each stage the filters of its blocks, ((32,), (64, 64)): one block, then two
+    dropout_keep_ratio   probability to keep a feature before the scores, behind global average pooling
+    He et al. halve the size with strides of 2; here a pool does.
+    """
+
+    def __init__(self, input_dim=FACE_SHAPE, stem=32, stages=((32,), (64,), (128,)), num_classes=NUM_EMOTIONS,
+                 dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss, rung="auto"):
+        check(len(stages) > 0 and all(stages), f"stages: got {stages!r}, expected at least one block in each")
+        layers, channels = [("stem", convs_and_pool((stem,), True, rung))], stem
+        for i, stage in enumerate(stages, start=1):
+            if i > 1:
+                layers.append((f"pool{i}", MaxPool(rung=rung)))
+            for j, filters in enumerate(stage, start=1):
+                layers.append((f"stage{i}/block{j}", residual_block(channels, filters, rung)))
+                channels = filters
+        layer = Chain((*layers, *head(0, num_classes, dropout_keep_ratio, rung)))
         super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed)

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from cs231n_fer.deep_nets import DeepConvNet
+from cs231n_fer.deep_nets import DeepConvNet, ResidualNet
 from cs231n_fer.inference import Predictor
 from cs231n_fer.records import Mode
 
@@ -33,10 +33,21 @@ def test_a_deep_net_has_as_many_parameters_as_counted_by_hand(options, expected)
     assert count(DeepConvNet(**options)) == counted == expected
 
 
+@pytest.mark.parametrize("stem, stages, expected", [(32, ((32,), (64, 64), (128, 128)), 677_095), (4, ((4,),), 383)])
+def test_a_residual_net_has_as_many_parameters_as_counted_by_hand(stem, stages, expected):
+    total, channels = 11 * stem, stem
+    for F in (F for stage in stages for F in stage):
+        total += 9 * F * (channels + F) + 4 * F + (channels != F) * (channels * F + 2 * F)
+        channels = F
+    model = ResidualNet(stem=stem, stages=stages)
+    assert count(model) == total + (channels + 1) * 7 == expected
+
+
 NETS = {
     "average": lambda rung: DeepConvNet((1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0, rung=rung),
     "hidden layer": lambda rung: DeepConvNet((1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64,
                                              seed=0, rung=rung),
+    "residual": lambda rung: ResidualNet((1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
 }
 
 
@@ -62,6 +73,20 @@ def test_dropout_acts_right_before_the_scores():
     assert (runs[0] != runs[2]).any() and list(net.params)[-2:] == ["scores/w", "scores/b"]
 
 
+def test_a_residual_block_whose_convolutions_are_0_hands_on_what_it_gets():
+    net = ResidualNet((1, 8, 8), 4, ((4, 4),), seed=0)
+    X = np.random.default_rng(0).standard_normal((3, 1, 8, 8)).astype(np.float32)
+    stem = net.layer.layers[0][1].forward(
+        {name.removeprefix("stem/"): array for name, array in net.params.items() if name.startswith("stem/")},
+        {name.removeprefix("stem/"): array for name, array in net.buffers.items() if name.startswith("stem/")},
+        X, Mode(train=False))[0]
+    net.params |= {name: 0 * array for name, array in net.params.items() if "/sum/" in name}
+    scores = stem.mean(axis=(2, 3)) @ net.params["scores/w"] + net.params["scores/b"]
+    np.testing.assert_allclose(net.loss(X), scores, rtol=1e-5, atol=1e-8)
+
+
 def test_an_empty_block_is_refused():
     with pytest.raises(ValueError, match="blocks: got .*, expected at least one convolution in each"):
         DeepConvNet(blocks=((32,), ()))
+    with pytest.raises(ValueError, match="stages: got .*, expected at least one block in each"):
+        ResidualNet(stages=())
