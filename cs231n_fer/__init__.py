@@ -33,6 +33,7 @@ Reading order (each module imports only from those before it):
                        built-in faces, so that everything runs with no download
     data_utils         from either to arrays for training
     report             the numbers and figures of a finished run
+    pretrained         the trained net that comes with the package
     linear_svm         a linear classifier on features of another net
     empath             Gabor filters and principal components of faces
     clips              built-in faces that move, and vectors of what a net saw in them
@@ -43,3 +44,10 @@ Importing this package imports none of them.
 """
 
 __version__ = "0.1.0"
+
+
+def load_pretrained(path=None):
+    """Return the trained net with its preprocessing: pretrained.load_pretrained, imported when it is called."""
+    from .pretrained import load_pretrained
+
+    return load_pretrained(path)

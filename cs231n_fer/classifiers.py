@@ -129,6 +129,8 @@ def load_model(path):
         model = MODELS[description["kind"]](**description["options"])
     except TypeError as error:
         raise ValueError(f"{path}: its options do not make a {description['kind']}: {error}") from error
+    # Half precision is a way to store weights (pretrained.py): they are multiplied in the precision of the net.
+    arrays = {name: array.astype(model.dtype) if array.dtype == np.float16 else array for name, array in arrays.items()}
     restore(model.params, arrays, "params", path)
     restore(model.buffers, arrays, "buffers", path)
     return model, {**info, "mean_image": arrays.get("mean_image")}

@@ -25,10 +25,10 @@ KEPT = ("config.json", "metrics.json", "history.csv", "class_distribution.png", 
         "confusion_matrix.png", "per_class_accuracy.png")
 
 
-def command(config):
-    """The command that makes the run again: every option that is not at its default."""
-    words = ["python experiments/train_final.py"]
-    for name, default in vars(make_parser().parse_args([])).items():
+def command(config, script="train_final", parser=None):
+    """The command that makes a run again: every option that is not at its default in the script's parser."""
+    words = [f"python experiments/{script}.py"]
+    for name, default in vars((parser or make_parser()).parse_args([])).items():
         value, flag = config.get(name, default), f"--{name.replace('_', '-')}"
         if value != default and not (name == "epochs" and value == 40):
             words.append(f"--no-{flag[2:]}" if value is False else flag if value is True else

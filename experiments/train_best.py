@@ -76,7 +76,7 @@ def build(args, data):
                     seed=args.seed, augmentation=AUGMENTATION, average_decay=args.average_decay,
                     checkpoint_dir=args.out, resume=args.resume,
                     info={"model": {"kind": "DeepConvNet", "options": options}, "config": config,
-                          "class_names": list(data["class_names"]), "std": data["std"]},
+                          "script": "train_best", "class_names": list(data["class_names"]), "std": data["std"]},
                     info_arrays={"mean_image": data["mean_image"]})
     write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
     return solver

@@ -71,7 +71,7 @@ def build(args, data):
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
     if args.resume and (args.out / "config.json").exists():
         check_same_run(config, args.out / "config.json")
-    info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config,
+    info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config, "script": "train_final",
             "class_names": list(data["class_names"]), "std": data["std"]}
     solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
                     lr_decay=args.lr_decay, batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
