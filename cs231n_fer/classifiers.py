@@ -1,5 +1,7 @@
 """The named networks: the paper's baseline and final net, the course's fully connected nets, and the way back from a
 checkpoint to any of ours."""
+from pathlib import Path
+
 import numpy as np
 
 from .checkpoint import load_checkpoint, restore
@@ -134,3 +136,26 @@ def load_model(path):
     restore(model.params, arrays, "params", path)
     restore(model.buffers, arrays, "buffers", path)
     return model, {**info, "mean_image": arrays.get("mean_image")}
+
+
+def warm_start(model, path):
+    """Let a network start from a checkpoint of any other: layers whose name and shapes agree take over its arrays.
+
+    A layer takes over all its arrays, weights and running averages, or none. Returns a sentence that says which layers
+    did and which did not. Raises ValueError where no layer agrees.
+    """
+    arrays, _ = load_checkpoint(path)
+    own = {f"{group}/{name}": array for group, held in (("params", model.params), ("buffers", model.buffers))
+           for name, array in held.items()}
+    layers = {}
+    for name in own:
+        parts = name.split("/")[1:]
+        layers.setdefault("/".join(parts[:-1]) or parts[0], []).append(name)
+    agree = [layer for layer, names in layers.items()
+             if all(name in arrays and arrays[name].shape == own[name].shape for name in names)]
+    check(agree, f"{path}: no layer agrees in name and shape; the network has {', '.join(layers)}, "
+                 f"the checkpoint {', '.join(name for name in arrays if name.startswith('params/'))}")
+    for name in (name for layer in agree for name in layers[layer]):
+        own[name][...] = arrays[name]
+    rest = [layer for layer in layers if layer not in agree]
+    return f"started from {Path(path).name}: {', '.join(agree)}" + (f"; anew: {', '.join(rest)}" if rest else "")

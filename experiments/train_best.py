@@ -23,7 +23,7 @@ from train_final import check_same_run
 import cs231n_fer
 from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
 from cs231n_fer.checkpoint import write_text
-from cs231n_fer.classifiers import MODELS
+from cs231n_fer.classifiers import MODELS, warm_start
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.layers import smoothed_softmax_loss
 from cs231n_fer.report import draw_run, measure
@@ -49,6 +49,7 @@ def make_parser():
     parser.add_argument("--smoothing", type=float, default=0.1, help="of the labels")
     parser.add_argument("--average-decay", type=float, default=0.999, help="of the running average of the weights")
     parser.add_argument("--rung", default="auto", help="naive, im2col or auto")
+    parser.add_argument("--init", type=Path, help="a checkpoint to start from: layers that agree in name and shape")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.h5")
     return parser
 
@@ -63,7 +64,8 @@ def build(args, data):
                "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
     model = MODELS["DeepConvNet"](**options, loss=partial(smoothed_softmax_loss, smoothing=args.smoothing))
     settings = {key: value for key, value in vars(args).items() if key not in ("out", "resume")}
-    config = {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
+    config = {**settings, "init": args.init and args.init.name, "data": Path(data["source"]).name,
+              "data_sha256": data["source_sha256"],
               "augmentation": repr(AUGMENTATION),
               "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
               "environment": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
@@ -71,6 +73,8 @@ def build(args, data):
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
     if args.resume and (args.out / "config.json").exists():
         check_same_run(config, args.out / "config.json")
+    if args.init:
+        print(warm_start(model, args.init))
     solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
                     schedule=CosineWarmup(args.warmup_epochs), batch_size=args.batch_size, num_epochs=args.epochs,
                     seed=args.seed, augmentation=AUGMENTATION, average_decay=args.average_decay,

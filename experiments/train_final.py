@@ -21,7 +21,7 @@ import numpy as np
 import cs231n_fer
 from cs231n_fer.augment import HorizontalFlip
 from cs231n_fer.checkpoint import write_text
-from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.classifiers import FinalConvNet, warm_start
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.report import draw_run, measure
 from cs231n_fer.shapes import check
@@ -46,6 +46,7 @@ def make_parser():
     parser.add_argument("--batchnorm", action=flag, default=True)
     parser.add_argument("--flip", action=flag, default=True, help="mirror half of the training images")
     parser.add_argument("--rung", default="auto", help="naive, im2col or auto")
+    parser.add_argument("--init", type=Path, help="a checkpoint to start from: layers that agree in name and shape")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.h5")
     return parser
 
@@ -64,13 +65,16 @@ def build(args, data):
                "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
     model = FinalConvNet(**options)
     settings = {key: value for key, value in vars(args).items() if key not in ("out", "resume")}
-    config = {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
+    config = {**settings, "init": args.init and args.init.name, "data": Path(data["source"]).name,
+              "data_sha256": data["source_sha256"],
               "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
               "environment": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
                               "python": platform.python_version(), "cores": os.cpu_count()}}
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
     if args.resume and (args.out / "config.json").exists():
         check_same_run(config, args.out / "config.json")
+    if args.init:
+        print(warm_start(model, args.init))
     info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config, "script": "train_final",
             "class_names": list(data["class_names"]), "std": data["std"]}
     solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},

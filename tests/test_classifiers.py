@@ -11,6 +11,7 @@ from cs231n_fer.classifiers import (
     TwoLayerNet,
     baseline_net,
     load_model,
+    warm_start,
 )
 from cs231n_fer.layers import l2_svm_loss, softmax_loss
 from cs231n_fer.optim import adam
@@ -155,3 +156,31 @@ def test_load_model_says_what_is_wrong_with_a_checkpoint(tmp_path):
         load_model(tmp_path / "a.h5")
     with pytest.raises(FileNotFoundError, match="expected the file best.h5"):
         load_model(tmp_path / "missing.h5")
+
+
+def test_a_net_starts_from_the_layers_of_another_that_agree_in_name_and_shape(tmp_path):
+    old = FinalConvNet(**SAVED["FinalConvNet"])
+    for arrays in (old.params, old.buffers):
+        arrays |= {name: array + array.dtype.type(0.5) for name, array in arrays.items()}
+    save(tmp_path / "a.h5", "FinalConvNet", old)
+    options = {**SAVED["FinalConvNet"], "num_filters": (3, 4, 7, 6), "num_classes": 5, "seed": 9}
+    model, fresh = FinalConvNet(**options), FinalConvNet(**options)
+    assert warm_start(model, tmp_path / "a.h5") == (
+        "started from a.h5: block1/conv, block1/bn, block2/conv, block2/bn, block4/bn, affine1; "
+        "anew: block3/conv, block3/bn, block4/conv, affine2")
+    for own, found, source in ((model.params, fresh.params, old.params), (model.buffers, fresh.buffers, old.buffers)):
+        for name, array in own.items():
+            anew = name.startswith(("block3", "block4/conv", "affine2"))
+            np.testing.assert_array_equal(array, (found if anew else source)[name], err_msg=name)
+    with pytest.raises(ValueError, match=r"a.h5: no layer agrees in name and shape; the network has W1, b1"):
+        warm_start(TwoLayerNet(), tmp_path / "a.h5")
+
+
+def test_a_layer_takes_over_all_of_its_arrays_or_none(tmp_path):
+    old = FinalConvNet(**SAVED["FinalConvNet"])
+    old.params["affine1/b"] = np.ones(3, np.float32)
+    save(tmp_path / "a.h5", "FinalConvNet", old)
+    model = FinalConvNet(**{**SAVED["FinalConvNet"], "seed": 9})
+    before = model.params["affine1/w"].copy()
+    assert warm_start(model, tmp_path / "a.h5").endswith("; anew: affine1")
+    np.testing.assert_array_equal(model.params["affine1/w"], before)

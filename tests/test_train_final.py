@@ -64,6 +64,8 @@ def test_config_json_holds_all_that_a_rerun_needs_and_no_path(finished, tmp_path
                if key not in ("data", "data_sha256", "training_images", "validation_images", "environment")}
     arguments = ["--data", "synthetic"]
     for key, value in options.items():
+        if value is None:
+            continue
         flag = key.replace("_", "-")
         arguments += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [
             f"--{flag}", *(value if isinstance(value, list) else [value])]
@@ -111,6 +113,17 @@ def test_resume_refuses_other_settings_and_leaves_the_files_alone(finished, chan
     with pytest.raises(ValueError, match=f"--resume: {name} is "):
         run("train_final", *TINY, "--out", finished, "--epochs", 3, "--seed", 3, *change, "--resume")
     assert {file.name: file.read_bytes() for file in finished.iterdir()} == before
+
+
+def test_a_training_starts_from_another_checkpoint_where_names_and_shapes_agree(finished, tmp_path, capsys):
+    capsys.readouterr()
+    run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path, "--epochs", 1, "--init", finished / "best.h5")
+    assert ("started from best.h5: block1/conv, block1/bn, block2/conv, block2/bn; anew: affine1, affine2\n"
+            in capsys.readouterr().out)
+    run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path / "fresh", "--epochs", 1)
+    started, fresh = (load_checkpoint(folder / "last.h5")[0]["loss_history"]
+                      for folder in (tmp_path, tmp_path / "fresh"))
+    assert (started != fresh).all() and json.loads((tmp_path / "config.json").read_text())["init"] == "best.h5"
 
 
 def test_the_csv_that_people_download_trains_as_well(tmp_path, monkeypatch):
