@@ -223,11 +223,14 @@ class Network:
     names         optional {path: public name}, for the nets of the course ("W1" for "affine1/w")
 
     params and buffers are dictionaries of arrays; assign to params freely, the next pass uses what is there.
+    teacher is None or a function X -> probabilities (N, classes), for distillation: the loss function then gets those
+    of the very batch, shuffled and flipped as it is, as a third argument.
     """
 
     def __init__(self, layer, input_shape, *, loss=softmax_loss, reg=0.0, dtype=np.float32, seed=None, names=None):
         self.layer, self.input_shape = layer, tuple(input_shape)
         self.loss_function: Callable = loss
+        self.teacher: Callable | None = None
         self.reg, self.dtype = reg, np.dtype(dtype)
         self.rng = np.random.default_rng(seed)
         check(reg >= 0, f"reg: got {reg}, expected 0 or more")
@@ -259,7 +262,8 @@ class Network:
         if y is None:
             return self.forward(X)[0]
         scores, cache = self.forward(X, Mode(train=True, rng=self.rng))
-        loss, dscores = self.loss_function(scores, y)
+        taught = () if self.teacher is None else (self.teacher(X),)
+        loss, dscores = self.loss_function(scores, y, *taught)
         layer_grads = self.layer.gradients(dscores, cache)
         grads, regularised = Flat(self.params), self.regularised()
         for path, name in self.names.items():

@@ -2,32 +2,33 @@
 
     python experiments/train_best.py                       # FER2013 if it is found, else the built-in faces
     python experiments/train_best.py --resume              # go on with an interrupted run, to the same bits
+    python experiments/train_best.py --teacher runs/best*/best.h5 --out runs/student     # learn from trained nets too
 
 Recipe: random mirror, similarity, brightness and erasing in the loop; Nesterov momentum under a cosine with warm-up;
-label smoothing; dropout before the scores; a running average of the weights. Writes config.json, metrics.json,
-history.csv, best.h5, last.h5 and figures to --out.
+label smoothing, or teachers that see the same augmented batch; dropout before the scores; a running average of the
+weights. Writes config.json, metrics.json, history.csv, best.h5, last.h5 and figures to --out.
 """
 # ruff: noqa: E402
 import argparse
 import json
 import os
-import platform
 import sys
 from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see train_final.py
 import numpy as np
-from train_final import check_same_run
+from train_final import check_same_run, describe
 
-import cs231n_fer
 from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
 from cs231n_fer.checkpoint import write_text
-from cs231n_fer.classifiers import MODELS, warm_start
+from cs231n_fer.classifiers import MODELS, load_model, warm_start
 from cs231n_fer.data_utils import load_data
+from cs231n_fer.distillation import distil
 from cs231n_fer.layers import smoothed_softmax_loss
 from cs231n_fer.report import draw_run, measure
 from cs231n_fer.schedules import CosineWarmup
+from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
 
 
@@ -47,6 +48,9 @@ def make_parser():
     parser.add_argument("--warmup-epochs", type=float, default=2)
     parser.add_argument("--reg", type=float, default=5e-4, help="strength of the L2 regularisation")
     parser.add_argument("--smoothing", type=float, default=0.1, help="of the labels")
+    parser.add_argument("--teacher", type=Path, nargs="+", help="checkpoints to learn from, in place of smoothing")
+    parser.add_argument("--alpha", type=float, default=0.3, help="weight of the labels beside the teachers")
+    parser.add_argument("--temperature", type=float, default=2.0, help="of the teachers")
     parser.add_argument("--average-decay", type=float, default=0.999, help="of the running average of the weights")
     parser.add_argument("--rung", default="auto", help="naive, im2col or auto")
     parser.add_argument("--init", type=Path, help="a checkpoint to start from: layers that agree in name and shape")
@@ -58,23 +62,29 @@ AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(4, 12, 0.15, "edge"),
                         RandomErasing(0.5, 0.02, 0.2)))
 
 
+def load_teacher(path, data):
+    """Return the net of a checkpoint, if its preprocessing is that of the data."""
+    model, info = load_model(path)
+    check(info["std"] == data["std"] and np.array_equal(info["mean_image"], data["mean_image"]),
+          f"{path}: was trained on other data, expected mean image and deviation of {Path(data['source']).name}")
+    return model
+
+
 def build(args, data):
     """Return the Solver of the run, after printing and saving its settings."""
     options = {"blocks": [[int(F) for F in block.split(",")] for block in args.blocks], "hidden_dim": args.hidden_dim,
                "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
     model = MODELS["DeepConvNet"](**options, loss=partial(smoothed_softmax_loss, smoothing=args.smoothing))
-    settings = {key: value for key, value in vars(args).items() if key not in ("out", "resume")}
-    config = {**settings, "init": args.init and args.init.name, "data": Path(data["source"]).name,
-              "data_sha256": data["source_sha256"],
-              "augmentation": repr(AUGMENTATION),
-              "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
-              "environment": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
-                              "python": platform.python_version(), "cores": os.cpu_count()}}
+    config = describe(args, data, () if args.teacher else ("alpha", "temperature"))
+    config |= {"augmentation": repr(AUGMENTATION),
+               "teacher": args.teacher and [f"{path.parent.name}/{path.name}" for path in args.teacher]}
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
     if args.resume and (args.out / "config.json").exists():
         check_same_run(config, args.out / "config.json")
     if args.init:
         print(warm_start(model, args.init))
+    if args.teacher:
+        distil(model, [load_teacher(path, data) for path in args.teacher], args.alpha, args.temperature)
     solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
                     schedule=CosineWarmup(args.warmup_epochs), batch_size=args.batch_size, num_epochs=args.epochs,
                     seed=args.seed, augmentation=AUGMENTATION, average_decay=args.average_decay,

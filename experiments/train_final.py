@@ -59,17 +59,22 @@ def check_same_run(config, path):
               f"--resume: {key} is {config[key]!r}, but {path.parent} was trained with {before.get(key)!r}")
 
 
+def describe(args, data, left_out=()):
+    """Return the options of a run, its data and its machine, as JSON can hold them, without folders."""
+    settings = {key: value.name if isinstance(value, Path) else value for key, value in vars(args).items()
+                if key not in ("out", "resume", *left_out)}
+    return {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
+            "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
+            "environment": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
+                            "python": platform.python_version(), "cores": os.cpu_count()}}
+
+
 def build(args, data):
     """Return the Solver of the run, after printing and saving its settings."""
     options = {"num_filters": args.filters, "hidden_dim": args.hidden_dim, "batchnorm": args.batchnorm,
                "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
     model = FinalConvNet(**options)
-    settings = {key: value for key, value in vars(args).items() if key not in ("out", "resume")}
-    config = {**settings, "init": args.init and args.init.name, "data": Path(data["source"]).name,
-              "data_sha256": data["source_sha256"],
-              "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
-              "environment": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
-                              "python": platform.python_version(), "cores": os.cpu_count()}}
+    config = describe(args, data)
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
     if args.resume and (args.out / "config.json").exists():
         check_same_run(config, args.out / "config.json")

@@ -24,7 +24,7 @@ RANKS = {
     "imbalance": 1, "search": 2,
     "layer_utils": 3, "solver": 3, "data_utils": 3,
     "ladder": 4, "records": 5, "network": 6, "inference": 7, "linear_svm": 7, "empath": 1, "clips": 2,
-    "deep_nets": 7, "classifiers": 8, "pretrained": 9,
+    "deep_nets": 7, "classifiers": 8, "distillation": 8, "pretrained": 9,
     "saliency": 7, "gradient_cases": 9, "report": 8,
 }
 

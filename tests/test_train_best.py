@@ -6,6 +6,7 @@ import pytest
 from jobs import FACES, run, script
 from test_train_final import outcome
 
+from cs231n_fer.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.classifiers import load_model
 
 SMALL = ["--data", "synthetic", "--blocks", "3", "4,4", "--hidden-dim", 6, "--batch-size", 16, "--warmup-epochs", 0.5,
@@ -43,6 +44,20 @@ def test_another_learning_rate_is_another_run(tmp_path):
     run("train_best", *SMALL, "--out", tmp_path, "--epochs", 1)
     with pytest.raises(ValueError, match="--resume: learning_rate is "):
         run("train_best", *SMALL, "--out", tmp_path, "--epochs", 1, "--learning-rate", 1, "--resume")
+
+
+def test_a_student_learns_from_teachers_that_were_trained_on_the_same_faces(tmp_path):
+    run("train_best", *SMALL, "--out", tmp_path / "a", "--epochs", 1)
+    best = tmp_path / "a" / "best.h5"
+    run("train_best", *SMALL, "--out", tmp_path / "b", "--epochs", 1, "--teacher", best, best)
+    config = json.loads((tmp_path / "b" / "config.json").read_text())
+    assert config["teacher"] == ["a/best.h5", "a/best.h5"] and config["alpha"] == 0.3
+    alone, taught = (load_checkpoint(tmp_path / name / "last.h5")[0]["loss_history"] for name in "ab")
+    assert (alone != taught).all()
+    arrays, info = load_checkpoint(best)
+    save_checkpoint(best, arrays, {**info, "std": 1.0})
+    with pytest.raises(ValueError, match="best.h5: was trained on other data, expected mean image and deviation of"):
+        run("train_best", *SMALL, "--out", tmp_path / "c", "--epochs", 1, "--teacher", best)
 
 
 def test_the_best_net_keeps_to_its_limits():

@@ -13,8 +13,8 @@ import numpy as np
 
 from cs231n_fer import schedules
 from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
-from cs231n_fer.checkpoint import below, load_checkpoint, restore, write_text
-from cs231n_fer.classifiers import MODELS
+from cs231n_fer.checkpoint import load_checkpoint, restore, write_text
+from cs231n_fer.classifiers import MODELS, warm_start
 from cs231n_fer.imbalance import Balanced
 from cs231n_fer.layers import l2_svm_loss, softmax_loss, svm_loss
 from cs231n_fer.report import measure
@@ -42,7 +42,7 @@ class Run:
     augmentation    names of AUGMENTATIONS joined by "+", or "none"
     loss            a name in LOSSES
     preprocessing   a name in PREPROCESSING
-    init            checkpoint whose arrays of equal name and shape the training starts from, or None
+    init            checkpoint whose layers of equal name and shapes the training starts from, or None
     options         what other experiments need, {a name in EXTRAS or SAMPLERS: its value}
     """
 
@@ -118,27 +118,13 @@ def run_folder(run, data, folder):
 
 
 def make_model(run):
-    """Build the net of a run, with its loss and with the arrays of init where they fit."""
+    """Build the net of a run, with its loss and with the layers of init where they fit."""
     make = entry(NETS, run.model["kind"], "model")
     model = make(**{**run.model["options"], "seed": run.seed, "reg": run.reg})
     model.loss_function = entry(LOSSES, run.loss, "loss")
     if run.init:
         print(f"{run.name}: {warm_start(model, run.init)}")
     return model
-
-
-def warm_start(model, path):
-    """Copy a checkpoint's arrays into a net where name and shape agree; returns a sentence that says what did not."""
-    arrays, _ = load_checkpoint(path)
-    fresh = []
-    for group, target in (("params", model.params), ("buffers", model.buffers)):
-        found = below(arrays, group)
-        for name, array in target.items():
-            if name in found and found[name].shape == array.shape:
-                target[name][...] = found[name]
-            else:
-                fresh.append(name)
-    return f"started from {Path(path).name}, " + (f"without {', '.join(fresh)}" if fresh else "all of it")
 
 
 def load_trained(result):
