@@ -22,7 +22,8 @@ from .fast_sandwiches import POOL, RELU, is_2x2
 from .kernels import conv as kernels
 from .ladder import is_fused
 from .network import Chain, Sandwich, fuse, pick
-from .records import TEST, Affine, BatchNorm, Conv, MaxPool
+from .records import TEST, Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool
+from .shapes import check
 
 MOST_SIZES = 4  # of batches that are kept ready
 
@@ -31,14 +32,15 @@ class Predictor:
     """Test-time scores of a network as it is now: predictor(X (N, *input_shape)) -> (N, classes).
 
     network   a Network; later changes of its parameters have no effect here
+    until     name of one of the layers of its Chain: stop before it, and give what it would get, (N, ...) features
     The first call for an N makes memory and weights ready. It may be called from one thread at a time.
     """
 
-    def __init__(self, network):
+    def __init__(self, network, until=None):
         self.input_shape, self.dtype = network.input_shape, network.dtype
         self.params = {path: network.params[name].copy(order="K") for path, name in network.names.items()}
         self.buffers = {name: array.copy() for name, array in network.buffers.items()}
-        self.layer, self.ready = fuse(network.layer), {}
+        self.layer, self.ready = fuse(network.layer if until is None else before(network.layer, until)), {}
 
     def __call__(self, X):
         """Return the scores of X (N, *input_shape)."""
@@ -60,6 +62,22 @@ class Predictor:
         x = np.zeros((key[0], *self.input_shape), self.dtype)
         self.ready[key] = x, *calls_of(self.layer, self.params, self.buffers, x)
         return self.ready[key]
+
+
+def features(network, X, batch_size=256):
+    """Return what the head of a network gets, (N, C, H, W): the maps below its first affine or averaging layer."""
+    layers = [(name, type(layer)) for name, layer in network.layer.layers]
+    heads = [name for name, kind in layers if kind in (Affine, GlobalAvgPool)]
+    check(heads, f"network: has no affine or averaging layer, expected one after {layers[-1][0]!r}")
+    extract = Predictor(network, until=heads[0])
+    return np.concatenate([extract(X[i:i + batch_size]) for i in range(0, len(X), batch_size)])
+
+
+def before(chain, name):
+    """Return the layers of a Chain before the named one, as a Chain."""
+    names = [each for each, _ in chain.layers]
+    check(name in names, f"until: got {name!r}, expected one of {', '.join(filter(None, names))}")
+    return Chain(chain.layers[:names.index(name)])
 
 
 def calls_of(layer, params, buffers, x):

@@ -30,7 +30,7 @@ STUDENTS = {  # name: (alpha, temperature, whether the teacher is the ensemble)
 
 def teach(folder, value, model, data):
     """An entry of runs.EXTRAS: let the trainings in folder with these digests teach a model."""
-    paths = [next(folder.glob(f"*-{each}/best.h5")) for each in value["teachers"]]
+    paths = [next(folder.glob(f"*-{each}/best.h5")) for each in value["digests"]]
     return distil(model, [load_model(path)[0] for path in paths], value["alpha"], value["T"]), data
 
 
@@ -41,8 +41,8 @@ def train_students(base, teachers, data, args):
         results[name] = []
         for seed in range(args.seeds):
             chosen = teachers if together else [teachers[seed]]
-            taught_by = {"teachers": [each["digest"] for each in chosen], "alpha": alpha, "T": T}
-            run = replace(base, name="student", seed=seed, options={"teacher": taught_by})
+            taught_by = {"digests": [each["digest"] for each in chosen], "alpha": alpha, "T": T}
+            run = replace(base, name="student", seed=seed, options={"teachers": taught_by})
             results[name].append(train(run, data, args.runs))
     return results
 
@@ -91,7 +91,7 @@ def draw(results):
 
 def main(argv=None):
     args, data = options.begin(options.parser("paper_distillation", __doc__, epochs=15, seeds=3), argv)
-    runs.EXTRAS["teacher"] = partial(teach, args.runs)
+    runs.EXTRAS["teachers"] = partial(teach, args.runs)
     base = options.base_run(args, "final")
     teachers = train_seeds(base, data, args.runs, max(args.seeds, 2))  # one net is no ensemble
     results = {BASE: teachers[:args.seeds], **train_students(base, teachers, data, args)}

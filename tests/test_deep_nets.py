@@ -2,9 +2,11 @@
 import numpy as np
 import pytest
 
+from cs231n_fer.classifiers import FinalConvNet, FullyConnectedNet
 from cs231n_fer.deep_nets import DeepConvNet, ResidualNet
-from cs231n_fer.inference import Predictor
-from cs231n_fer.records import Mode
+from cs231n_fer.inference import Predictor, features
+from cs231n_fer.network import Chain, Network
+from cs231n_fer.records import Conv, Mode
 
 
 def count(model):
@@ -83,6 +85,28 @@ def test_a_residual_block_whose_convolutions_are_0_hands_on_what_it_gets():
     net.params |= {name: 0 * array for name, array in net.params.items() if "/sum/" in name}
     scores = stem.mean(axis=(2, 3)) @ net.params["scores/w"] + net.params["scores/b"]
     np.testing.assert_allclose(net.loss(X), scores, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("net, shape", [
+    (DeepConvNet((1, 16, 16), ((3, 4), (5, 6)), seed=0), (6, 4, 4)), (ResidualNet((1, 16, 16), 3, ((4,),)), (4, 8, 8)),
+    (DeepConvNet((1, 16, 16), ((3,),), hidden_dim=9, seed=0), (3, 8, 8)),
+    (FinalConvNet((1, 16, 16), (3, 4), hidden_dim=5, batchnorm=True, seed=0), (4, 4, 4))])
+def test_features_are_what_the_head_of_a_net_turns_into_its_scores(net, shape):
+    X = np.random.default_rng(0).standard_normal((5, 1, 16, 16)).astype(np.float32)
+    found = features(net, X, batch_size=2)
+    assert found.shape == (5, *shape)
+    names = [name for name, _ in net.layer.layers]
+    heads = [name for name in names if name in ("affine1", "average")]
+    head = Chain(net.layer.layers[names.index(heads[0]):])
+    np.testing.assert_allclose(head.forward(net.params, net.buffers, found, Mode(train=False))[0], net.loss(X),
+                               rtol=1e-4, atol=1e-7)
+
+
+def test_a_net_without_a_head_has_no_features():
+    with pytest.raises(ValueError, match="network: has no affine or averaging layer, expected one after 'conv'"):
+        features(Network(Chain((("conv", Conv(3)),)), (1, 8, 8)), np.zeros((1, 1, 8, 8), np.float32))
+    with pytest.raises(ValueError, match="until: got 'affine9', expected one of affine1, relu1, affine2"):
+        Predictor(FullyConnectedNet([3], input_dim=4), until="affine9")
 
 
 def test_an_empty_block_is_refused():

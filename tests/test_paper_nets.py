@@ -13,7 +13,8 @@ from paper import findings, options  # noqa: E402
 
 from cs231n_fer.solver import Solver  # noqa: E402
 
-EXPERIMENTS = {6: ("distillation", 4, ["accuracy", "curves"])}  # number: (name, rows, figures)
+EXPERIMENTS = {  # number: (name, rows, figures)
+    6: ("distillation", 4, ["accuracy", "curves"]), 13: ("transfer", 6, ["accuracy", "curves"])}
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,9 @@ def test_an_experiment_leaves_its_table_figures_and_findings(number, reproduced)
 
 def test_students_differ_from_the_net_without_a_teacher_in_their_loss_alone(reproduced):
     base, *students = findings.load_results(reproduced / "paper", 6, "distillation")["runs"]
-    assert [each["run"]["options"]["teacher"]["alpha"] for each in students] == [0.8, 0.1, 0.1]
-    assert [len(each["run"]["options"]["teacher"]["teachers"]) for each in students] == [1, 1, 2]
-    assert students[0]["run"]["options"]["teacher"]["teachers"] == [base["digest"]]
+    assert [each["run"]["options"]["teachers"]["alpha"] for each in students] == [0.8, 0.1, 0.1]
+    assert [len(each["run"]["options"]["teachers"]["digests"]) for each in students] == [1, 1, 2]
+    assert students[0]["run"]["options"]["teachers"]["digests"] == [base["digest"]]
     for each in students:
         assert {**each["run"], "options": {}, "name": ""} == {**base["run"], "name": ""}
         assert not np.array_equal(each["history"]["loss"], base["history"]["loss"])

@@ -81,7 +81,8 @@ def command(made, args):
         if action.dest not in ("runs", "results", "help") and value != action.default:
             words.append(action.option_strings[-1 if value is False else 0])  # --no-x is the last
             values = value if isinstance(value, list) else [] if isinstance(value, bool) else [value]
-            words += [Path(each).name if action.dest == "data" else str(each) for each in values]
+            words += [Path(each).name if action.dest == "data" or isinstance(each, Path) else str(each)
+                      for each in values]
     return shlex.join(words)
 
 
