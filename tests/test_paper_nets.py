@@ -14,7 +14,8 @@ from paper import findings, options  # noqa: E402
 from cs231n_fer.solver import Solver  # noqa: E402
 
 EXPERIMENTS = {  # number: (name, rows, figures)
-    6: ("distillation", 4, ["accuracy", "curves"]), 13: ("transfer", 6, ["accuracy", "curves"])}
+    6: ("distillation", 4, ["accuracy", "curves"]), 12: ("tang", 3, ["accuracy", "curves"]),
+    13: ("transfer", 6, ["accuracy", "curves"])}
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,31 @@ def test_students_differ_from_the_net_without_a_teacher_in_their_loss_alone(repr
     for each in students:
         assert {**each["run"], "options": {}, "name": ""} == {**base["run"], "name": ""}
         assert not np.array_equal(each["history"]["loss"], base["history"]["loss"])
+
+
+def test_softmax_and_svm_are_compared_on_the_same_net_and_budget(reproduced):
+    *trials, softmax, svm, plain = findings.load_results(reproduced / "paper", 12, "tang")["runs"]
+    assert [each["run"]["loss"] for each in trials] == ["softmax"] * 2 + ["l2_svm"] * 2
+    differ = {key for key in softmax["run"] if softmax["run"][key] != svm["run"][key]}
+    assert differ <= {"name", "loss", "optim_config"} and softmax["run"]["augmentation"] == "flip+similarity"
+    assert {key for key in svm["run"] if svm["run"][key] != plain["run"][key]} == {"name", "preprocessing"}
+    rates = {each["run"]["optim_config"]["learning_rate"]: each["val_acc"] for each in trials[:2]}
+    assert softmax["run"]["optim_config"]["learning_rate"] == max(rates, key=rates.get)
+
+
+def test_nets_together_average_probabilities_or_scores(monkeypatch):
+    import paper_tang
+
+    class Net:
+        def __init__(self, scores):
+            self.scores = np.array(scores)
+
+        def predict(self, X):
+            return self.scores
+    data, y = {"X_val": None}, np.array([0, 1])
+    nets = [Net([[9.0, 0.0], [0.0, 0.1]]), Net([[0.0, 3.0], [0.0, 0.2]]), Net([[0.0, 3.0], [9.0, 0.0]])]
+    monkeypatch.setattr(paper_tang, "load_trained", lambda result: result["net"])
+    for loss, right in (("softmax", "00"), ("l2_svm", "10")):
+        results = [{"run": {"preprocessing": "mean_image", "loss": loss}, "net": net} for net in nets]
+        found = paper_tang.together(results, {**data, "y_val": y})
+        assert found == {"val_acc": right.count("1") / 2, "right": right}
