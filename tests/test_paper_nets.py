@@ -15,7 +15,7 @@ from cs231n_fer.solver import Solver  # noqa: E402
 
 EXPERIMENTS = {  # number: (name, rows, figures)
     6: ("distillation", 4, ["accuracy", "curves"]), 12: ("tang", 3, ["accuracy", "curves"]),
-    13: ("transfer", 6, ["accuracy", "curves"])}
+    13: ("transfer", 6, ["accuracy", "curves"]), 15: ("deep", 6, ["cost", "curves"])}
 
 
 @pytest.fixture(scope="module")
