@@ -98,7 +98,7 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
               "training": len(data["X_train"]), "validation": len(data["X_val"])}
     seconds = sum(result["seconds"] for result in results) if seconds is None else seconds
     text = json_text({"number": number, "title": title, "command": args.command, "settings": settings(args),
-                      "seeds": list(range(args.seeds)), "seconds": round(seconds, 1), "data": source,
+                      "seeds": list(range(args.seeds)), "seconds": round(seconds, 3), "data": source,
                       "machine": machine.describe(), "header": list(header), "rows": [list(row) for row in rows],
                       "notes": list(notes), "findings": found, "figures": list(files.values()), "runs": runs})
     write_text(args.results / f"{name}.json", text)
