@@ -7,6 +7,7 @@ Reading order (each module imports only from those before it):
     memory, flat       arrays whose memory is used again, and that share one block of it
     layers/            the book: every layer's forward and backward pass, NumPy only
     kernels/           the engine: compiled loops, Numba only
+    fast_pool          the compiled rung of max-pool and average pool
     fast_layers        the compiled rungs: the kernels behind the contract of layers/
     fast_sandwiches    the same for layers that are fused
     fast_batchnorm     and with batchnorm between them

@@ -18,11 +18,11 @@ from .fast_layers import (
     LINEAR,
     ConvCache,
     conv_cache,
-    padded,
     run_backward,
     run_forward,
     window_moments,
 )
+from .fast_pool import max_pool_backward_fast
 from .fast_sandwiches import (
     POOL_2X2,
     ReluCache,
@@ -35,8 +35,8 @@ from .fast_sandwiches import (
 )
 from .kernels import batchnorm as kernels
 from .kernels.conv import Epilogue
-from .layers import max_pool_backward_im2col
 from .layers.batchnorm import batchnorm_settings, update_average
+from .memory import padded
 
 MOMENTS = Epilogue(writes=True, relu=False, pools=False, sums=True)
 MOMENTS_POOL = Epilogue(writes=True, relu=False, pools=True, sums=True)
@@ -171,7 +171,7 @@ def conv_bn_relu_backward(dout, cache, want_dx=True):
     if isinstance(cache, WindowsCache):
         return backward_by_windows(dout, cache, want_dx)
     if not isinstance(cache, BatchnormCache):
-        return conv_bn_relu_backward(max_pool_backward_im2col(dout, cache[1]), cache[0], want_dx)
+        return conv_bn_relu_backward(max_pool_backward_fast(dout, cache[1]), cache[0], want_dx)
     return backward_by_outputs(dout, cache, want_dx)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
+from .fast_pool import max_pool_backward_fast, max_pool_forward_fast
 from .kernels import conv as kernels
 from .kernels import patches, pixels, product
 from .kernels.direct import direct_plan
@@ -30,6 +31,7 @@ from .layers import (
     max_pool_forward_reshape,
 )
 from .layers.affine import flatten_samples
+from .memory import contiguous, padded
 from .shapes import check_conv, check_parameters, conv_output_size
 
 COMPILED = not DISABLED  # without the compiler kernels are Python functions, for debugging
@@ -56,21 +58,6 @@ class ConvCache(NamedTuple):
     def size(self):
         """The ConvSize."""
         return self.conv.plan.size
-
-
-def contiguous(array, axes):
-    """Return array with its axes permuted, C-contiguous and writable: Numba compiles a kernel again for others."""
-    array = np.ascontiguousarray(array.transpose(axes))
-    return array if array.flags.writeable else array.copy()
-
-
-def padded(array, size):
-    """Return a C-contiguous array whose last axis is filled up with zeros to a size."""
-    if array.shape[-1] == size and array.flags.c_contiguous and array.flags.writeable:
-        return array
-    wide = memory.zeros((*array.shape[:-1], size), array.dtype)
-    wide[..., :array.shape[-1]] = array
-    return wide
 
 
 FEW = 16  # images: the engine is chosen for so many at most
@@ -260,8 +247,6 @@ def affine_backward_fast(dout, cache):
     dx = matrix_product(w, dout.T)
     return dx.T.reshape(x.shape), matrix_product(flatten_samples(x, w, b).T, dout), dout.sum(axis=0)
 
-
-max_pool_forward_fast, max_pool_backward_fast = max_pool_forward_im2col, max_pool_backward_im2col
 
 __all__ = ["affine_backward_fast", "affine_forward_fast", "conv_backward_fast", "conv_backward_im2col",
            "conv_backward_winograd", "conv_forward_fast", "conv_forward_im2col", "conv_forward_winograd",

@@ -8,11 +8,11 @@ import numpy as np
 
 from . import memory
 from .fast_batchnorm import line_of_z, over_images, total_moments
-from .fast_layers import contiguous, padded
 from .fast_sandwiches import images
 from .kernels.machine import lanes_of
 from .kernels.shape import VECTORS, round_up
 from .layers.batchnorm import batchnorm_settings, update_average
+from .memory import contiguous, padded
 from .shapes import check_images
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .fast_layers import ConvCache, conv_cache, run_backward, run_forward
+from .fast_pool import max_pool_backward_fast, max_pool_forward_fast
 from .kernels.conv import Epilogue
-from .layers import max_pool_backward_im2col, max_pool_forward_im2col
 from .layers.pool import pool_geometry
 
 POOL_2X2 = {"pool_height": 2, "pool_width": 2, "stride": 2}
@@ -65,14 +65,14 @@ def check_pool(cached, pool_param):
 
 def then_pool(result, pool_param):
     """Let a max-pool that isn't fused follow a sandwich."""
-    out, pool_cache = max_pool_forward_im2col(result[0], pool_param)
+    out, pool_cache = max_pool_forward_fast(result[0], pool_param)
     return out, (result[1], pool_cache)
 
 
 def conv_relu_backward(dout, cache, want_dx=True):
     """Return dx, dw, db of conv_relu_forward or conv_relu_pool_forward; want_dx False puts None in place of dx."""
     if not isinstance(cache, ReluCache):
-        return conv_relu_backward(max_pool_backward_im2col(dout, cache[1]), cache[0], want_dx)
+        return conv_relu_backward(max_pool_backward_fast(dout, cache[1]), cache[0], want_dx)
     return run_backward(cache.conv, dout, relu=True, kept=cache.out, winners=cache.winners, want_dx=want_dx)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import fast_batchnorm as B
 from . import fast_layers as F
+from . import fast_pool as P
 from . import fast_sandwiches as S
 from . import gradient_draws as D
 from . import layer_utils as U
@@ -185,6 +186,7 @@ CASES = (
     Case("conv", "winograd", "linear", D.draw_conv_3x3, F.conv_forward_winograd, F.conv_backward_winograd),
     Case("avg_pool", "naive", "linear", D.draw_pool, L.avg_pool_forward_naive, L.avg_pool_backward_naive),
     Case("avg_pool", "im2col", "linear", D.draw_pool, L.avg_pool_forward_im2col, L.avg_pool_backward_im2col),
+    Case("avg_pool", "fast", "linear", D.draw_pool, P.avg_pool_forward_fast, P.avg_pool_backward_fast),
     Case("global_avg_pool", "numpy", "linear", D.draw_images,
          L.global_avg_pool_forward, L.global_avg_pool_backward),
     Case("dropout, fixed mask", "naive", "linear", D.draw_spaced(DROP),
@@ -206,6 +208,7 @@ CASES = (
     Case("max_pool", "naive", "piecewise", D.draw_pool, L.max_pool_forward_naive, L.max_pool_backward_naive),
     Case("max_pool", "im2col", "piecewise", D.draw_pool,
          L.max_pool_forward_im2col, L.max_pool_backward_im2col),
+    Case("max_pool", "fast", "piecewise", D.draw_pool, P.max_pool_forward_fast, P.max_pool_backward_fast),
     Case("max_pool", "reshape", "piecewise", D.draw_tiling_pool,
          L.max_pool_forward_reshape, L.max_pool_backward_reshape),
     # Margins x_j - x_y + 1 are 0 halfway between two multiples of 2/15; 1 - x and 1 + x halfway between two scores.

@@ -10,9 +10,7 @@ from .fast_batchnorm import fold
 from .fast_layers import (
     COMPILED,
     ConvCache,
-    contiguous,
     find_convolution,
-    padded,
     parts_of,
     prepare_weights,
     product_call,
@@ -21,6 +19,7 @@ from .fast_layers import (
 from .fast_sandwiches import POOL, RELU, is_2x2
 from .kernels import conv as kernels
 from .ladder import is_fused
+from .memory import contiguous, padded
 from .network import Chain, Sandwich, fuse, pick
 from .records import TEST, Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool
 from .shapes import check

@@ -13,6 +13,7 @@ from functools import partial
 
 from . import fast_batchnorm as B
 from . import fast_layers as F
+from . import fast_pool as P
 from . import fast_sandwiches as S
 from . import layer_utils as U
 from . import layers as L
@@ -37,9 +38,11 @@ LADDER = {
              "im2col": (L.conv_forward_im2col, L.conv_backward_im2col),
              **compiled(F.conv_forward, F.conv_backward)},
     "max_pool": {"naive": (L.max_pool_forward_naive, L.max_pool_backward_naive),
-                 "im2col": (L.max_pool_forward_im2col, L.max_pool_backward_im2col)},
+                 "im2col": (L.max_pool_forward_im2col, L.max_pool_backward_im2col),
+                 "fast": (P.max_pool_forward_fast, P.max_pool_backward_fast)},
     "avg_pool": {"naive": (L.avg_pool_forward_naive, L.avg_pool_backward_naive),
-                 "im2col": (L.avg_pool_forward_im2col, L.avg_pool_backward_im2col)},
+                 "im2col": (L.avg_pool_forward_im2col, L.avg_pool_backward_im2col),
+                 "fast": (P.avg_pool_forward_fast, P.avg_pool_backward_fast)},
     "spatial_batchnorm": {"naive": (L.spatial_batchnorm_forward_naive, L.spatial_batchnorm_backward_naive),
                           "im2col": (L.spatial_batchnorm_forward, L.spatial_batchnorm_backward),
                           "fast": (spatial_batchnorm_forward_fast, spatial_batchnorm_backward_fast)},

@@ -89,6 +89,21 @@ def zeros(shape, dtype):
     return array
 
 
+def contiguous(array, axes):
+    """Return array with its axes permuted, C-contiguous and writable: Numba compiles a kernel again for others."""
+    array = np.ascontiguousarray(array.transpose(axes))
+    return array if array.flags.writeable else array.copy()
+
+
+def padded(array, size):
+    """Return a C-contiguous array whose last axis is filled up with zeros to a size."""
+    if array.shape[-1] == size and array.flags.c_contiguous and array.flags.writeable:
+        return array
+    wide = zeros((*array.shape[:-1], size), array.dtype)
+    wide[..., :array.shape[-1]] = array
+    return wide
+
+
 def release():
     """Forget all blocks: what nothing else uses goes back to the system; returns its bytes."""
     free = sum(size for size, blocks in _blocks.items() for block in blocks if getrefcount(block) <= IDLE)

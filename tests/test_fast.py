@@ -19,6 +19,7 @@ from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.fast_norm import spatial_batchnorm_backward_fast, spatial_batchnorm_forward_fast
 from cs231n_fer.inference import Predictor
 from cs231n_fer.kernels.machine import TILE_ROWS
+from cs231n_fer.ladder import functions
 from cs231n_fer.network import Chain, Network, Residual, Sandwich, fuse
 from cs231n_fer.records import Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
 
@@ -178,6 +179,34 @@ def test_threads_out_of_range_get_a_clear_error():
     for n in (0, 10 ** 6, 1.5):
         with pytest.raises(ValueError, match="threads: got"):
             F.set_threads(n)
+
+
+@pytest.mark.parametrize("name", ["max_pool", "avg_pool"])
+@settings(max_examples=60 if F.COMPILED else 5, deadline=None)
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), dtype=st.sampled_from(DTYPES))
+def test_compiled_pools_of_any_window_equal_the_rung_below(name, seed, layout, dtype):
+    rng = np.random.default_rng(seed)
+    N, C, HH, WW, stride = rng.integers(1, [4, 40, 5, 5, 5])
+    H, W = HH + rng.integers(0, 9), WW + rng.integers(0, 9)
+    x = LAYOUTS[layout](rng.integers(-3, 4, (N, C, H, W)).astype(dtype))  # few values: many ties
+    x.setflags(write=False)
+    pool_param = {"pool_height": int(HH), "pool_width": int(WW), "stride": int(stride)}
+    (forward, backward), (true_forward, true_backward) = (functions(name, rung) for rung in ("fast", "im2col"))
+    out, cache = forward(x, pool_param)
+    true, true_cache = true_forward(x, pool_param)
+    dout = rng.standard_normal(out.shape).astype(dtype)
+    limit = np.finfo(dtype).eps * 8 * HH * WW
+    np.testing.assert_allclose(out, true, rtol=0, atol=limit)
+    dx = backward(dout, cache)
+    assert dx.dtype == out.dtype == dtype
+    np.testing.assert_allclose(dx, true_backward(dout, true_cache), rtol=0, atol=limit)
+
+
+def test_a_nan_reaches_every_window_it_lies_in():
+    x = np.zeros((1, 3, 5, 5), np.float32)
+    x[0, 1, 2, 2] = np.nan
+    out, _ = functions("max_pool", "fast")[0](x, {"pool_height": 3, "pool_width": 3, "stride": 1})
+    assert np.isnan(out[0, 1]).all() and not out[0, [0, 2]].any()
 
 
 @settings(max_examples=40 if F.COMPILED else 5, deadline=None)

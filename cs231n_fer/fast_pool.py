@@ -1,0 +1,81 @@
+"""The compiled rung of max-pool and average pool: any window and stride, the contract of layers/pool.py.
+
+Numbers other than float32 and float64, and windows of more than 256, are left to NumPy.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from . import memory
+from .kernels import pool as kernels
+from .kernels.machine import lanes_of
+from .kernels.steps import flat
+from .layers import (
+    avg_pool_backward_im2col,
+    avg_pool_forward_im2col,
+    max_pool_backward_im2col,
+    max_pool_forward_im2col,
+)
+from .layers.pool import pool_geometry
+from .memory import contiguous
+
+
+class PoolCache(NamedTuple):
+    """What both backward passes need."""
+    shape: tuple         # (N, H, W, C)
+    winners: np.ndarray  # of a max-pool
+    numbers: np.ndarray  # flat(Windows)
+
+
+def pool_forward(step, x, pool_param, winners):
+    """Run a forward step over all images; returns (out, PoolCache)."""
+    HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    x = contiguous(x, (0, 2, 3, 1))
+    windows = kernels.windows_of(x.shape, HH, WW, stride, Ho, Wo, lanes_of(x.dtype))
+    out = memory.empty((len(x), Ho, Wo, x.shape[3]), x.dtype)
+    winners = memory.empty(len(x) * Ho * Wo * windows.Cp if winners else 0, np.uint8)
+    numbers = flat(windows)
+    kernels.over_images(step.address(x.dtype), x.reshape(-1), out.reshape(-1), winners, numbers, len(x))
+    return out.transpose(0, 3, 1, 2), PoolCache(x.shape, winners, numbers)
+
+
+def pool_backward(step, dout, cache):
+    """Run a backward step over all images; returns dx."""
+    dout, dx = contiguous(dout, (0, 2, 3, 1)), memory.empty(cache.shape, dout.dtype)
+    kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.winners, cache.numbers,
+                        len(dout))
+    return dx.transpose(0, 3, 1, 2)
+
+
+def compiles(x, pool_param):
+    """Whether the kernels can take it."""
+    area = pool_param.get("pool_height", 1) * pool_param.get("pool_width", 1)
+    return x.dtype in (np.float32, np.float64) and x.size > 0 and area <= 256
+
+
+def max_pool_forward_fast(x, pool_param):
+    """Take the maximum of every window; arguments, returns and errors as layers.max_pool_forward_naive."""
+    if not compiles(x, pool_param):
+        return max_pool_forward_im2col(x, pool_param)
+    return pool_forward(kernels.take_maximum, x, pool_param, winners=True)
+
+
+def max_pool_backward_fast(dout, cache):
+    """Give dout to the winner of each window; returns dx (N, C, H, W)."""
+    if not isinstance(cache, PoolCache):
+        return max_pool_backward_im2col(dout, cache)
+    return pool_backward(kernels.give_to_winners, dout, cache)
+
+
+def avg_pool_forward_fast(x, pool_param):
+    """Take the mean of every window; arguments, returns and errors as layers.avg_pool_forward_naive."""
+    if not compiles(x, pool_param):
+        return avg_pool_forward_im2col(x, pool_param)
+    return pool_forward(kernels.take_mean, x, pool_param, winners=False)
+
+
+def avg_pool_backward_fast(dout, cache):
+    """Share dout among the numbers of each window; returns dx (N, C, H, W)."""
+    if not isinstance(cache, PoolCache):
+        return avg_pool_backward_im2col(dout, cache)
+    return pool_backward(kernels.share, dout, cache)

@@ -1,0 +1,103 @@
+"""Max-pool and average pool of any window, for channels-last images: each step takes one image, lanes are channels.
+
+x (N, H, W, C), out and dout (N, Ho, Wo, C), winners (N, Ho, Wo, Cp) of uint8: which number of its window won, in
+reading order. Where windows overlap their gradients add up. Behind a convolution a max-pool is fused (pixels.py).
+"""
+from functools import cache
+from typing import NamedTuple
+
+from numba import prange
+
+from .jit import jit
+from .pixels import clear, get, put
+from .shape import round_up
+from .simd import load_bytes, select, store_bytes, zeros
+from .steps import BYTES, FLOATS, INT, call, nested, step
+
+
+class Windows(NamedTuple):
+    """Windows of HH x WW, `stride` pixels apart, in images (H, W, C)."""
+    H: int
+    W: int
+    C: int
+    HH: int
+    WW: int
+    stride: int
+    Ho: int
+    Wo: int
+    Cp: int
+    lanes: int
+
+
+@cache
+def windows_of(shape, HH, WW, stride, Ho, Wo, lanes):
+    """Return the Windows in images of a shape (N, H, W, C)."""
+    return Windows(*shape[1:], HH, WW, stride, Ho, Wo, round_up(shape[3], lanes), lanes)
+
+
+@jit(inline=True)
+def pixel_of(p, image, i, j, k):
+    """Where number k of window (i, j) of an image begins."""
+    return ((image * p.H + i * p.stride + k // p.WW) * p.W + j * p.stride + k % p.WW) * p.C
+
+
+@step(FLOATS, FLOATS, BYTES, INT, Windows)
+def take_maximum(x, out, winners, image, p):
+    """out = the largest number of each window, winners = the first that is so large; a NaN is larger than any."""
+    for i in range(p.Ho):
+        for j in range(p.Wo):
+            pixel = (image * p.Ho + i) * p.Wo + j
+            for c in range(0, p.C, p.lanes):
+                best, winner = get(x, pixel_of(p, image, i, j, 0), c, p.C, p.lanes), zeros(x, 1)
+                for k in range(1, p.HH * p.WW):
+                    z = get(x, pixel_of(p, image, i, j, k), c, p.C, p.lanes)
+                    beats = (z > best) | (z != z)
+                    best, winner = select(beats, z, best), select(beats, k * 1.0, winner)
+                put(out, pixel * p.C, c, p.C, p.lanes, best)
+                store_bytes(winners, pixel * p.Cp + c, winner)
+
+
+@step(FLOATS, FLOATS, BYTES, INT, Windows)
+def give_to_winners(dout, dx, winners, image, p):
+    """dx of take_maximum."""
+    clear(dx, image * p.H * p.W * p.C, p.H * p.W * p.C, p.lanes)
+    for i in range(p.Ho):
+        for j in range(p.Wo):
+            pixel = (image * p.Ho + i) * p.Wo + j
+            for c in range(0, p.C, p.lanes):
+                d, winner = get(dout, pixel * p.C, c, p.C, p.lanes), load_bytes(winners, pixel * p.Cp + c, dx)
+                for k in range(p.HH * p.WW):
+                    at = pixel_of(p, image, i, j, k)
+                    put(dx, at, c, p.C, p.lanes, get(dx, at, c, p.C, p.lanes) + select(winner == k * 1.0, d, 0.0))
+
+
+@step(FLOATS, FLOATS, BYTES, INT, Windows)
+def take_mean(x, out, _, image, p):
+    """out = the mean of each window."""
+    for i in range(p.Ho):
+        for j in range(p.Wo):
+            for c in range(0, p.C, p.lanes):
+                total = zeros(x, 1)
+                for k in range(p.HH * p.WW):
+                    total += get(x, pixel_of(p, image, i, j, k), c, p.C, p.lanes)
+                put(out, ((image * p.Ho + i) * p.Wo + j) * p.C, c, p.C, p.lanes, total * (1 / (p.HH * p.WW)))
+
+
+@step(FLOATS, FLOATS, BYTES, INT, Windows)
+def share(dout, dx, _, image, p):
+    """dx of take_mean."""
+    clear(dx, image * p.H * p.W * p.C, p.H * p.W * p.C, p.lanes)
+    for i in range(p.Ho):
+        for j in range(p.Wo):
+            for c in range(0, p.C, p.lanes):
+                d = get(dout, ((image * p.Ho + i) * p.Wo + j) * p.C, c, p.C, p.lanes) * (1 / (p.HH * p.WW))
+                for k in range(p.HH * p.WW):
+                    at = pixel_of(p, image, i, j, k)
+                    put(dx, at, c, p.C, p.lanes, get(dx, at, c, p.C, p.lanes) + d)
+
+
+@jit(parallel=True)
+def over_images(address, a, b, winners, numbers, count):
+    """Call a step for every image; numbers: flat(Windows)."""
+    for image in prange(count):
+        call(address, a, b, winners, image, nested(numbers, Windows))
