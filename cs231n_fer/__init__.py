@@ -21,7 +21,8 @@ Reading order (each module imports only from those before it):
     classifiers        the networks of the paper and of the course
     inference          a trained net made ready: weights prepared once
     distillation       learning from the probabilities of teachers
-    optim, schedules   update rules and learning rates
+    update_steps, optim, schedules
+                       update rules and learning rates
     augment            flips and other random changes of training images
     imbalance          classes of unequal size: weights of the loss, samplers
     averaging          running averages of weights

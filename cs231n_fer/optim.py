@@ -14,15 +14,15 @@ in STATE, zero at first). As in the course the passed dict itself is brought up 
 writes on `w`, on `dw` or on an array that was in `config`, so a shallow copy of a config is a snapshot, and
 a run resumed from it is the same bit for bit.
 
-Seven rules share four steps, arrays and numbers in, new arrays out, on two rungs (UPDATE_LADDER): NumPy, the
-definition, at the end of this file, and `kernels.update`, which does all in one pass over the memory.
+Seven rules share the four steps of update_steps.py, arrays and numbers in, new arrays out.
 """
 import difflib
 import math
 import operator
-from functools import cache
 
 import numpy as np
+
+from .update_steps import update_step
 
 DEFAULTS = {
     "sgd": {"learning_rate": 1e-2},
@@ -57,7 +57,7 @@ def sgd(w, dw, config=None, rung="auto"):
     Raises ValueError for an unknown key, a value out of its range or shapes that differ (as all rules do).
     """
     config, hyper = _settle("sgd", w, dw, config)
-    (next_w,) = _step("sgd", rung, (w, dw), (hyper["learning_rate"],))
+    (next_w,) = update_step("sgd", rung, (w, dw), (hyper["learning_rate"],))
     return next_w, config
 
 
@@ -70,7 +70,7 @@ def sgd_momentum(w, dw, config=None, rung="auto"):
     """
     config, hyper = _settle("sgd_momentum", w, dw, config)
     numbers = hyper["learning_rate"], hyper["momentum"], 0.0
-    next_w, config["velocity"] = _step("momentum", rung, (w, dw, config["velocity"]), numbers)
+    next_w, config["velocity"] = update_step("momentum", rung, (w, dw, config["velocity"]), numbers)
     return next_w, config
 
 
@@ -83,7 +83,7 @@ def nesterov(w, dw, config=None, rung="auto"):
     """
     config, hyper = _settle("nesterov", w, dw, config)
     numbers = hyper["learning_rate"], hyper["momentum"], hyper["momentum"]
-    next_w, config["velocity"] = _step("momentum", rung, (w, dw, config["velocity"]), numbers)
+    next_w, config["velocity"] = update_step("momentum", rung, (w, dw, config["velocity"]), numbers)
     return next_w, config
 
 
@@ -96,7 +96,7 @@ def adagrad(w, dw, config=None, rung="auto"):
     """
     config, hyper = _settle("adagrad", w, dw, config)
     numbers = hyper["learning_rate"], 1.0, 1.0, hyper["epsilon"]
-    next_w, config["cache"] = _step("rms", rung, (w, dw, config["cache"]), numbers)
+    next_w, config["cache"] = update_step("rms", rung, (w, dw, config["cache"]), numbers)
     return next_w, config
 
 
@@ -109,7 +109,7 @@ def rmsprop(w, dw, config=None, rung="auto"):
     """
     config, hyper = _settle("rmsprop", w, dw, config)
     numbers = hyper["learning_rate"], hyper["decay_rate"], 1 - hyper["decay_rate"], hyper["epsilon"]
-    next_w, config["cache"] = _step("rms", rung, (w, dw, config["cache"]), numbers)
+    next_w, config["cache"] = update_step("rms", rung, (w, dw, config["cache"]), numbers)
     return next_w, config
 
 
@@ -141,7 +141,7 @@ def _adam(w, dw, config, hyper, shrink, rung):
     rate = hyper["learning_rate"] / (1 - hyper["beta1"] ** t)  # no arrays m^ and v^: scalars
     root_scale = 1 / math.sqrt(1 - hyper["beta2"] ** t)
     numbers = hyper["beta1"], hyper["beta2"], rate, root_scale, hyper["epsilon"], shrink
-    next_w, m, v = _step("adam", rung, (w, dw, config["m"], config["v"]), numbers)
+    next_w, m, v = update_step("adam", rung, (w, dw, config["m"], config["v"]), numbers)
     config.update(m=m, v=v, t=t)
     return next_w
 
@@ -229,120 +229,3 @@ def _hint(name, known):
     """Return ' (did you mean ...?)' where a known name is near."""
     near = difflib.get_close_matches(str(name), list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _step(name, rung, arrays, numbers):
-    """Return (next_w, *next state), new arrays like w = arrays[0], of a step of UPDATE_LADDER."""
-    if rung == "auto":
-        rung = "fast" if arrays[0].dtype in (np.float32, np.float64) and _compiles() else "numpy"
-    if rung not in UPDATE_LADDER[name]:
-        raise ValueError(f"rung: got {rung!r}, expected 'auto', {', '.join(map(repr, UPDATE_LADDER[name]))}")
-    return UPDATE_LADDER[name][rung](*arrays, *numbers)
-
-
-@cache
-def _compiles():
-    """Whether Numba compiles; asked at the first update, so that importing this module doesn't import Numba."""
-    from .kernels.jit import DISABLED
-
-    return not DISABLED
-
-
-def sgd_numpy(w, dw, rate):
-    """Return (w - rate dw,)."""
-    step = _scaled(dw, -rate, w)
-    return (np.add(w, step, out=step),)
-
-
-def sgd_fast(w, dw, *numbers):
-    """Do the same as sgd_numpy in one pass."""
-    from .kernels import update
-
-    return update.one_pass(update.sgd, (w, dw), numbers)
-
-
-def momentum_numpy(w, dw, velocity, rate, keep, look_ahead):
-    """Return (w + v' + look_ahead (v' - v), v' = keep v - rate dw)."""
-    next_w = _scaled(dw, rate, w)
-    next_velocity = _scaled(velocity, keep, w)
-    next_velocity -= next_w
-    if look_ahead == 0:
-        return np.add(w, next_velocity, out=next_w), next_velocity
-    np.subtract(next_velocity, velocity, out=next_w)
-    next_w *= look_ahead
-    next_w += next_velocity
-    next_w += w
-    return next_w, next_velocity
-
-
-def momentum_fast(w, dw, velocity, *numbers):
-    """Do the same as momentum_numpy in one pass."""
-    from .kernels import update
-
-    return update.one_pass(update.momentum, (w, dw, velocity), numbers)
-
-
-def rms_numpy(w, dw, cache, rate, keep, add, epsilon):
-    """Return (w - rate dw / (sqrt(c') + epsilon), c' = keep c + add dw^2)."""
-    square = np.multiply(dw, dw, out=np.empty_like(w))
-    next_cache = _average(cache, square, keep, add, scratch=square)
-    return _divided_step(w, dw, next_cache, rate, 1.0, epsilon, scratch=square), next_cache
-
-
-def rms_fast(w, dw, cache, *numbers):
-    """Do the same as rms_numpy in one pass."""
-    from .kernels import update
-
-    return update.one_pass(update.rms, (w, dw, cache), numbers)
-
-
-def adam_numpy(w, dw, m, v, beta1, beta2, rate, root_scale, epsilon, shrink):
-    """Return (w - rate m' / (root_scale sqrt(v') + epsilon) - shrink w, m', v')."""
-    scratch = np.empty_like(w)
-    next_m = _average(m, dw, beta1, 1 - beta1, scratch)
-    np.multiply(dw, dw, out=scratch)
-    next_v = _average(v, scratch, beta2, 1 - beta2, scratch)
-    next_w = _divided_step(w, next_m, next_v, rate, root_scale, epsilon, scratch)
-    if shrink != 0:
-        next_w += _scaled(w, -shrink, w)
-    return next_w, next_m, next_v
-
-
-def adam_fast(w, dw, m, v, *numbers):
-    """Do the same as adam_numpy in one pass."""
-    from .kernels import update
-
-    return update.one_pass(update.adam, (w, dw, m, v), numbers)
-
-
-UPDATE_LADDER = {  # what the rules compute -> rung -> (w, dw, *state, *numbers) -> (next_w, *next state)
-    "sgd": {"numpy": sgd_numpy, "fast": sgd_fast},
-    "momentum": {"numpy": momentum_numpy, "fast": momentum_fast},  # sgd_momentum, nesterov
-    "rms": {"numpy": rms_numpy, "fast": rms_fast},  # adagrad, rmsprop
-    "adam": {"numpy": adam_numpy, "fast": adam_fast},  # adam, adamw
-}
-
-
-def _scaled(array, factor, like):
-    """Return factor * array as a new array with the dtype and the memory layout of `like`."""
-    return np.multiply(array, factor, out=np.empty_like(like), casting="same_kind")
-
-
-def _average(old, new, keep, add, scratch):
-    """Return keep old + add new as a new array like `scratch`, which is written on."""
-    np.multiply(new, add, out=scratch)
-    average = _scaled(old, keep, scratch)
-    average += scratch
-    return average
-
-
-def _divided_step(w, direction, square, rate, root_scale, epsilon, scratch):
-    """Return w - rate direction / (root_scale sqrt(square) + epsilon), in `scratch`."""
-    step = np.sqrt(square, out=scratch)
-    if root_scale != 1.0:
-        step *= root_scale
-    step += epsilon
-    np.divide(direction, step, out=step)
-    step *= -rate
-    step += w
-    return step

@@ -8,6 +8,7 @@ from . import Task
 # The arguments of the operations: a rung that is added needs nothing here, an operation needs its line.
 ARGUMENTS = {
     "affine": "x w b", "affine_relu": "x w b", "relu": "x", "max_pool": "x pool_param", "avg_pool": "x pool_param",
+    "spatial_batchnorm": "x gamma beta bn_param",
     "conv": "x w b conv_param", "conv_relu": "x w b conv_param", "conv_relu_pool": "x w b conv_param pool_param",
     "conv_bn_relu": "x w b gamma beta conv_param bn_param",
     "conv_bn_relu_pool": "x w b gamma beta conv_param bn_param pool_param",
@@ -21,7 +22,8 @@ def operations(net, batch):
         convolved = (batch, outputs, *shape[2:])
         if kind == "conv":
             yield from ((name, shape, outputs, net.size) for name in LADDER if name.startswith("conv"))
-            yield from ((name, convolved, outputs, 2) for name in LADDER if name in ("relu", "max_pool", "avg_pool"))
+            yield from ((name, convolved, outputs, 2) for name in LADDER
+                       if name in ("relu", "max_pool", "avg_pool", "spatial_batchnorm"))
             shape = convolved
         elif kind == "pool":
             shape = (*shape[:2], shape[2] // 2, shape[3] // 2)
