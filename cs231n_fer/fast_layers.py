@@ -7,6 +7,7 @@ comes in otherwise is copied. `engine` is "fast" (direct convolution), "winograd
 The names that the course's notebooks import from here are at the end.
 """
 from functools import cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ from .layers import (
     max_pool_forward_im2col,
     max_pool_forward_reshape,
 )
-from .layers.affine import flatten_samples
+from .layers.affine import check_affine
 from .memory import contiguous, padded
 from .shapes import check_conv, check_parameters, conv_output_size
 
@@ -220,32 +221,61 @@ def matrix_product(a, b):
         return np.zeros((len(a), b.shape[1]), a.dtype)
     (kernel, arguments), out = product_call(a, b)
     kernel(*arguments)
-    return out
+    return out[:, :b.shape[1]]
 
 
 def product_call(a, b):
-    """Return ((kernel, arguments), out): the call that computes the matrix product of a (R, K) and b (K, M)."""
+    """Return ((kernel, arguments), out): the call that writes the matrix product of a (R, K) and b (K, M) to out.
+
+    out has the columns of a register tile at least; those beyond M are zeros.
+    """
     rows, columns, lanes, itemsize = len(a), b.shape[1], lanes_of(a.dtype), a.itemsize
     if min(a.strides) != itemsize or not a.flags.writeable or any(stride % itemsize for stride in a.strides):
         a = np.array(a, order="C")
     b = padded(b, max(columns, VECTORS * lanes))
-    c = memory.empty((rows, b.shape[1]), a.dtype)
+    parts = product.parts_of_steps(len(b))
+    c = memory.empty((parts, rows, b.shape[1]), a.dtype)
     arguments = (product.panel.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize, a.strides[1] // itemsize,
-                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes)
-    return (product.product, arguments), c[:, :columns]
+                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes,
+                 parts)
+    return (product.product, arguments), c[0]
 
 
 def affine_forward_fast(x, w, b):
     """Compute out = x w + b; arguments, returns and errors as layers.affine_forward_naive."""
-    out = matrix_product(flatten_samples(x, w, b), w)
-    return out + b, (x, w, b)
+    check_affine(x, w, b)
+    rows = rows_of(x)
+    out = matrix_product(rows, w)
+    out += b
+    return out, (x.shape, rows, w)
+
+
+def rows_of(x):
+    """Return x as rows (N, D) in logical order; images that lie in memory as (N, H, W, C) are turned by a kernel."""
+    if x.ndim != 4 or x.shape[1] == 1 or not x.transpose(0, 2, 3, 1).flags.c_contiguous or not x.size:
+        return x.reshape(len(x), prod(x.shape[1:]))
+    N, C, H, W = x.shape
+    rows = memory.empty((N, C * H * W), x.dtype)
+    product.rows_of_images(contiguous(x, (0, 2, 3, 1)).reshape(-1), rows.reshape(-1), N, H * W, C)
+    return rows
 
 
 def affine_backward_fast(dout, cache):
     """Return dx, dw, db of affine_forward_fast; dx comes out transposed, since w^T has no rows to read vectors from."""
-    x, w, b = cache
-    dx = matrix_product(w, dout.T)
-    return dx.T.reshape(x.shape), matrix_product(flatten_samples(x, w, b).T, dout), dout.sum(axis=0)
+    shape, rows, w = cache
+    return gradient_of_rows(w, dout, shape), matrix_product(rows.T, dout), dout.sum(axis=0)
+
+
+def gradient_of_rows(w, dout, shape):
+    """Return dx = dout w^T of a shape; images lie in memory as (N, H, W, C)."""
+    if len(shape) != 4 or not dout.size or not w.size:
+        return matrix_product(w, dout.T).T.reshape(shape)
+    (kernel, arguments), turned = product_call(w, dout.T)
+    kernel(*arguments)
+    N, C, H, W = shape
+    images = memory.empty((N, H, W, C), turned.dtype)
+    product.images_of_columns(turned.reshape(-1), turned.shape[1], images.reshape(-1), N, H * W, C)
+    return images.transpose(0, 3, 1, 2)
 
 
 __all__ = ["affine_backward_fast", "affine_forward_fast", "conv_backward_fast", "conv_backward_im2col",

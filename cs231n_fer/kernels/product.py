@@ -11,29 +11,66 @@ from .shape import VECTORS
 from .steps import FLOATS, INT, call, step
 from .tile import product_tile, row_tile
 
+DEPTH = 2048  # numbers of a row of a that one task multiplies: two vectors of as many rows of b stay in L2
 
-@step(FLOATS, INT, INT, FLOATS, FLOATS, INT, INT, INT, INT, INT)
-def panel(a, a_row, a_step, b, c, column, rows, steps, columns, first):
-    """Columns column... of c = a b for a block of rows from `first` on; the last register tile overlaps the one before.
 
-    a: rows a_row and columns a_step apart; b (steps, columns), c (rows, columns). Less rows than a tile: one by one.
+@step(FLOATS, INT, INT, FLOATS, FLOATS, INT, INT, INT, INT, INT, INT, INT)
+def panel(a, a_row, a_step, b, c, c_at, column, rows, columns, row, begin, end):
+    """Columns column... of c, from c_at on, for a block of rows from `row` on: the products of steps begin...end.
+
+    a: rows a_row and columns a_step apart; b (steps, columns), c (rows, columns). The last register tile overlaps the
+    one before; less rows than a tile are taken one by one.
     """
     if rows < TILE_ROWS:
         for r in range(rows):
-            row_tile(a, r * a_row, a_row, 0, a_step, b, column, 0, columns, 1, steps, c, r * columns + column, columns,
-                     False)
+            row_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, b, begin * columns + column, 0, columns,
+                     1, end - begin, c, c_at + r * columns + column, columns, False)
         return
-    for r in range(first, min(first + 8 * TILE_ROWS, rows), TILE_ROWS):
-        row = min(r, rows - TILE_ROWS)
-        product_tile(a, row * a_row, a_row, 0, a_step, b, column, 0, columns, 1, steps, c, row * columns + column,
-                     columns, False)
+    for first in range(row, min(row + 8 * TILE_ROWS, rows), TILE_ROWS):
+        r = min(first, rows - TILE_ROWS)
+        product_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, b, begin * columns + column, 0, columns,
+                     1, end - begin, c, c_at + r * columns + column, columns, False)
+
+
+def parts_of_steps(steps):
+    """Number of partial sums of a product: it depends on the sizes alone, so threads don't change a bit."""
+    return max(1, steps // DEPTH)
 
 
 @jit(parallel=True)
-def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes):
-    """c = a b with the panel step at an address; columns must be at least those of one tile."""
-    width = VECTORS * lanes
+def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts):
+    """c (parts, rows, columns) = partial sums of a b, at last the first is their sum; columns as wide as a tile."""
+    width, size = VECTORS * lanes, rows * columns
     across, down = -(-columns // width), -(-rows // (8 * TILE_ROWS))
-    for task in prange(across * down):
-        call(address, a, a_row, a_step, b, c, min(task // down * width, columns - width), rows, steps, columns,
-             task % down * 8 * TILE_ROWS)
+    for task in prange(across * down * parts):
+        part, column = task // (across * down), task // down % across * width
+        call(address, a, a_row, a_step, b, c, part * size, min(column, columns - width), rows, columns,
+             task % down * 8 * TILE_ROWS, part * steps // parts, (part + 1) * steps // parts)
+    if parts > 1:
+        for row in prange(rows):
+            for i in range(row * columns, (row + 1) * columns):
+                for part in range(1, parts):
+                    c[i] += c[part * size + i]
+
+
+@jit(parallel=True)
+def rows_of_images(x, out, count, pixels, channels):
+    """out (N, C, P) = x (N, P, C): images as an affine layer reads them, in blocks of 16 x 16 that stay in L1."""
+    for image in prange(count):
+        start = image * pixels * channels
+        for first in range(0, pixels, 16):
+            for c in range(channels):
+                for p in range(first, min(first + 16, pixels)):
+                    out[start + c * pixels + p] = x[start + p * channels + c]
+
+
+@jit(parallel=True)
+def images_of_columns(d, d_row, out, count, pixels, channels):
+    """out (N, P, C) = d (C, P, N): the gradient of an affine layer's rows, which comes transposed, as images again.
+
+    d_row   numbers from one row of d, which holds N, to the next
+    """
+    for p in prange(pixels):
+        for image in range(count):
+            for c in range(channels):
+                out[(image * pixels + p) * channels + c] = d[(c * pixels + p) * d_row + image]

@@ -4,20 +4,27 @@
 
 x may have any shape behind N; it is flattened in logical order (C, H, W) first.
 """
+from math import prod
+
 import numpy as np
 
 from ..shapes import check
 
 
-def flatten_samples(x, w, b):
-    """Check that x, w, b fit together and return x as (N, D). Raises ValueError where they don't."""
+def check_affine(x, w, b):
+    """Raise ValueError unless x (N, d1, ..., dk), w (D, M) and b (M,) fit together."""
     check(x.ndim >= 2, f"affine: x has shape {x.shape}, expected (N, d1, ..., dk)")
     check(w.ndim == 2 and b.shape == w.shape[1:],
           f"affine: w has shape {w.shape} and b {b.shape}, expected (D, M) and (M,)")
-    rows = x.reshape(len(x), -1) if x.size else np.empty((len(x), int(np.prod(x.shape[1:]))), x.dtype)
-    check(rows.shape[1] == w.shape[0],
-          f"affine: a sample of x has {rows.shape[1]} numbers but w expects {w.shape[0]} (x {x.shape}, w {w.shape})")
-    return rows
+    D = prod(x.shape[1:])
+    check(D == w.shape[0],
+          f"affine: a sample of x has {D} numbers but w expects {w.shape[0]} (x {x.shape}, w {w.shape})")
+
+
+def flatten_samples(x, w, b):
+    """Check that x, w, b fit together and return x as (N, D). Raises ValueError where they don't."""
+    check_affine(x, w, b)
+    return x.reshape(len(x), len(w))
 
 
 def affine_forward_naive(x, w, b):
