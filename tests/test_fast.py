@@ -3,6 +3,8 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -232,6 +234,24 @@ def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
         assert found.dtype == dtype and found.shape == true.shape
         limit = np.finfo(dtype).eps * 8 * (N * H * W) ** 0.5 * max(1, np.abs(true).max())
         np.testing.assert_allclose(found, true, rtol=0, atol=limit)
+
+
+def loss_bits(seed):
+    """Loss and gradients of a small net, as bytes; at the top of the module, so that a spawned process finds it."""
+    net = FinalConvNet((1, 16, 16), (4, 8, 16, 32), hidden_dim=20, batchnorm=True, reg=1e-3, seed=seed)
+    rng = np.random.default_rng(seed)
+    loss, grads = net.loss(rng.standard_normal((30, 1, 16, 16)).astype(np.float32), np.arange(30) % 7)
+    return np.float64(loss).tobytes() + grads.numbers.tobytes()
+
+
+@compiled
+def test_two_threads_of_a_program_and_a_spawned_process_get_the_same_bits():
+    seeds = [0, 1, 2, 3]
+    alone = [loss_bits(seed) for seed in seeds]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(loss_bits, seeds * 3)) == alone * 3
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert pool.submit(loss_bits, 0).result() == alone[0]
 
 
 def test_memory_is_used_again_only_when_no_view_of_it_is_left():
