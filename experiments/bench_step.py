@@ -17,13 +17,15 @@ from benchmarking import cases, options
 from benchmarking.nets import NETS
 
 BATCHES = {"final": (16, 50, 128, 256), "final + bn": (16, 50, 128, 256), "baseline": (50,), "conv-conv-pool": (50,)}
+ONE_THREAD = (50,)
 
 
 def parse():
     parser = options.parser(__doc__)
     add = parser.add_argument
     add("--nets", nargs="+", choices=NETS, default=list(NETS))
-    add("--batches", type=int, nargs="+", help="default: the paper's 50, and 16, 128, 256 of the final net")
+    add("--batches", type=int, nargs="+",
+        help="default: the paper's 50, and 16, 128, 256 of the final net on more than one thread")
     add("--compile", type=int, nargs="*", metavar="BATCH", default=[50],
         help="batches of which torch.compile is timed too, about a minute for each variant (default: 50)")
     return parser
@@ -44,7 +46,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for threads in args.threads:
             for net in args.nets:
-                for batch in args.batches or BATCHES[net]:
+                for batch in args.batches or (BATCHES[net] if threads > 1 else ONE_THREAD):
                     case = cases.run_case(net, batch, threads, "step", engines(args, batch), Path(folder),
                                           **options.turns(args))
                     done.append(case)

@@ -20,12 +20,17 @@ from .shape import VECTORS, Plan
 from .steps import call, nested
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z
 
-MOST_CHUNKS, CHUNK_IMAGES = 16, 12
+MOST_CHUNKS, CHUNK_IMAGES, FEWEST_IMAGES = 16, 12, 8
 
 
 def chunks_of(count):
-    """Number of partial sums for a batch: a power of two, at most 16, each of at least 12 images (or one for all)."""
-    chunks = 1
+    """Number of partial sums for a batch: a power of two, at most 16, each of 12 images or more (8, if there are two).
+
+    More of them let more threads work; each is written and read once more.
+    """
+    if count < 2 * FEWEST_IMAGES:
+        return 1
+    chunks = 2
     while chunks < MOST_CHUNKS and count >= 2 * chunks * CHUNK_IMAGES:
         chunks *= 2
     return chunks
