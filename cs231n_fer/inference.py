@@ -6,6 +6,7 @@ filters of a layer.
 """
 import numpy as np
 
+from . import memory
 from .fast_batchnorm import fold
 from .fast_layers import (
     COMPILED,
@@ -86,7 +87,7 @@ def calls_of(layer, params, buffers, x):
     if isinstance(layer, Affine) and COMPILED and layer.rung == "auto":
         return affine_calls(params["w"], params["b"], x)
     if not isinstance(layer, Chain) or isinstance(layer, Sandwich):
-        out = np.empty((len(x), *layer.out_shape(x.shape[1:])), x.dtype)
+        out = memory.empty((len(x), *layer.out_shape(x.shape[1:])), x.dtype)
         return [(run_layer, (layer, params, buffers, x, out))], out
     calls = []
     for name, inner in layer.layers:
@@ -111,7 +112,7 @@ def in_memory_order(x):
     turned = x.transpose(0, 2, 3, 1)
     if turned.flags.c_contiguous:
         return [], turned
-    copy = np.empty(turned.shape, x.dtype)
+    copy = memory.empty(turned.shape, x.dtype)
     return [(np.copyto, (copy, turned))], copy
 
 
@@ -142,10 +143,10 @@ def sandwich_calls(sandwich, params, buffers, x):
     u = prepare_weights(ConvCache(None, contiguous(w, (2, 3, 1, 0)), conv))
     calls, x = in_memory_order(x)
     half = 2 if pools else 1
-    out = np.empty((N, size.Ho // half, size.Wo // half, size.F), dtype)
-    winners = np.empty(out.size // size.F * size.Fp if pools else 0, np.uint8)
+    out = memory.empty((N, size.Ho // half, size.Wo // half, size.F), dtype)
+    winners = memory.empty(out.size // size.F * size.Fp if pools else 0, np.uint8)
     target = (nothing, out.reshape(-1)) if pools else (out.reshape(-1), nothing)
     arguments = (conv.numbers, conv.forward, POOL if pools else RELU, False, x.reshape(-1), u, padded(b, size.Fp),
-                 conv.ones, *target, winners, nothing, np.empty((threads(), conv.plan.scratch), dtype), N,
+                 conv.ones, *target, winners, nothing, memory.empty((threads(), conv.plan.scratch), dtype), N,
                  *parts_of(N, conv.plan))
     return [*calls, (kernels.forward, arguments)], out.transpose(0, 3, 1, 2)
