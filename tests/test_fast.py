@@ -236,6 +236,16 @@ def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
         np.testing.assert_allclose(found, true, rtol=0, atol=limit)
 
 
+@compiled
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows, steps, columns", [(50, 9001, 100), (7, 5000, 33), (13, 4096, 20), (1, 4095, 1)])
+def test_long_products_are_sums_of_parts(rows, steps, columns, dtype):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((rows, steps)).astype(dtype), rng.standard_normal((steps, columns)).astype(dtype)
+    limit = np.finfo(dtype).eps * steps  # partial sums grow as the root of their length, and so do their roundings
+    np.testing.assert_allclose(F.matrix_product(a, b), a.astype(np.float64) @ b.astype(np.float64), rtol=0, atol=limit)
+
+
 def loss_bits(seed):
     """Loss and gradients of a small net, as bytes; at the top of the module, so that a spawned process finds it."""
     net = FinalConvNet((1, 16, 16), (4, 8, 16, 32), hidden_dim=20, batchnorm=True, reg=1e-3, seed=seed)
