@@ -4,8 +4,6 @@
 
 x may have any shape behind N; it is flattened in logical order (C, H, W) first.
 """
-from math import prod
-
 import numpy as np
 
 from ..shapes import check
@@ -16,7 +14,7 @@ def check_affine(x, w, b):
     check(x.ndim >= 2, f"affine: x has shape {x.shape}, expected (N, d1, ..., dk)")
     check(w.ndim == 2 and b.shape == w.shape[1:],
           f"affine: w has shape {w.shape} and b {b.shape}, expected (D, M) and (M,)")
-    D = prod(x.shape[1:])
+    D = int(np.prod(x.shape[1:]))
     check(D == w.shape[0],
           f"affine: a sample of x has {D} numbers but w expects {w.shape[0]} (x {x.shape}, w {w.shape})")
 
