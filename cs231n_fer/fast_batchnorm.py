@@ -14,14 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
-from .fast_layers import (
-    LINEAR,
-    ConvCache,
-    conv_cache,
-    run_backward,
-    run_forward,
-    window_moments,
-)
+from .fast_layers import LINEAR, ConvCache, conv_cache, run_backward, run_forward, window_moments
 from .fast_pool import max_pool_backward_fast
 from .fast_sandwiches import (
     POOL_2X2,
@@ -36,7 +29,7 @@ from .fast_sandwiches import (
 from .kernels import batchnorm as kernels
 from .kernels.conv import Epilogue
 from .layers.batchnorm import batchnorm_settings, update_average
-from .memory import padded
+from .memory import contiguous, padded
 
 MOMENTS = Epilogue(writes=True, relu=False, pools=False, sums=True)
 MOMENTS_POOL = Epilogue(writes=True, relu=False, pools=True, sums=True)
@@ -60,7 +53,7 @@ class WindowsCache(NamedTuple):
     centre: np.ndarray          # (taps, 1) mean of the windows, and
     scatter: np.ndarray         # (taps, taps) sum over all of them of (p - centre)(p - centre)^T
     gamma: np.ndarray
-    mean: np.ndarray
+    linear: np.ndarray          # mean of the outputs, without their biases
     rstd: np.ndarray
 
 
@@ -122,7 +115,7 @@ def forward_by_windows(cached, b, gamma, beta, eps, pools):
     scale = gamma * rstd
     folded = cached._replace(w=(cached.w * scale).astype(dtype))
     out, inner = relu_sandwich(folded, (beta - linear * scale).astype(dtype), pools)
-    return out, WindowsCache(inner, cached, centre, scatter, gamma, mean, rstd), mean, var
+    return out, WindowsCache(inner, cached, centre, scatter, gamma, linear, rstd), mean, var
 
 
 def forward_by_outputs(cached, b, gamma, beta, eps, pools):
@@ -193,7 +186,7 @@ def backward_by_windows(dout, cache, want_dx):
         dbeta = sum dout    T = sum dout (p - centre)    dgamma = rstd w . T    dw = gamma rstd (T - dgamma xi)
     with xi = rstd scatter w / count: how xhat and p go together.
     """
-    inner, conv, centre, scatter, gamma, mean, rstd = cache
+    inner, conv, centre, scatter, gamma, _, rstd = cache
     size, dtype = conv.size, conv.w.dtype
     _, along, dbeta = conv_relu_backward(dout, inner, want_dx=False)
     count, filters = len(conv.x) * size.Ho * size.Wo, conv.w.reshape(-1, size.F).astype(np.float64)
@@ -208,12 +201,9 @@ def backward_by_windows(dout, cache, want_dx):
 def dx_of_windows(dout, cache, dgamma, dbeta, count):
     """Return dx; only a net whose first layer is asked for it pays for z, computed once more."""
     conv, dtype = cache.conv, cache.conv.w.dtype
-    no_bias = np.zeros(conv.size.F, dtype)
-    z = run_forward(conv, no_bias, LINEAR).out
-    linear = (cache.centre * conv.w.reshape(-1, len(no_bias))).sum(axis=0)
-    vectors = padded(line_of_z(dgamma, dbeta, cache.gamma, linear, cache.rstd, count, dtype), conv.size.Fp)
-    return run_backward(conv, dout, relu=True, kept=cache.inner.out, winners=cache.inner.winners, z=z,
-                        vectors=vectors)[0]
+    z = run_forward(conv, np.zeros(conv.size.F, dtype), LINEAR).out
+    line = padded(line_of_z(dgamma, dbeta, cache.gamma, cache.linear, cache.rstd, count, dtype), conv.size.Fp)
+    return run_backward(conv, dout, relu=True, kept=cache.inner.out, winners=cache.inner.winners, z=z, vectors=line)[0]
 
 
 def line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype):
@@ -229,7 +219,7 @@ def line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype):
 def backward_by_outputs(dout, cache, want_dx):
     """Two passes: the sums that dgamma and dbeta are, and the convolution's backward pass with dz as a line of z."""
     size, dtype, z = cache.conv.size, cache.z.dtype, cache.z
-    dout = np.ascontiguousarray(dout.transpose(0, 2, 3, 1))
+    dout = contiguous(dout, (0, 2, 3, 1))
     sums = memory.empty((len(z), 2, size.Fp), dtype)
     over_images("gradient_sums", cache.normalised, cache.out, dout, cache.winners, cache.vectors[2:], sums, size)
     dbeta, dgamma = sums[:, :, :size.F].sum(axis=0, dtype=np.float64)

@@ -236,8 +236,7 @@ def product_call(a, b):
     parts = product.parts_of_steps(len(b))
     c = memory.empty((parts, rows, b.shape[1]), a.dtype)
     arguments = (product.panel.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize, a.strides[1] // itemsize,
-                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes,
-                 parts)
+                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts)
     return (product.product, arguments), c[0]
 
 

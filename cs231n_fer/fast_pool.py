@@ -27,9 +27,11 @@ class PoolCache(NamedTuple):
     numbers: np.ndarray  # flat(Windows)
 
 
-def pool_forward(step, x, pool_param, winners):
-    """Run a forward step over all images; returns (out, PoolCache)."""
+def pool_forward(step, below, x, pool_param, winners):
+    """Run a forward step over all images, or the rung below where the kernels can't; returns (out, cache)."""
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
+    if x.dtype not in (np.float32, np.float64) or not x.size or HH * WW > 256:
+        return below(x, pool_param)
     x = contiguous(x, (0, 2, 3, 1))
     windows = kernels.windows_of(x.shape, HH, WW, stride, Ho, Wo, lanes_of(x.dtype))
     out = memory.empty((len(x), Ho, Wo, x.shape[3]), x.dtype)
@@ -39,43 +41,31 @@ def pool_forward(step, x, pool_param, winners):
     return out.transpose(0, 3, 1, 2), PoolCache(x.shape, winners, numbers)
 
 
-def pool_backward(step, dout, cache):
-    """Run a backward step over all images; returns dx."""
+def pool_backward(step, below, dout, cache):
+    """Run a backward step over all images, or the rung below where it went forward; returns dx."""
+    if not isinstance(cache, PoolCache):
+        return below(dout, cache)
     dout, dx = contiguous(dout, (0, 2, 3, 1)), memory.empty(cache.shape, dout.dtype)
     kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.winners, cache.numbers,
                         len(dout))
     return dx.transpose(0, 3, 1, 2)
 
 
-def compiles(x, pool_param):
-    """Whether the kernels can take it."""
-    area = pool_param.get("pool_height", 1) * pool_param.get("pool_width", 1)
-    return x.dtype in (np.float32, np.float64) and x.size > 0 and area <= 256
-
-
 def max_pool_forward_fast(x, pool_param):
     """Take the maximum of every window; arguments, returns and errors as layers.max_pool_forward_naive."""
-    if not compiles(x, pool_param):
-        return max_pool_forward_im2col(x, pool_param)
-    return pool_forward(kernels.take_maximum, x, pool_param, winners=True)
+    return pool_forward(kernels.take_maximum, max_pool_forward_im2col, x, pool_param, winners=True)
 
 
 def max_pool_backward_fast(dout, cache):
     """Give dout to the winner of each window; returns dx (N, C, H, W)."""
-    if not isinstance(cache, PoolCache):
-        return max_pool_backward_im2col(dout, cache)
-    return pool_backward(kernels.give_to_winners, dout, cache)
+    return pool_backward(kernels.give_to_winners, max_pool_backward_im2col, dout, cache)
 
 
 def avg_pool_forward_fast(x, pool_param):
     """Take the mean of every window; arguments, returns and errors as layers.avg_pool_forward_naive."""
-    if not compiles(x, pool_param):
-        return avg_pool_forward_im2col(x, pool_param)
-    return pool_forward(kernels.take_mean, x, pool_param, winners=False)
+    return pool_forward(kernels.take_mean, avg_pool_forward_im2col, x, pool_param, winners=False)
 
 
 def avg_pool_backward_fast(dout, cache):
     """Share dout among the numbers of each window; returns dx (N, C, H, W)."""
-    if not isinstance(cache, PoolCache):
-        return avg_pool_backward_im2col(dout, cache)
-    return pool_backward(kernels.share, dout, cache)
+    return pool_backward(kernels.share, avg_pool_backward_im2col, dout, cache)

@@ -1,8 +1,7 @@
 """Inference: a network whose weights don't change any more, made ready once.
 
 Batchnorm becomes part of the weights, Winograd's transforms of the weights are taken, memory is laid out, and what is
-left of a pass is a list of calls with all their arguments. With fewer images than threads the threads share the
-filters of a layer.
+left of a pass is a list of calls with all their arguments. With fewer images than threads the threads share an image.
 """
 import numpy as np
 
@@ -15,6 +14,7 @@ from .fast_layers import (
     parts_of,
     prepare_weights,
     product_call,
+    scratch_of,
     threads,
 )
 from .fast_sandwiches import POOL, RELU, is_2x2
@@ -147,6 +147,6 @@ def sandwich_calls(sandwich, params, buffers, x):
     winners = memory.empty(out.size // size.F * size.Fp if pools else 0, np.uint8)
     target = (nothing, out.reshape(-1)) if pools else (out.reshape(-1), nothing)
     arguments = (conv.numbers, conv.forward, POOL if pools else RELU, False, x.reshape(-1), u, padded(b, size.Fp),
-                 conv.ones, *target, winners, nothing, memory.empty((threads(), conv.plan.scratch), dtype), N,
+                 conv.ones, *target, winners, nothing, scratch_of(conv.plan, dtype), N,
                  *parts_of(N, conv.plan))
     return [*calls, (kernels.forward, arguments)], out.transpose(0, 3, 1, 2)

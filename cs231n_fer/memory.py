@@ -4,6 +4,8 @@ Fresh memory costs a page fault for every 4 KiB, 15 to 40 % of a training step. 
 as nothing but the arena refers to it, which CPython counts: an array made of it, and every view of that array, holds
 one reference. The next array of about that size takes it, so after one training step training allocates nothing large.
 Nobody says when an array ends, so nobody can say it wrong.
+
+contiguous() and padded() put arrays into the form that kernels take.
 """
 import math
 from collections import defaultdict, deque
