@@ -1,6 +1,10 @@
 """Fixtures of more than one file of tests."""
+import os
+
 import pytest
 from jobs import TINY, run
+
+os.environ["CS231N_FER_DATA"] = "synthetic"  # whatever lies in data/
 
 
 @pytest.fixture(scope="session")
