@@ -7,7 +7,6 @@ Writes cs231n_fer/pretrained.h5 (weights as float16), cs231n_fer/pretrained.md (
 here, on the exported file) and copies the log of the training to experiments/results/best.
 """
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import train_best
 import train_final
 
 from cs231n_fer.checkpoint import write_text
+from cs231n_fer.data_summary import occur_in
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.metrics import confusion_matrix, wilson_interval
 from cs231n_fer.pretrained import WEIGHTS, export, load_pretrained
@@ -78,8 +78,7 @@ def card(net, data, size):
     info, y, names = net.info, data["y_val"], net.class_names
     config, options = info["config"], info["model"]["options"]
     pixels = restore_pixels(data["X_val"], data["mean_image"], data["std"])
-    seen = {face.tobytes() for face in restore_pixels(data["X_train"], data["mean_image"], data["std"])}
-    unseen = np.array([face.tobytes() not in seen for face in pixels])
+    unseen = ~occur_in(data["X_val"], data["X_train"])
     plain, mirrored = (net.predict(pixels, mirror=mirror).argmax(axis=1) for mirror in (False, True))
     counted = confusion_matrix(y, mirrored, len(names))
     rows = [f"| one look at each picture | {share((plain == y).sum(), len(y))} |",
@@ -110,9 +109,7 @@ def main(argv=None):
     data = load_data(args.data)
     size = export(args.checkpoint, args.out)
     write_text(args.out.with_suffix(".md"), card(load_pretrained(args.out), data, size))
-    args.log.mkdir(parents=True, exist_ok=True)
-    for name in readme_results.KEPT:
-        shutil.copyfile(args.checkpoint.parent / name, args.log / name)
+    readme_results.keep(args.checkpoint.parent, args.log)
     print(f"{args.out}: {size:,} bytes; model card {args.out.with_suffix('.md')}; log {args.log}")
 
 

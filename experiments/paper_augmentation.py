@@ -11,7 +11,7 @@ from dataclasses import replace
 from paper import findings, options
 from paper.findings import Finding, verdict_on
 from paper.runs import train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+from paper.statistics import accuracy, by_epoch, gain, in_percent, mean_history, percent, points
 
 from cs231n_fer import curves
 
@@ -49,14 +49,10 @@ def last_gap(results):
 
 def draw(results):
     """Return the figures: accuracies over epochs, training dashed, and the best accuracy of each step."""
-    over_epochs = curves.plot_curves({title(step): 100 * mean_history(each, "val_acc")
-                                      for step, each in results.items()},
-                                     dashed={title(step): 100 * mean_history(each, "train_acc")
-                                             for step, each in results.items()},
-                                     title="Augmentation: accuracy on validation (training dashed)")
-    values = {title(step): tuple(100 * value for value in accuracy(each)) for step, each in results.items()}
-    return {"curves": over_epochs,
-            "accuracy": curves.plot_intervals(values, title="Augmentation: best accuracy on validation")}
+    steps = {title(step): each for step, each in results.items()}
+    return {"curves": curves.plot_curves(by_epoch(steps), dashed=by_epoch(steps, "train_acc"),
+                                         title="Augmentation: accuracy on validation (training dashed)"),
+            "accuracy": curves.plot_intervals(in_percent(steps), title="Augmentation: best accuracy on validation")}
 
 
 def main(argv=None):
@@ -64,10 +60,8 @@ def main(argv=None):
     base = options.base_run(args, "augmented")
     results = {step: train_seeds(replace(base, name=f"augmented-{step}", augmentation=step), data, args.runs,
                                  args.seeds) for step in STEPS}
-    rows = [findings.row_of(title(step), each) for step, each in results.items()]
-    findings.save(args, data, 5, title="Augmentation", header=findings.HEADER, rows=rows,
-                  findings=conclude(results), figures=draw(results), results=sum(results.values(), []),
-                  notes=[explain(args.seeds)])
+    findings.save_nets(args, data, 5, title="Augmentation", findings=conclude(results), figures=draw(results),
+                       nets={title(step): each for step, each in results.items()})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from paper import findings, options
 from paper.clip_figures import draw_clip
 from paper.findings import Finding, verdict_on
 from paper.runs import load_trained, train_seeds
-from paper.statistics import accuracy, explain, gain, percent, points
+from paper.statistics import accuracy, explain, gain, in_percent, percent, points
 
 from cs231n_fer import curves
 from cs231n_fer.clips import BINS, clip_bins, clip_mean, make_clip
@@ -101,11 +101,11 @@ def main(argv=None):
         for way, scores in classify(seen, clips).items():
             results.setdefault(way, []).append(outcome(scores, labels))
     rows = [[way, percent(accuracy(each)), points(gain(each, results[MIDDLE]))] for way, each in results.items()]
-    values = {way: tuple(100 * value for value in accuracy(each)) for way, each in results.items()}
     # seen is what the last net saw
     shown = max(range(len(labels)), key=lambda k: changes(seen["test"][k]))
     figures = {"clip": draw_clip(clips["test"][shown], seen["test"][shown], data["class_names"]),
-               "accuracy": curves.plot_intervals(values, title=f"{len(labels):,} clips of 6 to 40 frames named")}
+               "accuracy": curves.plot_intervals(in_percent(results),
+                                                  title=f"{len(labels):,} clips of 6 to 40 frames named")}
     findings.save(args, data, 14, title="From still images to clips", rows=rows, figures=figures, results=trained,
                   header=("what is read", "clips named right (95 %)", "over the middle frame"),
                   findings=conclude(results, accuracy(trained)), seconds=time.perf_counter() - start,

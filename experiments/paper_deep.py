@@ -13,7 +13,7 @@ from statistics import mean
 from paper import findings, options
 from paper.findings import Finding, verdict_on
 from paper.runs import train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+from paper.statistics import accuracy, by_epoch, gain, in_percent, percent, points
 
 from cs231n_fer import curves
 
@@ -78,21 +78,18 @@ def draw(results):
     """Return the figures: accuracy against the three costs, and over epochs."""
     panels = curves.panels(3, (6, 4.5))
     for ax, name in zip(panels, COSTS, strict=True):
-        shown = {net: (cost(each, name), *(100 * value for value in accuracy(each))) for net, each in results.items()}
+        shown = {net: (cost(results[net], name), *value) for net, value in in_percent(results).items()}
         curves.plot_cost(shown, ax, title=f"Accuracy against {name}", xlabel=COSTS[name][1])
     return {"cost": panels[0],
-            "curves": curves.plot_curves({name: 100 * mean_history(each, "val_acc") for name, each in results.items()},
-                                         title="More layers, more filters: accuracy on validation")}
+            "curves": curves.plot_curves(by_epoch(results), title="More layers, more filters: accuracy on validation")}
 
 
 def main(argv=None):
     args, data = options.begin(options.parser("paper_deep", __doc__, epochs=15), argv)
     results = {name: train_seeds(run, data, args.runs, args.seeds)
                for name, run in nets(options.base_run(args, "final"), args.quick).items()}
-    rows = [findings.row_of(name, each) for name, each in results.items()]
-    findings.save(args, data, 15, title="More layers, more filters", header=findings.HEADER, rows=rows,
-                  findings=conclude(results), figures=draw(results), results=sum(results.values(), []),
-                  notes=[explain(args.seeds)])
+    findings.save_nets(args, data, 15, title="More layers, more filters", nets=results, findings=conclude(results),
+                       figures=draw(results))
 
 
 if __name__ == "__main__":

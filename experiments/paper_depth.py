@@ -12,7 +12,7 @@ from dataclasses import replace
 from paper import findings, options
 from paper.findings import Finding, verdict_on
 from paper.runs import train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+from paper.statistics import accuracy, by_epoch, gain, in_percent, percent, points
 
 from cs231n_fer import curves
 
@@ -52,13 +52,11 @@ def conclude(results):
 
 def draw(results):
     """Return the figures: validation accuracy over epochs, and accuracy against parameters and FLOPs."""
-    over_epochs = curves.plot_curves({name: 100 * mean_history(each, "val_acc") for name, each in results.items()},
-                                     title="Depth: accuracy on validation")
+    over_epochs = curves.plot_curves(by_epoch(results), title="Depth: accuracy on validation")
     panels = curves.panels(2)
     costs = ("parameters", 1e3, "Thousand parameters"), ("flops", 1e6, "MFLOP of a forward pass")
     for ax, (key, unit, label) in zip(panels, costs, strict=True):
-        points = {name: (each[0][key] / unit, *(100 * value for value in accuracy(each)))
-                  for name, each in results.items()}
+        points = {name: (results[name][0][key] / unit, *value) for name, value in in_percent(results).items()}
         curves.plot_cost(points, ax, title="Depth: accuracy against its cost", xlabel=label)
     return {"curves": over_epochs, "cost": panels[0]}
 
@@ -67,10 +65,8 @@ def main(argv=None):
     args, data = options.begin(options.parser("paper_depth", __doc__), argv)
     results = {name: train_seeds(run, data, args.runs, args.seeds)
                for name, run in nets(options.base_run(args, "final")).items()}
-    rows = [findings.row_of(name, each) for name, each in results.items()]
-    findings.save(args, data, 1, title="What depth buys", header=findings.HEADER, rows=rows,
-                  findings=conclude(results), figures=draw(results), results=sum(results.values(), []),
-                  notes=[explain(args.seeds)])
+    findings.save_nets(args, data, 1, title="What depth buys", nets=results, findings=conclude(results),
+                       figures=draw(results))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 from paper import findings, options, runs
 from paper.findings import Finding, verdict_on
 from paper.runs import load_trained, train, train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, paired_t, percent, points, right, sign_test
+from paper.statistics import accuracy, by_epoch, gain, in_percent, paired_t, percent, points, right, sign_test
 
 from cs231n_fer import curves
 from cs231n_fer.classifiers import load_model
@@ -83,10 +83,8 @@ def noise(results, base):
 
 def draw(results):
     """Return the figures: the accuracy of each, and its way there."""
-    values = {name: tuple(100 * value for value in accuracy(each)) for name, each in results.items()}
-    return {"accuracy": curves.plot_intervals(values, title="Distillation: best accuracy on validation"),
-            "curves": curves.plot_curves({name: 100 * mean_history(each, "val_acc") for name, each in results.items()},
-                                         title="Distillation: accuracy on validation")}
+    return {"accuracy": curves.plot_intervals(in_percent(results), title="Distillation: best accuracy on validation"),
+            "curves": curves.plot_curves(by_epoch(results), title="Distillation: accuracy on validation")}
 
 
 def main(argv=None):
@@ -96,11 +94,9 @@ def main(argv=None):
     teachers = train_seeds(base, data, args.runs, max(args.seeds, 2))  # one net is no ensemble
     results = {BASE: teachers[:args.seeds], **train_students(base, teachers, data, args)}
     ensemble = of_ensemble(teachers, data)
-    rows = [findings.row_of(name, each) for name, each in results.items()]
-    findings.save(args, data, 6, title="Knowledge distillation", header=findings.HEADER, rows=rows,
-                  findings=conclude(results, ensemble, len(teachers)), figures=draw(results),
-                  results=sum(results.values(), []),
-                  notes=[explain(args.seeds), "Teachers see the student's own batch, shuffled and flipped as it is."])
+    findings.save_nets(args, data, 6, title="Knowledge distillation", nets=results, figures=draw(results),
+                       findings=conclude(results, ensemble, len(teachers)),
+                       notes=["Teachers see the student's own batch, shuffled and flipped as it is."])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from paper import findings, options
 from paper.findings import Finding, verdict_on
 from paper.gabor_figures import draw_components, draw_filters
 from paper.runs import Run, train_seeds
-from paper.statistics import accuracy, explain, gain, percent, points
+from paper.statistics import accuracy, explain, gain, in_percent, percent, points
 
 from cs231n_fer import curves, empath
 
@@ -78,9 +78,8 @@ def conclude(results, pca):
 
 def draw(results, pca, projections, data):
     """Return the figures: the filters, the first components, and the accuracies."""
-    values = {name: tuple(100 * value for value in accuracy(each)) for name, each in results.items()}
     return {"filters": draw_filters(), "components": draw_components(pca, projections, data["X_train"]),
-            "accuracy": curves.plot_intervals(values, title="EMPATH and what it is made of")}
+            "accuracy": curves.plot_intervals(in_percent(results), title="EMPATH and what it is made of")}
 
 
 def main(argv=None):

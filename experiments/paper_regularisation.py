@@ -13,7 +13,7 @@ from dataclasses import replace
 from paper import findings, options
 from paper.findings import Finding, verdict_on
 from paper.runs import train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+from paper.statistics import accuracy, by_epoch, gain, in_percent, mean_history, percent, points
 
 from cs231n_fer import curves
 
@@ -84,20 +84,18 @@ def draw(results):
     """Return the figures: the gap and the accuracy over epochs, and the accuracy of each combination."""
     left, right = curves.panels(2)
     curves.plot_curves(gaps(results), left, title="Training less validation accuracy", ylabel="Gap (points)")
-    curves.plot_curves({label(parts): 100 * mean_history(each, "val_acc") for parts, each in results.items()}, right,
-                       title="Accuracy on validation")
-    values = {label(parts): tuple(100 * value for value in accuracy(each)) for parts, each in results.items()}
-    return {"gap": left, "accuracy": curves.plot_intervals(values, title="Regularisation: best accuracy on validation")}
+    labelled = {label(parts): each for parts, each in results.items()}
+    curves.plot_curves(by_epoch(labelled), right, title="Accuracy on validation")
+    return {"gap": left, "accuracy": curves.plot_intervals(in_percent(labelled),
+                                                           title="Regularisation: best accuracy on validation")}
 
 
 def main(argv=None):
     args, data = options.begin(options.parser("paper_regularisation", __doc__), argv)
     results = {parts: train_seeds(run, data, args.runs, args.seeds)
                for parts, run in nets(options.base_run(args, "regularised")).items()}
-    rows = [findings.row_of(label(parts), each) for parts, each in results.items()]
-    findings.save(args, data, 4, title="Regularisation", header=findings.HEADER, rows=rows,
-                  findings=conclude(results), figures=draw(results), results=sum(results.values(), []),
-                  notes=[explain(args.seeds)])
+    findings.save_nets(args, data, 4, title="Regularisation", findings=conclude(results), figures=draw(results),
+                       nets={label(parts): each for parts, each in results.items()})
 
 
 if __name__ == "__main__":

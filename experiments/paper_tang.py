@@ -14,7 +14,7 @@ import numpy as np
 from paper import findings, options
 from paper.findings import Finding, verdict_on
 from paper.runs import PREPROCESSING, load_trained, train, train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+from paper.statistics import accuracy, by_epoch, gain, in_percent, percent, points
 from paper_update_rules import learning_rates, reached
 
 from cs231n_fer import curves
@@ -82,16 +82,13 @@ def draw(results, averaged):
     """Return the figures: all accuracies, and their way there."""
     count = len(results[SVM])
     values = {**results, **{f"{name}, {count} together": [each] for name, each in averaged.items()}}
-    return {"accuracy": curves.plot_intervals({name: tuple(100 * value for value in accuracy(each))
-                                               for name, each in values.items()},
-                                              title="Tang 2013: best accuracy on validation"),
-            "curves": curves.plot_curves({name: 100 * mean_history(each, "val_acc") for name, each in results.items()},
-                                         title="Tang 2013: accuracy on validation")}
+    return {"accuracy": curves.plot_intervals(in_percent(values), title="Tang 2013: best accuracy on validation"),
+            "curves": curves.plot_curves(by_epoch(results), title="Tang 2013: accuracy on validation")}
 
 
 def main(argv=None):
     args, data = parse(argv)
-    tried, chosen, notes = [], {}, [explain(args.seeds)]
+    tried, chosen, notes = [], {}, []
     for loss in CENTRES:
         trials = search(args, data, loss)
         tried += trials.values()
@@ -103,11 +100,9 @@ def main(argv=None):
               PLAIN: replace(chosen["l2_svm"], name="tang-plain", preprocessing="mean_image")}
     results = {name: train_seeds(run, data, args.runs, args.seeds) for name, run in wanted.items()}
     averaged = {name: together(results[name], data) for name in (SOFTMAX, SVM)}
-    rows = [findings.row_of(f"{name}, rate {wanted[name].optim_config['learning_rate']:g}", each)
-            for name, each in results.items()]
-    findings.save(args, data, 12, title="An SVM on top of the net (Tang 2013)", header=findings.HEADER, rows=rows,
-                  findings=conclude(results, averaged), figures=draw(results, averaged),
-                  results=sum(results.values(), tried), notes=notes)
+    nets = {f"{name}, rate {wanted[name].optim_config['learning_rate']:g}": each for name, each in results.items()}
+    findings.save_nets(args, data, 12, title="An SVM on top of the net (Tang 2013)", nets=nets, others=tried,
+                       findings=conclude(results, averaged), figures=draw(results, averaged), notes=notes)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from paper import findings, options
 from paper.cifar import load_cifar10, waves
 from paper.findings import Finding, verdict_on
 from paper.runs import load_trained, make_model, train, train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+from paper.statistics import accuracy, by_epoch, explain, gain, in_percent, mean_history, percent, points
 
 from cs231n_fer import curves
 from cs231n_fer.checkpoint import load_checkpoint
@@ -95,11 +95,8 @@ def early(trained):
 def draw(trained, svms):
     """Return the figures: all accuracies, and fine-tuning beside training from scratch."""
     values = {**{f"SVM on {name}": [each] for name, each in svms.items()}, **trained}
-    return {"accuracy": curves.plot_intervals({name: tuple(100 * value for value in accuracy(each))
-                                               for name, each in values.items()},
-                                              title="Pre-training: best accuracy on validation"),
-            "curves": curves.plot_curves({name: 100 * mean_history(each, "val_acc") for name, each in trained.items()},
-                                         title="Pre-training: accuracy on validation")}
+    return {"accuracy": curves.plot_intervals(in_percent(values), title="Pre-training: best accuracy on validation"),
+            "curves": curves.plot_curves(by_epoch(trained), title="Pre-training: accuracy on validation")}
 
 
 def main(argv=None):

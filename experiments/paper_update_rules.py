@@ -12,7 +12,7 @@ from dataclasses import replace
 from paper import findings, options
 from paper.findings import Finding, verdict_on
 from paper.runs import train, train_seeds
-from paper.statistics import accuracy, explain, gain, mean_history, percent, points
+from paper.statistics import accuracy, by_epoch, explain, gain, mean_history, percent, points
 
 from cs231n_fer import curves
 
@@ -67,8 +67,7 @@ def draw(results):
     histories = {NAMES[rule]: each for rule, each in results.items() if all(one["history"] for one in each)}
     curves.plot_curves({name: mean_history(each, "loss") for name, each in histories.items()}, left, decimals=2,
                        title="Update rules: training loss", ylabel="Loss, mean of an epoch")
-    curves.plot_curves({name: 100 * mean_history(each, "val_acc") for name, each in histories.items()}, right,
-                       title="Update rules: accuracy on validation")
+    curves.plot_curves(by_epoch(histories), right, title="Update rules: accuracy on validation")
     return {"curves": left}
 
 

@@ -68,14 +68,19 @@ def fill(readme, text):
     return before + START + text + END + after
 
 
+def keep(run, folder):
+    """Copy what is published of a finished run, no faces among it, to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in KEPT:
+        shutil.copyfile(run / name, folder / name)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, help=f"folder of a finished run, to be copied to {RESULTS}")
     args = parser.parse_args()
     if args.run:
-        (ROOT / RESULTS).mkdir(parents=True, exist_ok=True)
-        for name in KEPT:
-            shutil.copyfile(args.run / name, ROOT / RESULTS / name)
+        keep(args.run, ROOT / RESULTS)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     write_text(ROOT / "README.md", fill(readme, section(ROOT / RESULTS)))
     print(f"README.md: results of {ROOT / RESULTS}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cs231n_fer.data_utils import load_data
+from cs231n_fer.solver import Solver
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 TINY = ["--data", "synthetic", "--filters", 3, 4, "--hidden-dim", 6, "--batch-size", 16, "--dropout-keep", 0.9,
@@ -33,3 +34,28 @@ def run(name, *arguments, load=FACES, draw=False):
             patch.setattr(module, "draw_run", lambda *arguments: None)
         patch.setattr(sys, "argv", [name, *map(str, arguments)])
         module.main()
+
+
+def no_steps(patch):
+    """Let every training step fail."""
+    def step(*arguments):
+        raise AssertionError("a training step")
+    patch.setattr(Solver, "_step", step)
+
+
+def reproduce(folder, only, again):
+    """Let reproduce_paper.py do the experiments `only` with --quick, and `again` one of them, which trains nothing.
+
+    folder   gets runs and paper, the results; a small net is trained on a few faces
+    """
+    import reproduce_paper  # whoever calls has experiments/ on the path
+    from paper import options
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))
+        patch.setattr(options, "QUICK_NET", {"num_filters": [3, 4], "hidden_dim": 6})
+        argv = ["--quick", "--epochs", "1", "--runs", str(folder / "runs"), "--results", str(folder / "paper")]
+        assert reproduce_paper.main([*argv, "--only", *map(str, only)]) == 0
+        no_steps(patch)
+        assert reproduce_paper.main([*argv, "--only", str(again)]) == 0
+    return folder

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from jobs import FACES
+from jobs import FACES, no_steps, reproduce
 
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "experiments"))
@@ -34,13 +34,6 @@ def folder(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("runs")
     train(TINY, data, path)
     return path
-
-
-def no_steps(monkeypatch):
-    """Let every training step fail."""
-    def step(*arguments):
-        raise AssertionError("a training step")
-    monkeypatch.setattr(Solver, "_step", step)
 
 
 def test_a_digest_tells_settings_and_data_apart_but_not_names(data):
@@ -255,15 +248,7 @@ def test_a_script_that_fails_or_is_missing_is_told_from_one_that_ends(monkeypatc
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
     """The folder above the results of the four experiments on training, each run with --quick on a few faces."""
-    folder = tmp_path_factory.mktemp("paper")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))
-        patch.setattr(options, "QUICK_NET", {"num_filters": [3, 4], "hidden_dim": 6})
-        argv = ["--quick", "--epochs", "1", "--runs", str(folder / "runs"), "--results", str(folder / "paper")]
-        assert reproduce_paper.main([*argv, "--only", "1", "2", "4", "5"]) == 0
-        no_steps(patch)  # nothing is trained again
-        assert reproduce_paper.main([*argv, "--only", "4"]) == 0
-    return folder
+    return reproduce(tmp_path_factory.mktemp("paper"), [1, 2, 4, 5], again=4)
 
 
 @pytest.mark.parametrize("number, name, rows, figures", [

@@ -4,14 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from jobs import FACES
+from jobs import reproduce
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "experiments"))
 
-import reproduce_paper  # noqa: E402  (experiments is no package)
-from paper import findings, options  # noqa: E402
-
-from cs231n_fer.solver import Solver  # noqa: E402
+from paper import findings  # noqa: E402
 
 EXPERIMENTS = {  # number: (name, rows, figures)
     6: ("distillation", 4, ["accuracy", "curves"]), 12: ("tang", 3, ["accuracy", "curves"]),
@@ -21,18 +18,7 @@ EXPERIMENTS = {  # number: (name, rows, figures)
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
     """The folder above the results."""
-    folder = tmp_path_factory.mktemp("paper")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))
-        patch.setattr(options, "QUICK_NET", {"num_filters": [3, 4], "hidden_dim": 6})
-        argv = ["--quick", "--epochs", "1", "--runs", str(folder / "runs"), "--results", str(folder / "paper")]
-        assert reproduce_paper.main([*argv, "--only", *map(str, EXPERIMENTS)]) == 0
-
-        def step(*arguments):
-            raise AssertionError("a training step")
-        patch.setattr(Solver, "_step", step)
-        assert reproduce_paper.main([*argv, "--only", "6"]) == 0  # whose trainings are all found again
-    return folder
+    return reproduce(tmp_path_factory.mktemp("paper"), EXPERIMENTS, again=6)  # all its trainings are found again
 
 
 @pytest.mark.parametrize("number", EXPERIMENTS)

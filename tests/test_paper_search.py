@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jobs import FACES
+from jobs import FACES, no_steps
 
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "experiments"))
@@ -35,14 +35,6 @@ def few_faces(monkeypatch):
     monkeypatch.setattr(runs, "EXTRAS", {})
 
 
-@pytest.fixture
-def no_steps(monkeypatch):
-    """Return a function after which every training step fails."""
-    def step(*arguments):
-        raise AssertionError("a training step")
-    return lambda: monkeypatch.setattr(Solver, "_step", step)
-
-
 def run(script, folder, *argv):
     """Run a script with --quick; returns its results."""
     script.main(["--quick", "--runs", str(folder / "runs"), "--results", str(folder / "paper"), *argv])
@@ -66,7 +58,7 @@ def test_rungs_get_longer_and_emptier_and_end_with_the_whole_training(epochs, co
     assert (budgets[-1], counts[-1]) == (epochs, 2)
 
 
-def test_the_search_is_found_again_and_goes_on_with_more_trials(tmp_path, no_steps):
+def test_the_search_is_found_again_and_goes_on_with_more_trials(tmp_path, monkeypatch):
     found = run(paper_search, tmp_path, "--trials", "3")
     assert len(found["rows"]) == 1 + 2 and found["rows"][0][0].endswith("decay 0.95 (the paper)")
     assert found["notes"][0].startswith("To epoch 1: 3 random trials") and "To epoch 3: 2 random" in found["notes"][1]
@@ -76,7 +68,7 @@ def test_the_search_is_found_again_and_goes_on_with_more_trials(tmp_path, no_ste
     first = [json.loads(path.read_text()) for path in sorted((folder / "rung-1").glob("*.json"))]
     assert [each["number"] for each in first] == list(range(6)) and more["notes"][0].startswith("To epoch 1: 5 random")
     assert all(each["settings"] != paper_search.PAPER for each in first[1:])
-    no_steps()
+    no_steps(monkeypatch)
     again = run(paper_search, tmp_path, "--trials", "3")
     assert {key: again[key] for key in ("rows", "findings", "notes")} == {
         key: found[key] for key in ("rows", "findings", "notes")}

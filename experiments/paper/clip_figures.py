@@ -2,7 +2,7 @@
 from cs231n_fer.curves import COLOURS
 from cs231n_fer.vis_utils import PALE, finish_axes, new_axes
 
-FACES, NOTABLE = 12, 0.1  # most faces shown, probability from which an emotion is named
+FACES, NOTABLE = 12, 0.1  # most faces shown, probability from which an emotion is named and has a colour
 
 
 def draw_clip(clip, probabilities, names):
@@ -11,8 +11,9 @@ def draw_clip(clip, probabilities, names):
     ax = new_axes(None, (10, 5.2))
     ax.fill_between(range(last + 1), 100 * clip.strength, color=PALE, linewidth=0, label="shown")
     for c, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
-        ax.plot(100 * probabilities[:, c], color=colour, linewidth=3 if c == clip.emotion else 1.5,
-                label=name if probabilities[:, c].max() >= NOTABLE else None)
+        notable = probabilities[:, c].max() >= NOTABLE
+        ax.plot(100 * probabilities[:, c], color=colour if notable else PALE, zorder=2 if notable else 1,
+                linewidth=3 if c == clip.emotion else 1.5, label=name if notable else None)
     step = -(-len(probabilities) // FACES)
     half = 0.47 * step
     ax.set(xlim=(-half, last + half), ylim=(0, 101))

@@ -14,7 +14,7 @@ from cs231n_fer.vis_utils import save_figure
 
 from .options import settings
 from .runs import data_digest
-from .statistics import accuracy, percent
+from .statistics import accuracy, explain, percent
 
 VERDICTS = ("confirmed", "refuted", "refined", "not measured")
 HEADER = ("", "accuracy (95 %)", "best epoch", "on training faces", "parameters", "MFLOP", "images/s", "minutes")
@@ -108,6 +108,15 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
         print(f"{finding.verdict}: {finding.statement}\n    {finding.ours}")
     print("results:", os.path.relpath(args.results / f"{name}.json"))
     return args.results / f"{name}.json"
+
+
+def save_nets(args, data, number, *, nets, others=(), notes=(), **rest):
+    """Do what save() does with a row for each of {name: results of runs.train, one a seed}, which are kept.
+
+    others   results that are kept besides;  notes: sentences after the one on the intervals
+    """
+    return save(args, data, number, header=HEADER, rows=[row_of(name, each) for name, each in nets.items()],
+                results=sum(nets.values(), list(others)), notes=[explain(args.seeds), *notes], **rest)
 
 
 def columns(history):

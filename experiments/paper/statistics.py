@@ -99,6 +99,16 @@ def mean_history(results, key):
     return np.mean([column[:min(map(len, columns))] for column in columns], axis=0)
 
 
+def by_epoch(nets, key="val_acc"):
+    """Return {name: (E,) mean accuracy after each epoch, in percent} of {name: results}, as plot_curves takes it."""
+    return {name: 100 * mean_history(results, key) for name, results in nets.items()}
+
+
+def in_percent(nets):
+    """Return {name: (mean, low, high) of the accuracy, in percent} of {name: results}, as plot_intervals takes it."""
+    return {name: tuple(100 * value for value in accuracy(results)) for name, results in nets.items()}
+
+
 def paired_t(first, second):
     """Two-sided p-value of the paired t test that first and second have equal means."""
     differences = [a - b for a, b in zip(first, second, strict=True)]
