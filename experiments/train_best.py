@@ -18,11 +18,11 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see train_final.py
 import numpy as np
-from train_final import check_same_run, describe
+from train_final import begin, describe
 
 from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
 from cs231n_fer.checkpoint import write_text
-from cs231n_fer.classifiers import MODELS, load_model, warm_start
+from cs231n_fer.classifiers import MODELS, load_model
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.distillation import distil
 from cs231n_fer.layers import smoothed_softmax_loss
@@ -78,11 +78,7 @@ def build(args, data):
     config = describe(args, data, () if args.teacher else ("alpha", "temperature"))
     config |= {"augmentation": repr(AUGMENTATION),
                "teacher": args.teacher and [f"{path.parent.name}/{path.name}" for path in args.teacher]}
-    print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
-    if args.resume and (args.out / "config.json").exists():
-        check_same_run(config, args.out / "config.json")
-    if args.init:
-        print(warm_start(model, args.init))
+    begin(args, config, model)
     if args.teacher:
         distil(model, [load_teacher(path, data) for path in args.teacher], args.alpha, args.temperature)
     solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},

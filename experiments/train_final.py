@@ -69,17 +69,22 @@ def describe(args, data, left_out=()):
                             "python": platform.python_version(), "cores": os.cpu_count()}}
 
 
+def begin(args, config, model):
+    """Print a run's settings and its net, check them against a run to resume, and start from --init."""
+    print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
+    if args.resume and (args.out / "config.json").exists():
+        check_same_run(config, args.out / "config.json")
+    if args.init:
+        print(warm_start(model, args.init))
+
+
 def build(args, data):
     """Return the Solver of the run, after printing and saving its settings."""
     options = {"num_filters": args.filters, "hidden_dim": args.hidden_dim, "batchnorm": args.batchnorm,
                "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
     model = FinalConvNet(**options)
     config = describe(args, data)
-    print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
-    if args.resume and (args.out / "config.json").exists():
-        check_same_run(config, args.out / "config.json")
-    if args.init:
-        print(warm_start(model, args.init))
+    begin(args, config, model)
     info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config, "script": "train_final",
             "class_names": list(data["class_names"]), "std": data["std"]}
     solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
