@@ -183,6 +183,46 @@ def test_threads_out_of_range_get_a_clear_error():
             F.set_threads(n)
 
 
+@pytest.mark.parametrize("name", ["conv_bn_relu", "conv_bn_relu_pool"])
+@settings(max_examples=40 if F.COMPILED else 3, deadline=None)
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), offset=st.sampled_from([0, 100]))
+def test_batchnorm_below_one_channel_images_equals_the_composition(name, seed, layout, offset):
+    rng, (forward, backward, true_forward, true_backward, _, pool) = np.random.default_rng(seed), SANDWICHES[name]
+    N, filters, HH, WW = rng.integers(1, [5, 40, 5, 5])
+    pad = int(rng.integers(0, 3))
+    H, W = HH + 1 + rng.integers(0, 30), WW + 1 + rng.integers(0, 30)
+    x = LAYOUTS[layout](rng.standard_normal((N, 1, H, W)) + offset)  # far from 0 a variance is easily lost
+    arguments = [x, rng.standard_normal((filters, 1, HH, WW)), *rng.standard_normal((3, filters))]
+    for array in arguments:
+        array.setflags(write=False)
+    results = []
+    for run, back in ((forward, backward), (true_forward, true_backward)):
+        bn_param = {"mode": "train", "eps": 0.1, "running_mean": np.ones(filters), "running_var": np.ones(filters)}
+        out, cache = run(*arguments, {"stride": 1, "pad": pad}, bn_param, *([POOL] if pool else []))
+        if not results:
+            assert isinstance(cache, B.WindowsCache)
+            dout = rng.standard_normal(out.shape)
+        results.append([out, *back(dout, cache), bn_param["running_mean"], bn_param["running_var"]])
+    for found, true in zip(*results, strict=True):
+        limit = np.finfo(float).eps * 64 * (N * H * W) * max(1, offset) * max(1, np.abs(true).max())
+        np.testing.assert_allclose(found, true, rtol=0, atol=limit)
+
+
+@compiled
+@pytest.mark.parametrize("engine", ["fast", "winograd"])
+@pytest.mark.parametrize("N", [15, 16, 50, 200])
+def test_gradients_of_a_large_batch_are_the_sum_of_its_chunks(engine, N):
+    rng = np.random.default_rng(N)
+    x, w, b = rng.standard_normal((N, 20, 7, 8)), rng.standard_normal((33, 20, 3, 3)), rng.standard_normal(33)
+    out, cache = F.conv_forward(x, w, b, {"stride": 1, "pad": 1}, engine)
+    true, true_cache = L.conv_forward_im2col(x, w, b, {"stride": 1, "pad": 1})
+    dout = rng.standard_normal(out.shape)
+    limit = np.finfo(float).eps * FACTOR[engine] * (N * 20 * 9) ** 0.5 * 64
+    for found, expected in zip((out, *F.conv_backward(dout, cache)),
+                               (true, *L.conv_backward_im2col(dout, true_cache)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=limit * max(1, np.abs(expected).max()) / 64)
+
+
 @pytest.mark.parametrize("name", ["max_pool", "avg_pool"])
 @settings(max_examples=60 if F.COMPILED else 5, deadline=None)
 @given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), dtype=st.sampled_from(DTYPES))
