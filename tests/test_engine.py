@@ -14,6 +14,8 @@ from cs231n_fer import fast_layers as F
 from cs231n_fer import memory
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.inference import Predictor
+from cs231n_fer.kernels import update
+from cs231n_fer.kernels.steps import X86
 from cs231n_fer.network import Chain, Network, Residual, Sandwich, fuse
 from cs231n_fer.records import Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
 
@@ -32,6 +34,16 @@ def test_results_have_the_same_bits_on_any_number_of_threads(batchnorm):
     found = [subprocess.run([sys.executable, "-c", code, threads], capture_output=True, text=True, check=True,
                             env={**os.environ, "NUMBA_NUM_THREADS": "4"}).stdout for threads in ("1", "2", "4", "2")]
     assert len(set(found)) == 1
+
+
+@compiled
+@pytest.mark.skipif(not X86, reason="only x86 is slow at subnormal numbers")
+def test_kernels_take_subnormal_numbers_as_zero_and_python_keeps_them():
+    subnormal, count = np.float32(1e-40), 4 * update.BLOCK + 1  # a block for each of four threads
+    w, dw, m = (np.full(count, subnormal) for _ in range(3))
+    next_w, next_m, next_v = update.one_pass(update.adam, (w, dw, m, m), (0.9, 0.999, 1e-3, 1.0, 1e-8, 0.0))
+    assert not next_w.any() and not next_m.any() and not next_v.any()
+    assert subnormal * np.float32(0.5) > 0
 
 
 def test_threads_out_of_range_get_a_clear_error():
