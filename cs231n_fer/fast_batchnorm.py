@@ -144,13 +144,14 @@ def total_moments(sums, pixels):
 
 
 def over_images(name, z, out, dout, winners, vectors, sums, size, relu=True):
-    """Run a step of kernels/batchnorm.py over all images."""
+    """Run a step of kernels/batchnorm.py over all images; vectors (k, Fp), or (N, k, Fp) if each has its own."""
     nothing = np.empty(0, z.dtype)
     step = getattr(kernels, name).address(z.dtype)
     kernels.over_images(
         step, z.reshape(-1), nothing if out is None else out.reshape(-1), nothing if dout is None else dout.reshape(-1),
         np.empty(0, np.uint8) if winners is None else winners.reshape(-1),
-        nothing if vectors is None else vectors.reshape(-1), relu,
+        nothing if vectors is None else vectors.reshape(-1),
+        0 if vectors is None or vectors.ndim == 2 else vectors[0].size, relu,
         nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2], size.F, size.Fp, size.lanes)
 
 

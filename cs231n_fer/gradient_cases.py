@@ -13,13 +13,13 @@ import numpy as np
 
 from . import fast_batchnorm as B
 from . import fast_layers as F
+from . import fast_norm as N
 from . import fast_pool as P
 from . import fast_sandwiches as S
 from . import gradient_draws as D
 from . import layer_utils as U
 from . import layers as L
 from .classifiers import FinalConvNet, FullyConnectedNet, ThreeLayerConvNet
-from .fast_norm import spatial_batchnorm_backward_fast, spatial_batchnorm_forward_fast
 from .gradient_check import check_gradient, gradient_error
 
 # The largest error allowed in float64, by kind.
@@ -224,7 +224,7 @@ CASES = (
     Case("spatial_batchnorm", "numpy", "smooth", D.draw_image_norm,
          L.spatial_batchnorm_forward, L.spatial_batchnorm_backward),
     Case("spatial_batchnorm", "fast", "smooth", D.draw_image_norm,
-         spatial_batchnorm_forward_fast, spatial_batchnorm_backward_fast),
+         N.spatial_batchnorm_forward_fast, N.spatial_batchnorm_backward_fast),
     Case("layernorm", "naive", "smooth", D.draw_layernorm,
          L.layernorm_forward_naive, L.layernorm_backward_naive),
     Case("layernorm", "numpy", "smooth", D.draw_layernorm, L.layernorm_forward, L.layernorm_backward),
@@ -232,6 +232,8 @@ CASES = (
          L.spatial_groupnorm_forward_naive, L.spatial_groupnorm_backward_naive),
     Case("spatial_groupnorm", "numpy", "smooth", D.draw_groupnorm,
          L.spatial_groupnorm_forward, L.spatial_groupnorm_backward),
+    Case("spatial_groupnorm", "fast", "smooth", D.draw_groupnorm,
+         N.spatial_groupnorm_forward_fast, N.spatial_groupnorm_backward_fast),
     Case("softmax_loss", "naive", "smooth", D.draw_scores, L.softmax_loss_naive, loss_backward),
     Case("softmax_loss", "numpy", "smooth", D.draw_scores, L.softmax_loss, loss_backward),
     Case("softmax_loss, class weights", "naive", "smooth", D.draw_weighted_scores,

@@ -13,11 +13,11 @@ from functools import partial
 
 from . import fast_batchnorm as B
 from . import fast_layers as F
+from . import fast_norm as N
 from . import fast_pool as P
 from . import fast_sandwiches as S
 from . import layer_utils as U
 from . import layers as L
-from .fast_norm import spatial_batchnorm_backward_fast, spatial_batchnorm_forward_fast
 from .shapes import check
 
 RUNGS = ("naive", "im2col", "fast", "winograd")
@@ -45,7 +45,10 @@ LADDER = {
                  "fast": (P.avg_pool_forward_fast, P.avg_pool_backward_fast)},
     "spatial_batchnorm": {"naive": (L.spatial_batchnorm_forward_naive, L.spatial_batchnorm_backward_naive),
                           "im2col": (L.spatial_batchnorm_forward, L.spatial_batchnorm_backward),
-                          "fast": (spatial_batchnorm_forward_fast, spatial_batchnorm_backward_fast)},
+                          "fast": (N.spatial_batchnorm_forward_fast, N.spatial_batchnorm_backward_fast)},
+    "spatial_groupnorm": {"naive": (L.spatial_groupnorm_forward_naive, L.spatial_groupnorm_backward_naive),
+                          "im2col": (L.spatial_groupnorm_forward, L.spatial_groupnorm_backward),
+                          "fast": (N.spatial_groupnorm_forward_fast, N.spatial_groupnorm_backward_fast)},
     "conv_relu": {"im2col": (U.conv_relu_forward, U.conv_relu_backward),
                   **compiled(S.conv_relu_forward, S.conv_relu_backward)},
     "conv_relu_pool": {"im2col": (U.conv_relu_pool_forward, U.conv_relu_pool_backward),

@@ -1,5 +1,4 @@
-"""The compiled layers that are no convolution against the NumPy rung: products, pools, batchnorm alone."""
-
+"""The compiled layers that are no convolution against the NumPy rung: products, pools, batchnorm alone, groupnorm."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +6,6 @@ from hypothesis import strategies as st
 from layouts import DTYPES, LAYOUTS, compiled
 
 from cs231n_fer import fast_layers as F
-from cs231n_fer import layers as L
-from cs231n_fer.fast_norm import spatial_batchnorm_backward_fast, spatial_batchnorm_forward_fast
 from cs231n_fer.kernels.machine import TILE_ROWS
 from cs231n_fer.ladder import functions
 
@@ -67,8 +64,7 @@ def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
     gamma, beta, mean = rng.standard_normal((3, C)).astype(dtype)
     var = (rng.random(C) + 0.5).astype(dtype)
     results = []
-    for kind, forward, backward in ((dtype, spatial_batchnorm_forward_fast, spatial_batchnorm_backward_fast),
-                                    (np.float64, L.spatial_batchnorm_forward, L.spatial_batchnorm_backward)):
+    for kind, (forward, backward) in rungs_of("spatial_batchnorm", dtype):
         # eps is large, since a variance of nearly 0 would magnify rounding
         settings_ = {"mode": mode, "eps": 0.1, "running_mean": mean.astype(kind), "running_var": var.astype(kind)}
         arguments = [array.astype(kind) for array in (x, gamma, beta)]
@@ -76,9 +72,36 @@ def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
             array.setflags(write=False)
         out, cache = forward(*arguments, settings_)
         results.append([out, *backward(dout.astype(kind), cache), settings_["running_mean"], settings_["running_var"]])
+    assert_close(results, N * H * W)
+
+
+@settings(max_examples=40 if F.COMPILED else 5, deadline=None)
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), dtype=st.sampled_from(DTYPES))
+def test_groupnorm_equals_its_definition(seed, layout, dtype):
+    rng = np.random.default_rng(seed)
+    N, G, channels, H, W = rng.integers(1, [6, 9, 9, 9, 9])
+    x, dout = (LAYOUTS[layout](rng.standard_normal((N, G * channels, H, W)).astype(dtype)) for _ in range(2))
+    gamma, beta = rng.standard_normal((2, 1, G * channels, 1, 1)).astype(dtype)
+    results = []
+    for kind, (forward, backward) in rungs_of("spatial_groupnorm", dtype):
+        arguments = [array.astype(kind) for array in (x, gamma, beta)]
+        for array in arguments:
+            array.setflags(write=False)
+        out, cache = forward(*arguments, G, {"eps": 0.1})
+        results.append([out, *backward(dout.astype(kind), cache)])
+    assert_close(results, max(N, channels) * H * W)
+
+
+def rungs_of(operation, dtype):
+    """The compiled rung with its dtype, and NumPy's in float64."""
+    return (dtype, functions(operation, "fast")), (np.float64, functions(operation, "im2col"))
+
+
+def assert_close(results, count):
+    """Compare the arrays of two rungs, which are sums of so many numbers."""
     for found, true in zip(*results, strict=True):
-        assert found.dtype == dtype and found.shape == true.shape
-        limit = np.finfo(dtype).eps * 8 * (N * H * W) ** 0.5 * max(1, np.abs(true).max())
+        assert found.dtype == results[0][0].dtype and found.shape == true.shape
+        limit = np.finfo(found.dtype).eps * 8 * count ** 0.5 * max(1, np.abs(true).max())
         np.testing.assert_allclose(found, true, rtol=0, atol=limit)
 
 

@@ -2,7 +2,8 @@
 
 They work on pixels (N, P, F) in channels-last memory, which behind a max-pool are the winners of each window only: a
 scale is monotone, so the maximum can be taken first, and a quarter of the numbers is left. Behind a convolution its
-own kernel knows the moments and forms dz; batchnorm as a layer of its own takes all four.
+own kernel knows the moments and forms dz; batchnorm as a layer of its own takes all four, and so does groupnorm, whose
+scales and shifts differ from image to image.
 """
 from numba import prange
 
@@ -77,7 +78,7 @@ def line(z, out, dout, _, vectors, __, ___, image, pixels, F, Fp, lanes):
 
 
 @jit(parallel=True)
-def over_images(address, z, out, dout, winners, vectors, relu, sums, count, pixels, F, Fp, lanes):
-    """Call a step for every image."""
+def over_images(address, z, out, dout, winners, vectors, apart, relu, sums, count, pixels, F, Fp, lanes):
+    """Call a step for every image; the vectors of two images lie `apart` numbers apart, 0 if all have the same."""
     for image in prange(count):
-        call(address, z, out, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes)
+        call(address, z, out, dout, winners, vectors[image * apart:], relu, sums, image, pixels, F, Fp, lanes)

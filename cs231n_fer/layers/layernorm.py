@@ -100,18 +100,24 @@ def spatial_groupnorm_backward_naive(dout, cache):
     return dx, (dout * xhat).sum(axis=(0, 2, 3), keepdims=True), dout.sum(axis=(0, 2, 3), keepdims=True)
 
 
+def groupnorm_settings(x, gamma, beta, G, gn_param):
+    """Return eps, after checking the arguments of spatial_groupnorm_forward."""
+    check_images(x, "spatial_groupnorm")
+    C = x.shape[1]
+    check(G >= 1 and C % G == 0, f"G: got {G} groups, expected a divisor of the {C} channels")
+    check(gamma.shape == beta.shape == (1, C, 1, 1),
+          f"spatial_groupnorm: gamma is {gamma.shape} and beta {beta.shape}, expected {(1, C, 1, 1)}")
+    return float(gn_param.get("eps", 1e-5))
+
+
 def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     """Normalise each of G groups of channels of each sample, then scale and shift each channel.
 
     x (N, C, H, W), gamma and beta (1, C, 1, 1), G divides C, gn_param {"eps": 1e-5}.
     Returns out (N, C, H, W) and the cache (xhat, rstd, gamma, G). Raises ValueError on wrong shapes.
     """
-    check_images(x, "spatial_groupnorm")
-    N, C, H, W = x.shape
-    check(G >= 1 and C % G == 0, f"G: got {G} groups, expected a divisor of the {C} channels")
-    check(gamma.shape == beta.shape == (1, C, 1, 1),
-          f"spatial_groupnorm: gamma is {gamma.shape} and beta {beta.shape}, expected {(1, C, 1, 1)}")
-    xhat, rstd = normalise_rows(x.reshape(N * G, -1), float(gn_param.get("eps", 1e-5)))
+    eps = groupnorm_settings(x, gamma, beta, G, gn_param)
+    xhat, rstd = normalise_rows(x.reshape(len(x) * G, -1), eps)
     xhat = xhat.reshape(x.shape)
     return gamma * xhat + beta, (xhat, rstd, gamma, G)
 

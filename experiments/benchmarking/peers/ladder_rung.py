@@ -8,7 +8,7 @@ from . import Task
 # The arguments of the operations: a rung that is added needs nothing here, an operation needs its line.
 ARGUMENTS = {
     "affine": "x w b", "affine_relu": "x w b", "relu": "x", "max_pool": "x pool_param", "avg_pool": "x pool_param",
-    "spatial_batchnorm": "x gamma beta bn_param",
+    "spatial_batchnorm": "x gamma beta bn_param", "spatial_groupnorm": "x group_gamma group_beta groups gn_param",
     "conv": "x w b conv_param", "conv_relu": "x w b conv_param", "conv_relu_pool": "x w b conv_param pool_param",
     "conv_bn_relu": "x w b gamma beta conv_param bn_param",
     "conv_bn_relu_pool": "x w b gamma beta conv_param bn_param pool_param",
@@ -23,7 +23,7 @@ def operations(net, batch):
         if kind == "conv":
             yield from ((name, shape, outputs, net.size) for name in LADDER if name.startswith("conv"))
             yield from ((name, convolved, outputs, 2) for name in LADDER
-                       if name in ("relu", "max_pool", "avg_pool", "spatial_batchnorm"))
+                       if name in ("relu", "max_pool", "avg_pool", "spatial_batchnorm", "spatial_groupnorm"))
             shape = convolved
         elif kind == "pool":
             shape = (*shape[:2], shape[2] // 2, shape[3] // 2)
@@ -65,6 +65,7 @@ def build(spec):
     fan_in = int(np.prod(x.shape[1:]))
     w = draw(outputs, x.shape[1], size, size) if spec["operation"].startswith("conv") else draw(fan_in, outputs)
     values = {"w": w, "b": draw(outputs), "gamma": draw(outputs), "beta": draw(outputs),
+              "group_gamma": draw(1, outputs, 1, 1), "group_beta": draw(1, outputs, 1, 1), "groups": 8, "gn_param": {},
               "conv_param": {"stride": 1, "pad": size // 2}, "bn_param": {"mode": "train"},
               "pool_param": {"pool_height": 2, "pool_width": 2, "stride": 2}}
     arguments = [values[name] for name in ARGUMENTS[spec["operation"]].split()[1:]]
