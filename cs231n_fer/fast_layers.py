@@ -224,6 +224,17 @@ def matrix_product(a, b):
     return out[:, :b.shape[1]]
 
 
+def product_of(a, b):
+    """Return a b; NumPy's BLAS has a small product before a kernel of ours has its arguments (22 us beside 55).
+
+    Its bits don't depend on the number of threads either.
+    """
+    return a @ b if a.size * b.shape[1] <= SMALL else matrix_product(a, b)
+
+
+SMALL = 2 ** 18  # multiplications: up to here OpenBLAS takes one thread
+
+
 def product_call(a, b):
     """Return ((kernel, arguments), out): the call that writes the matrix product of a (R, K) and b (K, M) to out.
 
@@ -244,7 +255,7 @@ def affine_forward_fast(x, w, b):
     """Compute out = x w + b; arguments, returns and errors as layers.affine_forward_naive."""
     check_affine(x, w, b)
     rows = rows_of(x)
-    out = matrix_product(rows, w)
+    out = product_of(rows, w)
     out += b
     return out, (x.shape, rows, w)
 
@@ -262,13 +273,13 @@ def rows_of(x):
 def affine_backward_fast(dout, cache):
     """Return dx, dw, db of affine_forward_fast; dx comes out transposed, since w^T has no rows to read vectors from."""
     shape, rows, w = cache
-    return gradient_of_rows(w, dout, shape), matrix_product(rows.T, dout), dout.sum(axis=0)
+    return gradient_of_rows(w, dout, shape), product_of(rows.T, dout), dout.sum(axis=0)
 
 
 def gradient_of_rows(w, dout, shape):
     """Return dx = dout w^T of a shape; images lie in memory as (N, H, W, C)."""
     if len(shape) != 4 or not dout.size or not w.size:
-        return matrix_product(w, dout.T).T.reshape(shape)
+        return product_of(w, dout.T).T.reshape(shape)
     (kernel, arguments), turned = product_call(w, dout.T)
     kernel(*arguments)
     N, C, H, W = shape
