@@ -16,7 +16,7 @@ from . import memory
 from .fast_pool import max_pool_backward_fast, max_pool_forward_fast
 from .kernels import conv as kernels
 from .kernels import patches, pixels, product
-from .kernels.direct import direct_plan
+from .kernels.direct import direct_plan, has_few
 from .kernels.jit import DISABLED
 from .kernels.machine import lanes_of, set_threads, threads
 from .kernels.shape import VECTORS, Plan, conv_size
@@ -148,14 +148,14 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, v
     """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dout (N, F, Ho, Wo)."""
     x, w, conv = cached
     plan, size, dtype, N, chunks = conv.plan, conv.plan.size, x.dtype, len(x), kernels.chunks_of(len(x))
+    prepared = prepare_weights(cached, turned=not has_few(plan)) if want_dx else conv.nothing
     dx, dw = memory.empty(x.shape, dtype) if want_dx else conv.nothing, memory.empty(w.shape, dtype)
     du, db = memory.empty(chunks * plan.weights, dtype), memory.empty((chunks, size.Fp), dtype)
     kernels.backward(
         conv.numbers, kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
         conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
         conv.nothing if z is None else z.reshape(-1), conv.nothing if vectors is None else vectors.reshape(-1),
-        x.reshape(-1), prepare_weights(cached, turned=True) if want_dx else conv.nothing, want_dx, dx.reshape(-1), du,
-        db, dw.reshape(-1), scratch_of(plan, dtype), N)
+        x.reshape(-1), prepared, want_dx, dx.reshape(-1), du, db, dw.reshape(-1), scratch_of(plan, dtype), N)
     return dx.transpose(0, 3, 1, 2) if want_dx else None, dw.transpose(3, 2, 0, 1), db[0, :size.F].copy()
 
 

@@ -12,10 +12,13 @@ from functools import cache
 
 from .jit import jit
 from .machine import TILE_ROWS
+from .pixels import get
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
+from .simd import fma, lane_sum, zeros
 from .steps import BOOL, FLOATS, INT, step
 from .tile import CHANNEL_ROWS, NARROW_ROWS, channel_tile, narrow_tile, product_tile
 
+FEW = 4  # channels that dx has no register tiles for
 STRIP_BYTES = 24 * 1024  # of outputs, which are finished in L1: of 48 x 48 outputs and 32 filters 4 rows, not 295 KB
 
 
@@ -26,7 +29,8 @@ def direct_plan(size):
     # The last register tile of a row reads pixels that are in excess; they are zeros.
     width = max(size.W + 2 * size.pad, (columns - 1) * size.stride + size.WW)
     height = size.H + 2 * size.pad
-    x_grid, dx_grid = make_grid(height, width, size.C), make_grid(height, width, size.Cp)
+    few = size.stride == 1 and size.C <= FEW
+    x_grid, dx_grid = make_grid(height, width, size.C), make_grid(height, width, size.C if few else size.Cp)
     z_grid = make_grid(size.Ho, columns, size.Fp)
     z_at, dx_at = x_grid.size, x_grid.size + z_grid.size
     row = size.WW * size.C
@@ -82,9 +86,38 @@ def add_dx(plan, top, bottom, s, wt):
                                      size.Cp, 1, size.F, s, dx + j * pixel + c, pixel, True)
 
 
+def has_few(plan):
+    """Whether dx is computed by add_dx_of_few, from weights that aren't turned."""
+    return plan.m == 0 and plan.dx_grid.channels < plan.size.Cp
+
+
+@jit(inline=True)
+def add_dx_of_few(plan, top, bottom, s, w):
+    """The same for few channels, of which a register tile would be empty but for a few columns: lanes are filters.
+
+    w (HH, WW, C, Fp). Of 50 one-channel images, 48 x 48 with 32 filters: 2.3 ms instead of 5.4.
+    """
+    size, z_row, row = plan.size, plan.z_grid.width * plan.size.Fp, plan.dx_grid.width * plan.size.C
+    for i in range(top, bottom):
+        for hh in range(size.HH):
+            for j in range(size.Wo + size.WW - 1):
+                z = plan.z_at + (i - top) * z_row + j * size.Fp
+                for c in range(size.C):
+                    total = zeros(s, 1)
+                    for ww in range(max(0, j - size.Wo + 1), min(size.WW, j + 1)):
+                        tap = ((hh * size.WW + ww) * size.C + c) * size.Fp
+                        for f in range(0, size.F, size.lanes):
+                            total = fma(get(s, z - ww * size.Fp, f, size.F, size.lanes),
+                                        get(w, tap, f, size.F, size.lanes), total)
+                    s[plan.dx_at + (i + hh) * row + j * size.C + c] += lane_sum(total)
+
+
 @step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, BOOL, BOOL)
-def multiply_back(plan, wt, images, top, bottom, s, dw, adds, want_dx):
-    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx."""
+def multiply_back(plan, w, images, top, bottom, s, dw, adds, want_dx):
+    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx; w turned, but for few channels."""
     add_dw(plan, top, bottom, s, dw, adds)
     if want_dx:
-        add_dx(plan, top, bottom, s, wt)
+        if plan.dx_grid.channels < plan.size.Cp:
+            add_dx_of_few(plan, top, bottom, s, w)
+        else:
+            add_dx(plan, top, bottom, s, w)

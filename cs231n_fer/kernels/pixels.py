@@ -96,7 +96,7 @@ def unpack(s, at, grid, size, image, dx):
         target = (image * size.H + i) * size.W * C
         for j in range(size.W):
             for c in range(0, C, size.lanes):
-                put(dx, target + j * C, c, C, size.lanes, load(s, source + j * grid.channels + c, 1))
+                put(dx, target + j * C, c, C, size.lanes, get(s, source + j * grid.channels, c, C, size.lanes))
 
 
 @step(FLOATS, INT, Grid, ConvSize, INT, INT, INT, FLOATS, BOOL, FLOATS, INT, INT)
