@@ -11,7 +11,8 @@ Reading order (each module imports only from those before it):
     fast_layers        the compiled rungs: the kernels behind the contract of layers/
     fast_sandwiches    the same for layers that are fused
     fast_batchnorm     and with batchnorm between them
-    fast_norm          batchnorm as a layer of its own
+    fast_norm          batchnorm and groupnorm as layers of their own
+    fast_relu          ReLU as a layer of its own
     layer_utils        the course's sandwiches of layers
     ladder             operation -> rung -> (forward, backward)
     records            layers as frozen records

@@ -18,6 +18,7 @@ from . import fast_pool as P
 from . import fast_sandwiches as S
 from . import layer_utils as U
 from . import layers as L
+from .fast_relu import relu_backward_fast, relu_forward_fast
 from .shapes import check
 
 RUNGS = ("naive", "im2col", "fast", "winograd")
@@ -33,7 +34,8 @@ LADDER = {
                "im2col": (L.affine_forward, L.affine_backward),
                "fast": (F.affine_forward_fast, F.affine_backward_fast)},
     "relu": {"naive": (L.relu_forward_naive, L.relu_backward_naive),
-             "im2col": (L.relu_forward, L.relu_backward)},
+             "im2col": (L.relu_forward, L.relu_backward),
+             "fast": (relu_forward_fast, relu_backward_fast)},
     "conv": {"naive": (L.conv_forward_naive, L.conv_backward_naive),
              "im2col": (L.conv_forward_im2col, L.conv_backward_im2col),
              **compiled(F.conv_forward, F.conv_backward)},

@@ -91,6 +91,12 @@ def zeros(shape, dtype):
     return array
 
 
+def like(array):
+    """Return an array of arbitrary contents with the shape, dtype and order of axes of another, without gaps."""
+    shape, strides = array.shape, np.empty_like(array, subok=False).strides
+    return np.ndarray(shape, array.dtype, _take(size_class(array.nbytes)), strides=strides)
+
+
 def contiguous(array, axes):
     """Return array with its axes permuted, C-contiguous and writable: Numba compiles a kernel again for others."""
     array = np.ascontiguousarray(array.transpose(axes))

@@ -1,4 +1,4 @@
-"""The compiled layers that are no convolution against the NumPy rung: products, pools, batchnorm alone, groupnorm."""
+"""The compiled layers that are no convolution against the NumPy rung: products, pools, norms, ReLU."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -90,6 +90,24 @@ def test_groupnorm_equals_its_definition(seed, layout, dtype):
         out, cache = forward(*arguments, G, {"eps": 0.1})
         results.append([out, *backward(dout.astype(kind), cache)])
     assert_close(results, max(N, channels) * H * W)
+
+
+@settings(max_examples=40 if F.COMPILED else 5, deadline=None)
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), dtype=st.sampled_from(DTYPES))
+def test_relu_alone_equals_its_definition_bit_for_bit(seed, layout, dtype):
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(1, [4, 40, 30, 30])  # many of them are small enough for NumPy, and many are not
+    x, dout = (LAYOUTS[layout](rng.standard_normal(shape).astype(dtype)) for _ in range(2))
+    x[rng.random(shape) < 0.1], x[rng.random(shape) < 0.1] = 0, np.nan
+    x.setflags(write=False)
+    results = []
+    for rung in ("fast", "im2col"):
+        forward, backward = functions("relu", rung)
+        out, cache = forward(x)
+        results.append([out, backward(dout, cache)])
+    for found, true in zip(*results, strict=True):
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, true)
 
 
 def rungs_of(operation, dtype):
