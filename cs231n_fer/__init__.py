@@ -17,7 +17,7 @@ Reading order (each module imports only from those before it):
     ladder             operation -> rung -> (forward, backward)
     records            layers as frozen records
     network            Chain, Residual, Network
-    checkpoint         crash-safe files
+    sealed, checkpoint files that are read unchanged or not at all; crash-safe
     deep_nets          deeper networks than the paper's
     classifiers        the networks of the paper and of the course
     inference          a trained net made ready: weights prepared once

@@ -1,6 +1,6 @@
 """Crash-safe files: a checkpoint is either the old one or the new one, whole, and needs no pickle.
 
-A checkpoint holds named arrays, whose slashes become HDF5 groups, and one JSON text for the rest.
+A checkpoint holds named arrays, whose slashes become HDF5 groups, and one JSON text for the rest; it is sealed.
 """
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from .sealed import plain, read_sealed, seal
 from .shapes import check
 
 FORMAT = "cs231n_fer checkpoint 1"
@@ -48,44 +49,33 @@ def write_text(path, text):
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def plain(value):
-    """Turn a NumPy scalar into the Python number that JSON can hold."""
-    check(isinstance(value, np.generic), f"info: JSON cannot hold {value!r}, expected numbers, texts, lists and dicts")
-    return value.item()
-
-
 def save_checkpoint(path, arrays, info):
     """Write arrays {name: ndarray} and info (anything that JSON can hold, and NumPy scalars) to an HDF5 file."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["format"] = FORMAT
-        file["info"] = json.dumps(info, default=plain)
-        group = file.create_group("arrays")
-        for name, array in arrays.items():
-            group[name] = array
+    with replacing(path) as temporary:
+        with h5py.File(temporary, "w") as file:
+            file.attrs["format"] = FORMAT
+            file["info"] = json.dumps(info, default=plain)
+            group = file.create_group("arrays")
+            for name, array in arrays.items():
+                group[name] = array
+        seal(temporary, {"format": FORMAT, "info": info})
 
 
 def load_checkpoint(path):
     """Read a checkpoint; returns (arrays, info) as they were saved, arrays in C order.
 
-    Raises FileNotFoundError if there is no file, ValueError if it is not a whole checkpoint of this format.
+    Raises FileNotFoundError if there is no file, ValueError if it is not a whole, unchanged checkpoint of this format.
     """
-    path, arrays = Path(path), {}
-    if not path.is_file():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; expected the file best.h5 or last.h5 of a training run")
-
-    def collect(name, item):
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
     try:
-        with h5py.File(path, "r") as file:
-            check(file.attrs.get("format") == FORMAT,
-                  f"format is {file.attrs.get('format')!r}, expected {FORMAT!r}")
-            file["arrays"].visititems(collect)
-            info = json.loads(file["info"][()])
-    except (OSError, KeyError, ValueError) as error:
+        arrays, found = read_sealed(path)
+        came = found.get("format") if isinstance(found, dict) else found
+        check(came == FORMAT, f"format is {came!r}, expected {FORMAT!r}")
+        check(isinstance(found.get("info"), dict), "holds no info")
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} is not a readable checkpoint: {error}") from error
-    return arrays, info
+    return below(arrays, "arrays"), found["info"]
 
 
 def below(arrays, group):

