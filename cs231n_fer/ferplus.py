@@ -8,6 +8,7 @@ import numpy as np
 from .fer2013 import USAGES, shorten
 from .shapes import check
 
+LARGEST = 1 << 25  # bytes; fer2013new.csv has 1.8 million
 COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown",
            "NF")
 OF_EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # in the order of EMOTIONS
@@ -23,6 +24,8 @@ def read_ferplus(member, usage, record, records, bad):
     returns  uint8 (M, 10) in the order of COLUMNS (NF: no face); all 0 where a line was bad
     Raises ValueError if the file has other columns, another number of rows, or another order of splits.
     """
+    check(member.size <= LARGEST,
+          f"ferplus: {member.base} has {member.size:,} bytes, expected at most {LARGEST:,}: it is not fer2013new.csv")
     with member.open() as stream:
         lines = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline=""), strict=True)
         try:

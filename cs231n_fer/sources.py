@@ -2,11 +2,14 @@
 
 Nothing is ever extracted to disk, so a member called `../x` is only a name. A member's declared size is
 checked before its data is read, and both formats stop at the declared size, so a zip bomb ends in an error.
+A .zip and a .tar.gz carry checksums of what they hold; both are read to the end, which compares them.
 """
 
 import contextlib
+import gzip
 import hashlib
 import pathlib
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,8 +20,12 @@ from functools import partial
 LARGEST_CSV = 1 << 30  # bytes; fer2013.csv has 301,072,766
 LARGEST_PICTURE = 1 << 22
 LARGEST_OTHER = 1 << 32  # only skipped over
+LARGEST_TAR = 1 << 32  # unpacked, all members together
+LARGEST_READ = 1 << 24  # at once, of a tar
 MOST_MEMBERS = 200_000
-PICTURES = (".png", ".jpg", ".jpeg")
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")  # of which only PNG and JPEG are read
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, struct.error,
+          NotImplementedError, UnicodeDecodeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,12 @@ def open_source(path):
     path = pathlib.Path(path)
     if not path.exists():
         raise FileNotFoundError(f"source: there is no {path}")
+    if not (path.is_file() or path.is_dir()):  # a pipe or a device may never end
+        raise ValueError(f"source: {path} is neither a file nor a folder: save its content to a file first")
     try:
         with contextlib.ExitStack() as stack:
             yield _check(_members(path, stack))
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+    except DAMAGE as error:
         raise ValueError(f"source: {path} is damaged ({error}): download it again") from error
 
 
@@ -82,10 +91,8 @@ def _members(path, stack):
         return _zip_members(path, stack.enter_context(zipfile.ZipFile(path)))
     if path.suffix.lower() == ".zip":
         raise ValueError(f"source: {path} is not a complete .zip file: download it again")
-    if path.suffix.lower() != ".csv" and tarfile.is_tarfile(path):
-        return _tar_members(path, stack.enter_context(tarfile.open(path)))
-    if path.name.lower().endswith((".tar.gz", ".tgz", ".tar")):
-        raise ValueError(f"source: {path} is not a complete .tar.gz file: download it again")
+    if path.name.lower().endswith((".tar.gz", ".tgz", ".tar")) or _is_tar(path):
+        return _tar_members(path, _open_tar(path, stack))
     return [Member(path.name, path.stat().st_size, lambda: open(path, "rb"))]
 
 
@@ -93,12 +100,64 @@ def _zip_members(path, archive):
     for info in archive.infolist():
         if info.flag_bits & 1:
             raise ValueError(f"source: {path} is encrypted: unpack it first")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"source: {path} holds {info.filename!r}, packed by method {info.compress_type}, expected "
+                             "0 (stored) or 8 (deflated): pack it again")
         if not info.is_dir():
-            yield Member(info.filename, info.file_size, lambda info=info: archive.open(info))
+            yield Member(info.filename, info.file_size, partial(_open_zipped, path, archive, info))
+
+
+def _open_zipped(path, archive, info):
+    try:
+        return archive.open(info)
+    except (ValueError, RuntimeError, OSError) as error:  # places outside the file, or other flags than the list has
+        raise ValueError(f"source: {path} is damaged at {info.filename!r} ({error}): download it again") from error
+
+
+def _is_tar(path):
+    """Whether a file whose name doesn't say so is a tar, also one that gzip packed; a CSV never is."""
+    with open(path, "rb") as file:
+        return path.suffix.lower() != ".csv" and (file.read(2) == b"\x1f\x8b" or tarfile.is_tarfile(path))
+
+
+class _Bounded:
+    """A stream that refuses to read much at once: tarfile reads a header of any declared size in one piece."""
+
+    def __init__(self, stream):
+        self.stream, self.seek, self.tell = stream, stream.seek, stream.tell
+
+    def read(self, size):
+        if not 0 <= size <= LARGEST_READ:
+            raise tarfile.ReadError(f"a header declares {size:,} bytes, expected at most {LARGEST_READ:,}")
+        return self.stream.read(size)
+
+
+def _open_tar(path, stack):
+    """The TarFile of a .tar or .tar.gz; when the stack closes without an error, gzip's checksum has been compared."""
+    stream = stack.enter_context(open(path, "rb"))
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    if packed:
+        stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
+        stack.push(partial(_read_to_end, stream))
+    try:
+        return tarfile.TarFile(fileobj=_Bounded(stream))
+    except (tarfile.TarError, *DAMAGE) as error:
+        raise ValueError(f"source: {path} is not a complete .tar.gz file ({error}): download it again") from error
+
+
+def _read_to_end(stream, error_type, *_):
+    if error_type is None:
+        while stream.read(1 << 20):
+            if stream.tell() > LARGEST_TAR:
+                raise tarfile.ReadError(f"more than {LARGEST_TAR:,} bytes when unpacked")
 
 
 def _tar_members(path, archive):
     for info in archive:  # lazily, so that a size is checked before the data behind it is skipped
+        if info.offset_data + info.size > LARGEST_TAR:
+            raise ValueError(f"source: {path} declares {info.offset_data + info.size:,} bytes up to {info.name!r}, "
+                             f"expected at most {LARGEST_TAR:,}")
         if info.isfile():
             yield Member(info.name, info.size, lambda info=info: archive.extractfile(info))
         elif not info.isdir():
@@ -111,7 +170,7 @@ def _check(members):
         suffix = "." + member.base.lower().rsplit(".", 1)[-1]
         most = {".csv": LARGEST_CSV} | dict.fromkeys(PICTURES, LARGEST_PICTURE)
         most = most.get(suffix, LARGEST_OTHER)
-        if member.size > most:
+        if not 0 <= member.size <= most:  # a header can declare fewer than none, which sends tarfile backwards
             raise ValueError(f"source: {member.name} declares {member.size:,} bytes, expected at most "
                              f"{most:,}")
         if len(checked) == MOST_MEMBERS:
