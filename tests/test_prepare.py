@@ -79,7 +79,7 @@ def test_a_colour_picture_becomes_grey_by_its_luma(tmp_path):
     ("train/happy/a.png", np.zeros((50, 48), np.uint8), "is 48x50 pixels, expected 48x48"),
     ("train/happy/a.png", np.zeros((48, 48, 4), np.uint8), "has mode RGBA"),
     ("train/happy/a.png", np.zeros((48, 48), np.uint16), "has mode I;16"),
-    ("train/happy/a.jpg", b"no picture", "is not a complete PNG or JPEG picture"),
+    ("train/happy/a.jpg", b"no picture", "is neither PNG nor JPEG"),
     ("train/happy/a.png", "cut", "is not a complete PNG or JPEG picture"),
     ("train/bored/a.png", PIXELS[0], "lies in the emotion folder 'bored'"),
     ("other/happy/a.png", PIXELS[0], "lies in the split folder 'other'"),
