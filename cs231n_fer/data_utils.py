@@ -9,11 +9,11 @@ import hashlib
 import os
 import pathlib
 
-import h5py
 import numpy as np
 
 from .fer2013 import EMOTIONS, UNLABELLED, USAGES, WHERE_TO_GET_IT
 from .prepare import prepare, read_prepared, statistics
+from .sealed import is_hdf5
 from .sources import source_files
 
 __all__ = ["EMOTIONS", "UNLABELLED", "USAGES", "find_data", "load_data", "normalise", "prepare",
@@ -34,9 +34,14 @@ def normalise(pixels, mean_image, std):
     returns     (N, 1, H, W) float32
     """
     pixels = np.asarray(pixels)
-    if pixels.ndim not in (3, 4) or pixels.shape[-2:] != np.shape(mean_image) or not std > 0:
+    if pixels.ndim not in (3, 4) or pixels.shape[-2:] != np.shape(mean_image) or not 0 < std < np.inf:
         raise ValueError(f"normalise: pixels {pixels.shape}, mean_image {np.shape(mean_image)}, std {std}; "
-                         "expected pixels (N, H, W) or (N, 1, H, W), mean_image (H, W) and std > 0")
+                         "expected pixels (N, H, W) or (N, 1, H, W), mean_image (H, W) and a finite std > 0")
+    if pixels.ndim == 4 and pixels.shape[1] != 1:
+        raise ValueError(f"normalise: pixels {pixels.shape} have {pixels.shape[1]} channels, expected 1")
+    for name, array in (("pixels", pixels), ("mean_image", np.asarray(mean_image))):
+        if array.dtype.kind not in "uif" or not np.isfinite(array).all():
+            raise ValueError(f"normalise: {name} are {array.dtype} and not all finite numbers, expected 0 to 255")
     x = (pixels[:, None] if pixels.ndim == 3 else pixels).astype(np.float32)
     x -= np.asarray(mean_image, dtype=np.float32)
     x /= np.float32(std)
@@ -107,7 +112,7 @@ def find_data(path=None, say=print):
             given = pathlib.Path(given).expanduser()
             if not given.exists():
                 raise FileNotFoundError(f"{name}: there is no {given}\n{WHERE_TO_GET_IT}")
-            return given if given.is_file() and h5py.is_hdf5(given) else _prepared_once(given, say)
+            return given if given.is_file() and is_hdf5(given) else _prepared_once(given, say)
     for folder in data_folders():
         if (folder / "fer2013.h5").is_file():
             return folder / "fer2013.h5"
