@@ -17,7 +17,8 @@ Reading order (each module imports only from those before it):
     ladder             operation -> rung -> (forward, backward)
     records            layers as frozen records
     network            Chain, Residual, Network
-    sealed, checkpoint files that are read unchanged or not at all; crash-safe
+    sealed, checkpoint
+                       files that are read unchanged or not at all; crash-safe
     deep_nets          deeper networks than the paper's
     classifiers        the networks of the paper and of the course
     inference          a trained net made ready: weights prepared once
