@@ -2,9 +2,10 @@
 
 A checkpoint holds named arrays, whose slashes become HDF5 groups, and one JSON text for the rest; it is sealed.
 """
+import io
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import h5py
@@ -21,17 +22,22 @@ def replacing(path):
     """Yield a temporary path in the same folder; on success it is flushed to disk and renamed to path.
 
     Whoever reads path sees the old file or the complete new one, also after a crash or power cut at any moment.
+    Raises OSError that names path where the disk is full or the folder may not be written on.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         flush(temporary)  # before the rename: a name must never point at data that is not on the disk yet
         os.replace(temporary, path)
         flush(path.parent)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise OSError(error.errno, f"could not write {path} ({reason}); what was there is unchanged") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def flush(path):
@@ -50,14 +56,19 @@ def write_text(path, text):
 
 
 def save_checkpoint(path, arrays, info):
-    """Write arrays {name: ndarray} and info (anything that JSON can hold, and NumPy scalars) to an HDF5 file."""
+    """Write arrays {name: ndarray} and info (anything that JSON can hold, and NumPy scalars) to an HDF5 file.
+
+    Raises OSError that names path where the disk is full or the folder may not be written on.
+    """
+    image = io.BytesIO()  # the HDF5 library crashes where the disk is full, so it writes to memory
+    with h5py.File(image, "w") as file:
+        file.attrs["format"] = FORMAT
+        file["info"] = json.dumps(info, default=plain)
+        group = file.create_group("arrays")
+        for name, array in arrays.items():
+            group[name] = array
     with replacing(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"] = FORMAT
-            file["info"] = json.dumps(info, default=plain)
-            group = file.create_group("arrays")
-            for name, array in arrays.items():
-                group[name] = array
+        temporary.write_bytes(image.getbuffer())
         seal(temporary, {"format": FORMAT, "info": info})
 
 
