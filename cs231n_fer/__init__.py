@@ -28,6 +28,9 @@ Reading order (each module imports only from those before it):
     augment            flips and other random changes of training images
     imbalance          classes of unequal size: weights of the loss, samplers
     averaging          running averages of weights
+    diagnosis          where a training that diverges went wrong
+    interrupts, run_folder
+                       what a training leaves behind, however it ends
     solver             the training loop
     search             random search by many processes on one folder
     metrics, saliency  what a trained net can do, and what it looks at

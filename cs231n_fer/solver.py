@@ -3,10 +3,8 @@
 A run is a function of its settings: the order of the samples and their augmentation depend only on (seed, epoch,
 sample), so a run that is resumed from a checkpoint ends with the same bits as one that was never interrupted.
 """
-import csv
 import difflib
 import inspect
-import io
 import sys
 import time
 import zlib
@@ -17,15 +15,16 @@ import numpy as np
 from tqdm import tqdm
 
 from .averaging import WeightAverage, copies
-from .checkpoint import below, load_checkpoint, restore, save_checkpoint, write_text
+from .diagnosis import finite, origin
 from .flat import Flat, flattened
 from .imbalance import Shuffle
+from .interrupts import interrupts_noted
 from .optim import DEFAULTS, UPDATE_RULES, check_config
+from .run_folder import resume_run, save_epoch, save_last
 from .schedules import Exponential
 from .shapes import check
 
 ORDER, AUGMENTATION, TRAIN_SUBSET = range(3)
-HISTORY_COLUMNS = ("epoch", "loss", "train_acc", "val_acc", "learning_rate", "seconds", "images_per_second")
 
 
 def like(layout, values):
@@ -74,7 +73,7 @@ class Solver:
     sampler             which samples an epoch shows: order(rng, labels) -> indices, see imbalance.py; default Shuffle()
     average_decay       in [0, 1), e.g. 0.999: judge and keep a running average of the weights (averaging.py) in place
                         of the weights themselves; 0: no average
-    checkpoint_dir      folder for last.h5, best.h5 and history.csv, written after each epoch
+    checkpoint_dir      folder for the files of run_folder.py, written after each epoch and at a keyboard interrupt
     resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have changed
     stop                function of the history (a list of one dict an epoch, as in history.csv); asked after each
                         epoch, true ends the training
@@ -85,6 +84,9 @@ class Solver:
     Results: loss_history (each step), train_acc_history and val_acc_history (before training and after each epoch),
     best_params, best_val_acc, best_epoch.
     Raises ValueError for an unknown keyword, a value out of range, or a checkpoint of another run.
+
+    A run that diverges ends with a FloatingPointError that says where it began; the first Ctrl-C ends the step, saves
+    and says how to go on, a second one breaks off at once.
     """
 
     def __init__(self, model, data, *, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
@@ -124,20 +126,23 @@ class Solver:
                          "average_decay": average_decay or None,  # None: what older checkpoints don't hold
                          "training_labels": zlib.crc32(np.asarray(self.y_train, np.int64).tobytes())}
         self._reset()
-        if resume and (self.checkpoint_dir / "last.h5").exists():
-            self._load(self.checkpoint_dir / "last.h5")
+        if resume:
+            resume_run(self)
 
     def _reset(self):
-        self.epoch = 0
+        self.epoch, self.step = 0, 0  # whole epochs done, and steps of the one that has begun
+        self.saved_epoch, self._interrupts = None, []
         self.best_val_acc, self.best_epoch, self.best_params, self.best_buffers = -1.0, 0, {}, {}
         self.loss_history, self.train_acc_history, self.val_acc_history, self.history = [], [], [], []
 
     def train(self):
         """Train to num_epochs; then give the model the parameters that keep names."""
-        if not self.val_acc_history:
-            self._evaluate()
-        while self.epoch < self.num_epochs and not (self.stop and self.history and self.stop(self.history)):
-            self._train_epoch()
+        with interrupts_noted() as self._interrupts:
+            if not self.val_acc_history:
+                self._evaluate()
+            while self.epoch < self.num_epochs and not (self.stop and self.history and self.stop(self.history)):
+                self._train_epoch()
+            self._heed_interrupt()
         if self.keep == "best":
             self.restore_best()
 
@@ -161,27 +166,41 @@ class Solver:
         return np.random.default_rng([self.seed, self.epoch, purpose])
 
     def _train_epoch(self):
-        start, first_step, learning_rate = time.perf_counter(), len(self.loss_history), self._learning_rate(self.epoch)
-        order = self._order()
+        start, learning_rate, order = time.perf_counter(), self._learning_rate(self.epoch), self._order()
+        first_step, done = len(self.loss_history) - self.step, self.step
         # Batches of nearly equal size: a last batch of one sample would give batchnorm nothing to normalise.
         steps = -(-len(order) // self.batch_size)
         draws = np.array_split(self._draws(order), steps) if self.augmentation else [None] * steps
         with self._progress(steps) as bar:
-            for i, chosen in enumerate(np.array_split(order, steps)):
+            bar.update(done)
+            for i, chosen in enumerate(np.array_split(order, steps)[done:], start=done):
+                self._heed_interrupt()
                 self._step(chosen, draws[i], self.epoch + i / steps)
+                self.step = i + 1
                 if i % self.print_every == 0:
                     bar.set_postfix_str(f"loss {self.loss_history[-1]:.4f}", refresh=False)
                 bar.update()
             seconds = time.perf_counter() - start
-            self.epoch += 1
+            if not finite(self.model.params):  # the last update spoiled them: no checkpoint of that
+                self._diverged("weights: became infinite or NaN", learning_rate, "the update of this step", step=0)
+            self.epoch, self.step = self.epoch + 1, 0
             improved = self._evaluate()
             self.history.append({
                 "epoch": self.epoch, "loss": float(np.mean(self.loss_history[first_step:])),
                 "train_acc": self.train_acc_history[-1], "val_acc": self.val_acc_history[-1],
                 "learning_rate": learning_rate, "seconds": round(seconds, 3),
-                "images_per_second": round(len(order) / seconds, 1)})
+                "images_per_second": round(len(order) * (1 - done / steps) / seconds, 1)})
             bar.set_postfix_str(self._epoch_line(time.perf_counter() - start), refresh=False)
-        self._save(improved)
+        save_epoch(self, improved)
+
+    def _heed_interrupt(self):
+        """After a Ctrl-C save what is done, say how to go on, and end."""
+        if self._interrupts:
+            where = f"interrupted in epoch {self.epoch + 1} of {self.num_epochs}, after {self.step} of its steps"
+            if not self.checkpoint_dir:
+                raise KeyboardInterrupt(f"{where}; nothing is saved, as there is no checkpoint_dir")
+            save_last(self)
+            raise KeyboardInterrupt(f"{where}; saved in {self.checkpoint_dir}: the same run with resume goes on there")
 
     def _order(self):
         """Return the samples of an epoch as the sampler orders them, after a check."""
@@ -206,16 +225,23 @@ class Solver:
         X = self.X_train[chosen]
         if self.augmentation:
             X = self.augmentation.apply(X, draws)
-        loss, grads = self.model.loss(X, self.y_train[chosen])
-        learning_rate = self._learning_rate(epoch)
+        y, rng, learning_rate = self.y_train[chosen], getattr(self.model, "rng", None), self._learning_rate(epoch)
+        masks = rng.bit_generator.state if rng else None
+        loss, grads = self.model.loss(X, y)
         if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"loss: became {loss} in epoch {self.epoch + 1}, step {len(self.loss_history) + 1}, at learning rate "
-                f"{learning_rate:g}; train with a lower one")
+            self._diverged(f"loss: became {loss}", learning_rate, origin(self.model, X, y, masks))
+        if not finite(grads):
+            self._diverged("gradient: became infinite or NaN", learning_rate, origin(self.model, X, y, masks))
         self.loss_history.append(float(loss))
         self._update(grads, learning_rate)
         if self.average:
             self.average.follow(self.model, len(self.loss_history))
+
+    def _diverged(self, what, learning_rate, began, step=1):
+        saved = "none" if self.saved_epoch is None else f"last.h5, of epoch {self.saved_epoch}"
+        raise FloatingPointError(
+            f"{what} in epoch {self.epoch + 1}, step {len(self.loss_history) + step}, at learning rate "
+            f"{learning_rate:g}; it began in {began}; last good checkpoint: {saved}; train with a lower learning rate")
 
     def _update(self, grads, learning_rate):
         """Apply the rule to all parameters at once; they become views of one flat array."""
@@ -251,57 +277,3 @@ class Solver:
         row, left = self.history[-1], (self.num_epochs - self.epoch) * seconds
         return (f"loss {row['loss']:.4f}  train {row['train_acc']:.4f}  val {row['val_acc']:.4f}  "
                 f"{row['images_per_second']:.0f} images/s  left {int(left // 60)}:{int(left % 60):02}")
-
-    def _save(self, improved):
-        if self.checkpoint_name:
-            self._save_to(f"{self.checkpoint_name}_epoch_{self.epoch}.h5")
-        if self.checkpoint_dir:
-            # best before last: after a crash between the two, last.h5 repeats the epoch and writes the same best.h5.
-            if improved or not (self.checkpoint_dir / "best.h5").exists():
-                self._save_to(self.checkpoint_dir / "best.h5", self.best_params, self.best_buffers)
-            self._save_to(self.checkpoint_dir / "last.h5")
-            write_text(self.checkpoint_dir / "history.csv", self._history_csv())
-
-    def _history_csv(self):
-        text = io.StringIO()
-        writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.history)
-        return text.getvalue()
-
-    def _save_to(self, path, params=None, buffers=None):
-        arrays = {f"params/{name}": array for name, array in (params or self.model.params).items()}
-        arrays |= {f"buffers/{name}": array for name, array in (buffers or self._buffers()).items()}
-        numbers = {key: value for key, value in self.optim_config.items() if not isinstance(value, np.ndarray)}
-        for key in self.optim_config.keys() - numbers.keys():
-            state = Flat(self.model.params, self.optim_config[key])
-            arrays |= {f"optim/{key}/{name}": array for name, array in state.items()}
-        arrays |= self.average.arrays() if self.average else {}
-        arrays |= {"loss_history": np.array(self.loss_history), **self.info_arrays}
-        rng = getattr(self.model, "rng", None)
-        save_checkpoint(path, arrays, {
-            **self.info, "epoch": self.epoch, "best_val_acc": self.best_val_acc, "best_epoch": self.best_epoch,
-            "settings": self.settings, "optim_numbers": numbers, "rng": rng.bit_generator.state if rng else None,
-            "train_acc_history": self.train_acc_history, "val_acc_history": self.val_acc_history,
-            "history": self.history})
-
-    def _load(self, path):
-        arrays, info = load_checkpoint(path)
-        check("settings" in info, f"resume: {path} holds no run of a Solver")
-        for name, value in self.settings.items():
-            before = info["settings"].get(name)
-            check(value == before, f"{name}: got {value}, but {path} was trained with {before}")
-        restore(self.model.params, arrays, "params", path)
-        restore(self._buffers(), arrays, "buffers", path)
-        if self.average:
-            self.average.restore(arrays, path)
-        self.optim_config = dict(info["optim_numbers"])
-        for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
-            self.optim_config[key] = flattened(below(arrays, f"optim/{key}"), self.model.params).numbers
-        if info["rng"]:
-            self.model.rng.bit_generator.state = info["rng"]
-        self.loss_history = arrays["loss_history"].tolist()
-        for key in ("epoch", "best_val_acc", "best_epoch", "train_acc_history", "val_acc_history", "history"):
-            setattr(self, key, info[key])
-        best, _ = load_checkpoint(self.checkpoint_dir / "best.h5")
-        self.best_params, self.best_buffers = below(best, "params"), below(best, "buffers")

@@ -111,3 +111,5 @@ if __name__ == "__main__":
         main()
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_best: {error}")
+    except KeyboardInterrupt as stopped:
+        sys.exit(f"train_best: {stopped or 'interrupted'}; --resume")

@@ -116,3 +116,5 @@ if __name__ == "__main__":
         main()
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_final: {error}")
+    except KeyboardInterrupt as stopped:
+        sys.exit(f"train_final: {stopped or 'interrupted'}; --resume")

@@ -89,7 +89,7 @@ def test_a_crash_between_the_two_checkpoints_of_an_epoch_loses_nothing(tmp_path,
         if path.name == "last.h5" and info["epoch"] == whole.best_epoch:
             raise OSError("power cut")
         save_checkpoint(path, arrays, info)
-    monkeypatch.setattr("cs231n_fer.solver.save_checkpoint", crash_in_last)
+    monkeypatch.setattr("cs231n_fer.run_folder.save_checkpoint", crash_in_last)
     with pytest.raises(OSError, match="power cut"):
         start(name, tmp_path / "cut", 4).train()
     monkeypatch.undo()

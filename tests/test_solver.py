@@ -11,8 +11,9 @@ from toys import Recorder, Scripted, faces, numbers
 from cs231n_fer.augment import HorizontalFlip
 from cs231n_fer.checkpoint import load_checkpoint
 from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.run_folder import HISTORY_COLUMNS
 from cs231n_fer.schedules import CosineWarmup, Plateau, Step
-from cs231n_fer.solver import HISTORY_COLUMNS, Solver
+from cs231n_fer.solver import Solver
 
 
 @settings(max_examples=60, deadline=None)
