@@ -112,7 +112,7 @@ def test_the_gradient_of_a_fused_layer_is_looked_into():
                      for layer in ("bn (BatchNorm)", "conv (Conv)")]
 
 
-def test_a_sum_that_overflows_is_no_sign_of_an_infinite_number():
+def test_one_number_that_is_infinite_or_nan_is_found_and_large_ones_are_none():
     large = np.full(4, 3e38, np.float32)
     assert finite({"a": large}) and finite(Flat({"a": large}, large)) and finite({})
     for number in (np.nan, np.inf, -np.inf):

@@ -29,7 +29,8 @@ def outcome(folder):
 
 def test_a_run_writes_its_settings_numbers_checkpoints_and_the_figures_of_the_paper(finished):
     assert {file.name for file in finished.iterdir()} == {
-        "config.json", "metrics.json", "history.csv", "best.h5", "last.h5", *(f"{name}.png" for name in FIGURES)}
+        "config.json", "metrics.json", "history.csv", "best.h5", "last.h5", "before.h5",
+        *(f"{name}.png" for name in FIGURES)}
     for name in FIGURES:
         with Image.open(finished / f"{name}.png") as figure:
             assert min(figure.size) > 300 and len(set(figure.convert("L").resize((64, 64)).tobytes())) > 5, name
