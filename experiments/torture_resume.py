@@ -24,17 +24,19 @@ import numpy as np
 from cs231n_fer.augment import HorizontalFlip
 from cs231n_fer.checkpoint import load_checkpoint, write_text
 from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.run_folder import BEST, LAST
 from cs231n_fer.solver import Solver
 
 RESULTS = Path(__file__).resolve().parent / "results" / "reliability" / "resume.json"
 
 
-def train(folder, epochs, seed):
+def train(folder, epochs, seed, rung):
     """Go on with the run in a folder until it ends."""
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((60, 1, 8, 8)).astype(np.float32), rng.integers(0, 7, 60)
-    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, batchnorm=True, dropout_keep_ratio=0.7, reg=1e-3, seed=seed)
+    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, batchnorm=True, dropout_keep_ratio=0.7, reg=1e-3, seed=seed,
+                       rung=rung)
     Solver(net, {"X_train": X[:40], "y_train": y[:40], "X_val": X[40:], "y_val": y[40:]}, update_rule="adam",
            batch_size=9, num_epochs=epochs, augmentation=HorizontalFlip(), average_decay=0.9, seed=seed,
            verbose=False, checkpoint_dir=folder, resume=True).train()
@@ -86,12 +88,12 @@ def difference(folder, whole):
     return found
 
 
-def torture(kills, seed, epochs, work):
+def torture(kills, seed, epochs, rung, work):
     """Returns (counts of kills by moment, runs that ended, what differed or failed)."""
     rng, counts, wrong, runs = np.random.default_rng(seed), Counter(), [], 0
     for name in ("again", "whole"):  # the first one may compile
         begin = time.perf_counter()
-        assert os.waitpid(forked(train, work / name, epochs, seed), 0)[1] == 0, "the uninterrupted run failed"
+        assert os.waitpid(forked(train, work / name, epochs, seed, rung), 0)[1] == 0, "the uninterrupted run failed"
         seconds = time.perf_counter() - begin
     wrong += difference(work / "again", work / "whole")
     while not wrong and (runs == 0 or counts.total() < kills):
@@ -99,7 +101,7 @@ def torture(kills, seed, epochs, work):
         folder.mkdir()
         ended = False
         while not ended and not wrong:
-            child, left = forked(train, folder, epochs, seed), kills - counts.total()
+            child, left = forked(train, folder, epochs, seed, rung), kills - counts.total()
             at_save = bool(left % 2)
             status = kill(child, folder, at_save, rng.uniform(0, 0.002 if at_save else seconds / 2)) if left > 0 else \
                 os.waitpid(child, 0)[1]
@@ -112,6 +114,7 @@ def torture(kills, seed, epochs, work):
                 wrong.append(f"run {runs}: a child could not go on")
         wrong += [f"run {runs}: {each}" for each in difference(folder, work / "whole")] if ended else []
         runs += 1
+        print(f"{runs} runs, {counts.total()} kills", flush=True)
     return counts, runs, wrong
 
 
@@ -120,12 +123,14 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=12, help="of each run")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rung", default="im2col", help="of the net; auto loads compiled kernels after each kill")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
-    print(f"torture_resume: kills {args.kills}, epochs {args.epochs}, seed {args.seed}, NumPy {np.__version__}")
+    print(f"torture_resume: kills {args.kills}, epochs {args.epochs}, seed {args.seed}, rung {args.rung}, compiled "
+          f"{COMPILED}, NumPy {np.__version__}", flush=True)
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as work:
-        counts, runs, wrong = torture(args.kills, args.seed, args.epochs, Path(work))
+        counts, runs, wrong = torture(args.kills, args.seed, args.epochs, args.rung, Path(work))
     width = max(map(len, counts), default=0)
     for moment, count in counts.most_common():
         print(f"{moment:{width}}  {count:4}")
@@ -133,7 +138,7 @@ def main():
     print("\n".join(wrong) if wrong else "every run ended with the bits of the uninterrupted one")
     write_text(args.out, json.dumps({
         "command": f"python experiments/torture_resume.py --kills {args.kills} --seed {args.seed}",
-        "epochs": args.epochs, "kills": counts.total(), "in_a_save": sum(
+        "epochs": args.epochs, "rung": args.rung, "compiled": COMPILED, "kills": counts.total(), "in_a_save": sum(
             count for moment, count in counts.items() if moment.startswith("while")),
         "moments": dict(counts.most_common()), "runs": runs, "wrong": wrong}, indent=1) + "\n")
     return 1 if wrong else 0
