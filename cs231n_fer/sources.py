@@ -103,7 +103,7 @@ def _zip_members(path, archive):
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"source: {path} holds {info.filename!r}, packed by method {info.compress_type}, expected "
                              "0 (stored) or 8 (deflated): pack it again")
-        if not info.is_dir():
+        if not info.filename.endswith("/"):  # is_dir fails on an empty name
             yield Member(info.filename, info.file_size, partial(_open_zipped, path, archive, info))
 
 
