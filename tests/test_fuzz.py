@@ -5,8 +5,8 @@ import os
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from jobs import script
 
@@ -125,14 +125,12 @@ def test_the_script_writes_the_counts_and_exits_with_1_where_a_file_fails(tmp_pa
 
 
 def test_a_reader_that_takes_much_memory_is_a_failure(tmp_path, monkeypatch, capsys):
-    def judge(path, content, original):
-        np.ones(1 << 25)
-        return "loaded"
     kinds = formats(tmp_path)
-    hungry = type(kinds["CSV"])("a.csv", kinds["CSV"].seeds, kinds["CSV"].mutate, judge)
+    hungry = type(kinds["CSV"])("a.csv", kinds["CSV"].seeds, kinds["CSV"].mutate, lambda *_: "loaded")
+    peaks = iter([100, 100 + pool.MEMORY // 1024 + 1])  # KiB: before, and after the first file
     monkeypatch.setattr(pool, "formats", lambda folder: {"CSV": hungry})
-    monkeypatch.setattr(pool, "MEMORY", 1 << 27)
     monkeypatch.setattr(pool.resource, "setrlimit", lambda *_: None)
+    monkeypatch.setattr(pool.resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=next(peaks)))
     pool.work({"formats": ["CSV"], "files": 3, "seed": 0, "start": 0})
     loaded, failure = map(json.loads, capsys.readouterr().out.splitlines())
     assert loaded["outcome"] == "loaded" and failure["outcome"] == "failure" and "bytes" in failure["why"]
