@@ -150,8 +150,9 @@ def _prepared_once(source, say):
     files = source_files(source)
     if source.name.lower() == "train.csv":
         files += [file for file in [source.with_name("test.csv")] if file.is_file()]
-    stamp = "".join(f"{file.resolve()}\0{file.stat().st_size}\0{file.stat().st_mtime_ns}\0"
-                    for file in files)
+    # "sealed": what was prepared before there were seals can't be read, and has another name.
+    stats = [(file.resolve(), file.stat()) for file in files]
+    stamp = "sealed\0" + "".join(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0" for path, stat in stats)
     digest = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     folder = next(iter(data_folders()), pathlib.Path.cwd() / "data") / "cache"
     prepared = folder / f"{source.name.split('.')[0]}-{digest}.h5"

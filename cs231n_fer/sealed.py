@@ -73,7 +73,8 @@ def read_sealed(path):
     with open(path, "rb") as file:
         file.seek(size - TAIL)
         tail = file.read(TAIL)
-        check(tail.endswith(MAGIC), "does not end with a seal: it is cut off, of another program, or changed by one")
+        check(tail.endswith(MAGIC),
+              "does not end with a seal: it is cut off, of an earlier version, or of another program")
         file.seek(0)
         content = np.fromfile(file, np.uint8, size - TAIL)
     check(hashlib.sha256(content).hexdigest().encode() == tail[:64], "is damaged: its SHA-256 is not that of its seal")

@@ -65,6 +65,7 @@ BAD_ARCHIVES = {  # name: (file name, content, part of the error)
     "a zip whose place is outside": ("a.zip", edited(ZIP, CENTRAL, 42, b"\0\0\0\x70"), "is damaged"),
     "a zip whose name is not UTF-8": ("a.zip", edited(edited(ZIP, CENTRAL, 8, b"\0\x08"), CENTRAL, 46, b"\xff\xfe"),
                                       "is damaged"),
+    "a zip whose name is empty": ("a.zip", edited(ZIP, CENTRAL, 46, b"\0"), "holds no CSV of faces"),
     "an empty tar.gz": ("a.tar.gz", b"", "is not a complete .tar.gz file"),
     "half a tar.gz": ("a.tar.gz", GZIP[:len(GZIP) // 2], "is damaged"),
     "a tar.gz that is a zip inside": ("a.tar.gz", gzip.compress(ZIP), "download it again"),

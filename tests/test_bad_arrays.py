@@ -56,6 +56,7 @@ BAD_ARRAYS = {  # name: (call with a folder, part of the error)
     "to a net: an empty batch": (lambda _: NET.loss(X[:0], Y[:0]), "X: has shape (0, 1, 4, 4), expected at least one"),
     "to a net: an empty batch without labels": (lambda _: NET.loss(X[:0]), "X: has shape (0, 1, 4, 4)"),
     "to a net: another size": (lambda _: NET.loss(X[:, :, :3]), "X: one sample has shape (1, 3, 4), expected"),
+    "to a net: an image without its axes": (lambda _: NET.loss(X[0, 0]), "X: one sample has shape (4,), expected"),
     "to a net: too few labels": (lambda _: NET.loss(X, Y[:2]), "y: labels have shape (2,), expected (3,)"),
     "to a net: label 3": (lambda _: NET.loss(X, Y + 1), "y: labels reach from 1 to 3, expected 0 to 2"),
     "to a net: label -1": (lambda _: NET.loss(X, Y - 1), "y: labels reach from -1 to 1, expected 0 to 2"),
