@@ -124,7 +124,7 @@ def forward_by_outputs(cached, b, gamma, beta, eps, pools):
         check_pool(cached, POOL_2X2)
     dtype = cached.x.dtype
     z, pooled, winners, sums = run_forward(cached, b, MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
-    mean, var = total_moments(sums[:, :, :len(b)], z.shape[1] * z.shape[2])
+    (mean,), (var,) = total_moments(sums[:, :, :len(b)], z.shape[1] * z.shape[2])
     rstd = 1 / np.sqrt(var + eps)
     vectors = padded(np.array([gamma * rstd, beta - mean * gamma * rstd, mean, rstd], dtype), cached.size.Fp)
     source, winners = (pooled, winners) if pools else (z, None)
@@ -133,14 +133,15 @@ def forward_by_outputs(cached, b, gamma, beta, eps, pools):
     return images(out), BatchnormCache(cached, z, source, out, winners, gamma, mean, rstd, vectors), mean, var
 
 
-def total_moments(sums, pixels):
-    """Return mean and variance (F,) of all images, in float64, from those of each of them (Chan et al. 1983).
+def total_moments(sums, pixels, axis=0):
+    """Return mean and variance of several sets of numbers, in float64, from those of each of them (Chan et al. 1983).
 
-    sums   (N, 2, F) mean, and sum of squared distances from it, of each image of `pixels` numbers
+    sums   (N, 2, ...) mean, and sum of squared distances from it, of sets of `pixels` numbers
+    axis   which of the axes but the second the sets lie on; it has length 1 in the results
     """
-    means, squares = sums.astype(np.float64).transpose(1, 0, 2)
-    mean = means.mean(axis=0)
-    return mean, squares.mean(axis=0) / pixels + np.square(means - mean).mean(axis=0)
+    means, squares = np.moveaxis(sums.astype(np.float64), 1, 0)
+    mean = means.mean(axis, keepdims=True)
+    return mean, squares.mean(axis, keepdims=True) / pixels + np.square(means - mean).mean(axis, keepdims=True)
 
 
 def over_images(name, z, out, dout, winners, vectors, sums, size, relu=True):

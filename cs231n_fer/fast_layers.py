@@ -16,7 +16,7 @@ from . import memory
 from .fast_pool import max_pool_backward_fast, max_pool_forward_fast
 from .kernels import conv as kernels
 from .kernels import patches, pixels, product
-from .kernels.direct import direct_plan, has_few
+from .kernels.direct import direct_plan
 from .kernels.jit import DISABLED
 from .kernels.machine import lanes_of, set_threads, threads
 from .kernels.shape import VECTORS, Plan, conv_size
@@ -148,7 +148,7 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, v
     """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dout (N, F, Ho, Wo)."""
     x, w, conv = cached
     plan, size, dtype, N, chunks = conv.plan, conv.plan.size, x.dtype, len(x), kernels.chunks_of(len(x))
-    prepared = prepare_weights(cached, turned=not has_few(plan)) if want_dx else conv.nothing
+    prepared = prepare_weights(cached, turned=not plan.few) if want_dx else conv.nothing
     dx, dw = memory.empty(x.shape, dtype) if want_dx else conv.nothing, memory.empty(w.shape, dtype)
     du, db = memory.empty(chunks * plan.weights, dtype), memory.empty((chunks, size.Fp), dtype)
     kernels.backward(

@@ -63,7 +63,7 @@ def spatial_batchnorm_forward_fast(x, gamma, beta, bn_param):
     size = channels_of(x)
     mean, var = running_mean.astype(np.float64), running_var.astype(np.float64)
     if mode == "train":
-        mean, var = total_moments(image_sums("moments", x, None, None, size), x.shape[1] * x.shape[2])
+        (mean,), (var,) = total_moments(image_sums("moments", x, None, None, size), x.shape[1] * x.shape[2])
         update_average(running_mean, mean.astype(x.dtype), momentum)
         update_average(running_var, var.astype(x.dtype), momentum)
     rstd = 1 / np.sqrt(var + eps)
@@ -87,10 +87,9 @@ def spatial_groupnorm_forward_fast(x, gamma, beta, G, gn_param):
     """Normalise each group of channels of each image; as layers.spatial_groupnorm_forward."""
     eps = groupnorm_settings(x, gamma, beta, G, gn_param)
     x = contiguous(x, (0, 2, 3, 1))
-    size, pixels = channels_of(x), x.shape[1] * x.shape[2]
-    means, squares = in_groups(image_sums("moments", x, None, None, size).astype(np.float64), G)
-    mean = means.mean(axis=2, keepdims=True)
-    var = (squares / pixels + np.square(means - mean)).mean(axis=2, keepdims=True)
+    size = channels_of(x)
+    sums = in_groups(image_sums("moments", x, None, None, size), G)
+    mean, var = total_moments(sums, x.shape[1] * x.shape[2], axis=2)
     rstd, gamma = 1 / np.sqrt(var + eps), gamma.reshape(G, -1)
     rows = gamma * rstd, beta.reshape(G, -1) - mean * gamma * rstd
     cache = NormCache(x, size, gamma, mean, rstd, True)
@@ -105,22 +104,22 @@ def spatial_groupnorm_backward_fast(dout, cache):
     x, size, gamma, mean, rstd, _ = cache
     G, count = len(gamma), x[0].size // len(gamma)
     dout = contiguous(dout, (0, 2, 3, 1))
-    whole = np.zeros_like(gamma)  # makes a row of every channel out of one of a group
-    sums = image_sums("gradient_sums", x, dout, vectors_of((mean + whole, rstd + whole), x, size), size)
-    totals, along = in_groups(sums.astype(np.float64), G)
+    sums = image_sums("gradient_sums", x, dout, vectors_of((mean, rstd), x, size), size)
+    totals, along = np.moveaxis(in_groups(sums, G).astype(np.float64), 1, 0)
     m, a = ((gamma * each).sum(axis=2, keepdims=True) / count for each in (totals, along))
     slope = -rstd * rstd * a
-    dx = mapped("line", x, dout, vectors_of((rstd * gamma, slope + whole, -rstd * m - slope * mean + whole), x, size),
-                size)
+    dx = mapped("line", x, dout, vectors_of((rstd * gamma, slope, -rstd * m - slope * mean), x, size), size)
     dgamma, dbeta = (each.sum(axis=0).reshape(1, -1, 1, 1).astype(x.dtype) for each in (along, totals))
     return dx, dgamma, dbeta
 
 
 def in_groups(sums, G):
-    """View sums (N, 2, C) as two arrays (N, G, C / G)."""
-    return sums.reshape(len(sums), 2, G, -1).transpose(1, 0, 2, 3)
+    """Return sums (N, 2, C) as (N, 2, G, C / G)."""
+    return sums.reshape(len(sums), 2, G, -1)
 
 
 def vectors_of(rows, x, size):
-    """Return rows (N, G, C / G) as the kernels read them, (N, rows, Fp)."""
-    return padded(np.stack([row.reshape(len(x), -1) for row in rows], axis=1).astype(x.dtype), size.Fp)
+    """Return rows (N, G, C / G), or (N, G, 1) for all channels of a group, as the kernels read them, (N, rows, Fp)."""
+    G = rows[0].shape[1]
+    rows = [np.broadcast_to(row, (len(x), G, size.F // G)).reshape(len(x), -1) for row in rows]
+    return padded(np.stack(rows, axis=1).astype(x.dtype), size.Fp)

@@ -156,7 +156,7 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
 
 @jit(parallel=True)
 def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_dx, dx, du, db, dw, scratch, count):
-    """Gradients of a convolution and its epilogue; ut: prepared weights, turned unless direct.has_few.
+    """Gradients of a convolution and its epilogue; ut: prepared weights, turned unless plan.few.
 
     numbers        flat(plan)
     dout           (N, Ho, Wo, F), or (N, Ho // 2, Wo // 2, F) where there are winners: below a max-pool

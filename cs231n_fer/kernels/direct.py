@@ -38,7 +38,7 @@ def direct_plan(size):
     strip = max(1, STRIP_BYTES // (columns * size.Fp * (64 // size.lanes)) // 2) * 2
     nothing = Matrices(0, 0, 0)
     return Plan(size, 0, 1, strip, 0, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing,
-                dx_at + dx_grid.size, run, 0, 0, 0, size.HH * run * size.Fp)
+                dx_at + dx_grid.size, run, 0, 0, 0, size.HH * run * size.Fp, int(few))
 
 
 @step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
@@ -86,11 +86,6 @@ def add_dx(plan, top, bottom, s, wt):
                                      size.Cp, 1, size.F, s, dx + j * pixel + c, pixel, True)
 
 
-def has_few(plan):
-    """Whether dx is computed by add_dx_of_few, from weights that aren't turned."""
-    return plan.m == 0 and plan.dx_grid.channels < plan.size.Cp
-
-
 @jit(inline=True)
 def add_dx_of_few(plan, top, bottom, s, w):
     """The same for few channels, of which a register tile would be empty but for a few columns: lanes are filters.
@@ -114,10 +109,10 @@ def add_dx_of_few(plan, top, bottom, s, w):
 
 @step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, BOOL, BOOL)
 def multiply_back(plan, w, images, top, bottom, s, dw, adds, want_dx):
-    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx; w turned, but for few channels."""
+    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx; w turned unless plan.few."""
     add_dw(plan, top, bottom, s, dw, adds)
     if want_dx:
-        if plan.dx_grid.channels < plan.size.Cp:
+        if plan.few:
             add_dx_of_few(plan, top, bottom, s, w)
         else:
             add_dx(plan, top, bottom, s, w)

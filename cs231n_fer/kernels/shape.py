@@ -81,3 +81,4 @@ class Plan(NamedTuple):
     UT_apart: int   # and of their gradient
     dU_apart: int
     weights: int    # numbers of one partial sum of the gradient of the weights
+    few: int        # direct: 1 where so few channels have their dx from weights that aren't turned, else 0

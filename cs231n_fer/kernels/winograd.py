@@ -55,7 +55,7 @@ def winograd_plan(size, m, itemsize):
     z_at = M.at + positions * M.apart
     dU_apart = round_up(size.C, CHANNEL_ROWS) * size.Fp + line
     return Plan(size, m, images, size.Ho, down, across, x_grid, z_grid, x_grid, z_at, 0, V, M, z_at + z_grid.size, 0,
-                size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, positions * dU_apart)
+                size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, positions * dU_apart, 0)
 
 
 @step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
