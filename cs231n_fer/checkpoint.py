@@ -2,16 +2,14 @@
 
 A checkpoint holds named arrays, whose slashes become HDF5 groups, and one JSON text for the rest; it is sealed.
 """
-import io
 import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from .sealed import plain, read_sealed, seal
+from .sealed import plain, read_sealed, write_sealed
 from .shapes import check
 
 FORMAT = "cs231n_fer checkpoint 1"
@@ -60,16 +58,15 @@ def save_checkpoint(path, arrays, info):
 
     Raises OSError that names path where the disk is full or the folder may not be written on.
     """
-    image = io.BytesIO()  # the HDF5 library crashes where the disk is full, so it writes to memory
-    with h5py.File(image, "w") as file:
+    def fill(file):
         file.attrs["format"] = FORMAT
         file["info"] = json.dumps(info, default=plain)
         group = file.create_group("arrays")
         for name, array in arrays.items():
             group[name] = array
+
     with replacing(path) as temporary:
-        temporary.write_bytes(image.getbuffer())
-        seal(temporary, {"format": FORMAT, "info": info})
+        write_sealed(temporary, fill, {"format": FORMAT, "info": info})
 
 
 def load_checkpoint(path):

@@ -3,7 +3,6 @@
 import os
 import pathlib
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
@@ -13,7 +12,7 @@ from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRow
 from .ferplus import COLUMNS, read_ferplus
 from .image_folder import is_picture, read_pictures
 from .kaggle import read_csv
-from .sealed import read_sealed, seal
+from .sealed import read_sealed, write_sealed
 from .shapes import check
 from .sources import open_source, sha256
 
@@ -87,12 +86,14 @@ def write_prepared(out, pixels, emotion, usage, votes=None, attributes=None):
     mean_image, std = statistics(pixels[usage == 0])
     attributes = {"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
                   "source": "", "source_sha256": "", "rows_left_out": 0} | (attributes or {})
+
+    def fill(file):
+        for name, array in {**arrays, "mean_image": mean_image}.items():
+            file[name] = array
+        file.attrs.update(attributes)
+
     with replacing(out) as temporary:
-        with h5py.File(temporary, "w") as file:
-            for name, array in {**arrays, "mean_image": mean_image}.items():
-                file[name] = array
-            file.attrs.update(attributes)
-        seal(temporary, attributes)
+        write_sealed(temporary, fill, attributes)
 
 
 def read_prepared(path):

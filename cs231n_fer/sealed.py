@@ -1,11 +1,12 @@
 """HDF5 files with a seal: read whole and unchanged or not at all, and without the HDF5 library.
 
-Behind the HDF5 data, where other programs don't look, seal writes a table of contents (where the numbers of each array
-lie) and the SHA-256 of all before it. read_sealed believes nothing else: libhdf5 crashes or hangs on about one in 500
+Behind the HDF5 data, where other programs don't look, stand a table of contents (where the numbers of each array lie)
+and the SHA-256 of all before it. read_sealed believes nothing else: libhdf5 crashes or hangs on about one in 500
 damaged files, and reads another third of them as if they were whole. A seal is no signature: who makes a file to
 deceive can seal it, so every number of the table is checked before memory is taken.
 """
 import hashlib
+import io
 import json
 import math
 import os
@@ -37,28 +38,27 @@ def plain(value):
     return value.item()
 
 
-def seal(path, info):
-    """Append the table of contents and the digest to a closed HDF5 file of contiguous arrays.
+def write_sealed(path, fill, info):
+    """Write an HDF5 file and its seal; the HDF5 library writes to memory, as it crashes where the disk is full.
 
+    fill   function that is given the open h5py.File and puts contiguous arrays into it
     info   what read_sealed gives back beside the arrays: anything that JSON can hold, and NumPy scalars
     """
-    arrays = {}
+    arrays, image = {}, io.BytesIO()
 
     def note(name, item):
         if isinstance(item, h5py.Dataset) and item.dtype.kind != "O":  # texts are left to info
             check(item.dtype.str in DTYPES, f"{name}: has dtype {item.dtype}, expected whole numbers or floats")
             arrays[name] = [item.dtype.str, item.shape, item.id.get_offset() if item.size else 0]
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(image, "w") as file:
+        fill(file)
         file.visititems(note)
     table = json.dumps({"arrays": arrays, "info": info}, default=plain).encode()
-    with open(path, "r+b") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-        ending = table + b"%0*x" % (LENGTH, len(table))
-        digest.update(ending)
-        file.write(ending + digest.hexdigest().encode() + MAGIC)
+    image.seek(0, io.SEEK_END)
+    image.write(table + b"%0*x" % (LENGTH, len(table)))
+    image.write(hashlib.sha256(image.getbuffer()).hexdigest().encode() + MAGIC)
+    Path(path).write_bytes(image.getbuffer())
 
 
 def read_sealed(path):

@@ -31,7 +31,7 @@ RANKS = {
 # Libraries that only some may import: all modules of the package, by the first part of their names.
 RESERVED = {
     "numba": {"kernels"}, "llvmlite": {"kernels"}, "matplotlib": {"vis_utils", "curves"},
-    "h5py": {"checkpoint", "prepare", "sealed"}, "PIL": {"image_folder"}, "tqdm": {"solver", "prepare"},
+    "h5py": {"sealed"}, "PIL": {"image_folder"}, "tqdm": {"solver", "prepare"},
     "cs231n_fer.kernels": {"fast_pool", "fast_layers", "fast_sandwiches", "fast_batchnorm", "fast_norm", "inference",
                            "fast_relu", "update_steps", "augment"},
     "pickle": set(), "marshal": set(), "shelve": set(), "importlib": set(), "experiments": set(), "tests": set(),

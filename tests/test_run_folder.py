@@ -11,6 +11,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jobs import EXPERIMENTS
 from layouts import compiled
@@ -19,6 +20,7 @@ from toys import Scripted, numbers
 
 from cs231n_fer.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.interrupts import interrupts_noted
+from cs231n_fer.prepare import read_prepared, write_prepared
 from cs231n_fer.run_folder import BEFORE, BEST, HISTORY, LAST, duplicate
 from cs231n_fer.solver import Solver
 
@@ -172,6 +174,14 @@ def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint
         assert 2 <= resumed.epoch < 4  # a full disk may still take one file
         resumed.train()
         assert outcome(resumed) == outcome(whole(tmp_path))
+
+
+def test_faces_for_which_the_disk_has_no_room_leave_the_prepared_file_as_it_was(tmp_path):
+    faces = np.zeros((3, 48, 48), np.uint8), np.arange(3, dtype=np.uint8), np.arange(3, dtype=np.uint8)
+    write_prepared(tmp_path / "a.h5", *faces)
+    with no_large_files(tmp_path) as reason, pytest.raises(OSError, match=rf"could not write \S+a\.h5 \({reason}\)"):
+        write_prepared(tmp_path / "a.h5", faces[0] + 1, *faces[1:])
+    assert not read_prepared(tmp_path / "a.h5")["pixels"].any() and os.listdir(tmp_path) == ["a.h5"]
 
 
 @pytest.fixture
