@@ -24,8 +24,9 @@ LARGEST_TAR = 1 << 32  # unpacked, all members together
 LARGEST_READ = 1 << 24  # at once, of a tar
 MOST_MEMBERS = 200_000
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")  # of which only PNG and JPEG are read
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, struct.error,
-          NotImplementedError, UnicodeDecodeError, OverflowError)
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError)  # what reading raises
+# And what opening does, for numbers and names in a damaged head. Raised by who reads the members, these are no damage.
+HEAD_DAMAGE = (*DAMAGE, struct.error, NotImplementedError, UnicodeDecodeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,17 @@ def open_source(path):
         raise FileNotFoundError(f"source: there is no {path}")
     if not (path.is_file() or path.is_dir()):  # a pipe or a device may never end
         raise ValueError(f"source: {path} is neither a file nor a folder: save its content to a file first")
+    with _called_damage(path, DAMAGE), contextlib.ExitStack() as stack:
+        with _called_damage(path, HEAD_DAMAGE):
+            members = _check(_members(path, stack))
+        yield members
+
+
+@contextlib.contextmanager
+def _called_damage(path, errors):
     try:
-        with contextlib.ExitStack() as stack:
-            yield _check(_members(path, stack))
-    except DAMAGE as error:
+        yield
+    except errors as error:
         raise ValueError(f"source: {path} is damaged ({error}): download it again") from error
 
 
@@ -142,7 +150,7 @@ def _open_tar(path, stack):
         stack.push(partial(_read_to_end, stream))
     try:
         return tarfile.TarFile(fileobj=_Bounded(stream))
-    except (tarfile.TarError, *DAMAGE) as error:
+    except HEAD_DAMAGE as error:
         raise ValueError(f"source: {path} is not a complete .tar.gz file ({error}): download it again") from error
 
 

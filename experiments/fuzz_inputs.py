@@ -11,6 +11,7 @@ what was changed, as a file made to deceive would.
 import argparse
 import json
 import platform
+import shlex
 import sys
 import tempfile
 import time
@@ -20,8 +21,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import PIL
+from benchmarking.report import table
 from fuzzing import pool
 from fuzzing.formats import formats
+
+from cs231n_fer.checkpoint import write_text
 
 RESULT = Path(__file__).parent / "results" / "reliability" / "fuzz.json"
 OUTCOMES = ("loaded", "skipped", "refused", "failure")
@@ -38,16 +42,6 @@ def parse(argv):
     add("--out", type=Path, default=RESULT)
     add("--worker", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
-
-
-def table(rows):
-    """The rows as text."""
-    heads = ("format", "files", *OUTCOMES[:3], "failures", "seconds")
-    lines = ["".join(f"{head:>16}" if i == 0 else f"{head:>10}" for i, head in enumerate(heads))]
-    for row in rows:
-        counts = [row["files"], *(row[outcome] for outcome in OUTCOMES)]
-        lines.append(f"{row['format']:>16}" + "".join(f"{count:>10,}" for count in counts) + f"{row['seconds']:>10.1f}")
-    return "\n".join(lines)
 
 
 def fuzz(names, files, seed, command):
@@ -80,11 +74,12 @@ def main(argv=None):
                 "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version}
     print(f"files {args.files} of each format, seed {args.seed}, {versions}", flush=True)
     rows, failures = fuzz(args.formats, args.files, args.seed, [sys.executable, __file__, "--worker"])
-    print(table(rows))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    command = f"python experiments/fuzz_inputs.py --files {args.files} --seed {args.seed}"
-    args.out.write_text(json.dumps({"command": command, "versions": versions, "rows": rows, "failures": failures},
-                                   indent=1) + "\n")
+    print(table(rows[0], [row.values() for row in rows]))
+    some = [] if args.formats == list(NAMES) else ["--formats", *args.formats]
+    command = shlex.join(["python", "experiments/fuzz_inputs.py", "--files", str(args.files), "--seed", str(args.seed),
+                          *some])
+    write_text(args.out, json.dumps({"command": command, "versions": versions, "rows": rows, "failures": failures},
+                                    indent=1) + "\n")
     return 1 if failures else 0
 
 

@@ -137,7 +137,8 @@ def main():
     print(f"{counts.total()} kills in {runs} runs, {time.perf_counter() - begin:.0f} s")
     print("\n".join(wrong) if wrong else "every run ended with the bits of the uninterrupted one")
     write_text(args.out, json.dumps({
-        "command": f"python experiments/torture_resume.py --kills {args.kills} --seed {args.seed}",
+        "command": f"{'' if COMPILED else 'NUMBA_DISABLE_JIT=1 '}python experiments/torture_resume.py --kills "
+                   f"{args.kills} --epochs {args.epochs} --seed {args.seed} --rung {args.rung}",
         "epochs": args.epochs, "rung": args.rung, "compiled": COMPILED, "kills": counts.total(), "in_a_save": sum(
             count for moment, count in counts.items() if moment.startswith("while")),
         "moments": dict(counts.most_common()), "runs": runs, "wrong": wrong}, indent=1) + "\n")
