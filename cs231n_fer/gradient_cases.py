@@ -78,22 +78,9 @@ def analytic_gradients(case, arguments, rest, dout):
     return gradients if isinstance(gradients, tuple) else (gradients,)
 
 
-def lay_out(array, style):
-    """Return array, with the same values, in another memory layout."""
-    if array.ndim == 0:
-        return array
-    if style == "fortran":
-        return np.asfortranarray(array)
-    if style == "channels last" and array.ndim == 4:
-        return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    if style == "strided":
-        return np.repeat(array, 2, axis=-1)[..., ::2]
-    return np.ascontiguousarray(array)
-
-
 def protected(arrays, styles, dtype):
     """Return copies of the arrays in dtype, laid out by styles and write-protected."""
-    copies = [lay_out(array.astype(dtype), style) for array, style in zip(arrays, styles, strict=True)]
+    copies = [D.LAYOUTS[style](array.astype(dtype)) for array, style in zip(arrays, styles, strict=True)]
     for copy in copies:
         copy.setflags(write=False)
     return copies
@@ -115,7 +102,7 @@ def check_case(case, rng, most=40):
     arguments, rest = case.draw(rng)
     # float32 values in both dtypes, so that the inputs are the same.
     arrays = [array.astype(np.float32) for array in arguments.values()]
-    styles = rng.choice(["plain", "fortran", "channels last", "strided"], len(arrays) + 1)
+    styles = rng.choice(sorted(D.LAYOUTS), len(arrays) + 1)
     single = [in_dtype(value, np.float32) for value in rest]
     double = [in_dtype(value, np.float64) for value in single]
     wide = protected(arrays, styles[1:], np.float64)

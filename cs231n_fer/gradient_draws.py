@@ -2,12 +2,30 @@
 
 draw(rng) returns the arguments that are differentiated (name -> float64 array) and the tuple of the rest. Sizes are
 small, because numerical gradients cost two calls for each number, and odd: one sample, one filter, height and width
-that differ, strides that don't divide, padding of 0 and of a whole window.
+that differ, strides that don't divide, padding of 0 and of a whole window. LAYOUTS are the ways in which the same
+numbers can lie in memory.
 """
 import numpy as np
 
 from .gradient_check import GAP, spaced
 from .shapes import conv_output_size
+
+
+def channels_last(array):
+    """Store (N, C, H, W) as (N, H, W, C); arrays of less axes likewise."""
+    order = (0, *range(2, array.ndim), 1)[:array.ndim]
+    return np.array(array.transpose(order), order="C").transpose(np.argsort(order).astype(int))
+
+
+def strided(array):
+    """Store an array in every second place, along every axis, of a larger one."""
+    view = np.zeros([2 * size for size in array.shape], array.dtype)[(..., *[slice(None, None, 2)] * array.ndim)]
+    view[...] = array
+    return view
+
+
+LAYOUTS = {"C": lambda array: np.array(array, order="C"), "Fortran": lambda array: np.array(array, order="F"),
+           "channels-last": channels_last, "strided": strided}
 
 
 def draw_affine(rng):

@@ -1,47 +1,15 @@
-"""Every rung of every layer against the rung below, on random shapes, layouts and dtypes; losses, errors, memory."""
+"""Every rung of every layer against the rung below, on random shapes, layouts and dtypes; errors, memory."""
 from collections import namedtuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from layouts import DTYPES, PROBLEMS, arguments, assert_close, protected
 
 from cs231n_fer import layers as L
-from cs231n_fer.gradient_check import gradient_error, spaced
+from cs231n_fer.gradient_check import spaced
 from cs231n_fer.layers.batchnorm import as_rows
 from cs231n_fer.layers.initializers import fans
-
-DTYPES = [np.float32, np.float64]
-# Largest error allowed: eps(dtype) * terms * factor. Partial sums of n numbers of about 1 wander to sqrt(n), so n
-# roundings of them add up to eps * n, however near to 0 the sum ends. Largest factor in 12,000 draws of each row
-# (4,000 for conv): norms, which divide by a standard deviation, 8.1, losses 3.3, the rest 1.0.
-FACTORS = {"norm": 32, "loss": 16, "": 4}
-
-
-def channels_last(array):
-    """Store (N, C, H, W) as (N, H, W, C)."""
-    order = (0, *range(2, array.ndim), 1)[:array.ndim]
-    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
-
-
-def strided(array):
-    """Store the array in every second place of a larger one."""
-    view = np.empty([2 * n for n in array.shape], array.dtype)[tuple(slice(None, None, 2) for _ in array.shape)]
-    view[...] = array
-    return view
-
-
-LAYOUTS = {"C": np.ascontiguousarray, "Fortran": np.asfortranarray, "channels-last": channels_last, "strided": strided}
-
-
-def protected(value, layout="C", dtype=None):
-    """Return an array in the layout and dtype, write-protected; labels keep their dtype, other values pass."""
-    if not isinstance(value, np.ndarray):
-        return value
-    array = LAYOUTS[layout](value.astype(dtype if value.dtype.kind == "f" and dtype else value.dtype))
-    array.setflags(write=False)
-    return array
-
 
 VECTORS, IMAGES_OF = (lambda size: (size(0), size(1))), (lambda size: (size(0), size(1), size(2), size(3)))
 
@@ -128,26 +96,9 @@ RUNGS = [
 ]
 
 
-def arguments(drawn, layout, dtype):
-    """Protect what was drawn, except the running averages, which a layer may write on: it gets its own copies."""
-    return [{key: value.astype(dtype) if isinstance(value, np.ndarray) else value for key, value in v.items()}
-            if isinstance(v, dict) else protected(v, layout, dtype) for v in drawn]
-
-
-def assert_close(got, expected, terms, name):
-    """Compare two arrays of one shape and dtype to within rounding; NaN fails."""
-    factor = next(factor for part, factor in FACTORS.items() if part in name)
-    assert got.dtype == expected.dtype and got.shape == expected.shape
-    assert gradient_error(got, expected, tiny=1.0) <= float(np.finfo(got.dtype).eps) * terms * factor
-
-
-problems = {"dtype": st.sampled_from(DTYPES), "layout": st.sampled_from(sorted(LAYOUTS)),
-            "sizes": st.lists(st.integers(1, 4), min_size=4, max_size=4), "seed": st.integers(0, 2 ** 32 - 1)}
-
-
 @pytest.mark.parametrize("rungs", RUNGS, ids=lambda rungs: rungs.name)
 @settings(max_examples=40, deadline=None)
-@given(**problems)
+@given(**PROBLEMS)
 def test_every_rung_equals_the_rung_below(rungs, dtype, layout, sizes, seed):
     rng = np.random.default_rng(seed)
     drawn = rungs.draw(rng, sizes.__getitem__)
@@ -167,114 +118,6 @@ def test_every_rung_equals_the_rung_below(rungs, dtype, layout, sizes, seed):
                                 for some in (args, args_below))
     for average, below in zip(averages, averages_below, strict=True):
         assert_close(average, below, terms, rungs.name)
-
-
-def loss_arguments(name, rng, N, C):
-    """Scores, labels and: weights of the classes; a teacher that is certain of some samples, alpha and T."""
-    x, y = 3 * rng.standard_normal((N, C)), rng.integers(C, size=N)
-    if name == WEIGHTED:
-        return x, y, rng.uniform(0.1, 10, C)
-    if name != "distillation_loss":
-        return x, y
-    teacher = np.exp(3 * rng.standard_normal((N, C))) * (rng.random((N, C)) < 0.7)
-    teacher[np.arange(N), rng.integers(C, size=N)] = 1
-    return x, y, teacher / teacher.sum(axis=1, keepdims=True), float(rng.random()), float(rng.uniform(0.5, 4))
-
-
-WEIGHTED = "softmax_loss, class weights"
-LOSSES = ["softmax_loss", WEIGHTED, "svm_loss", "l2_svm_loss", "distillation_loss"]
-
-
-@pytest.mark.parametrize("name", LOSSES)
-@settings(max_examples=40, deadline=None)
-@given(**problems)
-def test_every_loss_equals_its_definition(name, dtype, layout, sizes, seed):
-    drawn = loss_arguments(name, np.random.default_rng(seed), sizes[0], sizes[1])
-    args = arguments(drawn, layout, dtype)
-    (loss, dx), (below, dx_below) = (getattr(L, name.split(",")[0] + rung)(*args) for rung in ("", "_naive"))
-    assert type(loss) is type(below) is float and dx.dtype == dtype
-    assert_close(np.array(loss, dtype), np.array(below, dtype), drawn[0].size, name)
-    assert_close(dx, dx_below, drawn[0].size, name)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_losses_survive_huge_scores_and_their_gradients_sum_to_zero_where_only_differences_count(name):
-    drawn = loss_arguments(name, np.random.default_rng(0), 6, 7)
-    loss, dx = getattr(L, name.split(",")[0])(*arguments((1e4 * drawn[0], *drawn[1:]), "C", np.float32))
-    assert np.isfinite(loss) and np.isfinite(dx).all()
-    if name != "l2_svm_loss":
-        np.testing.assert_allclose(dx.sum(axis=1), 0, atol=1e-5)
-
-
-def test_losses_by_hand():
-    x, y = protected(np.array([[1.0, 3.0, 0.5]])), protected(np.array([0]))
-    assert L.svm_loss(x, y)[0] == pytest.approx(3 + 0.5)
-    assert L.l2_svm_loss(x, y)[0] == pytest.approx(0 + 4 ** 2 + 1.5 ** 2)
-    assert L.softmax_loss(protected(np.zeros((5, 7))), np.arange(5))[0] == pytest.approx(np.log(7))
-    assert L.l2_loss(x, 0.5)[0] == pytest.approx(0.25 * 10.25)
-    np.testing.assert_array_equal(L.l2_loss(x, 0.5)[1], 0.5 * x)
-
-
-@settings(max_examples=30, deadline=None)
-@given(**problems)
-def test_a_sample_of_class_weight_w_counts_as_w_samples(dtype, layout, sizes, seed):
-    rng = np.random.default_rng(seed)
-    x, y = loss_arguments("softmax_loss", rng, sizes[0], sizes[1])
-    weights = rng.integers(1, 6, sizes[1])
-    loss, dx = L.softmax_loss(*arguments((x, y, weights / rng.uniform(1, 9)), layout, dtype))
-    rows = np.repeat(np.arange(len(x)), weights[y])
-    repeated, d_repeated = L.softmax_loss(*arguments((x[rows], y[rows]), layout, dtype))
-    assert_close(np.array(loss, dtype), np.array(repeated, dtype), 6 * x.size, "softmax_loss")
-    summed = np.zeros(x.shape, dtype)
-    np.add.at(summed, rows, d_repeated)
-    assert_close(dx, summed, 6 * x.size, "softmax_loss")
-
-
-def test_class_weights_of_1_change_no_bit():
-    x, y = arguments(loss_arguments("softmax_loss", np.random.default_rng(3), 50, 7), "C", np.float32)
-    (loss, dx), (weighted, d_weighted) = L.softmax_loss(x, y), L.softmax_loss(x, y, np.ones(7))
-    assert weighted == loss and d_weighted.tobytes() == dx.tobytes()
-
-
-def test_class_weights_weigh_the_mean_as_in_pytorch():
-    torch = pytest.importorskip("torch")
-    x, y, weights = loss_arguments(WEIGHTED, np.random.default_rng(4), 50, 7)
-    scores = torch.tensor(x, requires_grad=True)
-    expected = torch.nn.functional.cross_entropy(scores, torch.tensor(y), torch.tensor(weights))
-    expected.backward()
-    loss, dx = L.softmax_loss(x, y, weights)
-    assert loss == pytest.approx(expected.item(), rel=1e-12)
-    np.testing.assert_allclose(dx, scores.grad.numpy(), rtol=1e-10, atol=1e-15)
-
-
-def test_distillation_at_temperature_1_is_the_papers_equation_1():
-    x, y, teacher, *_ = loss_arguments("distillation_loss", np.random.default_rng(1), 5, 7)
-    loss, expected = L.distillation_loss(x, y, teacher, 0.8)[0], 0
-    for f, label, p in zip(x, y, teacher, strict=True):
-        log_sum = np.log(np.exp(f).sum())
-        kl = sum(q * (np.log(q) - (score - log_sum)) for q, score in zip(p, f, strict=True) if q > 0)
-        expected += (0.8 * (-f[label] + log_sum) + 0.2 * kl) / len(x)
-    assert loss == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("T", [1.0, 3.0])
-def test_a_student_that_agrees_with_its_teacher_has_no_distillation_loss(T):
-    x, y, *_ = loss_arguments("softmax_loss", np.random.default_rng(2), 5, 7)
-    teacher = np.exp(x / T) / np.exp(x / T).sum(axis=1, keepdims=True)
-    loss, dx = L.distillation_loss(x, y, teacher, alpha=0.0, T=T)
-    np.testing.assert_allclose([loss, *dx.ravel()], 0, atol=1e-12)
-    assert L.distillation_loss(x, y, teacher[::-1], alpha=1.0, T=T)[0] == L.softmax_loss(x, y)[0]
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.3, 1.0])
-def test_label_smoothing_mixes_the_label_with_all_classes_alike(smoothing):
-    x, y = loss_arguments("softmax_loss", np.random.default_rng(2), 5, 7)
-    targets = (1 - smoothing) * np.eye(7)[y] + smoothing / 7
-    log_p = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
-    loss, dx = L.smoothed_softmax_loss(protected(x), y, smoothing)
-    assert loss == pytest.approx(-(targets * log_p).sum() / 5 - smoothing * np.log(7))
-    np.testing.assert_allclose(dx, (np.exp(log_p) - targets) / 5, atol=1e-15)
-    assert L.smoothed_softmax_loss(x.astype(np.float32), y)[1].dtype == np.float32
 
 
 X = protected(np.arange(12.0).reshape(3, 4))
