@@ -4,10 +4,12 @@ Each row names a pair (forward, backward) and a function of gradient_draws. chec
 into arrays of random memory layout that are write-protected, and returns two errors:
 
     float64   the analytic gradient against numerical ones, see gradient_check
-    float32   the analytic gradient against the analytic one in float64, of the same inputs
+    float32   the analytic gradient against the analytic one in float64, of the same inputs; of layers, not of networks
 """
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -25,7 +27,7 @@ from .gradient_check import check_gradient, gradient_error
 # The largest error allowed in float64, by kind.
 LIMITS = {"linear": 1e-11, "piecewise": 1e-11, "smooth": 1e-8, "kinked": 1e-6}
 # In float32: eps * sqrt(reduction length) * this; smooth ones divide by a standard deviation or add up exponentials.
-FLOAT32_FACTOR = {"linear": 4, "piecewise": 4, "smooth": 16}
+FLOAT32_FACTOR = {"linear": 4, "piecewise": 4, "smooth": 16, "kinked": 16}
 WINOGRAD_FACTOR = 16  # its transforms multiply by up to 8 and cancel: ten times the rounding of a direct convolution
 
 
@@ -38,6 +40,11 @@ class Case:
     draw: Callable
     forward: Callable
     backward: Callable
+
+    @property
+    def is_network(self):
+        """Whether it is a whole network: where a maximum nearly ties, rounding rightly changes its gradient."""
+        return self.rung in ("loss", "scores")
 
     @property
     def name(self):
@@ -97,7 +104,7 @@ def check_case(case, rng, most=40):
     """Draw one problem of a case; return a dict dtype name -> (largest error, limit), see the top of this file.
 
     most    at most so many coordinates of each argument are checked numerically
-    kinked cases have no float32 entry: where a maximum nearly ties, rounding rightly changes the gradient.
+    Returns also the set of what is odd about its shapes and the memory of its first argument.
     """
     arguments, rest = case.draw(rng)
     # float32 values in both dtypes, so that the inputs are the same.
@@ -116,7 +123,7 @@ def check_case(case, rng, most=40):
               for i in range(len(wide))]
     # np.max, because max drops a NaN that is not in front.
     results = {"float64": (float(np.max(errors)), LIMITS[case.kind])}
-    if case.kind != "kinked":
+    if not case.is_network:
         narrow_dout, = protected([dout], styles[:1], np.float32)
         narrow = analytic_gradients(case, protected(arrays, styles[1:], np.float32), single, narrow_dout)
         # A sum of many dout can cancel, its rounding cannot: the error is measured against dout at least.
@@ -127,41 +134,39 @@ def check_case(case, rng, most=40):
         limit = np.finfo(np.float32).eps * np.sqrt(length) * FLOAT32_FACTOR[case.kind]
         limit *= WINOGRAD_FACTOR if case.rung == "winograd" else 1
         results["float32"] = (float(np.max(errors)), float(limit))
-    return results
+    return results, D.oddities(arguments, rest) | {str(styles[1])}
 
 
 def largest_errors(case, shapes, seed, most=40):
     """Check a case on several random problems; return a dict dtype -> (error, limit, passed) of the worst problem.
 
-    The worst is the one whose error is the largest part of its limit: in float32 the limit depends on the shape.
-    Each case has its own random stream, so that a row checked alone gives the same numbers.
+    Returns also how many of the problems were odd in each way. The worst is the one whose error is the largest part of
+    its limit: in float32 that depends on the shape. Each case has its own random stream, so that a row checked alone
+    gives the same numbers.
     """
     rng = np.random.default_rng([seed, *case.name.encode()])
-    checked = [check_case(case, rng, most) for _ in range(shapes)]
+    checked, odd = zip(*(check_case(case, rng, most) for _ in range(shapes)), strict=True)
     worst = {}
     for dtype in checked[0]:
         # argmax finds a NaN first, and `error <= limit` fails it.
         error, limit = checked[np.argmax([result[dtype][0] / result[dtype][1] for result in checked])][dtype]
         worst[dtype] = error, limit, error <= limit
-    return worst
+    return worst, dict(sorted(Counter(name for names in odd for name in names).items()))
 
 
-def bind(make, **options):
-    """Return make with these options filled in."""
-    return lambda **more: make(**options, **more)
-
-
-def fused(forward):
-    """Return a fused sandwich on the winograd rung."""
-    return lambda *arguments: forward(*arguments, engine="winograd")
+def fused_cases(layer, names, forward, backward):
+    """A fused sandwich on both of its rungs."""
+    return (Case(layer, "fast", "kinked", D.draw_sandwich(*names), partial(forward, engine="fast"), backward),
+            Case(layer, "winograd", "kinked", D.draw_sandwich(*names, conv=D.draw_conv_3x3),
+                 partial(forward, engine="winograd"), backward))
 
 
 DROP = {"p": 0.6, "mode": "train", "seed": 3}
-MINI = bind(FinalConvNet, input_dim=(1, 16, 16), num_filters=(2, 3, 4, 5), hidden_dim=6, reg=0.1)
-MINI_BN = bind(MINI, batchnorm=True)
-BASELINE = bind(ThreeLayerConvNet, input_dim=(1, 8, 6), num_filters=3, filter_size=5, hidden_dim=6, num_classes=7,
+MINI = partial(FinalConvNet, input_dim=(1, 16, 16), num_filters=(2, 3, 4, 5), hidden_dim=6, reg=0.1)
+MINI_BN = partial(MINI, batchnorm=True)
+BASELINE = partial(ThreeLayerConvNet, input_dim=(1, 8, 6), num_filters=3, filter_size=5, hidden_dim=6, num_classes=7,
                 weight_scale=None, reg=0.1)
-DENSE = bind(FullyConnectedNet, hidden_dims=[6, 5], input_dim=8, num_classes=7, weight_scale=0.5, reg=0.1)
+DENSE = partial(FullyConnectedNet, hidden_dims=[6, 5], input_dim=8, num_classes=7, weight_scale=0.5, reg=0.1)
 
 CASES = (
     Case("affine", "naive", "linear", D.draw_affine, L.affine_forward_naive, L.affine_backward_naive),
@@ -242,29 +247,25 @@ CASES = (
     Case("conv_bn_relu_pool", "sandwich", "kinked", D.draw_sandwich("bn", "pool"),
          U.conv_bn_relu_pool_forward, U.conv_bn_relu_pool_backward),
 
-    Case("conv_relu", "fused", "kinked", D.draw_sandwich(conv=D.draw_conv_3x3),
-         fused(S.conv_relu_forward), S.conv_relu_backward),
-    Case("conv_bn_relu", "fused", "kinked", D.draw_sandwich("bn", conv=D.draw_conv_3x3),
-         fused(B.conv_bn_relu_forward), B.conv_bn_relu_backward),
-    Case("conv_relu_pool", "fused", "kinked", D.draw_sandwich("pool", conv=D.draw_conv_3x3),
-         fused(S.conv_relu_pool_forward), S.conv_relu_pool_backward),
-    Case("conv_bn_relu_pool", "fused", "kinked", D.draw_sandwich("bn", "pool", conv=D.draw_conv_3x3),
-         fused(B.conv_bn_relu_pool_forward), B.conv_bn_relu_pool_backward),
+    *fused_cases("conv_relu", (), S.conv_relu_forward, S.conv_relu_backward),
+    *fused_cases("conv_bn_relu", ("bn",), B.conv_bn_relu_forward, B.conv_bn_relu_backward),
+    *fused_cases("conv_relu_pool", ("pool",), S.conv_relu_pool_forward, S.conv_relu_pool_backward),
+    *fused_cases("conv_bn_relu_pool", ("bn", "pool"), B.conv_bn_relu_pool_forward, B.conv_bn_relu_pool_backward),
 
     Case("FinalConvNet", "loss", "kinked", D.draw_network(MINI), network_forward, loss_backward),
     Case("FinalConvNet, batchnorm", "loss", "kinked", D.draw_network(MINI_BN),
          network_forward, loss_backward),
-    Case("FinalConvNet, naive", "loss", "kinked", D.draw_network(bind(MINI, rung="naive")),
+    Case("FinalConvNet, naive", "loss", "kinked", D.draw_network(partial(MINI, rung="naive")),
          network_forward, loss_backward),
     Case("FinalConvNet, 48 x 48", "loss", "kinked", D.draw_network(FinalConvNet),
          network_forward, loss_backward),
     Case("ThreeLayerConvNet", "loss", "kinked", D.draw_network(BASELINE), network_forward, loss_backward),
     Case("FullyConnectedNet", "loss", "kinked", D.draw_network(DENSE), network_forward, loss_backward),
-    Case("FullyConnectedNet, batchnorm", "loss", "kinked", D.draw_network(bind(DENSE, normalization="batchnorm")),
+    Case("FullyConnectedNet, batchnorm", "loss", "kinked", D.draw_network(partial(DENSE, normalization="batchnorm")),
          network_forward, loss_backward),
-    Case("FullyConnectedNet, layernorm", "loss", "kinked", D.draw_network(bind(DENSE, normalization="layernorm")),
+    Case("FullyConnectedNet, layernorm", "loss", "kinked", D.draw_network(partial(DENSE, normalization="layernorm")),
          network_forward, loss_backward),
-    Case("FullyConnectedNet, dropout", "loss", "kinked", D.draw_network(bind(DENSE, dropout_keep_ratio=0.7)),
+    Case("FullyConnectedNet, dropout", "loss", "kinked", D.draw_network(partial(DENSE, dropout_keep_ratio=0.7)),
          network_forward, loss_backward),
     Case("FinalConvNet", "scores", "kinked", D.draw_picture(MINI), scores_forward, scores_backward),
     Case("FinalConvNet, batchnorm", "scores", "kinked", D.draw_picture(MINI_BN),

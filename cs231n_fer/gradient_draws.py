@@ -7,8 +7,11 @@ numbers can lie in memory.
 """
 import numpy as np
 
+from . import layers as L
 from .gradient_check import GAP, spaced
 from .shapes import conv_output_size
+
+MARGIN = 1e-3  # between what a ReLU or a max-pool compares: far above the rounding of float32, so that it decides alike
 
 
 def channels_last(array):
@@ -26,6 +29,19 @@ def strided(array):
 
 LAYOUTS = {"C": lambda array: np.array(array, order="C"), "Fortran": lambda array: np.array(array, order="F"),
            "channels-last": channels_last, "strided": strided}
+
+
+def oddities(arguments, rest):
+    """Return the set of what is odd about the shapes of a drawn problem, by the names that the tables print."""
+    x, w = next(iter(arguments.values())), arguments.get("w", np.empty(()))
+    parameters = {key: value for each in rest if isinstance(each, dict) for key, value in each.items()}
+    images = x.ndim == 4
+    window = w.shape[2:] if w.ndim == 4 else (parameters.get("pool_height"), parameters.get("pool_width"))
+    odd = {"N = 1": x.ndim > 1 and len(x) == 1, "H != W": images and x.shape[2] != x.shape[3],
+           "one filter": w.ndim == 4 and len(w) == 1,
+           "stride other than window": images and "stride" in parameters and parameters["stride"] not in window,
+           "pad at least the window": "pad" in parameters and parameters["pad"] >= max(window)}
+    return {name for name, is_so in odd.items() if is_so}
 
 
 def draw_affine(rng):
@@ -53,7 +69,7 @@ def draw_conv_3x3(rng):
     N, C, F = rng.integers(1, 4, 3)
     x = rng.normal(size=(N, C, rng.integers(3, 9), rng.integers(3, 9)))
     arguments = {"x": x, "w": rng.normal(size=(F, C, 3, 3)), "b": rng.normal(size=F)}
-    return arguments, ({"stride": 1, "pad": int(rng.integers(0, 3))},)
+    return arguments, ({"stride": 1, "pad": int(rng.integers(0, 4))},)
 
 
 def draw_pool(rng):
@@ -142,12 +158,28 @@ def draw_distillation(rng):
     return arguments, (y, teacher / teacher.sum(axis=1, keepdims=True), rng.uniform(), rng.uniform(1, 4))
 
 
+def near_kinks(maps, pool_param):
+    """Whether a ReLU of maps (N, F, Ho, Wo), or a max-pool after it, compares numbers that differ by less than MARGIN.
+
+    Equal ones don't count: windows full of zeros, and places where a filter sees nothing but padding.
+    """
+    if np.abs(maps).min() < MARGIN:
+        return True
+    if pool_param is None:
+        return False
+    window = pool_param["pool_height"], pool_param["pool_width"]
+    columns = L.im2col(np.maximum(maps, 0), *window, pool_param["stride"]).reshape(-1, window[0] * window[1],
+                                                                                maps.shape[1])
+    gaps = columns.max(axis=1, keepdims=True) - columns
+    return bool(((gaps > 1e-9) & (gaps < MARGIN)).any())
+
+
 def draw_sandwich(*names, conv=draw_conv):
     """x, w, b of a convolution as drawn above, and what the layers after it need: of "bn" and "pool" those in names.
 
-    Of 3 x 3 convolutions the windows of a pool are 2 x 2, which are fused.
+    What is drawn again until no kink is near. Windows of a pool are 2 x 2, which are fused, or 2 x 3.
     """
-    def draw(rng):
+    def draw_once(rng):
         arguments, (conv_param,) = conv(rng)
         if "bn" in names:
             # At least four samples for each mean: of two, xhat is +1 and -1 whatever x is, and the gradient vanishes.
@@ -156,10 +188,19 @@ def draw_sandwich(*names, conv=draw_conv):
         Ho, Wo = conv_output_size(H, HH, **conv_param), conv_output_size(W, WW, **conv_param)
         # Where all windows lie in the padding the variance is 0, and eps 1e-5 would magnify rounding 300 times.
         rest = {"bn": {"mode": "train", "eps": 0.1, "momentum": 0.9},
-                "pool": {"pool_height": min(2, Ho), "pool_width": min(3 if conv is draw_conv else 2, Wo), "stride": 2}}
+                "pool": {"pool_height": min(2, Ho), "pool_width": min(int(rng.choice([2, 2, 3])), Wo), "stride": 2}}
+        maps = L.conv_forward_im2col(*arguments.values(), conv_param)[0]
         if "bn" in names:
             arguments.update(gamma=rng.normal(size=F), beta=rng.normal(size=F))
-        return arguments, (conv_param, *(rest[name] for name in names))
+            maps = L.spatial_batchnorm_forward(maps, arguments["gamma"], arguments["beta"], dict(rest["bn"]))[0]
+        near = near_kinks(maps, rest["pool"] if "pool" in names else None)
+        return near, (arguments, (conv_param, *(rest[name] for name in names)))
+
+    def draw(rng):
+        near = True
+        while near:
+            near, problem = draw_once(rng)
+        return problem
     return draw
 
 

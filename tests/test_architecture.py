@@ -16,7 +16,7 @@ PACKAGE = ROOT / "cs231n_fer"
 RANKS = {
     "shapes": 0, "gradient_check": 0, "schedules": 0, "metrics": 0, "fer2013": 0, "sources": 0, "face_drawing": 0,
     "memory": 0, "flat": 0.5, "sealed": 0.5,
-    "layers": 1, "kernels": 1, "checkpoint": 1, "gradient_draws": 1, "vis_utils": 1,
+    "layers": 1, "kernels": 1, "checkpoint": 1, "vis_utils": 1,
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
     "fast_pool": 1.5, "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "fast_norm": 2.7,
     "fast_relu": 1.5, "update_steps": 1.5, "optim": 2, "augment": 2, "prepare": 2,
@@ -25,7 +25,7 @@ RANKS = {
     "layer_utils": 3, "data_utils": 3,
     "ladder": 4, "records": 5, "network": 6, "inference": 7, "linear_svm": 8, "empath": 1, "clips": 2,
     "deep_nets": 7, "classifiers": 8, "distillation": 8, "pretrained": 9,
-    "diagnosis": 7, "solver": 7.5, "saliency": 7, "gradient_cases": 9, "report": 8,
+    "diagnosis": 7, "solver": 7.5, "saliency": 7, "gradient_draws": 2, "gradient_cases": 9, "report": 8,
 }
 
 # Libraries that only some may import: all modules of the package, by the first part of their names.
