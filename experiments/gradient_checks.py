@@ -1,20 +1,25 @@
 """Check every gradient of the engine: layer x rung x dtype, the largest error over many random shapes, a verdict.
 
-    python experiments/gradient_checks.py                 everything
+    python experiments/gradient_checks.py                 everything, 20 shapes for each row
+    python experiments/gradient_checks.py --shapes 200    writes the result and README's table, as any 200 or more do
     python experiments/gradient_checks.py --layer conv    rows whose layer contains "conv"
 
-float64: the analytic gradient against numerical ones. float32: against the analytic gradient in float64. Exits with 1
-if any row fails, and with 2 if --layer names none.
+float64: the analytic gradient against numerical ones. float32: against the analytic gradient in float64. Whole networks
+take a tenth of the shapes. Exits with 1 if any row fails, and with 2 if --layer names none.
 """
 import argparse
 import sys
 
 import numpy as np
+from benchmarking.report import RESULTS, json_text, table, write_readme
 
 from cs231n_fer.gradient_cases import CASES, largest_errors
 
+ENOUGH = 200  # shapes for a result to be kept
 
-def main():
+
+def parse():
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layer", default="", help="check only rows whose layer contains this text")
     parser.add_argument("--shapes", type=int, default=20, help="random shapes for each row")
@@ -24,19 +29,59 @@ def main():
           f"NumPy {np.__version__}")
     if options.shapes < 1:
         parser.error(f"--shapes: got {options.shapes}, expected at least 1")
-    cases = [case for case in CASES if options.layer in case.layer]
-    if not cases:
+    if not any(options.layer in case.layer for case in CASES):
         parser.error(f"--layer: no layer contains {options.layer!r}; there are {sorted({c.layer for c in CASES})}")
+    return options
 
-    width = max(len(case.layer) for case in cases)
-    print(f"{'layer':{width}}  {'rung':8} {'kind':9} {'dtype':7} {'largest error':>13} {'limit':>8}  verdict")
-    failed = 0
-    for case in cases:
-        for dtype, (error, limit, passed) in largest_errors(case, options.shapes, options.seed).items():
-            failed += not passed
-            print(f"{case.layer:{width}}  {case.rung:8} {case.kind:9} {dtype:7} {error:13.1e} {limit:8.0e}  "
-                  f"{'pass' if passed else 'FAIL'}", flush=True)
+
+def check(case, options):
+    """Check one row, print it, and return it as a dict."""
+    shapes = max(1, options.shapes // 10) if case.is_network else options.shapes
+    worst, odd = largest_errors(case, shapes, options.seed)
+    for dtype, (error, limit, passed) in worst.items():
+        print(f"{case.layer:28}  {case.rung:8} {case.kind:9} {dtype:7} {error:13.1e} {limit:8.0e}  "
+              f"{'pass' if passed else 'FAIL'}", flush=True)
+    return {"layer": case.layer, "rung": case.rung, "kind": case.kind, "network": case.is_network, "shapes": shapes,
+            "odd": odd, "passed": all(passed for *_, passed in worst.values()),
+            **{dtype: {"error": error, "limit": limit} for dtype, (error, limit, _) in worst.items()}}
+
+
+def result(rows, options):
+    """What is kept of a run: its promise, its figure, and its rows."""
+    entries = [(row, row[dtype]) for row in rows for dtype in ("float64", "float32") if dtype in row]
+    count, (network,) = sum(not row["network"] for row, _ in entries), {row["shapes"] for row in rows if row["network"]}
+    return {"promise": "every gradient is the derivative of its function, on every rung, in float32 and float64",
+            "measured": f"{sum(row['passed'] for row in rows)} of {len(rows)} rows pass: {count} times layer, rung and "
+                        f"dtype on {options.shapes} shapes each, networks on {network}; the largest error is "
+                        f"{max(entry['error'] / entry['limit'] for _, entry in entries):.0%} of its limit",
+            "command": f"python experiments/gradient_checks.py --shapes {options.shapes}", "rows": rows}
+
+
+def readme_table(rows):
+    """A line for each layer: the worst of its rungs, which is the one whose error is the largest part of its limit."""
+    lines = []
+    for layer in dict.fromkeys(row["layer"] for row in rows):
+        of_layer, cells = [row for row in rows if row["layer"] == layer], []
+        for dtype in ("float64", "float32"):
+            worst = max((row[dtype] for row in of_layer if dtype in row), default=None,
+                        key=lambda entry: entry["error"] / entry["limit"])
+            cells += [f"{worst['error']:.1e}", f"{worst['limit']:.0e}"] if worst else [None, None]
+        lines.append([layer, ", ".join(row["rung"] for row in of_layer), of_layer[0]["shapes"], *cells])
+    return table(["layer", "rungs", "shapes", "float64 error", "limit", "float32 error", "limit"], lines)
+
+
+def main():
+    options = parse()
+    print(f"{'layer':28}  {'rung':8} {'kind':9} {'dtype':7} {'largest error':>13} {'limit':>8}  verdict")
+    rows = [check(case, options) for case in CASES if options.layer in case.layer]
+    failed = sum(not row["passed"] for row in rows)
     print(f"{failed} rows fail" if failed else "every row passes")
+    if options.shapes >= ENOUGH and not options.layer:
+        kept = result(rows, options)
+        path = RESULTS / "reliability" / "gradients.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json_text(kept), encoding="utf-8")
+        print(write_readme("gradients", f"Measured by `{kept['command']}`.\n\n{readme_table(rows)}"))
     return 1 if failed else 0
 
 
