@@ -36,7 +36,8 @@ FILES = [*sorted((ROOT / "cs231n_fer" / "layers").glob("[!_]*.py")), ROOT / "cs2
 LAYERS = ["tests/test_layer_edges.py", "tests/test_layers.py", "tests/test_course.py", "tests/test_gradients.py"]
 WORDS = {"activations": "relu", "im2col": "conv or im2col", "batchnorm": "batchnorm or bn_param",
          "layernorm": "layernorm or groupnorm or groups", "initializers": "weight or shape"}  # else the file's name
-TESTS = {"losses": ["tests/test_layer_edges.py", "tests/test_losses.py"], "optim": ["tests/test_optim.py"]}
+TESTS = {"losses": ["tests/test_layer_edges.py", "tests/test_losses.py"],
+         "optim": ["tests/test_optim_config.py", "tests/test_optim.py"]}
 # Mutants that do what the original does: the line as they have it, and why.
 EQUIVALENT = {}
 

@@ -26,7 +26,7 @@ def shapes_of(case):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_gradient_is_the_derivative_of_its_function(case):
-    worst, _ = largest_errors(case, shapes=shapes_of(case), seed=0)
+    worst, _ = largest_errors(case, shapes=shapes_of(case), seed=0, most=6)
     for dtype, (error, limit, passed) in worst.items():
         assert passed, f"{case.name} {dtype}: error {error}, limit {limit}"
 

@@ -1,4 +1,4 @@
-"""Update rules against scalar loops, on toy functions and rung against rung; inputs, layouts, resuming and errors."""
+"""Update rules against scalar loops, on toy functions and rung against rung; inputs, layouts and resuming."""
 import copy
 import math
 import subprocess
@@ -12,15 +12,9 @@ from hypothesis import strategies as st
 from cs231n_fer.kernels import update as kernels
 from cs231n_fer.kernels.jit import DISABLED
 from cs231n_fer.layers import l2_loss
-from cs231n_fer.optim import DEFAULTS, STATE, UPDATE_RULES, check_config
+from cs231n_fer.optim import DEFAULTS, STATE, UPDATE_RULES
 
 RULES = sorted(UPDATE_RULES)
-COURSE_DEFAULTS = {
-    "sgd": {"learning_rate": 1e-2},
-    "sgd_momentum": {"learning_rate": 1e-2, "momentum": 0.9},
-    "rmsprop": {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8},
-    "adam": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
-}
 
 
 def scalar_steps(rule, w, gradients, lr):
@@ -278,71 +272,3 @@ def test_a_run_resumed_from_a_snapshot_equals_an_uninterrupted_one_bit_for_bit(r
         assert resumed_config.keys() == whole_config.keys()
         for key in whole_config:
             np.testing.assert_array_equal(resumed_config[key], whole_config[key])
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_the_passed_config_is_brought_up_to_date_as_in_the_course(rule):
-    config = {"learning_rate": 0.1}
-    _, returned = UPDATE_RULES[rule](np.ones(3), np.ones(3), config)
-    assert returned is config
-    assert set(config) == {*DEFAULTS[rule], *STATE[rule]}
-    assert config["learning_rate"] == 0.1
-
-
-def test_defaults_are_those_of_the_course_and_every_rule_has_its_tables():
-    for rule, defaults in COURSE_DEFAULTS.items():
-        assert DEFAULTS[rule] == defaults
-    assert DEFAULTS.keys() == STATE.keys() == UPDATE_RULES.keys()
-
-
-def test_using_a_rule_never_changes_the_table_of_defaults():
-    before = copy.deepcopy(DEFAULTS)
-    for rule, update in UPDATE_RULES.items():
-        update(np.ones(2), np.ones(2))
-        update(np.ones(2), np.ones(2), {"learning_rate": 0.5})
-        assert DEFAULTS == before, rule
-
-
-W, BAD = np.ones((2, 3)), [
-    ("sgd", {"learning_rate": -1e-3}, "learning_rate is -0.001"),
-    ("sgd", {"learning_rate": float("nan")}, "learning_rate is nan"),
-    ("sgd", {"learning_rate": float("inf")}, "learning_rate is inf"),
-    ("sgd", {"learning_rate": "fast"}, "learning_rate is 'fast'"),
-    ("sgd", {"learning_rate": None}, "learning_rate is None"),
-    ("sgd", {"lr": 0.1}, "no key 'lr'"),
-    ("sgd", {"momentum": 0.9}, "no key 'momentum'"),
-    ("adam", {"beta_1": 0.9}, "did you mean 'beta1'"),
-    ("adam", {"beta1": 1.0}, "beta1 is 1.0, expected a number in \\[0, 1\\)"),
-    ("adam", {"epsilon": -1e-8}, "epsilon is -1e-08"),
-    ("adam", {"t": -1}, "t is -1"),
-    ("adam", {"t": 1.5}, "t is 1.5"),
-    ("adam", {"m": np.zeros(6)}, r"m has shape \(6,\), expected \(2, 3\)"),
-    ("adamw", {"weight_decay": -0.1}, "weight_decay is -0.1"),
-    ("rmsprop", {"decay_rate": 1}, "decay_rate is 1"),
-    ("sgd_momentum", {"velocity": np.zeros((3, 2))}, r"velocity has shape \(3, 2\)"),
-]
-
-
-@pytest.mark.parametrize(("rule", "config", "message"), BAD)
-def test_a_bad_config_is_named_and_left_as_it_came(rule, config, message):
-    before = dict(config)
-    with pytest.raises(ValueError, match=f"{rule}: .*{message}"):
-        UPDATE_RULES[rule](W, W, config)
-    assert config.keys() == before.keys()
-
-
-def test_gradients_of_another_shape_and_weights_of_integers_are_refused():
-    with pytest.raises(ValueError, match=r"sgd: dw has shape \(3,\), expected \(2, 3\)"):  # would broadcast
-        UPDATE_RULES["sgd"](W, np.ones(3))
-    with pytest.raises(ValueError, match="sgd: w is int64, expected float32 or float64"):
-        UPDATE_RULES["sgd"](np.ones(3, np.int64), np.ones(3))
-
-
-def test_an_unknown_rule_is_named_with_its_nearest_neighbour():
-    with pytest.raises(ValueError, match="update_rule: no rule 'adma'.*did you mean 'adam'.*rmsprop"):
-        check_config("adma", {})
-
-
-def test_an_unknown_rung_is_named():
-    with pytest.raises(ValueError, match="rung: got 'quick', expected 'auto', 'numpy', 'fast'"):
-        UPDATE_RULES["adam"](W, W, {}, "quick")
