@@ -22,6 +22,7 @@ from . import gradient_draws as D
 from . import layer_utils as U
 from . import layers as L
 from .classifiers import FinalConvNet, FullyConnectedNet, ThreeLayerConvNet
+from .fast_relu import relu_backward_fast, relu_forward_fast
 from .gradient_check import check_gradient, gradient_error
 
 # The largest error allowed in float64, by kind.
@@ -194,6 +195,7 @@ CASES = (
 
     Case("relu", "naive", "piecewise", D.draw_spaced(), L.relu_forward_naive, L.relu_backward_naive),
     Case("relu", "numpy", "piecewise", D.draw_spaced(), L.relu_forward, L.relu_backward),
+    Case("relu", "fast", "piecewise", D.draw_large, relu_forward_fast, relu_backward_fast),
     Case("leaky_relu", "naive", "piecewise", D.draw_spaced(0.1),
          L.leaky_relu_forward_naive, L.leaky_relu_backward_naive),
     Case("leaky_relu", "numpy", "piecewise", D.draw_spaced(0.1), L.leaky_relu_forward, L.leaky_relu_backward),

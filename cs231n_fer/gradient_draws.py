@@ -56,6 +56,12 @@ def draw_spaced(*rest):
     return lambda rng: ({"x": spaced(rng, tuple(rng.integers(1, 5, rng.integers(1, 5))))}, rest)
 
 
+def draw_large(rng):
+    """x (N, C, H, W) without ties or values near 0, of so many numbers that a kernel is faster than NumPy."""
+    N, C, H, W = rng.integers(1, 3), rng.integers(1, 3), rng.integers(160, 190), rng.integers(210, 240)
+    return {"x": spaced(rng, (N, C, H, W))}, ()
+
+
 def draw_conv(rng):
     """x, w, b: non-square windows and images, strides that don't divide, pad 0 and pad as large as the window."""
     N, C, F, HH, WW = rng.integers(1, 4, 5)

@@ -7,6 +7,7 @@ from layouts import protected
 
 from cs231n_fer import layers as L
 from cs231n_fer.layers.conv import blocks_of_images
+from cs231n_fer.layers.im2col import pad_channels_last
 from cs231n_fer.layers.losses import log_softmax
 
 X = protected(np.arange(12.0).reshape(3, 4))
@@ -68,6 +69,9 @@ BAD_INPUTS = [
     ("pool_param: the reshape rung needs windows that tile the image, got 2 x 2, stride 1 on 4 x 4; use "
      "max_pool_forward_im2col",
      lambda: L.max_pool_forward_reshape(np.ones((1, 1, 4, 4)), {**POOL, "stride": 1})),
+    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 1, stride 1 on 3 x 3; use "
+     "max_pool_forward_im2col",
+     lambda: L.max_pool_forward_reshape(IMAGES, {**POOL, "pool_width": 1, "stride": 1})),
     ("pool: x has shape (3, 4), expected four axes (N, C, H, W)", lambda: L.max_pool_forward_naive(X, POOL)),
     ("pool_param: missing keys ['stride'], unknown keys []; expected exactly ['pool_height', 'pool_width', 'stride']",
      lambda: L.avg_pool_forward_im2col(IMAGES, {"pool_height": 2, "pool_width": 2})),
@@ -81,6 +85,8 @@ BAD_INPUTS = [
      lambda: L.softmax_loss(X[:0], Y[:0])),
     ("class_weights: got [1.0, 2.0], expected 4 numbers above 0, one for each class",
      lambda: L.softmax_loss(X, Y, [1, 2])),
+    ("class_weights: got [1.0, 1.0, 1.0, 1.0, 1.0], expected 4 numbers above 0, one for each class",
+     lambda: L.softmax_loss(X, Y, [1] * 5)),
     ("class_weights: got [1.0, 0.0, 1.0, 1.0], expected 4 numbers above 0, one for each class",
      lambda: L.softmax_loss(X, Y, [1, 0, 1, 1])),
     ("class_weights: got [1.0, 1.0, inf, 1.0], expected 4 numbers above 0, one for each class",
@@ -204,6 +210,7 @@ def test_blocks_of_images_hold_at_most_2_to_the_18_numbers_but_one_image_at_leas
 
 
 def test_im2col_fills_the_padding_as_told():
+    assert pad_channels_last(np.full((1, 1, 1, 1), 7.0), 1).sum() == 7
     columns = L.im2col(np.full((1, 1, 1, 1), 7.0), 2, 2, pad=1, fill=-1)
     np.testing.assert_array_equal(columns, [[-1, -1, -1, 7], [-1, -1, 7, -1], [-1, 7, -1, -1], [7, -1, -1, -1]])
 

@@ -98,6 +98,8 @@ def test_a_state_that_comes_along_is_used_and_a_missing_one_is_zero(key, rules):
 
 
 def test_gradients_of_another_shape_and_weights_of_integers_are_refused():
+    with pytest.raises(ValueError, match=r"sgd: dw has shape \(4, 3\), expected \(2, 3\)"):
+        UPDATE_RULES["sgd"](W, np.ones((4, 3)))
     with pytest.raises(ValueError, match=r"sgd: dw has shape \(3,\), expected \(2, 3\)"):  # would broadcast
         UPDATE_RULES["sgd"](W, np.ones(3))
     with pytest.raises(ValueError, match="sgd: w is int64, expected float32 or float64"):
