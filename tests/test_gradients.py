@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).parent.parent / "experiments" / "gradient_checks.py"
 
 def shapes_of(case):
     """How many shapes a test of every change can afford: numerical gradients of loops take long."""
-    if "48" in case.layer:
+    if "48" in case.layer or (case.rung in SLOW and case.layer.startswith("conv_")):
         return 1
     return 3 if case.is_network or case.rung in SLOW else 20
 
@@ -76,10 +76,10 @@ def test_a_layer_that_writes_on_its_inputs_is_caught():
 
 
 def test_the_script_prints_a_table_and_exits_with_0():
-    done = subprocess.run([sys.executable, SCRIPT, "--layer", "relu", "--shapes", "2"], capture_output=True, text=True,
-                          cwd=SCRIPT.parent.parent)
+    done = subprocess.run([sys.executable, SCRIPT, "--layer", "affine", "--shapes", "2"], capture_output=True,
+                          text=True, cwd=SCRIPT.parent.parent)
     assert done.returncode == 0, done.stderr
-    assert "every row passes" in done.stdout and "conv_relu_pool" in done.stdout and "FAIL" not in done.stdout
+    assert "every row passes" in done.stdout and "affine_relu" in done.stdout and "FAIL" not in done.stdout
 
 
 def test_the_script_exits_with_2_for_an_unknown_layer():
