@@ -86,7 +86,7 @@ def run_tests(path, code, seconds):
     settings.load_profile("mutants")
     original = SourceFileLoader.get_code
     SourceFileLoader.get_code = lambda self, name: (
-        compile(code, self.path, "exec") if self.path == str(path) else original(self, name))
+        self.source_to_code(code, self.path) if self.path == str(path) else original(self, name))
     sys.stdout = sys.stderr = open(os.devnull, "w")
     os._exit(pytest.main(["-x", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", *tests_of(path)]))
 
