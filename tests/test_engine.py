@@ -13,9 +13,11 @@ from layouts import compiled
 from cs231n_fer import fast_layers as F
 from cs231n_fer import memory
 from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.fast_sandwiches import POOL_2X2
 from cs231n_fer.inference import Predictor
 from cs231n_fer.kernels import update
 from cs231n_fer.kernels.steps import X86
+from cs231n_fer.ladder import functions
 from cs231n_fer.network import Chain, Network, Residual, Sandwich, fuse
 from cs231n_fer.records import Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
 
@@ -81,6 +83,28 @@ def test_memory_is_used_again_only_when_no_view_of_it_is_left():
     del view
     assert memory.empty((4, 3), np.float32).ctypes.data == place
     assert memory.release() > 0 and memory.release() == 0
+
+
+@pytest.mark.parametrize("rung", ["fast", "winograd"])
+@pytest.mark.parametrize("left_over", [3e38, np.nan])
+def test_what_memory_held_before_is_neither_seen_nor_warned_of(monkeypatch, left_over, rung):
+    take = memory._take
+
+    def filled(size):
+        block = take(size)
+        block[:size // 4 * 4].view(np.float32)[:] = left_over
+        return block
+    monkeypatch.setattr(memory, "_take", filled)
+    rng = np.random.default_rng(0)
+    x, w, b, gamma, beta = (rng.standard_normal(shape).astype(np.float32) for shape in (
+        (3, 2, 7, 9), (5, 2, 3, 3), 5, 5, 5))
+    results = []
+    for each in (rung, "im2col"):
+        forward, backward = functions("conv_bn_relu_pool", each)
+        out, cache = forward(x, w, b, gamma, beta, {"stride": 1, "pad": 1}, {"mode": "train"}, POOL_2X2)
+        results.append([out, *backward(np.ones_like(out), cache)])
+    for found, true in zip(*results, strict=True):
+        np.testing.assert_allclose(found, true, rtol=0, atol=1e-4 * max(1, np.abs(true).max()))
 
 
 @compiled

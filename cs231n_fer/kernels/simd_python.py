@@ -148,9 +148,8 @@ def store_bytes(bytes_, at, block):
 def fma(x, y, z):
     """Return x * y + z, calculated in the next wider type of floats; y and z may be numbers."""
     wide = np.float64 if x.dtype == np.float32 else np.longdouble
-    with np.errstate(invalid="ignore"):  # rounded-up memory holds any bits, also those of a signalling NaN
-        y, z = (np.asarray(each, x.dtype).astype(wide) for each in (y, z))
-        return as_block(x.astype(wide) * y + z, x.dtype)
+    y, z = (np.asarray(each, x.dtype).astype(wide) for each in (y, z))
+    return as_block(x.astype(wide) * y + z, x.dtype)
 
 
 def outer_fma(column, row, tile):
