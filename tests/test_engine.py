@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,16 @@ def test_two_threads_of_a_program_and_a_spawned_process_get_the_same_bits():
         assert list(pool.map(loss_bits, seeds * 3)) == alone * 3
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(loss_bits, 0).result() == alone[0]
+
+
+@compiled
+def test_threads_of_a_program_take_turns_where_the_threads_of_numba_serve_one_at_a_time():
+    code = ("import numba; from concurrent.futures import ThreadPoolExecutor; from test_engine import loss_bits;"
+            "alone = [loss_bits(seed) for seed in range(4)]; pool = ThreadPoolExecutor(3);"
+            "assert list(pool.map(loss_bits, [0, 1, 2, 3] * 5)) == alone * 5; print(numba.threading_layer())")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent,
+                           env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue"})
+    assert (found.returncode, found.stdout) == (0, "workqueue\n"), found.stderr
 
 
 def test_memory_is_used_again_only_when_no_view_of_it_is_left():

@@ -155,7 +155,7 @@ class TestCompiled:
             UPDATE_RULES[rule](protected(w), dw, config, "fast")
             UPDATE_RULES[rule](w, protected(dw), config, "fast")
         kernels.l2_gradient(protected(w), dw, 0.1)
-        assert [signature[1].dtype.name for signature in kernels.over_blocks.signatures].count("float32") == 1
+        assert [signature[1].dtype.name for signature in kernels.over_blocks.compiled.signatures].count("float32") == 1
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,6 +2,7 @@
 import operator
 import re
 
+import numba
 import numpy as np
 import pytest
 
@@ -344,17 +345,33 @@ def test_bytes_become_floats_and_floats_bytes(dtype):
         np.testing.assert_array_equal(out, [*range(at, at + lanes), -1])
 
 
-@pytest.mark.skipif(not DISABLED, reason="compiled code doesn't look")
-@pytest.mark.parametrize("use", [
+OUTSIDE = [
     lambda a, lanes: load(a, -1, 1), lambda a, lanes: load(a, len(a) - lanes + 1, 1),
     lambda a, lanes: load_spaced(a, 0, len(a), 2), lambda a, lanes: splat(a, len(a), 0, 1),
     lambda a, lanes: store(a, len(a) - lanes, zeros(a, 2)), lambda a, lanes: store_tile(a, 0, 64, 0, (zeros(a, 2),)),
     lambda a, lanes: load_head(a, len(a) - 1, 2), lambda a, lanes: store_head(a, len(a) - 1, zeros(a, 1), 2),
-    lambda a, lanes: load_bytes(a.view(np.uint8), a.nbytes - lanes + 1, a), lambda a, lanes: vector(zeros(a, 2), 2),
-    lambda a, lanes: load(a.reshape(2, -1), 0, 1), lambda a, lanes: load_head(a, 0, lanes + 1)])
+    lambda a, lanes: load_bytes(a.view(np.uint8), a.nbytes - lanes + 1, a)]
+WRONG = [lambda a, lanes: vector(zeros(a, 2), 2), lambda a, lanes: load(a.reshape(2, -1), 0, 1),
+         lambda a, lanes: load_head(a, 0, lanes + 1)]
+
+
+@pytest.mark.skipif(not DISABLED, reason="this is about the words in NumPy")
+@pytest.mark.parametrize("use", OUTSIDE + WRONG)
 def test_with_the_compiler_off_an_address_outside_of_an_array_is_an_error(use):
     a = np.zeros(64, np.float32)
     with pytest.raises(IndexError):
         use(a, lanes_of(a.dtype))
     with pytest.raises(TypeError):
         store(a, 0, zeros(a.astype(np.float64), 1))
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled")
+@pytest.mark.parametrize("use", OUTSIDE)
+def test_with_bounds_checks_an_address_outside_of_an_array_is_an_error(use, monkeypatch):
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    a, inlined = np.zeros(64, np.float32), jit(use, inline=True)
+    inside, outside = numba.njit(lambda a: store(a, len(a) - 16, load(a, 0, 1))), numba.njit(
+        lambda a, lanes: (inlined(a, lanes), None)[1])
+    inside(a)
+    with pytest.raises(IndexError, match="a vector that is not all in its array"):
+        outside(a, lanes_of(a.dtype))

@@ -4,6 +4,7 @@ simd.py has the words that kernels are written with; here is what they are made 
 """
 import operator
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.core.typing import signature
@@ -83,18 +84,39 @@ class Emitter:
 
     def __init__(self, context, builder, sig, args):
         self.context, self.builder, self.sig, self.args = context, builder, sig, args
-        self.array = context.make_array(sig.args[0])(context, builder, args[0]).data
+        array = context.make_array(sig.args[0])(context, builder, args[0])
+        self.array, self.count = array.data, array.nitems
 
     def integer(self, k):
         """Argument k as a 64-bit integer."""
         return self.context.cast(self.builder, self.args[k], self.sig.args[k], types.intp)
 
-    def pointers(self, n, columns=1, row=None, step=None):
+    def pointers(self, block, n, columns=1, row=None, step=None, width=None):
         """Addresses at + i // columns * row + i % columns * step for i < n, each as wide as a number.
 
-        row, step   numbers of the arguments that hold these distances; a step of None is one vector
+        row, step   numbers of the arguments that hold these distances; a step of None is one vector of the block
+        width       how many numbers are read or written at each, if it isn't a vector of the block; checked where
+                    NUMBA_BOUNDSCHECK=1
         """
-        lanes = VECTOR_BYTES * 8 // self.sig.args[0].dtype.bitwidth
+        found = self.addresses(block.lanes, n, columns, row, step)
+        if numba.config.BOUNDSCHECK:
+            for each in found:
+                self.check_bounds(each, ir.Constant(ir.IntType(64), block.lanes) if width is None else width)
+        return found
+
+    def check_bounds(self, pointer, width):
+        """Raise IndexError where `width` numbers from an address on are not all in the array."""
+        builder = self.builder
+        size = ir.Constant(ir.IntType(64), self.context.get_abi_sizeof(self.array.type.pointee))
+        begin, place = (builder.ptrtoint(each, size.type) for each in (self.array, pointer))
+        end = builder.add(begin, builder.mul(self.count, size))
+        outside = builder.or_(builder.icmp_unsigned("<", place, begin), builder.icmp_unsigned(
+            ">", builder.add(place, builder.mul(width, size)), end))
+        with builder.if_then(outside, likely=False):
+            self.context.call_conv.return_user_exc(builder, IndexError, ("a vector that is not all in its array",))
+
+    def addresses(self, lanes, n, columns, row, step):
+        """The addresses of pointers()."""
         start = self.builder.gep(self.array, [self.integer(1)])
         if columns == 1:
             return self.spaced(start, n, lanes if row is None else self.integer(row))

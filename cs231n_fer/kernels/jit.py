@@ -13,8 +13,9 @@ cache        compiled code is kept on disk; a folder that is read-only or corrup
 import hashlib
 import os
 import sys
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
+from threading import Lock
 from types import FunctionType
 
 import numba
@@ -38,7 +39,33 @@ def jit(function=None, *, parallel=False, inline=False):
         return lambda kernel: jit(kernel, parallel=parallel, inline=inline)
     if inline:
         return numba.njit(**OPTIONS, **NO_WRAPPERS, forceinline=True)(function)
-    return on_disk(numba.njit(**OPTIONS, parallel=parallel)(function), function)
+    compiled = on_disk(numba.njit(**OPTIONS, parallel=parallel)(function), function)
+    return taking_turns(compiled) if parallel and not DISABLED else compiled
+
+
+def taking_turns(kernel):
+    """Let a kernel's callers in several Python threads wait for each other where Numba's threads would abort.
+
+    They do so in "workqueue", what Numba falls back on where neither OpenMP nor TBB is installed.
+    """
+    @wraps(kernel.py_func)
+    def launch(*arguments):
+        if runs_one_at_a_time():
+            with _turn:
+                return kernel(*arguments)
+        return kernel(*arguments)
+    launch.compiled = kernel
+    return launch
+
+
+_turn = Lock()
+
+
+@cache
+def runs_one_at_a_time():
+    """Whether Numba's threads serve one caller at a time; starts them, since only then they have a name."""
+    numba.get_num_threads()
+    return numba.threading_layer() == "workqueue"
 
 
 OPTIONS = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
@@ -83,7 +110,8 @@ class _ForgivingCache(FunctionCache):
     def _index_key(self, sig, codegen):
         """Numba's own key pickles closures, which no intrinsic survives, and misses edits of other files."""
         constants = describe(self._py_func)
-        return sig, codegen.magic_tuple(), sources_digest(), os.environ.get("CS231N_FER_SIMD"), constants
+        chosen = os.environ.get("CS231N_FER_SIMD"), numba.config.BOUNDSCHECK
+        return sig, codegen.magic_tuple(), sources_digest(), *chosen, constants
 
     def load_overload(self, sig, target_context):
         found = None

@@ -25,7 +25,7 @@ of it at once, with another Block of the same size or with a number. A flat arra
 `n`, `columns` and `i` are compile-time constants: a literal, a module constant, or an int that the factory of a kernel
 closes over. A Block that fits into the registers stays there: LLVM splits it into its vectors.
 
-Nothing checks that an address is in its array, except where NUMBA_DISABLE_JIT=1: see simd_python.py.
+Nothing checks that an address is in its array, except where NUMBA_BOUNDSCHECK=1 or NUMBA_DISABLE_JIT=1: an IndexError.
 """
 from llvmlite import ir
 from numba import types
@@ -42,7 +42,7 @@ def load_block(block, columns=1, row=None):
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
         return pack(builder, block, [builder.load(emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
-                                     for p in emit.pointers(block.n, columns, row)])
+                                     for p in emit.pointers(block, block.n, columns, row)])
     return generate
 
 
@@ -50,7 +50,7 @@ def store_block(block, k, columns=1, row=None):
     """Return the generator of the code that stores a Block, which is argument k."""
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
-        for each, p in zip(unpack(builder, args[k], block), emit.pointers(block.n, columns, row), strict=True):
+        for each, p in zip(unpack(builder, args[k], block), emit.pointers(block, block.n, columns, row), strict=True):
             builder.store(each, emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
         return context.get_dummy_value()
     return generate
@@ -104,7 +104,7 @@ def load_tile(typing, a, at, row, step, n):
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
         vectors = [builder.load(emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
-                   for p in emit.pointers(block.n ** 2, block.n, row=2, step=3)]
+                   for p in emit.pointers(block, block.n ** 2, block.n, row=2, step=3)]
         return context.make_tuple(builder, rows, [pack(builder, block, vectors[i:i + block.n])
                                                   for i in range(0, block.n ** 2, block.n)])
     return rows(a, at, row, step, n), generate
@@ -118,7 +118,7 @@ def write_tile(columns, add):
         emit = Emitter(context, builder, sig, args)
         grid = [unpack(builder, builder.extract_value(args[4], j), block) for j in range(width)]
         vectors = [grid[j][i] for i in range(block.n) for j in range(width)]
-        for each, p in zip(vectors, emit.pointers(len(vectors), width, row=2, step=3), strict=True):
+        for each, p in zip(vectors, emit.pointers(block, len(vectors), width, row=2, step=3), strict=True):
             pointer, align = emit.as_vector(p, block), block.dtype.bitwidth // 8
             value = builder.fadd(builder.load(pointer, align=align), each) if add else each
             builder.store(value, pointer, align=align)
@@ -144,9 +144,9 @@ def splat(typing, a, at, step, n):
     block = Block(a.dtype, n.literal_value)
 
     def generate(context, builder, sig, args):
-        emit = Emitter(context, builder, sig, args)
+        emit, one = Emitter(context, builder, sig, args), ir.Constant(ir.IntType(64), 1)
         return pack(builder, block, [repeat(builder, builder.load(p), block.lanes)
-                                     for p in emit.pointers(block.n, row=2)])
+                                     for p in emit.pointers(block, block.n, row=2, width=one)])
     return block(a, at, step, n), generate
 
 
@@ -184,7 +184,7 @@ def load_head(typing, a, at, live):
 
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
-        pointer = emit.as_vector(emit.pointers(1)[0], block)
+        pointer = emit.as_vector(emit.pointers(block, 1, width=emit.integer(2))[0], block)
         align = ir.Constant(ir.IntType(32), block.dtype.bitwidth // 8)
         zero = ir.Constant(vector_type(block), None)
         return pack(builder, block, [masked(emit, "load", vector_type(block),
@@ -197,7 +197,7 @@ def store_head(typing, a, at, block, live):
     """Write the first lanes of one vector."""
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
-        pointer = emit.as_vector(emit.pointers(1)[0], block)
+        pointer = emit.as_vector(emit.pointers(block, 1, width=emit.integer(3))[0], block)
         align = ir.Constant(ir.IntType(32), block.dtype.bitwidth // 8)
         vector, = unpack(builder, args[2], block)
         masked(emit, "store", ir.VoidType(), [vector, pointer, align, live_lanes(emit, block, 3)], block)
@@ -213,7 +213,7 @@ def load_bytes(typing, bytes_, at, like):
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
         bytes_type = ir.VectorType(ir.IntType(8), block.lanes)
-        pointer = builder.bitcast(emit.pointers(1)[0], bytes_type.as_pointer())
+        pointer = builder.bitcast(emit.pointers(block, 1)[0], bytes_type.as_pointer())
         return pack(builder, block, [builder.uitofp(builder.load(pointer, align=1), vector_type(block))])
     return block(bytes_, at, like), generate
 
@@ -225,7 +225,7 @@ def store_bytes(typing, bytes_, at, block):
         emit = Emitter(context, builder, sig, args)
         vector, = unpack(builder, args[2], block)
         whole = builder.fptoui(vector, ir.VectorType(ir.IntType(8), block.lanes))
-        builder.store(whole, builder.bitcast(emit.pointers(1)[0], whole.type.as_pointer()), align=1)
+        builder.store(whole, builder.bitcast(emit.pointers(block, 1)[0], whole.type.as_pointer()), align=1)
         return context.get_dummy_value()
     return types.void(bytes_, at, block), generate
 
