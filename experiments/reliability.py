@@ -11,7 +11,8 @@ import sys
 from benchmarking.report import RESULTS, write_readme
 
 FOLDER = RESULTS / "reliability"
-ORDER = ("resume", "bits", "fuzz", "gradients", "oracle", "mutation", "cache")  # others follow, in alphabetical order
+ORDER = ("resume", "bits", "bad_data", "fuzz", "safe_files", "gradients", "oracle", "learning", "mutation", "cache")
+# Others follow, in alphabetical order.
 
 
 def resume(entry):

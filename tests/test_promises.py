@@ -1,4 +1,5 @@
 """What the whole engine promises: the same bits, scores of any batch size, learning, no growth, threads."""
+import gc
 import os
 import subprocess
 import sys
@@ -143,6 +144,7 @@ def test_two_thousand_steps_take_no_more_memory_than_five_hundred():
 
     def note(history):
         if len(history) in (50, 199):
+            gc.collect()
             sizes[len(history)] = np.array([tracemalloc.get_traced_memory()[0], resident()])
     solver = Solver(net, faces(40), update_rule="adam", batch_size=4, num_epochs=200, average_decay=0.9, stop=note,
                     verbose=False)
