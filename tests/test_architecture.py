@@ -34,7 +34,7 @@ RESERVED = {
     "h5py": {"sealed"}, "PIL": {"image_folder"}, "tqdm": {"solver", "prepare"},
     "cs231n_fer.kernels": {"fast_pool", "fast_layers", "fast_sandwiches", "fast_batchnorm", "fast_norm", "inference",
                            "fast_relu", "update_steps", "augment"},
-    "pickle": set(), "marshal": set(), "shelve": set(), "importlib": set(), "experiments": set(), "tests": set(),
+    "importlib": set(), "experiments": set(), "tests": set(),
     "pandas": set(), "scipy": set(), "torch": set(), "sklearn": set(),
 }
 

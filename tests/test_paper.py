@@ -188,9 +188,10 @@ def test_findings_are_kept_and_reported_without_training(tmp_path, monkeypatch, 
 
     args, data = begin(tmp_path, monkeypatch)
     result = train(TINY, data, folder)
+    tuned = {**result, "run": {**result["run"], "init": str(tmp_path / "pretrained" / "best.h5")}}
     found = [Finding("3.4: Adam | best", "it was", "confirmed", "curves"), Finding("4.2: no", "yes", "refuted")]
     findings.save(args, data, 2, title="Rules", header=["rule", "accuracy"], rows=[["adam", result["val_acc"]]],
-                  findings=found, figures={"curves": Figure()}, results=[result], notes=["One note."])
+                  findings=found, figures={"curves": Figure()}, results=[result, tuned], notes=["One note."])
     assert (tmp_path / "paper" / "02_test_curves.png").exists()
     titles, failed = [(1, "depth", "deeper"), (2, "test", "rules")], {1: "failed with KeyError: 0"}
     text = findings.report(tmp_path / "paper", titles, failed)
@@ -200,6 +201,7 @@ def test_findings_are_kept_and_reported_without_training(tmp_path, monkeypatch, 
     assert "## 2. Rules" in text and "One note." in text and "seeds 0, 1, 2" in text
     kept = findings.load_results(tmp_path / "paper", 2, "test")
     assert kept["seeds"] == [0, 1, 2] and kept["runs"][0]["digest"] == result["digest"]
+    assert [run["run"]["init"] for run in kept["runs"]] == [None, "pretrained/best.h5"]
     assert str(tmp_path) not in json.dumps(kept) and kept["settings"] == {"quick": False, "seeds": 3, "epochs": 10}
     assert findings.load_results(tmp_path / "paper", 1, "depth") is None
 

@@ -91,16 +91,14 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
               f"figure: got {finding.figure!r}, expected one of {', '.join(files) or 'none'}")
         found.append(asdict(replace(finding, figure=files.get(finding.figure, ""),
                                     command=finding.command or args.command)))
-    kept = ("run", "digest", "val_acc", "best_epoch", "train_acc", "last_val_acc", "epochs", "stopped", "diverged",
-            "seconds", "images_per_second", "parameters", "flops", "per_class")
-    runs = [{key: result[key] for key in kept} | {"history": columns(result["history"])} for result in results]
     source = {"name": Path(data["source"]).name, "sha256": data_digest(data), "synthetic": data["synthetic"],
               "training": len(data["X_train"]), "validation": len(data["X_val"])}
     seconds = sum(result["seconds"] for result in results) if seconds is None else seconds
     text = json_text({"number": number, "title": title, "command": args.command, "settings": settings(args),
                       "seeds": list(range(args.seeds)), "seconds": round(seconds, 3), "data": source,
                       "machine": machine.describe(), "header": list(header), "rows": [list(row) for row in rows],
-                      "notes": list(notes), "findings": found, "figures": list(files.values()), "runs": runs})
+                      "notes": list(notes), "findings": found, "figures": list(files.values()),
+                      "runs": [kept_of(result) for result in results]})
     write_text(args.results / f"{name}.json", text)
     write_text(args.runs / f"{name}.json", text)  # what reproduce_paper.py goes by: done on this machine
     print(f"\n{table(header, rows)}\n")
@@ -117,6 +115,15 @@ def save_nets(args, data, number, *, nets, others=(), notes=(), **rest):
     """
     return save(args, data, number, header=HEADER, rows=[row_of(name, each) for name, each in nets.items()],
                 results=sum(nets.values(), list(others)), notes=[explain(args.seeds), *notes], **rest)
+
+
+def kept_of(result):
+    """Return what the JSON keeps of a result of runs.train; of the path of init the file and its folder."""
+    kept = ("run", "digest", "val_acc", "best_epoch", "train_acc", "last_val_acc", "epochs", "stopped", "diverged",
+            "seconds", "images_per_second", "parameters", "flops", "per_class")
+    init = result["run"]["init"] and "/".join(Path(result["run"]["init"]).parts[-2:])
+    return {key: result[key] for key in kept} | {"run": {**result["run"], "init": init},
+                                                 "history": columns(result["history"])}
 
 
 def columns(history):
