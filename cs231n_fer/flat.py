@@ -3,6 +3,8 @@
 Update rules work number by number, so it makes no difference to a result how the numbers are divided into arrays; one
 call of a rule is then enough for all parameters.
 """
+from functools import cache
+
 import numpy as np
 
 from . import memory
@@ -22,14 +24,20 @@ class Flat(dict):
         self.numbers = memory.empty(size, *dtypes or [np.float64]) if numbers is None else numbers
         begin = 0
         for name, array in like.items():
-            axes = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])  # noqa: B023
-            part = self.numbers[begin:begin + array.size].reshape([array.shape[axis] for axis in axes])
-            self[name] = part.transpose(np.argsort(axes))
+            shape, axes = memory_order(array.shape, array.strides)
+            self[name] = self.numbers[begin:begin + array.size].reshape(shape).transpose(axes)
             begin += array.size
 
     def holds(self, arrays):
         """Whether a dict has exactly these views."""
         return len(self) == len(arrays) and all(arrays.get(name) is view for name, view in self.items())
+
+
+@cache
+def memory_order(shape, strides):
+    """Return the shape of an array as it lies in memory, and the order of those axes that makes it the array again."""
+    axes = sorted(range(len(shape)), key=lambda axis: -strides[axis])
+    return tuple(shape[axis] for axis in axes), tuple(axes.index(axis) for axis in range(len(shape)))
 
 
 def flattened(arrays, like=None):
