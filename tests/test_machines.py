@@ -99,7 +99,7 @@ def test_the_machine_is_chosen_by_name_or_by_its_features(monkeypatch):
 AT_THE_EDGE = """
 import ctypes, mmap
 import numpy as np
-from test_simd import copy_head, write_head
+from test_simd_edges import copy_head, write_head
 from cs231n_fer.kernels.machine import lanes_of
 memory = mmap.mmap(-1, 2 * mmap.PAGESIZE)
 start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
@@ -131,6 +131,6 @@ WAYS["the compiler off"] = {"NUMBA_DISABLE_JIT": "1"}, "test"
 @pytest.mark.parametrize("way", WAYS)
 def test_in_a_process_with(way):
     environment, which = WAYS[way]
-    files = [str(TESTS / name) for name in ("test_simd.py", "test_winograd.py", "test_machines.py")]
+    files = [str(TESTS / f"test_{name}.py") for name in ("simd", "simd_edges", "winograd", "machines")]
     done = run_python("-m", "pytest", "-x", *files, "-k", f"{which} and not in_a_process", **environment)
     assert done.returncode == 0, done.stdout
