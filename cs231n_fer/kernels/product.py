@@ -42,10 +42,10 @@ def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts)
     """c (parts, rows, columns) = partial sums of a b, at last the first is their sum; columns as wide as a tile."""
     width, size = VECTORS * lanes, rows * columns
     across, down = -(-columns // width), -(-rows // (8 * TILE_ROWS))
-    for task in prange(across * down * parts):
-        part, column = task // (across * down), task // down % across * width
-        call(address, a, a_row, a_step, b, c, part * size, min(column, columns - width), rows, columns,
-             task % down * 8 * TILE_ROWS, part * steps // parts, (part + 1) * steps // parts)
+    for task in prange(across * down * parts):  # a block of a's rows stays in L2 for all columns
+        part, row, column = task // (across * down), task // across % down * 8 * TILE_ROWS, task % across * width
+        call(address, a, a_row, a_step, b, c, part * size, min(column, columns - width), rows, columns, row,
+             part * steps // parts, (part + 1) * steps // parts)
     if parts > 1:
         for row in prange(rows):
             for i in range(row * columns, (row + 1) * columns):
