@@ -92,9 +92,8 @@ def build(args, data):
     return solver
 
 
-def main():
-    args = make_parser().parse_args()
-    data = load_data(args.data)
+def train(args, data):
+    """Train on data of load_data and write all results to args.out."""
     solver = build(args, data)
     solver.train()
     metrics, scores = measure(solver, data)
@@ -104,6 +103,11 @@ def main():
     draw_run(args.out, solver, data, scores)
     print(f"validation accuracy {metrics['val_acc']:.4f}, with mirror images {metrics['val_acc_with_mirror']:.4f} "
           f"(epoch {metrics['best_epoch']}), {metrics['seconds']:.0f} s; results in {args.out}")
+
+
+def main():
+    args = make_parser().parse_args()
+    train(args, load_data(args.data))
 
 
 if __name__ == "__main__":

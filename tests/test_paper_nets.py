@@ -12,7 +12,8 @@ from paper import findings  # noqa: E402
 
 EXPERIMENTS = {  # number: (name, rows, figures)
     6: ("distillation", 4, ["accuracy", "curves"]), 12: ("tang", 3, ["accuracy", "curves"]),
-    13: ("transfer", 6, ["accuracy", "curves"]), 15: ("deep", 6, ["cost", "curves"])}
+    13: ("transfer", 6, ["accuracy", "curves"]), 15: ("deep", 6, ["cost", "curves"]),
+    16: ("everything", 2, ["accuracy", "curves"])}
 
 
 @pytest.fixture(scope="module")
