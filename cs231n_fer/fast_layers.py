@@ -132,8 +132,8 @@ def run_forward(cached, b, epilogue, sign=None):
     in_place = epilogue.writes and not epilogue.relu and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not b.any()
     kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached),
                     padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),
-                    pooled.reshape(-1), winners.reshape(-1), sums.reshape(-1), scratch_of(plan, dtype), N,
-                    *parts_of(N, plan))
+                    pooled.reshape(-1), winners.reshape(-1), sums.reshape(-1), N, *parts_of(N, plan),
+                    scratch_of(plan, dtype))
     return Outputs(out, pooled, winners, sums)
 
 

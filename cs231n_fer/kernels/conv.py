@@ -110,8 +110,8 @@ def prepare(numbers, step, w, scratch, rows, turned, u):
 
 
 @jit(parallel=True)
-def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums, scratch, count, ranges,
-            splits):
+def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums, count, ranges, splits,
+            scratch):
     """Convolve `count` images x with prepared weights u, and finish them.
 
     numbers   flat(plan)

@@ -117,7 +117,8 @@ def write(s, at, grid, size, image, top, bottom, bias, relu, out, first, last):
 def pool(s, at, grid, size, image, top, bottom, bias, sign, relu, out, winners, first, last):
     """2 x 2 max-pool of z + bias for filters first...last: the first of the largest of sign * (z + bias).
 
-    out gets its value, winners (uint8, Fp channels) which of the four it was; with relu, DEAD where it isn't positive.
+    out gets its value, winners (uint8, Fp channels, or empty) which of the four it was; with relu, DEAD where it isn't
+    positive. Where two threads share an image, each pixel's winners would be a cache line that both write on.
     The sign is 1, or that of batchnorm's gamma: what batchnorm, whose mean is not yet known, makes the largest.
     """
     Ho, Wo, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
@@ -136,7 +137,8 @@ def pool(s, at, grid, size, image, top, bottom, bias, sign, relu, out, winners, 
                     winner, best = select(best > 0.0, winner, DEAD), select(best < 0.0, 0.0, best)
                 pixel = (image * Ho + i) * Wo + j
                 put(out, pixel * F, f, F, size.lanes, best)
-                store_bytes(winners, pixel * size.Fp + f, winner)
+                if len(winners):
+                    store_bytes(winners, pixel * size.Fp + f, winner)
 
 
 @jit(inline=True)
