@@ -87,7 +87,7 @@ def with_scratch(calls, dtype):
 
     With memory of its own for each layer weights and memory are more than L2 holds: 210 instead of 174 us for one face.
     """
-    scratch = memory.empty((threads(), max(size for *_, size in calls)), dtype)
+    scratch = memory.empty((threads(), max((size for *_, size in calls), default=0)), dtype)
     return [(function, (*arguments, scratch) if size else arguments) for function, arguments, size in calls]
 
 

@@ -109,6 +109,11 @@ def test_a_net_without_a_head_has_no_features():
         Predictor(FullyConnectedNet([3], input_dim=4), until="affine9")
 
 
+def test_a_predictor_that_stops_before_the_first_layer_gives_back_its_input():
+    net, X = FullyConnectedNet([3], input_dim=4, dtype=np.float64), np.arange(8.0).reshape(2, 4)
+    np.testing.assert_array_equal(Predictor(net, until="affine1")(X), X)
+
+
 def test_an_empty_block_is_refused():
     with pytest.raises(ValueError, match="blocks: got .*, expected at least one convolution in each"):
         DeepConvNet(blocks=((32,), ()))
