@@ -21,6 +21,13 @@ NARROW_ROWS = 4
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
 
 
+@jit(inline=True)
+def panel(row, column, rows, lanes):
+    """Where a number lies in a matrix of so many rows that lies in panels: as wide as a tile, one behind the other."""
+    columns = VECTORS * lanes
+    return (column - column % columns) * rows + row * columns + column % columns
+
+
 def make_tile(rows, vectors):
     """Return the tile function of rows x vectors sums."""
     sums = rows * vectors

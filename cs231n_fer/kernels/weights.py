@@ -2,14 +2,15 @@
 
 Weights w lie in memory as (HH, WW, C, F). A forward pass multiplies with rows of filters, one for each tap and channel;
 the gradient of x with rows of channels, one for each tap and filter: w `turned`. Rows are filled up with zeros to whole
-register tiles. Winograd's engine takes them transformed: G w G^T, positions instead of taps. The gradient comes as
-partial sums of several chunks of a batch, which are added in order.
+register tiles. Winograd's engine takes them transformed, G w G^T, positions instead of taps, and in panels (tile.py).
+The gradient comes as partial sums of several chunks of a batch, which are added in order.
 """
 from .jit import jit
 from .pixels import clear, copy, put
-from .shape import Plan
+from .shape import VECTORS, Plan
 from .simd import load, load_tile, store, store_tile
 from .steps import BOOL, FLOATS, INT, step
+from .tile import panel
 from .winograd_transforms import WEIGHT, WEIGHT_TRANSPOSED, both_ways
 
 ROWS = 16  # that a step prepares: turned, they are a cache line of w
@@ -54,7 +55,7 @@ def take_back(du, chunks, s, plan, c, dw):
 
 
 def make_transform(m):
-    """Return the step that lay_out is for Winograd: u ((m + 2)^2, C, Fp), or turned ((m + 2)^2, F, Cp)."""
+    """Return the step that lay_out is for Winograd: (m + 2)^2 matrices (C, Fp), or turned (F, Cp), in panels."""
     both, n = both_ways(WEIGHT[m]), m + 2
 
     @step(FLOATS, FLOATS, FLOATS, Plan, INT, INT, BOOL)
@@ -65,20 +66,24 @@ def make_transform(m):
             copy_rows(w, plan.size, first, last, turned, s, 0, wide, tap)
         else:
             source, at, tap = w, first * wide, plan.size.C * wide
-        for k in range(0, (last - first) * wide, plan.size.lanes):
-            store_tile(u, first * wide + k, n * apart, apart, both(load_tile(source, at + k, 3 * tap, tap, 3)))
+        rows, lanes = plan.size.F if turned else plan.size.C, plan.size.lanes
+        for k in range(0, wide, VECTORS * lanes):
+            for i in range((last - first) * VECTORS):
+                r, f = i // VECTORS, k + i % VECTORS * lanes
+                store_tile(u, panel(first + r, f, rows, lanes), n * apart, apart,
+                           both(load_tile(source, at + r * wide + f, 3 * tap, tap, 3)))
     return transform
 
 
 def make_transform_back(m):
-    """Return the step that take_back is for Winograd: dw = G^T dU G, where du (chunks, positions, C, Fp) is spoilt."""
+    """Return the step that take_back is for Winograd: dw = G^T dU G; the partial sums du of dU are spoilt."""
     both, n = both_ways(WEIGHT_TRANSPOSED[m]), m + 2
 
     @step(FLOATS, INT, FLOATS, Plan, INT, FLOATS)
     def transform_back(du, chunks, s, plan, c, dw):
         size, apart, lanes = plan.size, plan.dU_apart, plan.size.lanes
         for f in range(0, size.F, lanes):
-            row = c * size.Fp + f
+            row = panel(c, f, size.Cp, lanes)
             for chunk in range(1, chunks):
                 for q in range(row, row + n * n * apart, apart):
                     store(du, q, load(du, q, 1) + load(du, chunk * plan.weights + q, 1))

@@ -11,6 +11,9 @@ and backwards, where the transposed transforms take the place of rotated filters
 
 Everything lies in scratch memory whose sizes are rounded up: images to whole tiles, channels to whole vectors, rows of
 a matrix to whole register tiles. So no loop here has a remainder.
+
+U[q] and dU[q] lie in panels, see tile.panel: they come from L2 or L3 once for each block, as one stream. As plain
+matrices, of which a tile reads two vectors from every row, they kept it waiting: 6 % of a step at batch 256.
 """
 import math
 from functools import cache
@@ -18,7 +21,7 @@ from functools import cache
 from .machine import TILE_ROWS
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
 from .steps import BOOL, FLOATS, INT, step
-from .tile import CHANNEL_ROWS, channel_tile, product_tile
+from .tile import CHANNEL_ROWS, channel_tile, panel, product_tile
 
 # Of V and M together: they are written and read several times, and should stay in L2. But where the weights are larger
 # they pass by once for each block, so V and M may be as large as they: 0.3 ms less for block 4 of the final net.
@@ -55,7 +58,7 @@ def winograd_plan(size, m, itemsize):
     V = Matrices(x_grid.size, size.Cp, rows * size.Cp + line)
     M = Matrices(V.at + positions * V.apart, size.Fp, rows * size.Fp + line)
     z_at = M.at + positions * M.apart
-    dU_apart = round_up(size.C, CHANNEL_ROWS) * size.Fp + line
+    dU_apart = size.Cp * size.Fp + line
     return Plan(size, m, images, size.Ho, down, across, x_grid, z_grid, x_grid, z_at, 0, V, M, z_at + z_grid.size, 0,
                 size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, positions * dU_apart, 0)
 
@@ -68,7 +71,8 @@ def multiply(plan, u, images, f0, f1, _, __, s, ___, ____):
     for q in range((plan.m + 2) ** 2):
         for f in range(f0, f1, VECTORS * size.lanes):  # these columns of U[q] stay in L1
             for t in range(0, rows, TILE_ROWS):        # all of V[q] passes by
-                product_tile(s, V.at + q * V.apart + t * V.row, V.row, 0, 1, u, q * plan.U_apart + f, 0, size.Fp,
+                product_tile(s, V.at + q * V.apart + t * V.row, V.row, 0, 1,
+                             u, q * plan.U_apart + panel(0, f, size.C, size.lanes), 0, VECTORS * size.lanes,
                              1, size.C, s, M.at + q * M.apart + t * M.row + f, M.row, False)
 
 
@@ -82,9 +86,10 @@ def multiply_back(plan, ut, images, _, __, s, du, adds, want_dx):
         for f in range(0, size.F, columns):
             for c in range(0, size.C, CHANNEL_ROWS):
                 channel_tile(s, v + c, 1, 0, V.row, s, m + f, 0, M.row, 1, rows,
-                                   du, q * plan.dU_apart + c * size.Fp + f, size.Fp, adds)
+                             du, q * plan.dU_apart + panel(c, f, size.Cp, size.lanes), columns, adds)
         if want_dx:
             for c in range(0, size.C, columns):
                 for t in range(0, rows, TILE_ROWS):
-                    product_tile(s, m + t * M.row, M.row, 0, 1, ut, q * plan.UT_apart + c, 0, size.Cp, 1, size.F,
-                                 s, v + t * V.row + c, V.row, False)
+                    product_tile(s, m + t * M.row, M.row, 0, 1,
+                                 ut, q * plan.UT_apart + panel(0, c, size.F, size.lanes), 0, columns,
+                                 1, size.F, s, v + t * V.row + c, V.row, False)
