@@ -55,6 +55,7 @@ class WindowsCache(NamedTuple):
     gamma: np.ndarray
     linear: np.ndarray          # mean of the outputs, without their biases
     rstd: np.ndarray
+    shift: np.ndarray           # what is left of batchnorm when its scale is part of the weights
 
 
 class BatchnormCache(NamedTuple):
@@ -62,12 +63,11 @@ class BatchnormCache(NamedTuple):
     conv: ConvCache
     z: np.ndarray               # (N, Ho, Wo, F) before batchnorm
     normalised: np.ndarray      # what batchnorm was applied to: z, or the winners of its windows
-    out: np.ndarray
     winners: np.ndarray | None
     gamma: np.ndarray
     mean: np.ndarray            # (F,) float64, and 1 / sqrt(var + eps)
     rstd: np.ndarray
-    vectors: np.ndarray         # (4, Fp) scale, shift, mean, rstd, as kernels read them
+    vectors: np.ndarray         # (4, Fp) mean, rstd, scale, shift, as kernels read them
 
 
 def conv_bn_relu_forward(x, w, b, gamma, beta, conv_param, bn_param, engine="auto"):
@@ -114,8 +114,9 @@ def forward_by_windows(cached, b, gamma, beta, eps, pools):
     mean, rstd = linear + b, 1 / np.sqrt(var + eps)
     scale = gamma * rstd
     folded = cached._replace(w=(cached.w * scale).astype(dtype))
-    out, inner = relu_sandwich(folded, (beta - linear * scale).astype(dtype), pools)
-    return out, WindowsCache(inner, cached, centre, scatter, gamma, linear, rstd), mean, var
+    shift = beta - linear * scale
+    out, inner = relu_sandwich(folded, shift.astype(dtype), pools)
+    return out, WindowsCache(inner, cached, centre, scatter, gamma, linear, rstd, shift), mean, var
 
 
 def forward_by_outputs(cached, b, gamma, beta, eps, pools):
@@ -126,11 +127,11 @@ def forward_by_outputs(cached, b, gamma, beta, eps, pools):
     z, pooled, winners, sums = run_forward(cached, b, MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
     (mean,), (var,) = total_moments(sums[:, :, :len(b)], z.shape[1] * z.shape[2])
     rstd = 1 / np.sqrt(var + eps)
-    vectors = padded(np.array([gamma * rstd, beta - mean * gamma * rstd, mean, rstd], dtype), cached.size.Fp)
+    vectors = padded(np.array([mean, rstd, gamma * rstd, beta - mean * gamma * rstd], dtype), cached.size.Fp)
     source, winners = (pooled, winners) if pools else (z, None)
     out = memory.empty(source.shape, dtype)
-    over_images("normalise", source, out, None, winners, vectors, None, cached.size)
-    return images(out), BatchnormCache(cached, z, source, out, winners, gamma, mean, rstd, vectors), mean, var
+    over_images("normalise", source, out, None, winners, vectors[2:], None, cached.size)
+    return images(out), BatchnormCache(cached, z, source, winners, gamma, mean, rstd, vectors), mean, var
 
 
 def total_moments(sums, pixels, axis=0):
@@ -188,7 +189,7 @@ def backward_by_windows(dout, cache, want_dx):
         dbeta = sum dout    T = sum dout (p - centre)    dgamma = rstd w . T    dw = gamma rstd (T - dgamma xi)
     with xi = rstd scatter w / count: how xhat and p go together.
     """
-    inner, conv, centre, scatter, gamma, _, rstd = cache
+    inner, conv, centre, scatter, gamma, _, rstd, _ = cache
     size, dtype = conv.size, conv.w.dtype
     _, along, dbeta = conv_relu_backward(dout, inner, want_dx=False)
     count, filters = len(conv.x) * size.Ho * size.Wo, conv.w.reshape(-1, size.F).astype(np.float64)
@@ -204,18 +205,20 @@ def dx_of_windows(dout, cache, dgamma, dbeta, count):
     """Return dx; only a net whose first layer is asked for it pays for z, computed once more."""
     conv, dtype = cache.conv, cache.conv.w.dtype
     z = run_forward(conv, np.zeros(conv.size.F, dtype), LINEAR).out
-    line = padded(line_of_z(dgamma, dbeta, cache.gamma, cache.linear, cache.rstd, count, dtype), conv.size.Fp)
-    return run_backward(conv, dout, relu=True, kept=cache.inner.out, winners=cache.inner.winners, z=z, vectors=line)[0]
+    line = line_of_z(dgamma, dbeta, cache.gamma, cache.linear, cache.rstd, count, dtype, cache.shift)
+    return run_backward(conv, dout, kept=z, winners=cache.inner.winners, vectors=padded(line, conv.size.Fp))[0]
 
 
-def line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype):
+def line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype, *more):
     """Return the rows (3, F) of dz = row 0 * dout + row 1 * z + row 2 (Ioffe & Szegedy 2015, after its sums cancel):
 
         dz = gamma rstd (dout - dbeta / count - xhat dgamma / count)    with xhat = (z - mean) rstd
+
+    and more rows behind them.
     """
     scale = gamma * rstd
     slope = -scale * rstd * dgamma / count
-    return np.array([scale, slope, -scale * dbeta / count - slope * mean], dtype)
+    return np.array([scale, slope, -scale * dbeta / count - slope * mean, *more], dtype)
 
 
 def backward_by_outputs(dout, cache, want_dx):
@@ -223,9 +226,10 @@ def backward_by_outputs(dout, cache, want_dx):
     size, dtype, z = cache.conv.size, cache.z.dtype, cache.z
     dout = contiguous(dout, (0, 2, 3, 1))
     sums = memory.empty((len(z), 2, size.Fp), dtype)
-    over_images("gradient_sums", cache.normalised, cache.out, dout, cache.winners, cache.vectors[2:], sums, size)
+    over_images("gradient_sums", cache.normalised, None, dout, cache.winners, cache.vectors, sums, size)
     dbeta, dgamma = sums[:, :, :size.F].sum(axis=0, dtype=np.float64)
-    line = line_of_z(dgamma, dbeta, cache.gamma, cache.mean, cache.rstd, z.size // size.F, dtype)
-    dx, dw, db = run_backward(cache.conv, images(dout), relu=True, kept=cache.out if cache.winners is None else None,
-                              winners=cache.winners, z=z, vectors=padded(line, size.Fp), want_dx=want_dx)
+    shift = cache.vectors[3, :size.F]
+    line = line_of_z(dgamma, dbeta, cache.gamma, cache.mean, cache.rstd, z.size // size.F, dtype, shift)
+    dx, dw, db = run_backward(cache.conv, images(dout), kept=z, winners=cache.winners, vectors=padded(line, size.Fp),
+                              want_dx=want_dx)
     return dx, dw, np.zeros_like(db), dgamma.astype(dtype), dbeta.astype(dtype)

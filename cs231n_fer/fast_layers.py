@@ -144,7 +144,7 @@ def parts_of(N, plan):
     return ranges, max(1, min(threads() // ranges, most))
 
 
-def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, vectors=None, want_dx=True):
+def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=None, want_dx=True):
     """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dout (N, F, Ho, Wo)."""
     x, w, conv = cached
     plan, size, dtype, N, chunks = conv.plan, conv.plan.size, x.dtype, len(x), kernels.chunks_of(len(x))
@@ -154,8 +154,8 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, z=None, v
     kernels.backward(
         conv.numbers, kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
         conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
-        conv.nothing if z is None else z.reshape(-1), conv.nothing if vectors is None else vectors.reshape(-1),
-        x.reshape(-1), prepared, want_dx, dx.reshape(-1), du, db, dw.reshape(-1), scratch_of(plan, dtype), N)
+        conv.nothing if vectors is None else vectors.reshape(-1), x.reshape(-1), prepared, want_dx,
+        dx.reshape(-1), du, db, dw.reshape(-1), scratch_of(plan, dtype), N)
     return dx.transpose(0, 3, 1, 2) if want_dx else None, dw.transpose(3, 2, 0, 1), db[0, :size.F].copy()
 
 

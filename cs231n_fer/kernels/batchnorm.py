@@ -46,23 +46,25 @@ def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes
 
 
 @step(*ARGUMENTS)
-def gradient_sums(z, out, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes):
+def gradient_sums(z, _, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes):
     """sums[image] = sums over one image of dout and of dout * xhat, xhat = (z - vectors[0]) * vectors[1].
 
-    With relu only where out is positive, which winners below a max-pool say: DEAD ones don't count. sums (N, 2, Fp).
+    With relu only where vectors[2] * z + vectors[3], what normalise gave, is positive, which below a max-pool winners
+    say: DEAD ones don't count. sums (N, 2, Fp).
     """
     for f in range(0, F, lanes):
         mean, rstd = load(vectors, f, 1), load(vectors, Fp + f, 1)
+        scale, shift = (load(vectors, 2 * Fp + f, 1), load(vectors, 3 * Fp + f, 1)) if relu else (mean, rstd)
         total, along = zeros(sums, 1), zeros(sums, 1)
         for pixel in range(image * pixels, (image + 1) * pixels):
-            d = get(dout, pixel * F, f, F, lanes)
+            d, z_here = get(dout, pixel * F, f, F, lanes), get(z, pixel * F, f, F, lanes)
             if relu:
                 if len(winners):
                     d = select(load_bytes(winners, pixel * Fp + f, z) < DEAD, d, 0.0)
                 else:
-                    d = select(get(out, pixel * F, f, F, lanes) > 0.0, d, 0.0)
+                    d = select(scale * z_here + shift > 0.0, d, 0.0)
             total += d
-            along += d * ((get(z, pixel * F, f, F, lanes) - mean) * rstd)
+            along += d * ((z_here - mean) * rstd)
         store(sums, image * 2 * Fp + f, total)
         store(sums, (image * 2 + 1) * Fp + f, along)
 

@@ -61,7 +61,6 @@ class BackwardSteps(NamedTuple):
     prepare: int
     unpool: int
     mask: int
-    through_batchnorm: int
     pack: int
     gather_x: int
     gather_dz: int
@@ -87,9 +86,8 @@ def backward_steps(m, dtype):
     tiles = m or 4
     engine = winograd if m else direct
     return BackwardSteps(*(each.address(dtype) for each in (
-        weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask, pixels.through_batchnorm,
-        pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles],
-        engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
+        weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask,
+        pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
         weights.TRANSFORM_BACK[m] if m else weights.take_back)))
 
 
@@ -155,13 +153,13 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
 
 
 @jit(parallel=True)
-def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_dx, dx, du, db, dw, scratch, count):
+def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, du, db, dw, scratch, count):
     """Gradients of a convolution and its epilogue; ut: prepared weights, turned unless plan.few.
 
     numbers        flat(plan)
     dout           (N, Ho, Wo, F), or (N, Ho // 2, Wo // 2, F) where there are winners: below a max-pool
     relu, kept     dz = dout where kept > 0
-    z, vectors     with batchnorm: dz = vectors[0] * that + vectors[1] * z + vectors[2]; vectors (3, Fp), z like out
+    vectors        (4, Fp) with batchnorm, see pixels.unpool and mask; then kept is z, its input
     du, db         partial sums, (chunks, plan.weights) flat and (chunks, Fp); at the end db[0] is their sum
     dx, dw         results, like x and (HH, WW, C, F)
     """
@@ -186,11 +184,10 @@ def backward(numbers, steps, relu, dout, kept, winners, z, vectors, x, ut, want_
                 bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.width * grid.channels
                 for image in range(first, last):
                     if len(winners):
-                        call(steps.unpool, dout, winners, image, top, bottom, size, s, at, grid, bias_sum)
+                        call(steps.unpool, dout, winners, kept, vectors, image, top, bottom, size, s, at, grid,
+                             bias_sum)
                     else:
-                        call(steps.mask, dout, kept, relu, image, top, bottom, size, s, at, grid, bias_sum)
-                    if len(vectors):
-                        call(steps.through_batchnorm, z, vectors, image, top, bottom, size, s, at, grid)
+                        call(steps.mask, dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, bias_sum)
                     if plan.m:
                         call(steps.gather_dz, s, plan, image - first, at, grid, plan.M, size.F)
                 adds = first > begin or top > 0

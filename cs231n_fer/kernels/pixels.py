@@ -171,62 +171,78 @@ def moments(s, at, grid, size, image, bias, sums, first, last):
 
 
 @jit(inline=True)
-def spread(dout, winners, image, top, bottom, size, s, at, grid, f):
-    """Write dout to the winners of its windows and zeros elsewhere, for one vector of filters; returns its sum."""
+def line_of(vectors, f, size):
+    """The four vectors of below_batchnorm for filters f..., zeros where there is no batchnorm."""
+    if not len(vectors):
+        return zeros(vectors, 1), zeros(vectors, 1), zeros(vectors, 1), zeros(vectors, 1)
+    return (load(vectors, f, 1), load(vectors, size.Fp + f, 1), load(vectors, 2 * size.Fp + f, 1),
+            load(vectors, 3 * size.Fp + f, 1))
+
+
+@jit(inline=True)
+def spread(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, f):
+    """Write dz below a pool to scratch memory, for one vector of filters; returns its sum, which batchnorm makes 0."""
     Hp, Wp, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
     total = zeros(s, 1)
+    scale, slope, shift, _ = line_of(vectors, f, size)
     for i in range(top // 2, bottom // 2):
         for j in range(Wp):
             pixel = (image * Hp + i) * Wp + j
             d, winner = get(dout, pixel * F, f, F, size.lanes), load_bytes(winners, pixel * size.Fp + f, s)
             corner = at + 2 * (i * row + j * grid.channels) + f
             for k in range(4):
-                store(s, corner + k // 2 * row + k % 2 * grid.channels, select(winner == k * 1.0, d, 0.0))
+                dz = select(winner == k * 1.0, d, 0.0)
+                if len(vectors):
+                    here = (image * size.Ho + 2 * i + k // 2) * size.Wo + 2 * j + k % 2
+                    dz = scale * dz + slope * get(z, here * F, f, F, size.lanes) + shift
+                store(s, corner + k // 2 * row + k % 2 * grid.channels, dz)
             total += select(winner < DEAD, d, 0.0)
     for i in range(top, bottom):  # pixels that no window covers
         for j in range(2 * Wp if i < 2 * Hp else 0, size.Wo):
-            store(s, at + i * row + j * grid.channels + f, zeros(s, 1))
+            dz = zeros(s, 1)
+            if len(vectors):
+                dz = slope * get(z, ((image * size.Ho + i) * size.Wo + j) * F, f, F, size.lanes) + shift
+            store(s, at + i * row + j * grid.channels + f, dz)
     return total
 
 
-@step(FLOATS, BYTES, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
-def unpool(dout, winners, image, top, bottom, size, s, at, grid, db):
-    """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,)."""
+@step(FLOATS, BYTES, FLOATS, FLOATS, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
+def unpool(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, db):
+    """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,).
+
+    With batchnorm in between dz = vectors[0] * that + vectors[1] * z + vectors[2], which add up to nothing: db, from
+    before it, is none of its gradients then. vectors (4, Fp), or empty without.
+    """
     for f in range(0, size.F, size.lanes):
-        total = spread(dout, winners, image, top, bottom, size, s, at, grid, f)
+        total = spread(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, f)
         store(db, f, load(db, f, 1) + total)
     clear_beyond(s, at, grid, size, top, bottom)
 
 
-@step(FLOATS, FLOATS, BOOL, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
-def mask(dout, out, relu, image, top, bottom, size, s, at, grid, db):
-    """dz of one image: dout, with relu where out is positive; its sum is added to db (Fp,)."""
+@step(FLOATS, FLOATS, BOOL, FLOATS, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
+def mask(dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, db):
+    """dz of one image: dout, with relu where kept is positive; its sum is added to db (Fp,).
+
+    With batchnorm kept is z, and dout counts where vectors[0] * z + vectors[3], what batchnorm made of it, is positive:
+    that has not to be read. The rest as in unpool.
+    """
     F, row = size.F, grid.width * grid.channels
     for f in range(0, F, size.lanes):
         total = zeros(s, 1)
+        scale, slope, shift, beta = line_of(vectors, f, size)
         for i in range(top, bottom):
             for j in range(size.Wo):
                 pixel = ((image * size.Ho + i) * size.Wo + j) * F
                 d = get(dout, pixel, f, F, size.lanes)
-                if relu:
-                    d = select(get(out, pixel, f, F, size.lanes) > 0.0, d, 0.0)
+                if len(vectors):
+                    z = get(kept, pixel, f, F, size.lanes)
+                    d = scale * select(scale * z + beta > 0.0, d, 0.0) + slope * z + shift
+                elif relu:
+                    d = select(get(kept, pixel, f, F, size.lanes) > 0.0, d, 0.0)
                 store(s, at + i * row + j * grid.channels + f, d)
                 total += d
         store(db, f, load(db, f, 1) + total)
     clear_beyond(s, at, grid, size, top, bottom)
-
-
-@step(FLOATS, FLOATS, INT, INT, INT, ConvSize, FLOATS, INT, Grid)
-def through_batchnorm(z, vectors, image, top, bottom, size, s, at, grid):
-    """dz of one image below batchnorm: vectors[0] * dz + vectors[1] * z + vectors[2]; vectors (3, Fp)."""
-    F, Fp, row = size.F, size.Fp, grid.width * grid.channels
-    for f in range(0, F, size.lanes):
-        scale, slope, shift = load(vectors, f, 1), load(vectors, Fp + f, 1), load(vectors, 2 * Fp + f, 1)
-        for i in range(top, bottom):
-            for j in range(size.Wo):
-                here = at + i * row + j * grid.channels + f
-                z_here = get(z, ((image * size.Ho + i) * size.Wo + j) * F, f, F, size.lanes)
-                store(s, here, scale * load(s, here, 1) + slope * z_here + shift)
 
 
 @jit(inline=True)
