@@ -53,8 +53,7 @@ class WindowsCache(NamedTuple):
     centre: np.ndarray          # (taps, 1) mean of the windows, and
     scatter: np.ndarray         # (taps, taps) sum over all of them of (p - centre)(p - centre)^T
     gamma: np.ndarray
-    linear: np.ndarray          # mean of the outputs, without their biases
-    rstd: np.ndarray
+    moments: np.ndarray         # (3, F) of the outputs without their biases: mean, variance, rstd
     shift: np.ndarray           # what is left of batchnorm when its scale is part of the weights
 
 
@@ -65,9 +64,8 @@ class BatchnormCache(NamedTuple):
     normalised: np.ndarray      # what batchnorm was applied to: z, or the winners of its windows
     winners: np.ndarray | None
     gamma: np.ndarray
-    mean: np.ndarray            # (F,) float64, and 1 / sqrt(var + eps)
-    rstd: np.ndarray
-    vectors: np.ndarray         # (4, Fp) mean, rstd, scale, shift, as kernels read them
+    moments: np.ndarray         # (3, F) and (4, Fp), see kernels.batchnorm.forward_vectors
+    vectors: np.ndarray
 
 
 def conv_bn_relu_forward(x, w, b, gamma, beta, conv_param, bn_param, engine="auto"):
@@ -116,33 +114,34 @@ def forward_by_windows(cached, b, gamma, beta, eps, pools):
     folded = cached._replace(w=(cached.w * scale).astype(dtype))
     shift = beta - linear * scale
     out, inner = relu_sandwich(folded, shift.astype(dtype), pools)
-    return out, WindowsCache(inner, cached, centre, scatter, gamma, linear, rstd, shift), mean, var
+    return out, WindowsCache(inner, cached, centre, scatter, gamma, np.array([linear, var, rstd]), shift), mean, var
 
 
 def forward_by_outputs(cached, b, gamma, beta, eps, pools):
     """Batchnorm from the moments of z; returns (out, cache, mean, var)."""
     if pools:
         check_pool(cached, POOL_2X2)
-    dtype = cached.x.dtype
     z, pooled, winners, sums = run_forward(cached, b, MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
-    (mean,), (var,) = total_moments(sums[:, :, :len(b)], z.shape[1] * z.shape[2])
-    rstd = 1 / np.sqrt(var + eps)
-    vectors = padded(np.array([mean, rstd, gamma * rstd, beta - mean * gamma * rstd], dtype), cached.size.Fp)
+    moments, vectors = forward_vectors(sums, z.shape[1] * z.shape[2], gamma, beta, eps)
     source, winners = (pooled, winners) if pools else (z, None)
-    out = memory.empty(source.shape, dtype)
+    out = memory.empty(source.shape, z.dtype)
     over_images("normalise", source, out, None, winners, vectors[2:], None, cached.size)
-    return images(out), BatchnormCache(cached, z, source, winners, gamma, mean, rstd, vectors), mean, var
+    return images(out), BatchnormCache(cached, z, source, winners, gamma, moments, vectors), moments[0], moments[1]
 
 
-def total_moments(sums, pixels, axis=0):
-    """Return mean and variance of several sets of numbers, in float64, from those of each of them (Chan et al. 1983).
+def forward_vectors(sums, pixels, gamma, beta, eps):
+    """Return moments (3, F) and vectors (4, Fp) of a batch from the sums of its images, see the kernel."""
+    moments, vectors = np.empty((3, len(gamma))), np.empty((4, sums.shape[2]), sums.dtype)
+    kernels.forward_vectors(sums, pixels, contiguous(gamma, (0,)), contiguous(beta, (0,)), eps, moments, vectors)
+    return moments, vectors
 
-    sums   (N, 2, ...) mean, and sum of squared distances from it, of sets of `pixels` numbers
-    axis   which of the axes but the second the sets lie on; it has length 1 in the results
-    """
-    means, squares = np.moveaxis(sums.astype(np.float64), 1, 0)
-    mean = means.mean(axis, keepdims=True)
-    return mean, squares.mean(axis, keepdims=True) / pixels + np.square(means - mean).mean(axis, keepdims=True)
+
+def backward_vectors(sums, gamma, moments, shift, count):
+    """Return dgamma, dbeta (F,) and vectors (4, Fp) of a batch from the sums of its images, see the kernel."""
+    totals, vectors = np.empty((2, len(gamma))), np.empty((4, sums.shape[2]), sums.dtype)
+    kernels.backward_vectors(sums, contiguous(gamma, (0,)), moments, shift, float(count), totals, vectors)
+    dbeta, dgamma = totals.astype(sums.dtype)
+    return dgamma, dbeta, vectors
 
 
 def over_images(name, z, out, dout, winners, vectors, sums, size, relu=True):
@@ -189,7 +188,7 @@ def backward_by_windows(dout, cache, want_dx):
         dbeta = sum dout    T = sum dout (p - centre)    dgamma = rstd w . T    dw = gamma rstd (T - dgamma xi)
     with xi = rstd scatter w / count: how xhat and p go together.
     """
-    inner, conv, centre, scatter, gamma, _, rstd, _ = cache
+    inner, conv, centre, scatter, gamma, (_, _, rstd), _ = cache
     size, dtype = conv.size, conv.w.dtype
     _, along, dbeta = conv_relu_backward(dout, inner, want_dx=False)
     count, filters = len(conv.x) * size.Ho * size.Wo, conv.w.reshape(-1, size.F).astype(np.float64)
@@ -205,20 +204,9 @@ def dx_of_windows(dout, cache, dgamma, dbeta, count):
     """Return dx; only a net whose first layer is asked for it pays for z, computed once more."""
     conv, dtype = cache.conv, cache.conv.w.dtype
     z = run_forward(conv, np.zeros(conv.size.F, dtype), LINEAR).out
-    line = line_of_z(dgamma, dbeta, cache.gamma, cache.linear, cache.rstd, count, dtype, cache.shift)
-    return run_backward(conv, dout, kept=z, winners=cache.inner.winners, vectors=padded(line, conv.size.Fp))[0]
-
-
-def line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype, *more):
-    """Return the rows (3, F) of dz = row 0 * dout + row 1 * z + row 2 (Ioffe & Szegedy 2015, after its sums cancel):
-
-        dz = gamma rstd (dout - dbeta / count - xhat dgamma / count)    with xhat = (z - mean) rstd
-
-    and more rows behind them.
-    """
-    scale = gamma * rstd
-    slope = -scale * rstd * dgamma / count
-    return np.array([scale, slope, -scale * dbeta / count - slope * mean, *more], dtype)
+    sums = padded(np.array([[dbeta, dgamma]], dtype), conv.size.Fp)
+    *_, vectors = backward_vectors(sums, cache.gamma, cache.moments, cache.shift.astype(dtype), count)
+    return run_backward(conv, dout, kept=z, winners=cache.inner.winners, vectors=vectors)[0]
 
 
 def backward_by_outputs(dout, cache, want_dx):
@@ -227,9 +215,6 @@ def backward_by_outputs(dout, cache, want_dx):
     dout = contiguous(dout, (0, 2, 3, 1))
     sums = memory.empty((len(z), 2, size.Fp), dtype)
     over_images("gradient_sums", cache.normalised, None, dout, cache.winners, cache.vectors, sums, size)
-    dbeta, dgamma = sums[:, :, :size.F].sum(axis=0, dtype=np.float64)
-    shift = cache.vectors[3, :size.F]
-    line = line_of_z(dgamma, dbeta, cache.gamma, cache.mean, cache.rstd, z.size // size.F, dtype, shift)
-    dx, dw, db = run_backward(cache.conv, images(dout), kept=z, winners=cache.winners, vectors=padded(line, size.Fp),
-                              want_dx=want_dx)
-    return dx, dw, np.zeros_like(db), dgamma.astype(dtype), dbeta.astype(dtype)
+    dgamma, dbeta, vectors = backward_vectors(sums, cache.gamma, cache.moments, cache.vectors[3], z.size // size.F)
+    dx, dw, db = run_backward(cache.conv, images(dout), kept=z, winners=cache.winners, vectors=vectors, want_dx=want_dx)
+    return dx, dw, np.zeros_like(db), dgamma, dbeta

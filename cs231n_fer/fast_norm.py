@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
-from .fast_batchnorm import line_of_z, over_images, total_moments
+from .fast_batchnorm import backward_vectors, forward_vectors, over_images
 from .fast_sandwiches import images
 from .kernels.machine import lanes_of
 from .kernels.shape import VECTORS, round_up
@@ -32,10 +32,10 @@ def channels_of(x):
 
 
 def image_sums(name, x, dout, vectors, size):
-    """Run a step that adds up each channel of each image; returns its sums (N, 2, C)."""
+    """Run a step that adds up each channel of each image; returns its sums (N, 2, Fp)."""
     sums = memory.empty((len(x), 2, size.Fp), x.dtype)
     over_images(name, x, None, dout, None, vectors, sums, size, relu=False)
-    return sums[:, :, :size.F]
+    return sums
 
 
 def mapped(name, x, dout, vectors, size):
@@ -45,14 +45,23 @@ def mapped(name, x, dout, vectors, size):
     return images(out)
 
 
-class NormCache(NamedTuple):
-    """mean and rstd are float64: (C,) of batchnorm, (N, G, 1) of groupnorm."""
-    x: np.ndarray  # (N, H, W, C) in memory
+class BatchCache(NamedTuple):
+    """What the backward pass of batchnorm needs."""
+    x: np.ndarray        # (N, H, W, C) in memory
     size: Channels
     gamma: np.ndarray
-    mean: np.ndarray
-    rstd: np.ndarray
+    moments: np.ndarray  # (3, C) and (4, Fp), see kernels.batchnorm.forward_vectors
+    vectors: np.ndarray
     train: bool
+
+
+class GroupCache(NamedTuple):
+    """What the backward pass of groupnorm needs."""
+    x: np.ndarray        # (N, H, W, C) in memory
+    size: Channels
+    gamma: np.ndarray    # (G, C / G)
+    mean: np.ndarray     # (N, G, 1) float64
+    rstd: np.ndarray
 
 
 def spatial_batchnorm_forward_fast(x, gamma, beta, bn_param):
@@ -61,26 +70,26 @@ def spatial_batchnorm_forward_fast(x, gamma, beta, bn_param):
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(x[:, :, 0, 0], gamma, beta, bn_param)
     x = contiguous(x, (0, 2, 3, 1))
     size = channels_of(x)
-    mean, var = running_mean.astype(np.float64), running_var.astype(np.float64)
+    sums, pixels = padded(np.array([[running_mean, running_var]], x.dtype), size.Fp), 1
     if mode == "train":
-        (mean,), (var,) = total_moments(image_sums("moments", x, None, None, size), x.shape[1] * x.shape[2])
-        update_average(running_mean, mean.astype(x.dtype), momentum)
-        update_average(running_var, var.astype(x.dtype), momentum)
-    rstd = 1 / np.sqrt(var + eps)
-    vectors = padded(np.array([gamma * rstd, beta - mean * gamma * rstd], x.dtype), size.Fp)
-    return mapped("normalise", x, None, vectors, size), NormCache(x, size, gamma, mean, rstd, mode == "train")
+        sums, pixels = image_sums("moments", x, None, None, size), x.shape[1] * x.shape[2]
+    moments, vectors = forward_vectors(sums, pixels, gamma, beta, eps)
+    if mode == "train":
+        update_average(running_mean, moments[0].astype(x.dtype), momentum)
+        update_average(running_var, moments[1].astype(x.dtype), momentum)
+    cache = BatchCache(x, size, gamma, moments, vectors, mode == "train")
+    return mapped("normalise", x, None, vectors[2:], size), cache
 
 
 def spatial_batchnorm_backward_fast(dout, cache):
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    x, size, gamma, mean, rstd, train = cache
-    dout, dtype = contiguous(dout, (0, 2, 3, 1)), x.dtype
-    sums = image_sums("gradient_sums", x, dout, padded(np.array([mean, rstd], dtype), size.Fp), size)
-    dbeta, dgamma = sums.sum(axis=0, dtype=np.float64)
+    x, size, gamma, moments, vectors, train = cache
+    dout = contiguous(dout, (0, 2, 3, 1))
+    sums = image_sums("gradient_sums", x, dout, vectors, size)
     # In test mode mean and variance are constants, and dx is gamma rstd dout.
     count = x.size // size.F if train else np.inf
-    line = padded(line_of_z(dgamma, dbeta, gamma, mean, rstd, count, dtype), size.Fp)
-    return mapped("line", x, dout, line, size), dgamma.astype(dtype), dbeta.astype(dtype)
+    dgamma, dbeta, line = backward_vectors(sums, gamma, moments, vectors[3], count)
+    return mapped("line", x, dout, line, size), dgamma, dbeta
 
 
 def spatial_groupnorm_forward_fast(x, gamma, beta, G, gn_param):
@@ -88,12 +97,12 @@ def spatial_groupnorm_forward_fast(x, gamma, beta, G, gn_param):
     eps = groupnorm_settings(x, gamma, beta, G, gn_param)
     x = contiguous(x, (0, 2, 3, 1))
     size = channels_of(x)
-    sums = in_groups(image_sums("moments", x, None, None, size), G)
-    mean, var = total_moments(sums, x.shape[1] * x.shape[2], axis=2)
+    means, squares = in_groups(image_sums("moments", x, None, None, size), size, G)
+    mean = means.mean(axis=2, keepdims=True)  # Chan et al. 1983, of the channels of a group
+    var = (squares / (x.shape[1] * x.shape[2]) + np.square(means - mean)).mean(axis=2, keepdims=True)
     rstd, gamma = 1 / np.sqrt(var + eps), gamma.reshape(G, -1)
     rows = gamma * rstd, beta.reshape(G, -1) - mean * gamma * rstd
-    cache = NormCache(x, size, gamma, mean, rstd, True)
-    return mapped("normalise", x, None, vectors_of(rows, x, size), size), cache
+    return mapped("normalise", x, None, vectors_of(rows, x, size), size), GroupCache(x, size, gamma, mean, rstd)
 
 
 def spatial_groupnorm_backward_fast(dout, cache):
@@ -101,11 +110,11 @@ def spatial_groupnorm_backward_fast(dout, cache):
 
     With m and a the means of dxhat = gamma dout and of dxhat xhat in a group: dx = rstd (dxhat - m - a xhat).
     """
-    x, size, gamma, mean, rstd, _ = cache
+    x, size, gamma, mean, rstd = cache
     G, count = len(gamma), x[0].size // len(gamma)
     dout = contiguous(dout, (0, 2, 3, 1))
     sums = image_sums("gradient_sums", x, dout, vectors_of((mean, rstd), x, size), size)
-    totals, along = np.moveaxis(in_groups(sums, G).astype(np.float64), 1, 0)
+    totals, along = in_groups(sums, size, G)
     m, a = ((gamma * each).sum(axis=2, keepdims=True) / count for each in (totals, along))
     slope = -rstd * rstd * a
     dx = mapped("line", x, dout, vectors_of((rstd * gamma, slope, -rstd * m - slope * mean), x, size), size)
@@ -113,9 +122,9 @@ def spatial_groupnorm_backward_fast(dout, cache):
     return dx, dgamma, dbeta
 
 
-def in_groups(sums, G):
-    """Return sums (N, 2, C) as (N, 2, G, C / G)."""
-    return sums.reshape(len(sums), 2, G, -1)
+def in_groups(sums, size, G):
+    """Return both of sums (N, 2, Fp) as float64 (N, G, C / G)."""
+    return np.moveaxis(sums[:, :, :size.F].astype(np.float64).reshape(len(sums), 2, G, -1), 1, 0)
 
 
 def vectors_of(rows, x, size):
