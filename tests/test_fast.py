@@ -11,6 +11,7 @@ from cs231n_fer import fast_layers as F
 from cs231n_fer import fast_sandwiches as S
 from cs231n_fer import layer_utils as U
 from cs231n_fer import layers as L
+from cs231n_fer.kernels import winograd
 
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 # name: (compiled forward, backward; the definition's; has batchnorm; has a pool)
@@ -28,14 +29,17 @@ SANDWICHES = {
 FACTOR = {"fast": 4, "winograd": 64}
 
 
-def draw(seed, name, engine, dtype, most, layout, gamma_zero=False):
-    """Arguments of a sandwich, write-protected, and its settings as a function that makes them anew."""
+def draw(seed, name, engine, dtype, most, layout, gamma_zero=False, pixels=12):
+    """Arguments of a sandwich, write-protected, and its settings as a function that makes them anew.
+
+    most: channels and filters, below it; pixels: of heights and widths, about
+    """
     rng = np.random.default_rng(seed)
     N, C, filters = rng.integers(1, [9, most, most])
     HH, WW = (3, 3) if engine == "winograd" else rng.integers(1, 5, 2)
     stride, pad = (1, rng.integers(0, 3)) if engine == "winograd" else (rng.integers(1, 4), rng.integers(0, 3))
     # Two output pixels at least in each direction, for the pool.
-    H, W = (size + stride + rng.integers(0, 12) for size in (HH, WW))
+    H, W = (size + stride + rng.integers(0, pixels) for size in (HH, WW))
     arrays = [rng.standard_normal((N, C, H, W)), rng.standard_normal((filters, C, HH, WW)) / (C * HH * WW) ** 0.5,
               rng.standard_normal(filters)]
     _, _, _, _, bn, pool = SANDWICHES[name]
@@ -66,8 +70,13 @@ def relative(found, true):
 @settings(max_examples=25 if F.COMPILED else 3, deadline=None)
 @given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)))
 def test_every_compiled_sandwich_equals_the_composition_in_float64(name, engine, seed, layout):
+    assert_equals_the_composition(name, engine, seed, layout)
+
+
+def assert_equals_the_composition(name, engine, seed, layout, pixels=12):
+    """The body of the test above."""
     forward, backward, true_forward, true_backward, bn, _ = SANDWICHES[name]
-    rng, arrays, in_dtype = draw(seed, name, engine, np.float64, 71 if F.COMPILED else 4, layout)
+    rng, arrays, in_dtype = draw(seed, name, engine, np.float64, 71 if F.COMPILED else 4, layout, pixels=pixels)
     given_settings, true_settings = in_dtype(np.float64), in_dtype(np.float64)
     out, cache = forward(*arrays, *given_settings, engine=engine)
     true_out, true_cache = true_forward(*arrays, *true_settings)
@@ -83,6 +92,29 @@ def test_every_compiled_sandwich_equals_the_composition_in_float64(name, engine,
         for key in ("running_mean", "running_var"):
             np.testing.assert_allclose(given_settings[1][key], true_settings[1][key], rtol=1e-12, atol=1e-12)
     assert backward(dout, cache, want_dx=False)[0] is None
+
+
+@pytest.fixture
+def plans(monkeypatch):
+    """What the tests plan, with blocks so small that most images are worked on in strips."""
+    made = []
+
+    def plan(*arguments):
+        made.append(winograd.winograd_plan.__wrapped__(*arguments))
+        return made[-1]
+    monkeypatch.setattr(winograd, "BLOCK_BYTES", 0)
+    monkeypatch.setattr(F, "winograd_plan", plan)
+    F.convolution.cache_clear()
+    yield made
+    F.convolution.cache_clear()
+
+
+@pytest.mark.parametrize("name", SANDWICHES)
+def test_images_may_be_worked_on_in_strips(name, plans):
+    for seed in range(30 if F.COMPILED else 3):
+        assert_equals_the_composition(name, "winograd", seed, "C", pixels=40 if F.COMPILED else 12)
+    in_strips = {plan.m for plan in plans if plan.strip < plan.size.Ho}
+    assert len(in_strips) == 3 if F.COMPILED else in_strips, "strips for some sizes of tiles only"
 
 
 @compiled

@@ -98,6 +98,12 @@ def even_blocks(count, most):
     return -(-count // blocks) if blocks else 1
 
 
+@jit(inline=True)
+def rows_of_tiles(top, bottom, plan):
+    """Rows of Winograd's tiles that cover rows top...bottom of outputs; 0 in direct convolution."""
+    return -(-(bottom - top) // plan.m) if plan.m else 0
+
+
 @jit(parallel=True)
 def prepare(numbers, step, w, scratch, rows, turned, u):
     """u = the weights w (HH, WW, C, F) as the engine multiplies with them: `rows` channels, or filters if turned."""
@@ -124,28 +130,32 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
         z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
         columns, part = VECTORS * size.lanes, task % splits
         f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
-        strip, rows = size.Ho if epilogue.sums else plan.strip, (0, size.Ho)
+        strip, rows = plan.strip, (0, size.Ho)
         if plan.m == 0:
+            strip = size.Ho if epilogue.sums else plan.strip
             f0, f1, strips = 0, size.Fp, -(-size.Ho // strip)
             rows = part * strips // splits * strip, min((part + 1) * strips // splits * strip, size.Ho)
         begin, end, end_f = task // splits * count // ranges, (task // splits + 1) * count // ranges, min(f1, size.F)
         images = even_blocks(end - begin, plan.images)
         for first in range(begin, end, images):
             last = min(first + images, end)
-            for image in range(first, last):
-                call(steps.pack, x, image, size, s, 0, plan.x_grid)
-                if plan.m:
-                    call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
             for top in range(rows[0], rows[1], strip):
-                bottom, shift = min(top + strip, rows[1]), 0 if in_place else top * grid.width * grid.channels
+                bottom, row = min(top + strip, rows[1]), top * grid.width * grid.channels
+                shift, down = 0 if in_place or epilogue.sums else row, rows_of_tiles(top, bottom, plan)
+                for image in range(first, last):
+                    if top == rows[0]:
+                        call(steps.pack, x, image, size, s, 0, plan.x_grid)
+                    if plan.m:
+                        call(steps.gather_x, s, plan, image - first, down, top * plan.x_grid.width * size.Cp,
+                             plan.x_grid, plan.V, size.C)
                 call(steps.multiply, plan, u, last - first, f0, f1, top, bottom, s, z, z_at + first * z_step - shift)
                 for image in range(first, last):
                     at = z_at + image * z_step - shift
                     if plan.m:
-                        call(steps.scatter_z, s, plan, image - first, plan.M, z, at, grid, f0, f1)
+                        call(steps.scatter_z, s, plan, image - first, down, plan.M, z, at + row, grid, f0, f1)
                     if epilogue.writes and not in_place:
                         call(steps.write, s, at, grid, size, image, top, bottom, bias, epilogue.relu, out, f0, end_f)
-                    if epilogue.sums:
+                    if epilogue.sums and bottom == size.Ho:
                         call(steps.moments, z, at, grid, size, image, bias, sums, f0, end_f)
                     if epilogue.pools:
                         call(steps.pool, z, at, grid, size, image, top, bottom, bias, sign, epilogue.relu, pooled,
@@ -174,30 +184,34 @@ def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx,
         images = even_blocks(end - begin, plan.images)
         for first in range(begin, end, images):
             last = min(first + images, end)
-            for image in range(first, last):
-                call(steps.pack, x, image, size, s, 0, plan.x_grid)
-                if plan.m:
-                    call(steps.gather_x, s, plan, image - first, 0, plan.x_grid, plan.V, size.C)
-            if want_dx and not plan.m:  # Winograd's dx is written later, image by image
-                clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
             for top in range(0, size.Ho, plan.strip):
                 bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.width * grid.channels
+                x_at, down = top * plan.x_grid.width * size.Cp, rows_of_tiles(top, bottom, plan)
                 for image in range(first, last):
+                    if top == 0:
+                        call(steps.pack, x, image, size, s, 0, plan.x_grid)
+                    if plan.m:
+                        call(steps.gather_x, s, plan, image - first, down, x_at, plan.x_grid, plan.V, size.C)
                     if len(winners):
                         call(steps.unpool, dout, winners, kept, vectors, image, top, bottom, size, s, at, grid,
                              bias_sum)
                     else:
                         call(steps.mask, dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, bias_sum)
                     if plan.m:
-                        call(steps.gather_dz, s, plan, image - first, at, grid, plan.M, size.F)
+                        call(steps.gather_dz, s, plan, image - first, down, plan.z_at, grid, plan.M, size.F)
+                if want_dx and top == 0 and not plan.m:
+                    clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
                 adds = first > begin or top > 0
                 call(steps.multiply, plan, ut, last - first, top, bottom, s, weight_sum, adds, want_dx)
-            if want_dx:
-                for image in range(first, last):
-                    if plan.m:
-                        clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
-                        call(steps.scatter_dx, s, plan, image - first, plan.V, s, plan.dx_at, plan.dx_grid, 0, size.C)
-                    call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
+                if want_dx:
+                    for image in range(first, last):
+                        if plan.m:
+                            if top == 0:
+                                clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
+                            call(steps.scatter_dx, s, plan, image - first, down, plan.V, s, plan.dx_at + x_at,
+                                 plan.dx_grid, 0, size.C)
+                        if bottom == size.Ho:
+                            call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
     for c in prange(channels):
         call(steps.finish, du, chunks, scratch[get_thread_id()], nested(numbers, Plan), c, dw)
     for chunk in range(1, chunks):

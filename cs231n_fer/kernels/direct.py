@@ -37,7 +37,7 @@ def direct_plan(size):
     run = round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
     strip = max(1, STRIP_BYTES // (columns * size.Fp * (64 // size.lanes)) // 2) * 2
     nothing = Matrices(0, 0, 0)
-    return Plan(size, 0, 1, strip, 0, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing,
+    return Plan(size, 0, 1, strip, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing,
                 dx_at + dx_grid.size, run, 0, 0, 0, size.HH * run * size.Fp, int(few))
 
 

@@ -65,9 +65,8 @@ class Plan(NamedTuple):
     size: ConvSize
     m: int
     images: int     # images in a block
-    strip: int      # rows of outputs that are finished while they are in L1: all of them where m > 0
-    down: int       # tiles in a column and in a row of an image
-    across: int
+    strip: int      # rows of outputs that are worked on together: all of them where a block has several images
+    across: int     # tiles in a row of an image
     x_grid: Grid    # a padded image, at 0
     z_grid: Grid    # an image of outputs, at z_at
     dx_grid: Grid   # the gradient of a padded image, at dx_at

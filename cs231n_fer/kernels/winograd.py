@@ -9,8 +9,9 @@ and backwards, where the transposed transforms take the place of rotated filters
 
     dz --A dz A^T--> dM[q];    dU[q] = V[q]^T dM[q], dw = G^T dU G;    dV[q] = dM[q] U[q]^T, dx = B dV B^T
 
-Everything lies in scratch memory whose sizes are rounded up: images to whole tiles, channels to whole vectors, rows of
-a matrix to whole register tiles. So no loop here has a remainder.
+A block is several small images, one, or a strip of a large one. Everything lies in scratch memory whose sizes are
+rounded up: images to whole tiles, channels to whole vectors, rows of a matrix to whole register tiles. So no loop here
+has a remainder.
 
 U[q] and dU[q] lie in panels, see tile.panel: they come from L2 or L3 once for each block, as one stream. As plain
 matrices, of which a tile reads two vectors from every row, they kept it waiting: 6 % of a step at batch 256.
@@ -26,6 +27,7 @@ from .tile import CHANNEL_ROWS, channel_tile, panel, product_tile
 # Of V and M together: they are written and read several times, and should stay in L2. But where the weights are larger
 # they pass by once for each block, so V and M may be as large as they: 0.3 ms less for block 4 of the final net.
 BLOCK_BYTES = 640 * 1024
+STILL_ONE = 1.5  # blocks that are not yet divided
 WEIGHTS = 40  # rows that could be multiplied while the weights of a position come from L3
 
 
@@ -42,32 +44,48 @@ def best_m(size, images):
     return min((4, 3, 2), key=cost)
 
 
+def how_many(each, tiles):
+    """Number of images, or of rows of tiles, of `each` tiles that make a block of so many tiles.
+
+    Rather so many that they fill register tiles without a rest.
+    """
+    whole = TILE_ROWS // math.gcd(each, TILE_ROWS)
+    if whole * each > STILL_ONE * tiles:
+        whole = 1
+    return max(1, round(tiles / (whole * each))) * whole
+
+
 @cache
 def winograd_plan(size, m, itemsize):
     """Lay out the scratch memory of a 3 x 3 convolution of stride 1; itemsize: bytes of a number."""
     positions, line = (m + 2) ** 2, 64 // itemsize
     down, across = -(-size.Ho // m), -(-size.Wo // m)
-    tiles = down * across
-    whole = TILE_ROWS // math.gcd(tiles, TILE_ROWS)  # images whose tiles fill register tiles without a rest
-    block = max(BLOCK_BYTES, positions * size.C * size.Fp * itemsize)
-    images = max(1, round(block / (whole * tiles * positions * (size.Cp + size.Fp) * itemsize))) * whole
-    rows = round_up(images * tiles, TILE_ROWS)
+    tile_bytes = positions * (size.Cp + size.Fp) * itemsize
+    tiles = max(BLOCK_BYTES, positions * size.C * size.Fp * itemsize) / tile_bytes  # that a block has room for
+    images, strip = 1, down
+    if down * across <= STILL_ONE * tiles:
+        images = how_many(down * across, tiles)
+    else:  # a strip of an image: of 96 x 96 with 32 channels 15.8 ms instead of 20.7, of 224 x 224 with 64 95 and 231
+        strip = round_up(how_many(across, tiles), 1 if m % 2 == 0 else 2)  # outputs that 2 x 2 windows divide
+    rows = round_up(images * min(strip, down) * across, TILE_ROWS)
     x_grid, z_grid = make_grid(down * m + 2, across * m + 2, size.Cp), make_grid(down * m, across * m, size.Fp)
     # Positions are a cache line further apart than needed: else they all fall on 2 to 8 sets of L1, and the transforms
     # take 1.4 to 1.9 times as long.
     V = Matrices(x_grid.size, size.Cp, rows * size.Cp + line)
     M = Matrices(V.at + positions * V.apart, size.Fp, rows * size.Fp + line)
     z_at = M.at + positions * M.apart
+    dx_at = 0 if strip >= down else z_at + z_grid.size  # 0: in place of the image, which is read no more by then
     dU_apart = size.Cp * size.Fp + line
-    return Plan(size, m, images, size.Ho, down, across, x_grid, z_grid, x_grid, z_at, 0, V, M, z_at + z_grid.size, 0,
-                size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, positions * dU_apart, 0)
+    return Plan(size, m, images, strip * m, across, x_grid, z_grid, x_grid, z_at, dx_at, V, M,
+                z_at + z_grid.size + (x_grid.size if dx_at else 0), 0, size.C * size.Fp + line, size.F * size.Cp + line,
+                dU_apart, positions * dU_apart, 0)
 
 
 @step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
-def multiply(plan, u, images, f0, f1, _, __, s, ___, ____):
+def multiply(plan, u, images, f0, f1, top, bottom, s, _, __):
     """M[q] = V[q] U[q] of a block, for the filters f0...f1."""
     size, V, M = plan.size, plan.V, plan.M
-    rows = images * plan.down * plan.across
+    rows = images * -(-(bottom - top) // plan.m) * plan.across
     for q in range((plan.m + 2) ** 2):
         for f in range(f0, f1, VECTORS * size.lanes):  # these columns of U[q] stay in L1
             for t in range(0, rows, TILE_ROWS):        # all of V[q] passes by
@@ -77,10 +95,10 @@ def multiply(plan, u, images, f0, f1, _, __, s, ___, ____):
 
 
 @step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, BOOL, BOOL)
-def multiply_back(plan, ut, images, _, __, s, du, adds, want_dx):
+def multiply_back(plan, ut, images, top, bottom, s, du, adds, want_dx):
     """dU[q] (+)= V[q]^T dM[q] of a block, and with want_dx dV[q] = dM[q] U[q]^T in V's place."""
     size, V, M, columns = plan.size, plan.V, plan.M, VECTORS * plan.size.lanes
-    rows = images * plan.down * plan.across
+    rows = images * -(-(bottom - top) // plan.m) * plan.across
     for q in range((plan.m + 2) ** 2):
         v, m = V.at + q * V.apart, M.at + q * M.apart
         for f in range(0, size.F, columns):

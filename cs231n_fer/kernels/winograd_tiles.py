@@ -2,6 +2,9 @@
 
 `gather` reads tiles of an image, m pixels apart, and writes each value of a transform to the matrix of its position;
 `scatter` goes back. For every m there is one step for each transform; the lanes of a vector are channels.
+
+    s, at, grid    scratch memory, where the first of `down` rows of tiles begins in it, and the layout of its image
+    k              which image of the block it is
 """
 from .shape import Grid, Matrices, Plan
 from .simd import add_tile, load_tile, store_tile
@@ -10,16 +13,16 @@ from .winograd_transforms import INPUT, INPUT_TRANSPOSED, OUTPUT, OUTPUT_TRANSPO
 
 
 def make_gather(m, transform, width):
-    """Return gather(s, plan, k, image_at, grid, matrices, channels): transform the width x width tiles of image k."""
+    """Return gather(s, plan, k, down, at, grid, matrices, channels): transform tiles of width x width pixels."""
     both, n = both_ways(transform), m + 2
 
-    @step(FLOATS, Plan, INT, INT, Grid, Matrices, INT)
-    def gather(s, plan, k, image_at, grid, matrices, channels):
+    @step(FLOATS, Plan, INT, INT, INT, Grid, Matrices, INT)
+    def gather(s, plan, k, down, at, grid, matrices, channels):
         row = grid.width * grid.channels
-        for i in range(plan.down):
+        for i in range(down):
             for j in range(plan.across):
-                pixel = image_at + i * m * row + j * m * grid.channels
-                value = matrices.at + ((k * plan.down + i) * plan.across + j) * matrices.row
+                pixel = at + i * m * row + j * m * grid.channels
+                value = matrices.at + ((k * down + i) * plan.across + j) * matrices.row
                 for c in range(0, channels, plan.size.lanes):
                     tile = both(load_tile(s, pixel + c, row, grid.channels, width))
                     store_tile(s, value + c, n * matrices.apart, matrices.apart, tile)
@@ -27,19 +30,19 @@ def make_gather(m, transform, width):
 
 
 def make_scatter(m, transform, overlap):
-    """Return scatter(s, plan, k, matrices, z, image_at, grid, first, last): from s to an image in z.
+    """Return scatter(s, plan, k, down, matrices, z, at, grid, first, last): from s to an image in z.
 
     first, last   channels;  overlap: the tiles of the image overlap and add up
     """
     both, n = both_ways(transform), m + 2
 
-    @step(FLOATS, Plan, INT, Matrices, FLOATS, INT, Grid, INT, INT)
-    def scatter(s, plan, k, matrices, z, image_at, grid, first, last):
+    @step(FLOATS, Plan, INT, INT, Matrices, FLOATS, INT, Grid, INT, INT)
+    def scatter(s, plan, k, down, matrices, z, at, grid, first, last):
         row = grid.width * grid.channels
-        for i in range(plan.down):
+        for i in range(down):
             for j in range(plan.across):
-                pixel = image_at + i * m * row + j * m * grid.channels
-                value = matrices.at + ((k * plan.down + i) * plan.across + j) * matrices.row
+                pixel = at + i * m * row + j * m * grid.channels
+                value = matrices.at + ((k * down + i) * plan.across + j) * matrices.row
                 for c in range(first, last, plan.size.lanes):
                     tile = both(load_tile(s, value + c, n * matrices.apart, matrices.apart, n))
                     if overlap:
