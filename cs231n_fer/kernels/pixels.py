@@ -172,7 +172,7 @@ def moments(s, at, grid, size, image, bias, sums, first, last):
 
 @jit(inline=True)
 def line_of(vectors, f, size):
-    """The four vectors of below_batchnorm for filters f..., zeros where there is no batchnorm."""
+    """The four vectors of batchnorm.backward_vectors for filters f..., zeros where there is no batchnorm."""
     if not len(vectors):
         return zeros(vectors, 1), zeros(vectors, 1), zeros(vectors, 1), zeros(vectors, 1)
     return (load(vectors, f, 1), load(vectors, size.Fp + f, 1), load(vectors, 2 * size.Fp + f, 1),
@@ -181,7 +181,7 @@ def line_of(vectors, f, size):
 
 @jit(inline=True)
 def spread(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, f):
-    """Write dz below a pool to scratch memory, for one vector of filters; returns its sum, which batchnorm makes 0."""
+    """Write dz below a pool to scratch memory, for one vector of filters; returns the sum of dout, where it passes."""
     Hp, Wp, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
     total = zeros(s, 1)
     scale, slope, shift, _ = line_of(vectors, f, size)
@@ -210,8 +210,8 @@ def spread(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, f):
 def unpool(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, db):
     """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,).
 
-    With batchnorm in between dz = vectors[0] * that + vectors[1] * z + vectors[2], which add up to nothing: db, from
-    before it, is none of its gradients then. vectors (4, Fp), or empty without.
+    With batchnorm in between dz = vectors[0] * that + vectors[1] * z + vectors[2], whose sum is 0, and nobody reads db.
+    vectors (4, Fp), or empty without.
     """
     for f in range(0, size.F, size.lanes):
         total = spread(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, f)
@@ -223,8 +223,8 @@ def unpool(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, db)
 def mask(dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, db):
     """dz of one image: dout, with relu where kept is positive; its sum is added to db (Fp,).
 
-    With batchnorm kept is z, and dout counts where vectors[0] * z + vectors[3], what batchnorm made of it, is positive:
-    that has not to be read. The rest as in unpool.
+    With batchnorm kept is z, and dout passes where vectors[0] * z + vectors[3], what batchnorm made of it, is positive:
+    so that need not be read. The rest as in unpool.
     """
     F, row = size.F, grid.width * grid.channels
     for f in range(0, F, size.lanes):
