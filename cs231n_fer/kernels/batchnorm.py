@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 
 from .jit import jit
-from .pixels import DEAD, get, put
+from .pixels import DEAD, clear, get, put
 from .simd import load, load_bytes, select, store, store_bytes, zeros
 from .steps import BOOL, BYTES, FLOATS, INT, call, step
 
@@ -37,10 +37,9 @@ def moments(z, _, __, ___, ____, _____, sums, image, pixels, F, Fp, lanes):
 @step(*ARGUMENTS)
 def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes):
     """out = vectors[0] * z + vectors[1], or relu of it, for one image; where that cuts off, winners become DEAD."""
-    for f in range(0, F, lanes):
-        scale, shift = load(vectors, f, 1), load(vectors, Fp + f, 1)
-        for pixel in range(image * pixels, (image + 1) * pixels):
-            y = scale * get(z, pixel * F, f, F, lanes) + shift
+    for pixel in range(image * pixels, (image + 1) * pixels):
+        for f in range(0, F, lanes):
+            y = load(vectors, f, 1) * get(z, pixel * F, f, F, lanes) + load(vectors, Fp + f, 1)
             if relu:
                 if len(winners):
                     winner = load_bytes(winners, pixel * Fp + f, z)
@@ -56,29 +55,27 @@ def gradient_sums(z, _, dout, winners, vectors, relu, sums, image, pixels, F, Fp
     With relu only where vectors[2] * z + vectors[3], what normalise gave, is positive, which below a max-pool winners
     say: DEAD ones don't count. sums (N, 2, Fp).
     """
-    for f in range(0, F, lanes):
-        mean, rstd = load(vectors, f, 1), load(vectors, Fp + f, 1)
-        scale, shift = (load(vectors, 2 * Fp + f, 1), load(vectors, 3 * Fp + f, 1)) if relu else (mean, rstd)
-        total, along = zeros(sums, 1), zeros(sums, 1)
-        for pixel in range(image * pixels, (image + 1) * pixels):
+    total, along = image * 2 * Fp, (image * 2 + 1) * Fp
+    clear(sums, total, 2 * Fp, lanes)
+    for pixel in range(image * pixels, (image + 1) * pixels):
+        for f in range(0, F, lanes):
             d, z_here = get(dout, pixel * F, f, F, lanes), get(z, pixel * F, f, F, lanes)
             if relu:
                 if len(winners):
                     d = select(load_bytes(winners, pixel * Fp + f, z) < DEAD, d, 0.0)
                 else:
-                    d = select(scale * z_here + shift > 0.0, d, 0.0)
-            total += d
-            along += d * ((z_here - mean) * rstd)
-        store(sums, image * 2 * Fp + f, total)
-        store(sums, (image * 2 + 1) * Fp + f, along)
+                    d = select(load(vectors, 2 * Fp + f, 1) * z_here + load(vectors, 3 * Fp + f, 1) > 0.0, d, 0.0)
+            xhat = (z_here - load(vectors, f, 1)) * load(vectors, Fp + f, 1)
+            store(sums, total + f, load(sums, total + f, 1) + d)
+            store(sums, along + f, load(sums, along + f, 1) + d * xhat)
 
 
 @step(*ARGUMENTS)
 def line(z, out, dout, _, vectors, __, ___, image, pixels, F, Fp, lanes):
     """out = vectors[0] * dout + vectors[1] * z + vectors[2] for one image: dz, see backward_vectors."""
-    for f in range(0, F, lanes):
-        scale, slope, shift = load(vectors, f, 1), load(vectors, Fp + f, 1), load(vectors, 2 * Fp + f, 1)
-        for pixel in range(image * pixels, (image + 1) * pixels):
+    for pixel in range(image * pixels, (image + 1) * pixels):
+        for f in range(0, F, lanes):
+            scale, slope, shift = load(vectors, f, 1), load(vectors, Fp + f, 1), load(vectors, 2 * Fp + f, 1)
             at = pixel * F
             put(out, at, f, F, lanes, scale * get(dout, at, f, F, lanes) + slope * get(z, at, f, F, lanes) + shift)
 
