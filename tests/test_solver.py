@@ -175,7 +175,7 @@ def test_accuracy_is_measured_on_as_many_samples_as_wanted():
     model.loss = lambda X, y=None: seen.append(len(X)) or np.zeros((len(X), 2))
     solver = Solver(model, numbers(500, 300), num_train_samples=250, num_val_samples=None, num_epochs=0, verbose=False)
     solver.train()
-    assert seen == [100, 100, 50, 100, 100, 100]
+    assert seen == [250, 256, 44]
     X = np.arange(500)[:, None]
     assert solver.check_accuracy(X, np.arange(500) % 2, num_samples=500, batch_size=7) == 0.5
     subset = [], []
