@@ -4,6 +4,7 @@ As in vis_utils, every plot takes ax=None, returns its Axes and never shows or k
 they name, so that nobody has to look colours up in a legend.
 """
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from .shapes import check
@@ -173,14 +174,16 @@ def plot_cost(points, ax=None, *, title, xlabel, ylabel="Accuracy (%)"):
     ax = new_axes(ax, (8, 4.5))
     costs, values, lows, highs = np.array(list(points.values()), float).T
     ax.vlines(costs, lows, highs, color=SKY, linewidth=2)
-    ax.plot(costs, values, "o", color=BLUE, markersize=7)
+    ax.plot(costs, values, "o", color=BLUE, markersize=7, zorder=4)
     ax.set_xscale("log")
     ax.margins(x=0.15)
     middle, heights = np.exp(np.log(ax.get_xlim()).mean()), spread(values, 0.055 * np.ptp(ax.get_ylim()))
     for name, cost, height in zip(points, costs, heights, strict=True):
         left = cost > middle  # where there is room for a name
         ax.annotate(name, (cost, height), xytext=(-8 if left else 8, 0), textcoords="offset points", va="center",
-                    ha="right" if left else "left", fontsize=9, color=INK)
+                    ha="right" if left else "left", fontsize=9, color=INK,
+                    zorder=3,  # between lines and points
+                    path_effects=[withStroke(linewidth=3, foreground="white")])
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
