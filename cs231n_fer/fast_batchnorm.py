@@ -156,6 +156,13 @@ def over_images(name, z, out, dout, winners, vectors, sums, size, relu=True):
         nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2], size.F, size.Fp, size.lanes)
 
 
+def image_sums(name, z, dout, vectors, size, winners=None, relu=False):
+    """Run a step that adds up each channel of each image; returns its sums (N, 2, Fp)."""
+    sums = memory.empty((len(z), 2, size.Fp), z.dtype)
+    over_images(name, z, None, dout, winners, vectors, sums, size, relu)
+    return sums
+
+
 def conv_bn_relu_backward(dout, cache, want_dx=True):
     """Return dx, dw, db, dgamma, dbeta of both batchnorm sandwiches; want_dx False puts None in place of dx.
 
@@ -211,10 +218,8 @@ def dx_of_windows(dout, cache, dgamma, dbeta, count):
 
 def backward_by_outputs(dout, cache, want_dx):
     """Two passes: the sums that dgamma and dbeta are, and the convolution's backward pass with dz as a line of z."""
-    size, dtype, z = cache.conv.size, cache.z.dtype, cache.z
-    dout = contiguous(dout, (0, 2, 3, 1))
-    sums = memory.empty((len(z), 2, size.Fp), dtype)
-    over_images("gradient_sums", cache.normalised, None, dout, cache.winners, cache.vectors, sums, size)
-    dgamma, dbeta, vectors = backward_vectors(sums, cache.gamma, cache.moments, cache.vectors[3], z.size // size.F)
+    dout, z = contiguous(dout, (0, 2, 3, 1)), cache.z
+    sums = image_sums("gradient_sums", cache.normalised, dout, cache.vectors, cache.conv.size, cache.winners, relu=True)
+    dgamma, dbeta, vectors = backward_vectors(sums, cache.gamma, cache.moments, cache.vectors[3], z.size // z.shape[3])
     dx, dw, db = run_backward(cache.conv, images(dout), kept=z, winners=cache.winners, vectors=vectors, want_dx=want_dx)
     return dx, dw, np.zeros_like(db), dgamma, dbeta

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
-from .fast_batchnorm import backward_vectors, forward_vectors, over_images
+from .fast_batchnorm import backward_vectors, forward_vectors, image_sums, over_images
 from .fast_sandwiches import images
 from .kernels.machine import lanes_of
 from .kernels.shape import VECTORS, round_up
@@ -29,13 +29,6 @@ def channels_of(x):
     """The Channels of x (N, H, W, C)."""
     lanes = lanes_of(x.dtype)
     return Channels(x.shape[3], round_up(x.shape[3], VECTORS * lanes), lanes)
-
-
-def image_sums(name, x, dout, vectors, size):
-    """Run a step that adds up each channel of each image; returns its sums (N, 2, Fp)."""
-    sums = memory.empty((len(x), 2, size.Fp), x.dtype)
-    over_images(name, x, None, dout, None, vectors, sums, size, relu=False)
-    return sums
 
 
 def mapped(name, x, dout, vectors, size):
@@ -70,9 +63,10 @@ def spatial_batchnorm_forward_fast(x, gamma, beta, bn_param):
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(x[:, :, 0, 0], gamma, beta, bn_param)
     x = contiguous(x, (0, 2, 3, 1))
     size = channels_of(x)
-    sums, pixels = padded(np.array([[running_mean, running_var]], x.dtype), size.Fp), 1
     if mode == "train":
         sums, pixels = image_sums("moments", x, None, None, size), x.shape[1] * x.shape[2]
+    else:
+        sums, pixels = padded(np.array([[running_mean, running_var]], x.dtype), size.Fp), 1
     moments, vectors = forward_vectors(sums, pixels, gamma, beta, eps)
     if mode == "train":
         update_average(running_mean, moments[0].astype(x.dtype), momentum)

@@ -258,9 +258,9 @@ class Solver:
     def _evaluate(self):
         """Append both accuracies; keep the parameters if they are the best so far, and say whether they are."""
         with self.average.lent_to(self.model) if self.average else nullcontext():
-            for history, X, y, count in ((self.train_acc_history, self.X_train, self.y_train, self.num_train_samples),
-                                         (self.val_acc_history, self.X_val, self.y_val, self.num_val_samples)):
-                history.append(self.check_accuracy(X, y, count, JUDGED))
+            self.train_acc_history.append(
+                self.check_accuracy(self.X_train, self.y_train, self.num_train_samples, JUDGED))
+            self.val_acc_history.append(self.check_accuracy(self.X_val, self.y_val, self.num_val_samples, JUDGED))
             improved = self.val_acc_history[-1] > self.best_val_acc
             if improved:
                 self.best_val_acc, self.best_epoch = self.val_acc_history[-1], self.epoch

@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 
 from .jit import jit
-from .pixels import DEAD, clear, get, put
+from .pixels import DEAD, clear, get, put, through_batchnorm
 from .simd import load, load_bytes, select, store, store_bytes, zeros
 from .steps import BOOL, BYTES, FLOATS, INT, call, step
 
@@ -72,12 +72,11 @@ def gradient_sums(z, _, dout, winners, vectors, relu, sums, image, pixels, F, Fp
 
 @step(*ARGUMENTS)
 def line(z, out, dout, _, vectors, __, ___, image, pixels, F, Fp, lanes):
-    """out = vectors[0] * dout + vectors[1] * z + vectors[2] for one image: dz, see backward_vectors."""
+    """out = dz of one image from dout and z, see backward_vectors."""
     for pixel in range(image * pixels, (image + 1) * pixels):
         for f in range(0, F, lanes):
-            scale, slope, shift = load(vectors, f, 1), load(vectors, Fp + f, 1), load(vectors, 2 * Fp + f, 1)
-            at = pixel * F
-            put(out, at, f, F, lanes, scale * get(dout, at, f, F, lanes) + slope * get(z, at, f, F, lanes) + shift)
+            d, z_here = get(dout, pixel * F, f, F, lanes), get(z, pixel * F, f, F, lanes)
+            put(out, pixel * F, f, F, lanes, through_batchnorm(d, z_here, vectors, f, Fp))
 
 
 @jit(parallel=True)

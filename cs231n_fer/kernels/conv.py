@@ -18,7 +18,7 @@ from .jit import jit
 from .pixels import clear
 from .shape import VECTORS, Plan
 from .steps import call, nested
-from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z
+from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z, rows_of_tiles
 
 MOST_CHUNKS, CHUNK_IMAGES = 16, 12
 
@@ -99,12 +99,6 @@ def even_blocks(count, most):
     return -(-count // blocks) if blocks else 1
 
 
-@jit(inline=True)
-def rows_of_tiles(top, bottom, plan):
-    """Rows of Winograd's tiles that cover rows top...bottom of outputs; 0 in direct convolution."""
-    return -(-(bottom - top) // plan.m) if plan.m else 0
-
-
 @jit(parallel=True)
 def prepare(numbers, step, w, scratch, rows, turned, u):
     """u = the weights w (HH, WW, C, F) as the engine multiplies with them: `rows` channels, or filters if turned."""
@@ -131,9 +125,8 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
         z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
         columns, part = VECTORS * size.lanes, task % splits
         f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
-        strip, rows = plan.strip, (0, size.Ho)
+        strip, rows = size.Ho if epilogue.sums and plan.m == 0 else plan.strip, (0, size.Ho)
         if plan.m == 0:
-            strip = size.Ho if epilogue.sums else plan.strip
             f0, f1, strips = 0, size.Fp, -(-size.Ho // strip)
             rows = part * strips // splits * strip, min((part + 1) * strips // splits * strip, size.Ho)
         begin, end, end_f = task // splits * count // ranges, (task // splits + 1) * count // ranges, min(f1, size.F)

@@ -6,10 +6,17 @@
     s, at, grid    scratch memory, where the first of `down` rows of tiles begins in it, and the layout of its image
     k              which image of the block it is
 """
+from .jit import jit
 from .shape import Grid, Matrices, Plan
 from .simd import add_tile, load_tile, store_tile
 from .steps import FLOATS, INT, step
 from .winograd_transforms import INPUT, INPUT_TRANSPOSED, OUTPUT, OUTPUT_TRANSPOSED, both_ways
+
+
+@jit(inline=True)
+def rows_of_tiles(top, bottom, plan):
+    """Rows of tiles that cover rows top...bottom of outputs; 0 in direct convolution."""
+    return -(-(bottom - top) // plan.m) if plan.m else 0
 
 
 def make_gather(m, transform, width):
