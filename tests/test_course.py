@@ -130,7 +130,7 @@ def test_adam():
 
 
 def test_two_layer_net():
-    model = TwoLayerNet(input_dim=5, hidden_dim=50, num_classes=7, weight_scale=1e-3)
+    model = TwoLayerNet(input_dim=5, hidden_dim=50, num_classes=7, weight_scale=1e-3, seed=0)
     assert abs(model.params["W1"].std() - 1e-3) < 1e-4 and abs(model.params["W2"].std() - 1e-3) < 1e-4
     assert not model.params["b1"].any() and not model.params["b2"].any()
     model.params.update(W1=line(-0.7, 0.3, 5, 50), b1=line(-0.1, 0.9, 50), W2=line(-0.3, 0.4, 50, 7),
