@@ -11,11 +11,14 @@ import pytest
 from llvmlite import binding
 
 from cs231n_fer.kernels import machine
-from cs231n_fer.kernels.jit import DISABLED, OPTIONS, jit
+from cs231n_fer.kernels.jit import DISABLED, NO_WRAPPERS, OPTIONS, jit
 from cs231n_fer.kernels.machine import MACHINE, MACHINES, TILE_ROWS, VECTOR_BYTES, lanes_of
 from cs231n_fer.kernels.shape import VECTORS
+from cs231n_fer.kernels.simd import load_tile, store_tile
 from cs231n_fer.kernels.tile import product_tile
+from cs231n_fer.kernels.winograd_transforms import INPUT, both_ways
 
+transform_tile = both_ways(INPUT[4])
 TESTS, DTYPES = Path(__file__).parent, [np.float32, np.float64]
 
 
@@ -77,6 +80,21 @@ def test_the_inner_loop_of_the_register_tile_is_packed_multiply_adds_and_spills_
     moved = [line for line in loops[max(loops)] if re.search(r"mov\w*\s+%[xyz]mm\d+,.*\(|\bst[rp]\s+q", line)
              or re.search(r"[xyz]mm.*\(%rsp|\(%rsp.*[xyz]mm|\bq\d+.*\[sp", line)]
     assert not moved
+
+
+@jit
+def many_vectors(a):
+    store_tile(a, 0, 6 * 16, 16, transform_tile(load_tile(a, 0, 6 * 16, 16, 6)))
+
+
+@pytest.mark.skipif(ARM or not FITS, reason="assembly of another processor, or nothing is compiled")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_vectors_that_find_no_register_lie_aligned_on_the_stack(dtype):
+    kernel = numba.njit(**OPTIONS, **NO_WRAPPERS)(many_vectors.py_func)
+    kernel.compile((numba.from_dtype(np.dtype(dtype))[::1],))
+    lines = next(iter(kernel.inspect_asm().values())).splitlines()
+    spills = [line for line in lines if re.search(r"mov\w*\s+%[xyz]mm\d+,.*\(%[re][sb]p\)", line)]
+    assert spills and not [line for line in spills if "movu" in line]
 
 
 def test_the_machine_is_chosen_by_name_or_by_its_features(monkeypatch):
