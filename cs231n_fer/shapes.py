@@ -50,6 +50,9 @@ def check_parameters(parameters, expected, argument):
 
 def check_labels(scores, y):
     """Raise ValueError unless scores is (N, C) with N >= 1 and y holds N integer labels in 0..C-1."""
+    if (scores.ndim == 2 and scores.size > 0 and y.shape == scores.shape[:1] and y.dtype.kind in "iu"
+            and y.min() >= 0 and y.max() < scores.shape[1]):
+        return
     check(scores.ndim == 2 and scores.size > 0,
           f"x: scores have shape {scores.shape}, expected (N, C) with at least one row and one class")
     check(y.shape == scores.shape[:1], f"y: labels have shape {y.shape}, expected {scores.shape[:1]}, one per row of x")

@@ -9,21 +9,25 @@ graph form of the backward pass (one step for each node) and its simplification 
 """
 import numpy as np
 
-from ..shapes import check, check_images
+from ..shapes import check_images
 
 
 def batchnorm_settings(x, gamma, beta, bn_param):
     """Check the arguments; return mode, eps, momentum, running_mean, running_var, made if they are missing."""
     D = x.shape[-1]
-    check(x.ndim == 2 and x.size > 0, f"batchnorm: x has shape {x.shape}, expected (N, D) with N of at least 1")
-    check(gamma.shape == beta.shape == (D,),
-          f"batchnorm: gamma is {gamma.shape} and beta {beta.shape}, expected ({D},) as x has {D} features")
+    if x.ndim != 2 or not x.size:
+        raise ValueError(f"batchnorm: x has shape {x.shape}, expected (N, D) with N of at least 1")
+    if not gamma.shape == beta.shape == (D,):
+        raise ValueError(f"batchnorm: gamma is {gamma.shape} and beta {beta.shape}, "
+                         f"expected ({D},) as x has {D} features")
     # float(): a NumPy float64 scalar would turn float32 arrays into float64.
     mode, eps, momentum = bn_param.get("mode"), float(bn_param.get("eps", 1e-5)), float(bn_param.get("momentum", 0.9))
-    check(mode in ("train", "test"), f"bn_param: mode is {mode!r}, expected 'train' or 'test'")
-    mean = bn_param.setdefault("running_mean", np.zeros(D, dtype=x.dtype))
-    var = bn_param.setdefault("running_var", np.zeros(D, dtype=x.dtype))
-    return mode, eps, momentum, mean, var
+    if mode not in ("train", "test"):
+        raise ValueError(f"bn_param: mode is {mode!r}, expected 'train' or 'test'")
+    for name in ("running_mean", "running_var"):
+        if name not in bn_param:
+            bn_param[name] = np.zeros(D, dtype=x.dtype)
+    return mode, eps, momentum, bn_param["running_mean"], bn_param["running_var"]
 
 
 def update_average(running, new, momentum):
