@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .fast_gradients import all_finite
 from .flat import Flat
 from .network import Chain, Layer, Mode, Network, Residual, Sandwich
 
 
 def finite(arrays):
     """Whether all numbers in a dict of arrays are finite."""
-    return all(np.isfinite(array).all() for array in ([arrays.numbers] if isinstance(arrays, Flat)
-                                                      else arrays.values()))
+    if isinstance(arrays, Flat):
+        return all_finite(arrays.numbers)
+    return all(np.isfinite(array).all() for array in arrays.values())
 
 
 def origin(model, X, y, masks=None):

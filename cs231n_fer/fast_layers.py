@@ -21,7 +21,6 @@ from .kernels.jit import DISABLED
 from .kernels.machine import lanes_of, set_threads, threads
 from .kernels.shape import VECTORS, Plan, conv_size
 from .kernels.steps import flat
-from .kernels.update import l2_gradient
 from .kernels.winograd import best_m, winograd_plan
 from .layers import (
     conv_backward_im2col,
@@ -291,4 +290,4 @@ def gradient_of_rows(w, dout, shape):
 __all__ = ["affine_backward_fast", "affine_forward_fast", "conv_backward_fast", "conv_backward_im2col",
            "conv_backward_winograd", "conv_forward_fast", "conv_forward_im2col", "conv_forward_winograd",
            "max_pool_backward_fast", "max_pool_backward_im2col", "max_pool_backward_reshape", "max_pool_forward_fast",
-           "l2_gradient", "max_pool_forward_im2col", "max_pool_forward_reshape", "set_threads"]
+           "max_pool_forward_im2col", "max_pool_forward_reshape", "set_threads"]

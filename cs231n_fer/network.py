@@ -7,11 +7,11 @@ unique at any depth: "block1/conv/w". Network adds arrays, a loss and L2 regular
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
-from .fast_layers import l2_gradient
-from .flat import Flat
+from .fast_gradients import l2_gradients
 from .ladder import functions, is_fused
 from .layers import softmax_loss
 from .records import TEST, BatchNorm, Conv, Layer, MaxPool, Mode, ReLU
@@ -243,9 +243,10 @@ class Network:
     def forward(self, X, mode=TEST):
         """Run the layers on X (N, *input_shape); returns (scores (N, classes), cache)."""
         X = np.asarray(X)
-        check(len(X) > 0, f"X: has shape {X.shape}, expected at least one sample")
-        check(np.prod(X.shape[1:]) == np.prod(self.input_shape) and X.ndim >= len(self.input_shape),
-              f"X: one sample has shape {X.shape[1:]}, expected {self.input_shape}")
+        if len(X) == 0:
+            raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
+        if prod(X.shape[1:]) != prod(self.input_shape) or X.ndim < len(self.input_shape):
+            raise ValueError(f"X: one sample has shape {X.shape[1:]}, expected {self.input_shape}")
         params = {path: self.params[name] for path, name in self.names.items()}
         return self.layer.forward(params, self.buffers, X.astype(self.dtype, copy=False), mode)
 
@@ -265,13 +266,9 @@ class Network:
         taught = () if self.teacher is None else (self.teacher(X),)
         loss, dscores = self.loss_function(scores, y, *taught)
         layer_grads = self.layer.gradients(dscores, cache)
-        grads, regularised = Flat(self.params), self.regularised()
-        for path, name in self.names.items():
-            if name in regularised:
-                loss += l2_gradient(self.params[name], layer_grads[path], self.reg, out=grads[name])[0]
-            else:
-                grads[name][...] = layer_grads[path]
-        return loss, grads
+        grads = {name: layer_grads[path] for path, name in self.names.items()}
+        added, grads = l2_gradients(self.params, grads, dict.fromkeys(self.regularised(), self.reg))
+        return loss + added, grads
 
     def regularised(self):
         """Names of the parameters that L2 regularisation reaches: weights, but no biases, gammas or betas."""

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from cs231n_fer.kernels import update as kernels
 from cs231n_fer.kernels.jit import DISABLED
-from cs231n_fer.layers import l2_loss
 from cs231n_fer.optim import DEFAULTS, STATE, UPDATE_RULES
 
 RULES = sorted(UPDATE_RULES)
@@ -66,7 +65,8 @@ def test_every_rule_follows_its_formula_step_by_step(rule, rung, gradients, w, l
     result, _ = run(rule, np.array([[w, w]]), steps, {"learning_rate": lr}, rung)
     expected = [scalar_steps(rule, w, [sign * g for g in gradients], lr) for sign in (1, -1)]
     real = np.finfo(float)
-    bound = 64 * (real.eps * (abs(w) + 10 * lr * sum(abs(g) + 1 for g in gradients)) + real.tiny)
+    # tiny: a kernel takes smaller numbers for 0, be it the learning rate.
+    bound = 64 * (real.eps * abs(w) + (real.eps * lr + real.tiny) * 10 * sum(abs(g) + 1 for g in gradients))
     np.testing.assert_allclose(result, [expected], rtol=0, atol=bound)
 
 
@@ -142,11 +142,9 @@ class TestCompiled:
         results, before = [], numba.get_num_threads()
         for threads in (1, 2):
             numba.set_num_threads(threads)
-            results.append((run(rule, w, [dw, -dw], {}, "fast")[0], kernels.l2_gradient(w, dw, 0.1)))
+            results.append(run(rule, w, [dw, -dw], {}, "fast")[0])
         numba.set_num_threads(before)
-        np.testing.assert_array_equal(results[0][0], results[1][0])
-        assert results[0][1][0] == results[1][1][0]
-        np.testing.assert_array_equal(results[0][1][1], results[1][1][1])
+        np.testing.assert_array_equal(*results)
 
     def test_write_protected_and_other_arrays_share_one_compiled_version(self):
         for rule in RULES:
@@ -154,28 +152,7 @@ class TestCompiled:
             config = UPDATE_RULES[rule](w, dw, {}, "fast")[1]
             UPDATE_RULES[rule](protected(w), dw, config, "fast")
             UPDATE_RULES[rule](w, protected(dw), config, "fast")
-        kernels.l2_gradient(protected(w), dw, 0.1)
         assert [signature[1].dtype.name for signature in kernels.over_blocks.compiled.signatures].count("float32") == 1
-
-
-@settings(max_examples=60, deadline=None)
-@given(arrays=arrays_in_any_order(2), reg=st.floats(0, 10))
-def test_l2_in_one_pass_equals_the_layer(arrays, reg):
-    w, dw = map(protected, arrays)
-    loss, regularised = kernels.l2_gradient(w, dw, reg)
-    expected_loss, expected = l2_loss(w, reg)
-    eps, wide = np.finfo(w.dtype).eps, np.finfo(np.float64).eps
-    exact = 0.5 * reg * math.fsum(w.astype(np.float64).ravel() ** 2)
-    assert type(loss) is float and abs(loss - exact) <= 4 * wide * math.sqrt(w.size) * exact
-    assert abs(loss - expected_loss) <= 4 * eps * math.sqrt(w.size) * exact
-    assert regularised.dtype == w.dtype and regularised.strides == np.empty_like(w).strides
-    bound = 4 * (eps * (np.abs(dw) + reg * np.abs(w)) + np.finfo(w.dtype).tiny)
-    assert (np.abs(regularised - (dw + expected)) <= bound).all()
-
-
-def test_l2_refuses_a_gradient_that_would_broadcast():
-    with pytest.raises(ValueError, match=r"l2_gradient: dw has shape \(3,\), expected \(2, 3\)"):
-        kernels.l2_gradient(np.ones((2, 3)), np.ones(3), 0.1)
 
 
 def test_the_first_update_imports_numba_and_not_the_module():

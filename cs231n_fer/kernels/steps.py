@@ -7,6 +7,7 @@ shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
 A plan is a named tuple of ints and of other such tuples: `plan.size.Ho`. Numba's parallel loops take none that is
 nested, so a kernel is handed `flat(plan)`, an array, and makes it a plan again with `nested(numbers, PlanClass)`.
 """
+import ctypes
 from functools import cache
 from itertools import count
 from typing import get_type_hints
@@ -18,6 +19,7 @@ from llvmlite.binding import get_process_triple
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from .jit import DISABLED, NO_WRAPPERS, OPTIONS, on_disk
 
@@ -96,6 +98,18 @@ def nested(typing, numbers, plan_class):
 
 
 @intrinsic
+def floats_at(typing, address, begin, count, like):
+    """Return the numbers begin...begin + count of an array at an address, of the type of a flat array `like`."""
+    def generate(context, builder, sig, args):
+        array = context.make_array(like)(context, builder)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(like.dtype)))
+        data = builder.gep(builder.inttoptr(args[0], array.data.type), [args[1]])
+        populate_array(array, data, [args[2]], [size], size, None)
+        return array._getvalue()
+    return like(types.int64, types.int64, types.int64, like), generate
+
+
+@intrinsic
 def call(typing, address, *arguments):
     """Call a step by its address, with arguments of the declared kinds; it returns nothing.
 
@@ -144,6 +158,12 @@ def control_register(builder, direction, place):
     builder.call(function, [pointer])
 
 
+def numbers_at(address, begin, count, like):
+    """What floats_at() returns, in Python."""
+    start, size = int(address + begin * like.itemsize), int(count * like.itemsize)
+    return np.frombuffer((ctypes.c_char * size).from_address(start), like.dtype)
+
+
 def build_plan(numbers, plan_class):
     """What nested() returns, in Python."""
     ints = iter(numbers.tolist())
@@ -160,4 +180,4 @@ def call_function(function, *arguments):
 
 
 if DISABLED:
-    nested, call = build_plan, call_function
+    nested, call, floats_at = build_plan, call_function, numbers_at

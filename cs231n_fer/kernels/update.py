@@ -1,4 +1,4 @@
-"""Update rules and L2 regularisation in one pass: read w, dw and the state once, write their successors once.
+"""Update rules in one pass: read w, dw and the state once, write their successors once.
 
 Arrays are flat, and worked on in parallel in blocks of BLOCK numbers, which don't depend on the threads. The inputs
 come write-protected, so no kernel can write on them, and Numba compiles one version whatever the caller protects; the
@@ -11,8 +11,7 @@ hyper-parameters, and the block begin...end. A rule without a state ignores what
 import numpy as np
 from numba import prange
 
-from ..shapes import check
-from .jit import DISABLED, jit
+from .jit import jit
 from .steps import DOUBLES, FLOATS, INT, call, step
 
 BLOCK = 16384
@@ -72,17 +71,6 @@ def adam(w, dw, m, v, next_w, next_m, next_v, numbers, begin, end):
         next_w[i] = w[i] - (change + shrink * w[i])  # not (1 - shrink) * w: float32 would round away a small shrink
 
 
-@step(*ARGUMENTS)
-def l2(w, dw, _, __, regularised, ___, ____, numbers, begin, end):
-    """regularised = dw + numbers[0] w, and behind that number sum(w^2) of each block; see layers.l2_loss."""
-    reg, total = w.dtype.type(numbers[0]), 0.0
-    w, dw, regularised = w[begin:end], dw[begin:end], regularised[begin:end]
-    for i in range(len(w)):
-        regularised[i] = dw[i] + reg * w[i]
-        total += np.float64(w[i]) * np.float64(w[i])
-    numbers[1 + begin // BLOCK] = total
-
-
 @jit(parallel=True)
 def over_blocks(rule, w, dw, first, second, next_w, next_first, next_second, numbers):
     """Call the step at an address for every block."""
@@ -108,25 +96,6 @@ def one_pass(rule, arrays, numbers):
     new = [np.empty_like(arrays[0]) for _ in arrays[1:]]
     run(rule, [protected(array, new[0]) for array in arrays], new, np.array(numbers, np.float64))
     return new
-
-
-def l2_gradient(w, dw, reg, out=None):
-    """Add L2 regularisation to a gradient in one pass.
-
-    w, dw:   arrays of one shape, float32 or float64
-    reg:     strength, at least 0
-    out:     where the result goes, without gaps in its memory; None: a new array with the memory order of w
-    Returns (0.5 reg sum(w^2) as a float, dw + reg w).
-    """
-    check(w.shape == dw.shape, f"l2_gradient: dw has shape {dw.shape}, expected {w.shape}, the shape of w")
-    regularised = np.empty_like(w) if out is None else out
-    if DISABLED:
-        np.add(dw, float(reg) * w, out=regularised, casting="same_kind")
-        return 0.5 * float(reg) * float(np.square(w, dtype=np.float64).sum()), regularised
-    numbers = np.empty(1 + -(-w.size // BLOCK))
-    numbers[0] = reg
-    run(l2, [protected(w, regularised), protected(dw, regularised)], [regularised], numbers)
-    return 0.5 * float(reg) * float(numbers[1:].sum()), regularised
 
 
 def protected(array, like):

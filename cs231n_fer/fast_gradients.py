@@ -1,0 +1,84 @@
+"""The gradients of all parameters as one flat array: L2 regularisation, and whether all numbers are finite.
+
+An update rule wants them in one array; they get there in the pass that adds what regularisation gives, whose definition
+is layers.l2_loss. Array by array, and with NumPy's check for finite numbers, a step of the paper's net takes 2 % more.
+"""
+from functools import cache
+
+import numpy as np
+
+from .flat import Flat
+from .kernels import gradients as kernels
+from .kernels.jit import DISABLED
+from .kernels.update import BLOCK
+
+
+def l2_gradients(params, grads, strengths):
+    """Add L2 regularisation to the gradients of all parameters.
+
+    params, grads   dicts of arrays by the same names; params of one dtype, which the gradients are rounded to
+    strengths       {name: strength of regularisation, at least 0}; what has no name there has none
+    Returns (0.5 * sum of strength * sum(w ** 2) as a float, dw + strength * w as a Flat); the Flat has the memory
+    orders of params.
+    Raises ValueError where a gradient doesn't fit its parameter.
+    """
+    for name, w in params.items():
+        if name not in grads or grads[name].shape != w.shape:
+            came = f"has shape {grads[name].shape}" if name in grads else "is missing"
+            raise ValueError(f"grads: {name} {came}, expected {w.shape}, the shape of the parameter")
+    flat = Flat(params)
+    compiled = flat.numbers.dtype in (np.float32, np.float64) and not DISABLED
+    return (in_one_pass if compiled else one_by_one)(params, grads, strengths, flat), flat
+
+
+def one_by_one(params, grads, strengths, flat):
+    """Write the gradients to a Flat; returns what the loss gains."""
+    loss = 0.0
+    for name, w in params.items():
+        strength = float(strengths.get(name, 0))
+        np.copyto(flat[name], grads[name] + strength * w if strength else grads[name], casting="same_kind")
+        loss += 0.5 * strength * float(np.square(w, dtype=np.float64).sum()) if strength else 0.0
+    return loss
+
+
+def in_one_pass(params, grads, strengths, flat):
+    """Do the same as one_by_one with the kernel."""
+    dw, w = ([as_it_lies(arrays[name], view) for name, view in flat.items()] for arrays in (grads, params))
+    blocks = blocks_of(tuple(view.size for view in w))
+    strengths = np.array([strengths.get(name, 0) for name in flat], np.float64)[blocks[:, 0]]
+    squares = np.empty(len(blocks))
+    kernels.gather(kernels.add_l2.address(flat.numbers.dtype), addresses(dw), addresses(w), blocks, flat.numbers,
+                   strengths, squares)
+    return 0.5 * float(squares.sum())
+
+
+def all_finite(numbers):
+    """Whether all numbers of a flat array are finite."""
+    if numbers.dtype not in (np.float32, np.float64) or DISABLED:
+        return bool(np.isfinite(numbers).all())
+    marks = np.empty(-(-len(numbers) // BLOCK))
+    kernels.mark_blocks(kernels.mark.address(numbers.dtype), numbers, marks)
+    return not marks.any()
+
+
+def as_it_lies(array, view):
+    """Return array with the dtype and in the memory order of a view: itself or a copy."""
+    if array.dtype == view.dtype and array.strides == view.strides:
+        return array
+    copy = np.empty_like(view)
+    np.copyto(copy, array, casting="same_kind")
+    return copy
+
+
+def addresses(arrays):
+    """Return where the numbers of each array begin in memory, which the caller must keep alive."""
+    return np.array([array.ctypes.data for array in arrays], np.int64)
+
+
+@cache
+def blocks_of(sizes):
+    """Cut arrays of some sizes into blocks: rows of which array, where in it, how many numbers, and where in all."""
+    starts = np.cumsum((0, *sizes))
+    rows = [(which, begin, min(BLOCK, size - begin), starts[which] + begin)
+            for which, size in enumerate(sizes) for begin in range(0, size, BLOCK)]
+    return np.array(rows, np.int64).reshape(-1, 4)

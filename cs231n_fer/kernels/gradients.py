@@ -1,0 +1,52 @@
+"""Passes over the gradients of all parameters: gathered in a flat array with L2 regularisation, and are they finite.
+
+The arrays lie anywhere in memory, and a tuple of them would be compiled again for each number of arrays: kernels are
+handed their addresses. Blocks of BLOCK numbers at most are worked on in parallel; they don't depend on the threads.
+"""
+import numpy as np
+from numba import prange
+
+from .jit import jit
+from .steps import DOUBLES, FLOATS, INT, call, floats_at, step
+from .update import BLOCK
+
+
+@step(INT, INT, INT, INT, FLOATS, INT, DOUBLES, DOUBLES, INT)
+def add_l2(dw_address, w_address, begin, count, out, at, strengths, squares, block):
+    """out = dw + strength w for `count` numbers from `begin` on, which go to `at`; squares = strength sum(w^2)."""
+    dw = floats_at(dw_address, begin, count, out)
+    w = floats_at(w_address, begin, count, out)
+    total = 0.0
+    out, strength = out[at:at + count], out.dtype.type(strengths[block])
+    if strength == 0:
+        out[:] = dw
+    else:
+        for i in range(count):
+            out[i] = dw[i] + strength * w[i]
+            total += np.float64(w[i]) * np.float64(w[i])
+    squares[block] = strengths[block] * total
+
+
+@step(FLOATS, INT, INT, DOUBLES, INT)
+def mark(numbers, begin, end, marks, block):
+    """marks[block] = NaN if one of the numbers begin...end is infinite or NaN, which times 0 is NaN; else 0."""
+    total = numbers.dtype.type(0)
+    for i in range(begin, end):
+        total += numbers[i] * numbers.dtype.type(0)
+    marks[block] = total
+
+
+@jit(parallel=True)
+def gather(address, gradients, weights, blocks, out, strengths, squares):
+    """Call the step for every block (which array, where it begins in it, how many numbers, where they go)."""
+    for block in prange(len(blocks)):
+        which = blocks[block, 0]
+        call(address, gradients[which], weights[which], blocks[block, 1], blocks[block, 2], out, blocks[block, 3],
+             strengths, squares, block)
+
+
+@jit(parallel=True)
+def mark_blocks(address, numbers, marks):
+    """Call the step for every block."""
+    for block in prange(len(marks)):
+        call(address, numbers, block * BLOCK, min((block + 1) * BLOCK, len(numbers)), marks, block)
