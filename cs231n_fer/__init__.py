@@ -13,6 +13,7 @@ Reading order (each module imports only from those before it):
     fast_batchnorm     and with batchnorm between them
     fast_norm          batchnorm and groupnorm as layers of their own
     fast_relu          ReLU as a layer of its own
+    fast_losses        the softmax loss
     fast_gradients     the gradients of all parameters in one array, with L2 regularisation
     layer_utils        the course's sandwiches of layers
     ladder             operation -> rung -> (forward, backward)

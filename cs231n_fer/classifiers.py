@@ -6,7 +6,7 @@ import numpy as np
 
 from .checkpoint import load_checkpoint, restore
 from .deep_nets import FACE_SHAPE, NUM_EMOTIONS, SCORE_SCALE, DeepConvNet, ResidualNet
-from .layers import softmax_loss
+from .fast_losses import softmax_loss_fast
 from .network import Chain, Network, Sandwich, fuse
 from .records import Affine, BatchNorm, Conv, Dropout, LayerNorm, MaxPool, ReLU
 from .shapes import check
@@ -68,7 +68,7 @@ class ThreeLayerConvNet(Network):
     """
 
     def __init__(self, input_dim=(3, 32, 32), num_filters=32, filter_size=7, hidden_dim=100, num_classes=10,
-                 weight_scale=1e-3, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss, rung="auto"):
+                 weight_scale=1e-3, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss_fast, rung="auto"):
         layer = fuse(Chain((("conv", Conv(num_filters, filter_size, weight_scale=weight_scale, rung=rung)),
                             ("relu1", ReLU(rung)), ("pool", MaxPool(rung=rung)),
                             ("affine1", Affine(hidden_dim, weight_scale, rung)), ("relu2", ReLU(rung)),
@@ -103,7 +103,7 @@ class FinalConvNet(Network):
 
     def __init__(self, input_dim=FACE_SHAPE, num_filters=(32, 64, 96, 128), filter_size=3, hidden_dim=200,
                  num_classes=NUM_EMOTIONS, batchnorm=False, dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None,
-                 loss=softmax_loss, rung="auto"):
+                 loss=softmax_loss_fast, rung="auto"):
         blocks = tuple((f"block{i}", conv_block(filters, batchnorm, filter_size, rung))
                        for i, filters in enumerate(num_filters, start=1))
         dropout = (("dropout", Dropout(dropout_keep_ratio)),) if dropout_keep_ratio != 1 else ()

@@ -5,7 +5,7 @@ compute.
 """
 import numpy as np
 
-from .layers import softmax_loss
+from .fast_losses import softmax_loss_fast
 from .network import Chain, Network, Residual, fuse
 from .records import Affine, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool, ReLU
 from .shapes import check
@@ -49,7 +49,7 @@ class DeepConvNet(Network):
 
     def __init__(self, input_dim=FACE_SHAPE, blocks=((32, 32), (64, 64), (128, 128)), hidden_dim=0,
                  num_classes=NUM_EMOTIONS, batchnorm=True, dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None,
-                 loss=softmax_loss, rung="auto"):
+                 loss=softmax_loss_fast, rung="auto"):
         check(len(blocks) > 0 and all(blocks), f"blocks: got {blocks!r}, expected at least one convolution in each")
         chains = tuple((f"block{i}", convs_and_pool(filters, batchnorm, rung))
                        for i, filters in enumerate(blocks, start=1))
@@ -75,7 +75,7 @@ class ResidualNet(Network):
     """
 
     def __init__(self, input_dim=FACE_SHAPE, stem=32, stages=((32,), (64,), (128,)), num_classes=NUM_EMOTIONS,
-                 dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss, rung="auto"):
+                 dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss_fast, rung="auto"):
         check(len(stages) > 0 and all(stages), f"stages: got {stages!r}, expected at least one block in each")
         layers, channels = [("stem", convs_and_pool((stem,), True, rung))], stem
         for i, stage in enumerate(stages, start=1):

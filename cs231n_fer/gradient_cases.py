@@ -22,6 +22,7 @@ from . import gradient_draws as D
 from . import layer_utils as U
 from . import layers as L
 from .classifiers import FinalConvNet, FullyConnectedNet, ThreeLayerConvNet
+from .fast_losses import softmax_loss_fast
 from .fast_relu import relu_backward_fast, relu_forward_fast
 from .gradient_check import check_gradient, gradient_error
 
@@ -230,9 +231,11 @@ CASES = (
          N.spatial_groupnorm_forward_fast, N.spatial_groupnorm_backward_fast),
     Case("softmax_loss", "naive", "smooth", D.draw_scores, L.softmax_loss_naive, loss_backward),
     Case("softmax_loss", "numpy", "smooth", D.draw_scores, L.softmax_loss, loss_backward),
+    Case("softmax_loss", "fast", "smooth", D.draw_scores, softmax_loss_fast, loss_backward),
     Case("softmax_loss, class weights", "naive", "smooth", D.draw_weighted_scores,
          L.softmax_loss_naive, loss_backward),
     Case("softmax_loss, class weights", "numpy", "smooth", D.draw_weighted_scores, L.softmax_loss, loss_backward),
+    Case("softmax_loss, class weights", "fast", "smooth", D.draw_weighted_scores, softmax_loss_fast, loss_backward),
     Case("l2_svm_loss", "naive", "smooth", D.draw_spaced_scores(1 / 8), L.l2_svm_loss_naive, loss_backward),
     Case("l2_svm_loss", "numpy", "smooth", D.draw_spaced_scores(1 / 8), L.l2_svm_loss, loss_backward),
     Case("distillation_loss", "naive", "smooth", D.draw_distillation, L.distillation_loss_naive, loss_backward),

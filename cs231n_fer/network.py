@@ -12,8 +12,8 @@ from math import prod
 import numpy as np
 
 from .fast_gradients import l2_gradients
+from .fast_losses import softmax_loss_fast
 from .ladder import functions, is_fused
-from .layers import softmax_loss
 from .records import TEST, BatchNorm, Conv, Layer, MaxPool, Mode, ReLU
 from .shapes import check
 
@@ -227,7 +227,7 @@ class Network:
     of the very batch, shuffled and flipped as it is, as a third argument.
     """
 
-    def __init__(self, layer, input_shape, *, loss=softmax_loss, reg=0.0, dtype=np.float32, seed=None, names=None):
+    def __init__(self, layer, input_shape, *, loss=softmax_loss_fast, reg=0.0, dtype=np.float32, seed=None, names=None):
         self.layer, self.input_shape = layer, tuple(input_shape)
         self.loss_function: Callable = loss
         self.teacher: Callable | None = None

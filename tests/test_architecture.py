@@ -19,7 +19,7 @@ RANKS = {
     "layers": 1, "kernels": 1, "checkpoint": 1, "vis_utils": 1,
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
     "fast_pool": 1.5, "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "fast_norm": 2.7,
-    "fast_relu": 1.5, "fast_gradients": 1.5, "update_steps": 1.5, "optim": 2, "augment": 2,
+    "fast_relu": 1.5, "fast_losses": 1.5, "fast_gradients": 1.5, "update_steps": 1.5, "optim": 2, "augment": 2,
     "prepare": 2, "curves": 2, "face_regions": 2, "averaging": 2,
     "imbalance": 1, "search": 2, "interrupts": 0, "run_folder": 2,
     "layer_utils": 3, "data_utils": 3,
@@ -33,7 +33,7 @@ RESERVED = {
     "numba": {"kernels"}, "llvmlite": {"kernels"}, "matplotlib": {"vis_utils", "curves"},
     "h5py": {"sealed"}, "PIL": {"image_folder"}, "tqdm": {"solver", "prepare"},
     "cs231n_fer.kernels": {"fast_pool", "fast_layers", "fast_sandwiches", "fast_batchnorm", "fast_norm", "inference",
-                           "fast_relu", "fast_gradients", "update_steps", "augment"},
+                           "fast_relu", "fast_losses", "fast_gradients", "update_steps", "augment"},
     "importlib": set(), "experiments": set(), "tests": set(),
     "pandas": set(), "scipy": set(), "torch": set(), "sklearn": set(),
 }

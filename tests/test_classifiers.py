@@ -13,7 +13,8 @@ from cs231n_fer.classifiers import (
     load_model,
     warm_start,
 )
-from cs231n_fer.layers import l2_svm_loss, softmax_loss
+from cs231n_fer.fast_losses import softmax_loss_fast
+from cs231n_fer.layers import l2_svm_loss
 from cs231n_fer.optim import adam
 
 
@@ -104,7 +105,7 @@ def test_options_reach_the_net():
     for options in ({"seed": 1}, {"reg": 1.0}, {"loss": l2_svm_loss}, {"dropout_keep_ratio": 0.5}):
         assert FinalConvNet(**{**SMALL, **options}).loss(X, y)[0] != base.loss(X, y)[0], options
     assert ThreeLayerConvNet(loss=l2_svm_loss).loss_function is l2_svm_loss
-    assert ThreeLayerConvNet().loss_function is TwoLayerNet().loss_function is softmax_loss
+    assert ThreeLayerConvNet().loss_function is TwoLayerNet().loss_function is softmax_loss_fast
     assert TwoLayerNet().dtype == np.float64 and FullyConnectedNet([2]).dtype == np.float32
     with pytest.raises(ValueError, match="normalization: got 'group', expected one of"):
         FullyConnectedNet([3], normalization="group")

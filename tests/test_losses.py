@@ -1,10 +1,13 @@
 """Losses against their definitions: random scores, layouts and dtypes, by hand, and what equals what."""
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from layouts import PROBLEMS, arguments, assert_close, protected
 
 from cs231n_fer import layers as L
+from cs231n_fer.fast_losses import softmax_loss_fast
 
 
 def loss_arguments(name, rng, N, C):
@@ -33,6 +36,43 @@ def test_every_loss_equals_its_definition(name, dtype, layout, sizes, seed):
     assert type(loss) is type(below) is float and dx.dtype == dtype
     assert_close(np.array(loss, dtype), np.array(below, dtype), drawn[0].size, name)
     assert_close(dx, dx_below, drawn[0].size, name)
+
+
+@pytest.mark.parametrize("name", ["softmax_loss", WEIGHTED])
+@settings(max_examples=60, deadline=None)
+@given(**PROBLEMS)
+def test_the_compiled_loss_equals_the_one_in_numpy(name, dtype, layout, sizes, seed):
+    drawn = loss_arguments(name, np.random.default_rng(seed), sizes[0], sizes[1])
+    args = arguments(drawn, layout, dtype)
+    (loss, dx), (below, dx_below) = softmax_loss_fast(*args), L.softmax_loss(*args)
+    assert type(loss) is float and dx.dtype == dtype and dx.shape == args[0].shape
+    assert_close(np.array(loss, dtype), np.array(below, dtype), drawn[0].size, name)
+    assert_close(dx, dx_below, drawn[0].size, name)
+
+
+def test_the_compiled_loss_takes_labels_of_any_type_and_scores_of_any_size():
+    x, y = 1e4 * np.random.default_rng(0).standard_normal((6, 7)), np.arange(6)
+    loss, dx = softmax_loss_fast(x, y)
+    assert np.isfinite(loss) and np.isfinite(dx).all() and loss == pytest.approx(L.softmax_loss(x, y)[0])
+    for kind in (np.uint8, np.int32, np.uint64):
+        assert softmax_loss_fast(x, y.astype(kind))[0] == loss
+    assert softmax_loss_fast(x.astype(np.float16) / 1e4, y)[1].dtype == np.float16
+    x[2, 3] = np.nan
+    loss, dx = softmax_loss_fast(x, y)
+    assert np.isnan(loss) and np.isnan(dx[2]).all() and np.isfinite(np.delete(dx, 2, axis=0)).all()
+
+
+@pytest.mark.parametrize(("x", "y", "weights"), [
+    (np.zeros((3, 4)), np.array([0, 1, 4]), None), (np.zeros((3, 4)), np.array([0, -1, 2]), None),
+    (np.zeros((3, 4)), np.array([0, 1]), None), (np.zeros(4), np.array([0]), None),
+    (np.zeros((0, 4)), np.zeros(0, int), None), (np.zeros((3, 4)), np.array([0.0, 1.0, 2.0]), None),
+    (np.zeros((3, 4)), np.array([0, 1, 9]), [1, 1, 1, 1]), (np.zeros((3, 4)), np.array([0, 1, 2]), [1, 0, 1, 1]),
+])
+def test_the_compiled_loss_refuses_what_the_one_in_numpy_refuses(x, y, weights):
+    with pytest.raises(ValueError) as below:
+        L.softmax_loss(x, y, weights)
+    with pytest.raises(ValueError, match=re.escape(str(below.value))):
+        softmax_loss_fast(x, y, weights)
 
 
 @pytest.mark.parametrize("name", LOSSES)

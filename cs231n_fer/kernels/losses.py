@@ -1,0 +1,26 @@
+"""The softmax loss in one pass over the scores."""
+import math
+
+import numpy as np
+
+from .jit import jit
+
+
+@jit
+def softmax(x, y, weights, dx):
+    """dx (N, C) = the gradient of the loss of scores x (N, C), which it returns; labels y and weights (N,) of samples.
+
+    Computed in float64. Returns NaN and stops at a label that isn't one: the caller looks for it then.
+    """
+    (N, C), total, loss = x.shape, weights.sum(), 0.0
+    for n in range(N):
+        if not 0 <= y[n] < C:
+            return np.nan
+        top, exps = np.float64(x[n].max()), 0.0
+        for j in range(C):
+            exps += math.exp(x[n, j] - top)
+        scale = weights[n] / total
+        loss += scale * (math.log(exps) - (x[n, y[n]] - top))
+        for j in range(C):
+            dx[n, j] = scale * (math.exp(x[n, j] - top) / exps - (j == y[n]))
+    return loss
