@@ -43,7 +43,7 @@ def one_by_one(params, grads, strengths, flat):
 
 def in_one_pass(params, grads, strengths, flat):
     """Do the same as one_by_one with the kernel."""
-    dw, w = ([as_it_lies(arrays[name], view) for name, view in flat.items()] for arrays in (grads, params))
+    dw, w = as_they_lie(grads, flat), as_they_lie(params, flat)
     blocks = blocks_of(tuple(view.size for view in w))
     strengths = np.array([strengths.get(name, 0) for name in flat], np.float64)[blocks[:, 0]]
     squares = np.empty(len(blocks))
@@ -61,10 +61,14 @@ def all_finite(numbers):
     return not marks.any()
 
 
-def as_it_lies(array, view):
-    """Return array with the dtype and in the memory order of a view: itself or a copy."""
-    if array.dtype == view.dtype and array.strides == view.strides:
-        return array
+def as_they_lie(arrays, flat):
+    """List the arrays, or copies of them, with the dtype and in the memory orders of a Flat's views."""
+    return [array if array.strides == view.strides and array.dtype == view.dtype else converted(array, view)
+            for array, view in ((arrays[name], view) for name, view in flat.items())]
+
+
+def converted(array, view):
+    """Return a copy of an array with the dtype and in the memory order of a view."""
     copy = np.empty_like(view)
     np.copyto(copy, array, casting="same_kind")
     return copy
@@ -72,7 +76,7 @@ def as_it_lies(array, view):
 
 def addresses(arrays):
     """Return where the numbers of each array begin in memory, which the caller must keep alive."""
-    return np.array([array.ctypes.data for array in arrays], np.int64)
+    return np.array([array.__array_interface__["data"][0] for array in arrays], np.int64)
 
 
 @cache

@@ -18,7 +18,7 @@ from .kernels import conv as kernels
 from .kernels import patches, pixels, product
 from .kernels.direct import direct_plan
 from .kernels.jit import DISABLED
-from .kernels.machine import lanes_of, set_threads, threads
+from .kernels.machine import MOST_THREADS, lanes_of, set_threads, threads
 from .kernels.shape import VECTORS, Plan, conv_size
 from .kernels.steps import flat
 from .kernels.winograd import best_m, winograd_plan
@@ -95,8 +95,8 @@ def choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine):
 
 
 def scratch_of(plan, dtype):
-    """Scratch memory for every thread."""
-    return memory.empty((threads(), plan.scratch), dtype)
+    """Scratch memory for every thread that there may be; what none of them touches takes no memory."""
+    return memory.empty((MOST_THREADS, plan.scratch), dtype)
 
 
 def prepare_weights(cached, turned=False):
@@ -138,9 +138,10 @@ def run_forward(cached, b, epilogue, sign=None):
 
 def parts_of(N, plan):
     """Parts of a batch, and of each image where the batch has fewer images than there are threads."""
-    size, ranges = plan.size, max(1, min(threads(), N))
+    size, workers = plan.size, threads()
+    ranges = max(1, min(workers, N))
     most = size.Fp // (VECTORS * size.lanes) if plan.m else -(-size.Ho // plan.strip)
-    return ranges, max(1, min(threads() // ranges, most))
+    return ranges, max(1, min(workers // ranges, most))
 
 
 def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=None, want_dx=True):
@@ -166,8 +167,9 @@ def window_moments(cached):
     size, dtype, N = cached.size, cached.x.dtype, len(cached.x)
     windows = patches.windows_of(size)
     sums, centres = memory.empty(patches.sums_shape(N, size), dtype), memory.empty(N, dtype)
+    scratch = memory.empty((MOST_THREADS, patches.scratch_size(windows)), dtype)
     patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype), cached.x.reshape(-1),
-                        sums.reshape(-1), centres, memory.empty((threads(), patches.scratch_size(windows)), dtype), N)
+                        sums.reshape(-1), centres, scratch, N)
     taps, count = size.HH * size.WW, size.Ho * size.Wo
     sums = sums[..., :size.WW].reshape(N, taps + 1, taps)
     means = sums[:, taps].astype(np.float64) / count  # of what is left after centres are subtracted

@@ -18,10 +18,7 @@ class Flat(dict):
     """
 
     def __init__(self, like, numbers=None):
-        dtypes = {array.dtype for array in like.values()}
-        check(len(dtypes) <= 1, f"params: have dtypes {sorted(map(str, dtypes))}, expected one; use astype")
-        size = sum(array.size for array in like.values())
-        self.numbers = memory.empty(size, *dtypes or [np.float64]) if numbers is None else numbers
+        self.numbers = empty_for(like) if numbers is None else numbers
         begin = 0
         for name, array in like.items():
             shape, axes = memory_order(array.shape, array.strides)
@@ -31,6 +28,14 @@ class Flat(dict):
     def holds(self, arrays):
         """Whether a dict has exactly these views."""
         return len(self) == len(arrays) and all(arrays.get(name) is view for name, view in self.items())
+
+
+def empty_for(arrays):
+    """Return a flat array of their dtype that has room for all arrays of a dict."""
+    dtypes = {array.dtype for array in arrays.values()}
+    if len(dtypes) > 1:
+        raise ValueError(f"params: have dtypes {sorted(map(str, dtypes))}, expected one; use astype")
+    return memory.empty(sum(array.size for array in arrays.values()), *dtypes or [np.float64])
 
 
 @cache

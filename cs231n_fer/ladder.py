@@ -9,7 +9,7 @@ auto      the fastest rung of each operation for its shapes; im2col where NUMBA_
 Every rung of an operation takes the same arguments and returns the same results; tests hold each against the one
 before. A rung that an operation doesn't have stands for the next one below.
 """
-from functools import partial
+from functools import cache, partial
 
 from . import fast_batchnorm as B
 from . import fast_layers as F
@@ -62,6 +62,7 @@ LADDER = {
 }
 
 
+@cache
 def functions(operation, rung):
     """Return (forward, backward) of an operation on a rung; raises ValueError naming the rungs that exist."""
     check(rung in (*RUNGS, "auto"), f"rung: got {rung!r}, expected 'auto' or one of {RUNGS}")

@@ -9,6 +9,7 @@ contiguous() and padded() put arrays into the form that kernels take.
 """
 import math
 from collections import defaultdict, deque
+from functools import cache
 from sys import getrefcount
 
 import numpy as np
@@ -17,6 +18,7 @@ ALIGN, SLAB = 64, 32 * 2 ** 20
 _blocks = defaultdict(deque)  # bytes -> all blocks of that many bytes, in use or not
 
 
+@cache
 def size_class(count):
     """Round a number of bytes up to one of eight sizes in each power of two, so that batches of 49 and 50 share."""
     step = max(ALIGN, 1 << max(0, count.bit_length() - 4))
@@ -37,11 +39,8 @@ def _take(size):
     """Return a block that is free, the one that was used last if it can be, or a new one."""
     blocks = _blocks[size]
     for _ in range(len(blocks)):
-        try:
-            block, references = _look_at_last(blocks)
-        except IndexError:  # other threads are looking at the rest
-            break
-        if references == IDLE:
+        block = blocks[-1]  # of two threads that look at it neither finds it idle
+        if getrefcount(block) == IDLE:
             return block
         blocks.rotate(1)
     block = _carve(size)
@@ -49,14 +48,14 @@ def _take(size):
     return block
 
 
-def _look_at_last(blocks):
-    """Return the last block of a queue, and the references to it. Two threads never both find it idle."""
-    block = blocks.pop()
-    blocks.append(block)
-    return block, getrefcount(block)
+def _idle_references():
+    """Count the references to a block that nothing but its queue, and who looks at it, refers to."""
+    blocks = deque([np.empty(0)])
+    block = blocks[-1]
+    return getrefcount(block)
 
 
-IDLE = _look_at_last(deque([np.empty(0)]))[1]  # what the queue and these functions themselves hold
+IDLE = _idle_references()
 
 
 def _carve(size):

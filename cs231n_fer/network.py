@@ -6,7 +6,7 @@ unique at any depth: "block1/conv/w". Network adds arrays, a loss and L2 regular
 """
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 
 import numpy as np
@@ -25,15 +25,25 @@ def pick(arrays, name):
 
     An empty name is no prefix.
     """
-    if not name:
-        return arrays
+    return {rest: arrays[path] for path, rest in paths_below(name, tuple(arrays))} if name else arrays
+
+
+@cache
+def paths_below(name, paths):
+    """Return those paths that begin with a name, as (path, what follows)."""
     prefix = name + "/"
-    return {path[len(prefix):]: array for path, array in arrays.items() if path.startswith(prefix)}
+    return [(path, path[len(prefix):]) for path in paths if path.startswith(prefix)]
 
 
 def put(name, arrays):
     """Put a path prefix before every name: the inverse of pick."""
-    return {f"{name}/{path}": array for path, array in arrays.items()} if name else arrays
+    return dict(zip(paths_from(name, tuple(arrays)), arrays.values(), strict=True)) if name else arrays
+
+
+@cache
+def paths_from(name, paths):
+    """Return the paths below a name."""
+    return [f"{name}/{path}" for path in paths]
 
 
 @dataclass(frozen=True)
@@ -238,6 +248,7 @@ class Network:
         layer.out_shape(self.input_shape)  # what doesn't fit together says so now
         params, self.buffers = layer.init(self.rng, self.input_shape, self.dtype)
         self.names = {path: (names or {}).get(path, path) for path in params}
+        self.weights = [name for path, name in self.names.items() if path.split("/")[-1] == "w"]
         self.params = {self.names[path]: array for path, array in params.items()}
 
     def forward(self, X, mode=TEST):
@@ -272,7 +283,7 @@ class Network:
 
     def regularised(self):
         """Names of the parameters that L2 regularisation reaches: weights, but no biases, gammas or betas."""
-        return [name for path, name in self.names.items() if self.reg and path.split("/")[-1] == "w"]
+        return self.weights if self.reg else []
 
     def predict(self, X, batch_size=256):
         """Return test-time scores (N, classes) of X, computed in batches."""

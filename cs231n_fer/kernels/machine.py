@@ -32,6 +32,9 @@ def lanes_of(dtype):
     return VECTOR_BYTES // dtype.itemsize
 
 
+MOST_THREADS = numba.config.NUMBA_NUM_THREADS  # that a process can use; to ask how many it does takes 1 us
+
+
 def threads():
     """Number of threads that kernels use now."""
     return numba.get_num_threads()
@@ -39,7 +42,7 @@ def threads():
 
 def set_threads(n):
     """Use n threads in all kernels from now on, at most as many as the process began with; results keep their bits."""
-    most = numba.config.NUMBA_NUM_THREADS
-    check(isinstance(n, int) and 1 <= n <= most,
-          f"threads: got {n!r}, expected a whole number from 1 to {most}; NUMBA_NUM_THREADS sets the most before start")
+    check(isinstance(n, int) and 1 <= n <= MOST_THREADS,
+          f"threads: got {n!r}, expected a whole number from 1 to {MOST_THREADS}; "
+          "NUMBA_NUM_THREADS sets the most before start")
     numba.set_num_threads(n)
