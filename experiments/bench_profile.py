@@ -20,16 +20,18 @@ from benchmarking.reference import faces
 from benchmarking.report import number, table
 
 from cs231n_fer.fast_layers import FEW, choose_plan
-from cs231n_fer.kernels import batchnorm, conv, patches, pool, product, update
+from cs231n_fer.kernels import batchnorm, conv, gradients, losses, patches, pool, product, update
 from cs231n_fer.solver import Solver
 
 PARTS = {  # what a kernel is part of
     (conv, "forward"): "convolutions, forward", (conv, "backward"): "convolutions, backward",
     (conv, "prepare"): "weights made ready for them", (patches, "over_images"): "batchnorm",
-    (batchnorm, "over_images"): "batchnorm", (pool, "over_images"): "pools and ReLU alone",
+    (batchnorm, "over_images"): "batchnorm", (batchnorm, "forward_vectors"): "batchnorm",
+    (batchnorm, "backward_vectors"): "batchnorm", (pool, "over_images"): "pools and ReLU alone",
     (product, "product"): "affine layers",
     (product, "rows_of_images"): "affine layers", (product, "images_of_columns"): "affine layers",
-    (update, "over_blocks"): "L2 and update"}
+    (losses, "softmax"): "the loss", (gradients, "gather"): "L2 and update",
+    (gradients, "mark_blocks"): "L2 and update", (update, "over_blocks"): "L2 and update"}
 PYTHON, STEP, PEAK = "Python between kernels", "the step", "multiply-adds at peak"
 
 
@@ -47,8 +49,9 @@ def timed(kernel, part, spent):
     """Return the kernel, which then adds its time to spent[part]."""
     def call(*arguments):
         start = time.perf_counter()
-        kernel(*arguments)
+        result = kernel(*arguments)
         spent[part] = spent.get(part, 0) + time.perf_counter() - start
+        return result
     return call
 
 
