@@ -245,7 +245,7 @@ def product_call(a, b):
     if min(a.strides) != itemsize or not a.flags.writeable or any(stride % itemsize for stride in a.strides):
         a = np.array(a, order="C")
     b = padded(b, max(columns, VECTORS * lanes))
-    parts = product.parts_of_steps(len(b))
+    parts = product.parts_of_steps(rows, len(b))
     c = memory.empty((parts, rows, b.shape[1]), a.dtype)
     arguments = (product.panel.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize, a.strides[1] // itemsize,
                  b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts)

@@ -34,9 +34,12 @@ def panel(a, a_row, a_step, b, c, c_at, column, rows, columns, row, begin, end):
                      1, end - begin, c, c_at + r * columns + column, columns, False)
 
 
-def parts_of_steps(steps):
-    """Number of partial sums of a product: it depends on the sizes alone, so threads don't change a bit."""
-    return max(1, min(steps // DEPTH, MOST_PARTS))
+def parts_of_steps(rows, steps):
+    """Number of partial sums of a product: it depends on the sizes alone, so threads don't change a bit.
+
+    Of few rows the sum takes longer than it gains: one face would wait 6 us more.
+    """
+    return max(1, min(steps // (DEPTH if rows >= TILE_ROWS else 4 * DEPTH), MOST_PARTS))
 
 
 @jit(parallel=True)
