@@ -248,7 +248,7 @@ class Network:
         layer.out_shape(self.input_shape)  # what doesn't fit together says so now
         params, self.buffers = layer.init(self.rng, self.input_shape, self.dtype)
         self.names = {path: (names or {}).get(path, path) for path in params}
-        self.weights = [name for path, name in self.names.items() if path.split("/")[-1] == "w"]
+        self._weights = [name for path, name in self.names.items() if path.split("/")[-1] == "w"]
         self.params = {self.names[path]: array for path, array in params.items()}
 
     def forward(self, X, mode=TEST):
@@ -283,7 +283,7 @@ class Network:
 
     def regularised(self):
         """Names of the parameters that L2 regularisation reaches: weights, but no biases, gammas or betas."""
-        return self.weights if self.reg else []
+        return self._weights if self.reg else []
 
     def predict(self, X, batch_size=256):
         """Return test-time scores (N, classes) of X, computed in batches."""
