@@ -9,6 +9,7 @@ import numpy as np
 
 from .flat import Flat
 from .kernels import gradients as kernels
+from .kernels import update
 from .kernels.jit import DISABLED
 from .kernels.update import BLOCK
 
@@ -56,8 +57,9 @@ def all_finite(numbers):
     """Whether all numbers of a flat array are finite."""
     if numbers.dtype not in (np.float32, np.float64) or DISABLED:
         return bool(np.isfinite(numbers).all())
-    marks = np.empty(-(-len(numbers) // BLOCK))
-    kernels.mark_blocks(kernels.mark.address(numbers.dtype), numbers, marks)
+    marks, nothing = np.empty(-(-len(numbers) // BLOCK)), np.empty(0, numbers.dtype)
+    update.over_blocks(kernels.mark.address(numbers.dtype), *[update.protected(numbers, numbers)] * 4,
+                       nothing, nothing, nothing, marks)
     return not marks.any()
 
 

@@ -31,7 +31,7 @@ PARTS = {  # what a kernel is part of
     (product, "product"): "affine layers",
     (product, "rows_of_images"): "affine layers", (product, "images_of_columns"): "affine layers",
     (losses, "softmax"): "the loss", (gradients, "gather"): "L2 and update",
-    (gradients, "mark_blocks"): "L2 and update", (update, "over_blocks"): "L2 and update"}
+    (update, "over_blocks"): "L2 and update"}
 PYTHON, STEP, PEAK = "Python between kernels", "the step", "multiply-adds at peak"
 
 

@@ -8,7 +8,7 @@ from numba import prange
 
 from .jit import jit
 from .steps import DOUBLES, FLOATS, INT, call, floats_at, step
-from .update import BLOCK
+from .update import ARGUMENTS, BLOCK
 
 
 @step(INT, INT, INT, INT, FLOATS, INT, DOUBLES, DOUBLES, INT)
@@ -27,13 +27,16 @@ def add_l2(dw_address, w_address, begin, count, out, at, strengths, squares, blo
     squares[block] = strengths[block] * total
 
 
-@step(FLOATS, INT, INT, DOUBLES, INT)
-def mark(numbers, begin, end, marks, block):
-    """marks[block] = NaN if one of the numbers begin...end is infinite or NaN, which times 0 is NaN; else 0."""
+@step(*ARGUMENTS)
+def mark(numbers, _, __, ___, ____, _____, ______, marks, begin, end):
+    """marks[block] = NaN if one of the numbers begin...end is infinite or NaN, which times 0 is NaN; else 0.
+
+    The arguments are those of the steps in update.py, whose driver it shares: one more would take 2 s to compile.
+    """
     total = numbers.dtype.type(0)
     for i in range(begin, end):
         total += numbers[i] * numbers.dtype.type(0)
-    marks[block] = total
+    marks[begin // BLOCK] = total
 
 
 @jit(parallel=True)
@@ -43,10 +46,3 @@ def gather(address, gradients, weights, blocks, out, strengths, squares):
         which = blocks[block, 0]
         call(address, gradients[which], weights[which], blocks[block, 1], blocks[block, 2], out, blocks[block, 3],
              strengths, squares, block)
-
-
-@jit(parallel=True)
-def mark_blocks(address, numbers, marks):
-    """Call the step for every block."""
-    for block in prange(len(marks)):
-        call(address, numbers, block * BLOCK, min((block + 1) * BLOCK, len(numbers)), marks, block)
