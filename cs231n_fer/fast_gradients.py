@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from .flat import Flat
+from .flat import Flat, check_fits
 from .kernels import gradients as kernels
 from .kernels import update
 from .kernels.jit import DISABLED
@@ -21,12 +21,9 @@ def l2_gradients(params, grads, strengths):
     strengths       {name: strength of regularisation, at least 0}; what has no name there has none
     Returns (0.5 * sum of strength * sum(w ** 2) as a float, dw + strength * w as a Flat); the Flat has the memory
     orders of params.
-    Raises ValueError where a gradient doesn't fit its parameter.
+    Raises ValueError where names or shapes differ.
     """
-    for name, w in params.items():
-        if name not in grads or grads[name].shape != w.shape:
-            came = f"has shape {grads[name].shape}" if name in grads else "is missing"
-            raise ValueError(f"grads: {name} {came}, expected {w.shape}, the shape of the parameter")
+    check_fits(grads, params)
     flat = Flat(params)
     compiled = flat.numbers.dtype in (np.float32, np.float64) and not DISABLED
     return (in_one_pass if compiled else one_by_one)(params, grads, strengths, flat), flat
@@ -44,7 +41,7 @@ def one_by_one(params, grads, strengths, flat):
 
 def in_one_pass(params, grads, strengths, flat):
     """Do the same as one_by_one with the kernel."""
-    dw, w = as_they_lie(grads, flat), as_they_lie(params, flat)
+    dw, w = ([update.as_it_lies(arrays[name], view) for name, view in flat.items()] for arrays in (grads, params))
     blocks = blocks_of(tuple(view.size for view in w))
     strengths = np.array([strengths.get(name, 0) for name in flat], np.float64)[blocks[:, 0]]
     squares = np.empty(len(blocks))
@@ -61,19 +58,6 @@ def all_finite(numbers):
     update.over_blocks(kernels.mark.address(numbers.dtype), *[update.protected(numbers, numbers)] * 4,
                        nothing, nothing, nothing, marks)
     return not marks.any()
-
-
-def as_they_lie(arrays, flat):
-    """List the arrays, or copies of them, with the dtype and in the memory orders of a Flat's views."""
-    return [array if array.strides == view.strides and array.dtype == view.dtype else converted(array, view)
-            for array, view in ((arrays[name], view) for name, view in flat.items())]
-
-
-def converted(array, view):
-    """Return a copy of an array with the dtype and in the memory order of a view."""
-    copy = np.empty_like(view)
-    np.copyto(copy, array, casting="same_kind")
-    return copy
 
 
 def addresses(arrays):

@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 
 from . import memory
-from .shapes import check
 
 
 class Flat(dict):
@@ -54,10 +53,18 @@ def flattened(arrays, like=None):
     if isinstance(arrays, Flat) and list(arrays) == list(like) and all(
             mine.strides == other.strides for mine, other in zip(arrays.values(), like.values(), strict=True)):
         return arrays
-    check(arrays.keys() == like.keys(), f"grads: have the names {sorted(arrays)}, expected {sorted(like)}")
+    check_fits(arrays, like)
     flat = Flat(like)
     for name, view in flat.items():
-        check(np.shape(arrays[name]) == view.shape,
-              f"grads: {name} has shape {np.shape(arrays[name])}, expected {view.shape}, the shape of the parameter")
         view[...] = arrays[name]
     return flat
+
+
+def check_fits(grads, params):
+    """Raise ValueError unless two dicts have the same names, and the arrays of a name the same shape."""
+    if grads.keys() != params.keys():
+        raise ValueError(f"grads: have the names {sorted(grads)}, expected {sorted(params)}")
+    for name, w in params.items():
+        if np.shape(grads[name]) != w.shape:
+            raise ValueError(f"grads: {name} has shape {np.shape(grads[name])}, expected {w.shape}, "
+                             "the shape of the parameter")

@@ -98,16 +98,17 @@ def one_pass(rule, arrays, numbers):
     return new
 
 
-def protected(array, like):
-    """Return the numbers of an array, flat, write-protected, with the dtype and in the memory order of `like`.
+def as_it_lies(array, like):
+    """Return an array with the dtype and in the memory order of `like`, which has no gaps: itself, or a copy."""
+    if array.strides == like.strides and array.dtype == like.dtype:
+        return array
+    copy = np.empty_like(like)
+    np.copyto(copy, array, casting="same_kind")
+    return copy
 
-    like:  an array without gaps in its memory. Where `array` lies in memory as it does, nothing is copied.
-    """
-    array = np.asarray(array)
-    if array.strides != like.strides or array.dtype != like.dtype:
-        copy = np.empty_like(like)
-        np.copyto(copy, array, casting="same_kind")
-        array = copy
-    flat = array.ravel(order="K")
+
+def protected(array, like):
+    """Return the numbers of an array as it lies like `like`, flat and write-protected."""
+    flat = as_it_lies(np.asarray(array), like).ravel(order="K")
     flat.setflags(write=False)
     return flat
