@@ -12,11 +12,15 @@ def softmax(x, y, weights, dx):
 
     Computed in float64. Returns NaN and stops at a label that isn't one: the caller looks for it then.
     """
-    (N, C), total, loss = x.shape, weights.sum(), 0.0
+    (N, C), total, loss = x.shape, 0.0, 0.0
+    for n in range(N):
+        total += weights[n]
     for n in range(N):
         if not 0 <= y[n] < C:
             return np.nan
-        top, exps = np.float64(x[n].max()), 0.0
+        top, exps = np.float64(x[n, 0]), 0.0
+        for j in range(1, C):
+            top = max(top, np.float64(x[n, j]))
         for j in range(C):
             exps += math.exp(x[n, j] - top)
         scale = weights[n] / total
