@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .fast_gradients import all_finite
 from .flat import Flat
 from .network import Chain, Layer, Mode, Network, Residual, Sandwich
 
 
 def finite(arrays):
     """Whether all numbers in a dict of arrays are finite."""
-    if isinstance(arrays, Flat):
-        return all_finite(arrays.numbers)
+    if isinstance(arrays, Flat) and arrays.is_whole() and arrays.finite is not None:
+        return arrays.finite
     return all(np.isfinite(array).all() for array in arrays.values())
 
 

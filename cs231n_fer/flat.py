@@ -4,6 +4,7 @@ Update rules work number by number, so it makes no difference to a result how th
 call of a rule is then enough for all parameters.
 """
 from functools import cache
+from operator import is_
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from . import memory
 class Flat(dict):
     """Arrays by name, views of the flat array `numbers`, one behind the other, each in its own memory order.
 
-    like   dict of arrays of one dtype: their names, shapes and memory orders; contents are arbitrary at first
+    like     dict of arrays of one dtype: their names, shapes and memory orders; contents are arbitrary at first
+    finite   whether all numbers were finite when they were written; None: nobody has looked
+
+    A view may be written on. An array that takes the place of a view is not in `numbers`: then it isn't whole any more.
     """
 
     def __init__(self, like, numbers=None):
@@ -23,6 +27,11 @@ class Flat(dict):
             shape, axes = memory_order(array.shape, array.strides)
             self[name] = self.numbers[begin:begin + array.size].reshape(shape).transpose(axes)
             begin += array.size
+        self.views, self.finite = tuple(self.values()), None
+
+    def is_whole(self):
+        """Whether `numbers` holds all arrays."""
+        return len(self) == len(self.views) and all(map(is_, self.values(), self.views))
 
     def holds(self, arrays):
         """Whether a dict has exactly these views."""
@@ -50,7 +59,7 @@ def flattened(arrays, like=None):
     like   dict of arrays; None: they themselves. Raises ValueError where names or shapes differ.
     """
     like = arrays if like is None else like
-    if isinstance(arrays, Flat) and list(arrays) == list(like) and all(
+    if isinstance(arrays, Flat) and arrays.is_whole() and list(arrays) == list(like) and all(
             mine.strides == other.strides for mine, other in zip(arrays.values(), like.values(), strict=True)):
         return arrays
     check_fits(arrays, like)

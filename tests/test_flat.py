@@ -39,6 +39,18 @@ def test_flat_arrays_keep_values_shapes_and_memory_orders_and_are_one_block(seed
     assert all((view == 7).all() for view in flat.values())
 
 
+@pytest.mark.parametrize("change", [lambda flat: flat.update(b=np.zeros(5)), lambda flat: flat.pop("b"),
+                                    lambda flat: flat.update(d=np.ones(1))])
+def test_an_array_in_the_place_of_a_view_is_not_lost(change):
+    flat = flattened({"a": np.ones((2, 3)), "b": np.full(5, 7.0)})
+    flat["a"] *= 2  # writes on the view
+    assert flat.is_whole() and flattened(flat) is flat and flat.numbers.tolist() == [2.0] * 6 + [7.0] * 5
+    change(flat)
+    again = flattened(flat)
+    assert not flat.is_whole() and again is not flat and again.is_whole()
+    assert again.numbers.tolist() == [number for array in flat.values() for number in array.ravel()]
+
+
 @pytest.mark.parametrize("rule", sorted(UPDATE_RULES))
 def test_an_update_of_all_parameters_at_once_equals_one_of_each(rule):
     params, grads = draw(0, [(3, 2, 3, 3), (5,), (4, 6)], np.float32), draw(1, [(3, 2, 3, 3), (5,), (4, 6)], np.float32)

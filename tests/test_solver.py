@@ -293,3 +293,33 @@ def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
     assert ends[0].loss_history == ends[1].loss_history
     assert ends[0].val_acc_history != ends[1].val_acc_history or any(
         (ends[0].best_params[name] != ends[1].best_params[name]).any() for name in ends[0].best_params)
+
+
+@pytest.mark.parametrize("value", [0.0, np.inf])
+def test_gradients_that_a_model_puts_in_the_place_of_its_own_are_those_that_count(value):
+    net = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, seed=5)
+    own, before = net.loss, {name: array.copy() for name, array in net.params.items()}
+
+    def loss(X, y=None):
+        if y is None:
+            return own(X)
+        found, grads = own(X, y)
+        return found, grads | {name: np.full_like(array, value) for name, array in grads.items()}
+
+    def loss_in_place(X, y=None):
+        result = loss(X, y)
+        if y is not None:
+            grads = own(X, y)[1]
+            for name, array in result[1].items():
+                grads[name] = array
+            result = result[0], grads
+        return result
+
+    for net.loss in (loss, loss_in_place):
+        solver = Solver(net, faces(40), batch_size=9, num_epochs=1, verbose=False, keep="last")
+        if value:
+            with pytest.raises(FloatingPointError, match="gradient: became infinite or NaN"):
+                solver.train()
+        else:
+            solver.train()
+        assert all((net.params[name] == array).all() for name, array in before.items())
