@@ -99,14 +99,14 @@ def scratch_of(plan, dtype):
     return memory.empty((MOST_THREADS, plan.scratch), dtype)
 
 
-def prepare_weights(cached, turned=False):
+def prepare_weights(cached, scratch, turned=False):
     """Return the weights as the engine multiplies with them, flat; turned for the gradient of x."""
     _, w, conv = cached
     plan, size = conv.plan, conv.plan.size
     taps = (plan.m + 2) ** 2 if plan.m else size.HH * size.WW
     apart, rows = (plan.UT_apart or size.F * size.Cp, size.F) if turned else (plan.U_apart or size.C * size.Fp, size.C)
     u = memory.empty(taps * apart, w.dtype)
-    kernels.prepare(conv.numbers, conv.forward.prepare, w.reshape(-1), scratch_of(plan, w.dtype), rows, turned, u)
+    kernels.prepare(conv.numbers, conv.forward.prepare, w.reshape(-1), scratch, rows, turned, u)
     return u
 
 
@@ -129,10 +129,11 @@ def run_forward(cached, b, epilogue, sign=None):
         pooled = memory.empty((N, size.Ho // 2, size.Wo // 2, size.F), dtype)
         winners = memory.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
     in_place = epilogue.writes and not epilogue.relu and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not b.any()
-    kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached),
+    scratch = scratch_of(plan, dtype)
+    kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached, scratch),
                     padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),
                     pooled.reshape(-1), winners.reshape(-1), sums.reshape(-1), N, *parts_of(N, plan),
-                    scratch_of(plan, dtype))
+                    scratch)
     return Outputs(out, pooled, winners, sums)
 
 
@@ -148,14 +149,15 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
     """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dout (N, F, Ho, Wo)."""
     x, w, conv = cached
     plan, size, dtype, N, chunks = conv.plan, conv.plan.size, x.dtype, len(x), kernels.chunks_of(len(x))
-    prepared = prepare_weights(cached, turned=not plan.few) if want_dx else conv.nothing
+    scratch = scratch_of(plan, dtype)
+    prepared = prepare_weights(cached, scratch, turned=not plan.few) if want_dx else conv.nothing
     dx, dw = memory.empty(x.shape, dtype) if want_dx else conv.nothing, memory.empty(w.shape, dtype)
     du, db = memory.empty(chunks * plan.weights, dtype), memory.empty((chunks, size.Fp), dtype)
     kernels.backward(
         conv.numbers, kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
         conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
         conv.nothing if vectors is None else vectors.reshape(-1), x.reshape(-1), prepared, want_dx,
-        dx.reshape(-1), du, db, dw.reshape(-1), scratch_of(plan, dtype), N)
+        dx.reshape(-1), du, db, dw.reshape(-1), scratch, N)
     return dx.transpose(0, 3, 1, 2) if want_dx else None, dw.transpose(3, 2, 0, 1), db[0, :size.F].copy()
 
 

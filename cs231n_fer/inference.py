@@ -16,6 +16,7 @@ from .fast_layers import (
     parts_of,
     prepare_weights,
     product_call,
+    scratch_of,
     threads,
 )
 from .fast_sandwiches import POOL, RELU, is_2x2
@@ -157,7 +158,7 @@ def sandwich_calls(sandwich, params, buffers, x):
                     1 / np.sqrt(bn_buffers["running_var"] + dtype.type(bn.eps)))
     conv, pools = find_convolution(x, w, record.conv_param, record.rung), MaxPool in parts
     size, nothing = conv.plan.size, conv.nothing
-    u = prepare_weights(ConvCache(None, contiguous(w, (2, 3, 1, 0)), conv))
+    u = prepare_weights(ConvCache(None, contiguous(w, (2, 3, 1, 0)), conv), scratch_of(conv.plan, dtype))
     calls, x = in_memory_order(x)
     half = 2 if pools else 1
     out = memory.empty((N, size.Ho // half, size.Wo // half, size.F), dtype)

@@ -42,8 +42,8 @@ def put(name, arrays):
 
 @cache
 def paths_from(name, paths):
-    """Return the paths below a name."""
-    return [f"{name}/{path}" for path in paths]
+    """Return the paths below a name; an empty name is no prefix."""
+    return [f"{name}/{path}" for path in paths] if name else paths
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,13 @@ class Sandwich(Chain):
         return {type(layer): (name, layer) for name, layer in self.layers}
 
     @cached_property
+    def paths(self):
+        """Paths of all arrays of its layers: {"w": "conv/w", "gamma": "bn/gamma", ...}."""
+        arrays = (Conv, ("w", "b")), (BatchNorm, ("gamma", "beta", "running_mean", "running_var"))
+        return {each: path for kind, names in arrays if kind in self.parts
+                for each, path in zip(names, paths_from(self.parts[kind][0], names), strict=True)}
+
+    @cached_property
     def functions(self):
         """(forward, backward) of the fused operation."""
         operation = "conv" + "_bn" * (BatchNorm in self.parts) + "_relu" + "_pool" * (MaxPool in self.parts)
@@ -126,19 +133,18 @@ class Sandwich(Chain):
 
     def forward(self, params, buffers, x, mode):
         """Run the fused operation; the cache is its own."""
-        parts = self.parts
-        conv_name, conv = parts[Conv]
+        parts, paths = self.parts, self.paths
+        _, conv = parts[Conv]
         if not is_fused(conv.rung):
             return super().forward(params, buffers, x, mode)
-        conv_params = pick(params, conv_name)
-        w = conv_params["w"]
-        arguments = [x, w, conv_params["b"] if conv.bias else np.zeros(len(w), w.dtype)]
+        w = params[paths["w"]]
+        arguments = [x, w, params[paths["b"]] if conv.bias else np.zeros(len(w), w.dtype)]
         settings = [conv.conv_param]
         if BatchNorm in parts:
-            name, bn = parts[BatchNorm]
-            bn_params = pick(params, name)
-            arguments += [bn_params["gamma"], bn_params["beta"]]
-            settings.append({"mode": mode.name, "eps": bn.eps, "momentum": bn.momentum, **pick(buffers, name)})
+            _, bn = parts[BatchNorm]
+            arguments += [params[paths["gamma"]], params[paths["beta"]]]
+            settings.append({"mode": mode.name, "eps": bn.eps, "momentum": bn.momentum,
+                             **{name: buffers[paths[name]] for name in ("running_mean", "running_var")}})
         if MaxPool in parts:
             settings.append(parts[MaxPool][1].pool_param)
         return self.functions[0](*arguments, *settings)
@@ -156,11 +162,10 @@ class Sandwich(Chain):
         return self._backward(dout, cache, want_dx=False)[1]
 
     def _backward(self, dout, cache, want_dx):
-        (conv_name, conv), parts = self.parts[Conv], self.parts
-        dx, dw, db, *rest = self.functions[1](dout, cache, want_dx=want_dx)
-        grads = put(conv_name, {"w": dw, "b": db} if conv.bias else {"w": dw})
-        if BatchNorm in parts:
-            grads |= put(parts[BatchNorm][0], dict(zip(("gamma", "beta"), rest, strict=True)))
+        dx, *found = self.functions[1](dout, cache, want_dx=want_dx)
+        grads = {self.paths[name]: each for name, each in zip(("w", "b", "gamma", "beta"), found, strict=False)}
+        if not self.parts[Conv][1].bias:
+            del grads[self.paths["b"]]
         return dx, grads
 
 
