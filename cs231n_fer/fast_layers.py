@@ -269,7 +269,8 @@ def rows_of(x):
         return x.reshape(len(x), prod(x.shape[1:]))
     N, C, H, W = x.shape
     rows = memory.empty((N, C * H * W), x.dtype)
-    product.rows_of_images(contiguous(x, (0, 2, 3, 1)).reshape(-1), rows.reshape(-1), N, H * W, C)
+    product.transpose(contiguous(x, (0, 2, 3, 1)).reshape(-1), C * H * W, C, rows.reshape(-1), C * H * W, H * W,
+                      N, C, H * W)
     return rows
 
 
@@ -287,7 +288,8 @@ def gradient_of_rows(w, dout, shape):
     kernel(*arguments)
     N, C, H, W = shape
     images = memory.empty((N, H, W, C), turned.dtype)
-    product.images_of_columns(turned.reshape(-1), turned.shape[1], images.reshape(-1), N, H * W, C)
+    product.transpose(turned.reshape(-1), turned.shape[1], H * W * turned.shape[1], images.reshape(-1), C, C * H * W,
+                      H * W, N, C)
     return images.transpose(0, 3, 1, 2)
 
 

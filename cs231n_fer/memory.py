@@ -98,8 +98,13 @@ def like(array):
 
 def contiguous(array, axes):
     """Return array with its axes permuted, C-contiguous and writable: Numba compiles a kernel again for others."""
-    array = np.ascontiguousarray(array.transpose(axes))
-    return array if array.flags.writeable else array.copy()
+    turned = array.transpose(axes)
+    flags = turned.flags
+    if flags.c_contiguous and flags.writeable:
+        return turned
+    copy = empty(turned.shape, turned.dtype)
+    copy[...] = turned
+    return copy
 
 
 def padded(array, size):

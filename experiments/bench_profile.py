@@ -28,8 +28,7 @@ PARTS = {  # what a kernel is part of
     (conv, "prepare"): "weights made ready for them", (patches, "over_images"): "batchnorm",
     (batchnorm, "over_images"): "batchnorm", (batchnorm, "forward_vectors"): "batchnorm",
     (batchnorm, "backward_vectors"): "batchnorm", (pool, "over_images"): "pools and ReLU alone",
-    (product, "product"): "affine layers",
-    (product, "rows_of_images"): "affine layers", (product, "images_of_columns"): "affine layers",
+    (product, "product"): "affine layers", (product, "transpose"): "affine layers",
     (losses, "softmax"): "the loss", (gradients, "gather"): "L2 and update",
     (update, "over_blocks"): "L2 and update"}
 PYTHON, STEP, PEAK = "Python between kernels", "the step", "multiply-adds at peak"

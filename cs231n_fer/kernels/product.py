@@ -51,31 +51,20 @@ def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts)
         part, row, column = task // (across * down), task // across % down * 8 * TILE_ROWS, task % across * width
         call(address, a, a_row, a_step, b, c, part * size, min(column, columns - width), rows, columns, row,
              part * steps // parts, (part + 1) * steps // parts)
-    if parts > 1:
-        for row in prange(rows):
-            for i in range(row * columns, (row + 1) * columns):
-                for part in range(1, parts):
-                    c[i] += c[part * size + i]
+    for part in range(1, parts):  # in one thread: another parallel loop takes 0.3 s to compile
+        total, more = c[:size], c[part * size:(part + 1) * size]
+        for i in range(size):
+            total[i] += more[i]
 
 
 @jit(parallel=True)
-def rows_of_images(x, out, count, pixels, channels):
-    """out (N, C, P) = x (N, P, C): images as an affine layer reads them, in blocks of 16 x 16 that stay in L1."""
-    for image in prange(count):
-        start = image * pixels * channels
-        for first in range(0, pixels, 16):
-            for c in range(channels):
-                for p in range(first, min(first + 16, pixels)):
-                    out[start + c * pixels + p] = x[start + p * channels + c]
+def transpose(x, x_apart, x_row, out, out_apart, out_row, count, rows, columns):
+    """out[k][i, j] = x[k][j, i] for `count` matrices: so many rows and columns of out, which lie so far apart.
 
-
-@jit(parallel=True)
-def images_of_columns(d, d_row, out, count, pixels, channels):
-    """out (N, P, C) = d (C, P, N): the gradient of an affine layer's rows, which comes transposed, as images again.
-
-    d_row   numbers from one row of d, which holds N, to the next
+    In blocks of 16 x 16 that stay in L1. NumPy takes 1.0 ms for 50 x 4608 numbers from L3, and 1.9 where rows are long.
     """
-    for p in prange(pixels):
-        for image in range(count):
-            for c in range(channels):
-                out[(image * pixels + p) * channels + c] = d[(c * pixels + p) * d_row + image]
+    for k in prange(count):
+        for first in range(0, columns, 16):
+            for i in range(rows):
+                for j in range(first, min(first + 16, columns)):
+                    out[k * out_apart + i * out_row + j] = x[k * x_apart + j * x_row + i]
