@@ -17,7 +17,7 @@ from . import direct, pixels, weights, winograd
 from .jit import jit
 from .pixels import clear
 from .shape import VECTORS, Plan
-from .steps import call, nested
+from .steps import BOOL, BYTES, FLOATS, INT, call, nested, step
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z, rows_of_tiles
 
 MOST_CHUNKS, CHUNK_IMAGES = 16, 12
@@ -47,6 +47,7 @@ class Epilogue(NamedTuple):
 
 class ForwardSteps(NamedTuple):
     """Addresses of the steps of a forward pass."""
+    part: int
     prepare: int
     pack: int
     gather_x: int
@@ -59,6 +60,7 @@ class ForwardSteps(NamedTuple):
 
 class BackwardSteps(NamedTuple):
     """Addresses of the steps of a backward pass."""
+    part: int
     prepare: int
     unpool: int
     mask: int
@@ -77,7 +79,7 @@ def forward_steps(m, dtype):
     tiles = m or 4  # a direct convolution calls none of the transforms
     engine = winograd if m else direct
     return ForwardSteps(*(each.address(dtype) for each in (
-        weights.TRANSFORM[m] if m else weights.lay_out, pixels.pack, GATHER_X[tiles], engine.multiply,
+        forward_part, weights.TRANSFORM[m] if m else weights.lay_out, pixels.pack, GATHER_X[tiles], engine.multiply,
         SCATTER_Z[tiles], pixels.write, pixels.moments, pixels.pool)))
 
 
@@ -87,8 +89,8 @@ def backward_steps(m, dtype):
     tiles = m or 4
     engine = winograd if m else direct
     return BackwardSteps(*(each.address(dtype) for each in (
-        weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask,
-        pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
+        backward_part, weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask, pixels.pack,
+        GATHER_X[tiles], GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
         weights.TRANSFORM_BACK[m] if m else weights.take_back)))
 
 
@@ -119,41 +121,49 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
     splits    parts of the filters, or of the rows in direct convolution, so that one image can use several threads
     bias, sign (Fp,), pooled (N, Ho // 2, Wo // 2, F), winners the same of uint8 with Fp channels, sums (N, 2, Fp)
     """
-    for task in prange(ranges * splits):
-        plan = nested(numbers, Plan)
-        s, size, grid = scratch[get_thread_id()], plan.size, plan.z_grid
-        z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
-        columns, part = VECTORS * size.lanes, task % splits
-        f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
-        strip, rows = size.Ho if epilogue.sums and plan.m == 0 else plan.strip, (0, size.Ho)
-        if plan.m == 0:
-            f0, f1, strips = 0, size.Fp, -(-size.Ho // strip)
-            rows = part * strips // splits * strip, min((part + 1) * strips // splits * strip, size.Ho)
-        begin, end, end_f = task // splits * count // ranges, (task // splits + 1) * count // ranges, min(f1, size.F)
-        images = even_blocks(end - begin, plan.images)
-        for first in range(begin, end, images):
-            last = min(first + images, end)
-            for top in range(rows[0], rows[1], strip):
-                bottom, row = min(top + strip, rows[1]), top * grid.width * grid.channels
-                shift, down = 0 if in_place or epilogue.sums else row, rows_of_tiles(top, bottom, plan)
-                for image in range(first, last):
-                    if top == rows[0]:
-                        call(steps.pack, x, image, size, s, 0, plan.x_grid)
-                    if plan.m:
-                        call(steps.gather_x, s, plan, image - first, down, top * plan.x_grid.width * size.Cp,
-                             plan.x_grid, plan.V, size.C)
-                call(steps.multiply, plan, u, last - first, f0, f1, top, bottom, s, z, z_at + first * z_step - shift)
-                for image in range(first, last):
-                    at = z_at + image * z_step - shift
-                    if plan.m:
-                        call(steps.scatter_z, s, plan, image - first, down, plan.M, z, at + row, grid, f0, f1)
-                    if epilogue.writes and not in_place:
-                        call(steps.write, s, at, grid, size, image, top, bottom, bias, epilogue.relu, out, f0, end_f)
-                    if epilogue.sums and bottom == size.Ho:
-                        call(steps.moments, z, at, grid, size, image, bias, sums, f0, end_f)
-                    if epilogue.pools:
-                        call(steps.pool, z, at, grid, size, image, top, bottom, bias, sign, epilogue.relu, pooled,
-                             winners, f0, end_f)
+    for part in prange(ranges * splits):
+        call(steps.part, nested(numbers, Plan), steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums,
+             part // splits * count // ranges, (part // splits + 1) * count // ranges, part % splits, splits,
+             scratch[get_thread_id()])
+
+
+@step(Plan, ForwardSteps, Epilogue, BOOL, FLOATS, FLOATS, FLOATS, FLOATS, FLOATS, FLOATS, BYTES, FLOATS,
+      INT, INT, INT, INT, FLOATS)
+def forward_part(plan, steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums,
+                 begin, end, part, splits, s):
+    """What one thread does of forward(): the images begin...end, and a part of their filters or rows."""
+    size, grid = plan.size, plan.z_grid
+    z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
+    columns = VECTORS * size.lanes
+    f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
+    strip, rows = size.Ho if epilogue.sums and plan.m == 0 else plan.strip, (0, size.Ho)
+    if plan.m == 0:
+        f0, f1, strips = 0, size.Fp, -(-size.Ho // strip)
+        rows = part * strips // splits * strip, min((part + 1) * strips // splits * strip, size.Ho)
+    end_f, images = min(f1, size.F), even_blocks(end - begin, plan.images)
+    for first in range(begin, end, images):
+        last = min(first + images, end)
+        for top in range(rows[0], rows[1], strip):
+            bottom, row = min(top + strip, rows[1]), top * grid.width * grid.channels
+            shift, down = 0 if in_place or epilogue.sums else row, rows_of_tiles(top, bottom, plan)
+            for image in range(first, last):
+                if top == rows[0]:
+                    call(steps.pack, x, image, size, s, 0, plan.x_grid)
+                if plan.m:
+                    call(steps.gather_x, s, plan, image - first, down, top * plan.x_grid.width * size.Cp,
+                         plan.x_grid, plan.V, size.C)
+            call(steps.multiply, plan, u, last - first, f0, f1, top, bottom, s, z, z_at + first * z_step - shift)
+            for image in range(first, last):
+                at = z_at + image * z_step - shift
+                if plan.m:
+                    call(steps.scatter_z, s, plan, image - first, down, plan.M, z, at + row, grid, f0, f1)
+                if epilogue.writes and not in_place:
+                    call(steps.write, s, at, grid, size, image, top, bottom, bias, epilogue.relu, out, f0, end_f)
+                if epilogue.sums and bottom == size.Ho:
+                    call(steps.moments, z, at, grid, size, image, bias, sums, f0, end_f)
+                if epilogue.pools:
+                    call(steps.pool, z, at, grid, size, image, top, bottom, bias, sign, epilogue.relu, pooled,
+                         winners, f0, end_f)
 
 
 @jit(parallel=True)
@@ -167,47 +177,51 @@ def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx,
     du, db         partial sums, (chunks, plan.weights) flat and (chunks, Fp); at the end db[0] is their sum
     dx, dw         results, like x and (HH, WW, C, F)
     """
-    chunks, channels = len(db), nested(numbers, Plan).size.C
+    chunks, weights, channels = len(db), nested(numbers, Plan).weights, nested(numbers, Plan).size.C
     for chunk in prange(chunks):
-        plan = nested(numbers, Plan)
-        s, bias_sum = scratch[get_thread_id()], db[chunk]
-        weight_sum = du[chunk * plan.weights:(chunk + 1) * plan.weights]
-        size, grid = plan.size, plan.z_grid
-        clear(bias_sum, 0, len(bias_sum), size.lanes)
-        begin, end = chunk * count // chunks, (chunk + 1) * count // chunks
-        images = even_blocks(end - begin, plan.images)
-        for first in range(begin, end, images):
-            last = min(first + images, end)
-            for top in range(0, size.Ho, plan.strip):
-                bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.width * grid.channels
-                x_at, down = top * plan.x_grid.width * size.Cp, rows_of_tiles(top, bottom, plan)
-                for image in range(first, last):
-                    if top == 0:
-                        call(steps.pack, x, image, size, s, 0, plan.x_grid)
-                    if plan.m:
-                        call(steps.gather_x, s, plan, image - first, down, x_at, plan.x_grid, plan.V, size.C)
-                    if len(winners):
-                        call(steps.unpool, dout, winners, kept, vectors, image, top, bottom, size, s, at, grid,
-                             bias_sum)
-                    else:
-                        call(steps.mask, dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, bias_sum)
-                    if plan.m:
-                        call(steps.gather_dz, s, plan, image - first, down, plan.z_at, grid, plan.M, size.F)
-                if want_dx and top == 0 and not plan.m:
-                    clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
-                adds = first > begin or top > 0
-                call(steps.multiply, plan, ut, last - first, top, bottom, s, weight_sum, adds, want_dx)
-                if want_dx:
-                    for image in range(first, last):
-                        if plan.m:
-                            if top == 0:
-                                clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
-                            call(steps.scatter_dx, s, plan, image - first, down, plan.V, s, plan.dx_at + x_at,
-                                 plan.dx_grid, 0, size.C)
-                        if bottom == size.Ho:
-                            call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
+        call(steps.part, nested(numbers, Plan), steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx,
+             du[chunk * weights:(chunk + 1) * weights], db[chunk], chunk * count // chunks,
+             (chunk + 1) * count // chunks, scratch[get_thread_id()])
     for c in prange(channels):
         call(steps.finish, du, chunks, scratch[get_thread_id()], nested(numbers, Plan), c, dw)
     for chunk in range(1, chunks):
         for f in range(db.shape[1]):
             db[0, f] += db[chunk, f]
+
+
+@step(Plan, BackwardSteps, BOOL, FLOATS, FLOATS, BYTES, FLOATS, FLOATS, FLOATS, BOOL, FLOATS, FLOATS, FLOATS,
+      INT, INT, FLOATS)
+def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, weight_sum, bias_sum,
+                  begin, end, s):
+    """What one thread does of backward(): the images begin...end, and the sums of their gradients."""
+    size, grid, images = plan.size, plan.z_grid, even_blocks(end - begin, plan.images)
+    clear(bias_sum, 0, len(bias_sum), size.lanes)
+    for first in range(begin, end, images):
+        last = min(first + images, end)
+        for top in range(0, size.Ho, plan.strip):
+            bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.width * grid.channels
+            x_at, down = top * plan.x_grid.width * size.Cp, rows_of_tiles(top, bottom, plan)
+            for image in range(first, last):
+                if top == 0:
+                    call(steps.pack, x, image, size, s, 0, plan.x_grid)
+                if plan.m:
+                    call(steps.gather_x, s, plan, image - first, down, x_at, plan.x_grid, plan.V, size.C)
+                if len(winners):
+                    call(steps.unpool, dout, winners, kept, vectors, image, top, bottom, size, s, at, grid, bias_sum)
+                else:
+                    call(steps.mask, dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, bias_sum)
+                if plan.m:
+                    call(steps.gather_dz, s, plan, image - first, down, plan.z_at, grid, plan.M, size.F)
+            if want_dx and top == 0 and not plan.m:
+                clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
+            adds = first > begin or top > 0
+            call(steps.multiply, plan, ut, last - first, top, bottom, s, weight_sum, adds, want_dx)
+            if want_dx:
+                for image in range(first, last):
+                    if plan.m:
+                        if top == 0:
+                            clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
+                        call(steps.scatter_dx, s, plan, image - first, down, plan.V, s, plan.dx_at + x_at,
+                             plan.dx_grid, 0, size.C)
+                    if bottom == size.Ho:
+                        call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)

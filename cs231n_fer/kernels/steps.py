@@ -4,8 +4,8 @@ Numba copies what a function calls into it and optimises all of it again, at eve
 calls, the kernels of a training step took three times as long to compile. A step is compiled alone, once for all
 shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
 
-A plan is a named tuple of ints and of other such tuples: `plan.size.Ho`. Numba's parallel loops take none that is
-nested, so a kernel is handed `flat(plan)`, an array, and makes it a plan again with `nested(numbers, PlanClass)`.
+A plan is a named tuple of ints or bools, and of other such tuples: `plan.size.Ho`. Numba takes no nested ones into its
+parallel loops: kernels are handed `flat(plan)`, an array, and make a plan of it again with `nested(numbers, Plan)`.
 """
 import ctypes
 from functools import cache
@@ -72,9 +72,10 @@ def flat(plan):
 
 def plan_type(plan_class):
     """Numba's type of a class of plans."""
-    kinds = [types.int64 if hint is int else plan_type(hint) for hint in get_type_hints(plan_class).values()]
-    if all(kind == types.int64 for kind in kinds):
-        return types.NamedUniTuple(types.int64, len(kinds), plan_class)
+    simple = {int: types.int64, bool: types.boolean}
+    kinds = [simple.get(hint) or plan_type(hint) for hint in get_type_hints(plan_class).values()]
+    if set(kinds) in ({types.int64}, {types.boolean}):
+        return types.NamedUniTuple(kinds[0], len(kinds), plan_class)
     return types.NamedTuple(kinds, plan_class)
 
 
