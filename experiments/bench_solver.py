@@ -46,18 +46,18 @@ def clock(seconds, name):
 
 
 def watch(solver, seconds):
-    """Time the model's loss and the solver's update rule."""
-    loss, rule = solver.model.loss, solver.update_rule
+    """Time the model's loss and the solver's update of the parameters."""
+    loss, update = solver.model.loss, solver._update
 
     def timed_loss(X, y=None):
         with clock(seconds, "accuracies" if y is None else "forward and backward"):
             return loss(X, y)
 
-    def timed_rule(*arguments):
+    def timed_update(*arguments):
         with clock(seconds, "update"):
-            return rule(*arguments)
+            return update(*arguments)
 
-    solver.model.loss, solver.update_rule = timed_loss, timed_rule
+    solver.model.loss, solver._update = timed_loss, timed_update
 
 
 def main():
