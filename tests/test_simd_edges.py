@@ -7,10 +7,12 @@ import pytest
 import test_simd
 from test_simd import AT, DTYPES, draw
 
+from cs231n_fer import memory
 from cs231n_fer.kernels import simd, simd_python
 from cs231n_fer.kernels.jit import DISABLED, jit
 from cs231n_fer.kernels.machine import lanes_of
 from cs231n_fer.kernels.simd import (
+    drain,
     fma,
     load,
     load_bytes,
@@ -22,6 +24,7 @@ from cs231n_fer.kernels.simd import (
     store_bytes,
     store_head,
     store_tile,
+    stream,
     vector,
     zeros,
 )
@@ -69,6 +72,28 @@ def test_a_head_reads_and_writes_its_live_lanes_only(dtype):
 
 
 @jit
+def copy_streamed(a, out, at):
+    stream(out, at, load(a, 0, 2))
+    drain()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_streamed_is_there_and_nothing_else_is_written(dtype):
+    a, lanes, out = draw(dtype)[0], lanes_of(np.dtype(dtype)), memory.zeros(100, dtype)
+    for at in range(0, 100 - 2 * lanes, lanes):
+        out[:], expected = 7, np.full(100, 7, dtype)
+        expected[at:at + 2 * lanes] = a[:2 * lanes]
+        copy_streamed(a, out, at)
+        np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.skipif(not DISABLED, reason="compiled code ends the process")
+def test_with_the_compiler_off_streaming_to_an_address_between_vectors_is_an_error():
+    with pytest.raises(ValueError, match="at: got 1, whose address is no multiple"):
+        copy_streamed(np.zeros(64, np.float32), memory.zeros(64, np.float32), 1)
+
+
+@jit
 def copy_bytes(source, at, like, target):
     store_bytes(target, at, load_bytes(source, at, like))
 
@@ -94,7 +119,8 @@ def test_bytes_become_floats_and_floats_bytes(dtype):
 OUTSIDE = [
     lambda a, lanes: load(a, -1, 1), lambda a, lanes: load(a, len(a) - lanes + 1, 1),
     lambda a, lanes: load_spaced(a, 0, len(a), 2), lambda a, lanes: splat(a, len(a), 0, 1),
-    lambda a, lanes: store(a, len(a) - lanes, zeros(a, 2)), lambda a, lanes: store_tile(a, 0, 64, 0, (zeros(a, 2),)),
+    lambda a, lanes: store(a, len(a) - lanes, zeros(a, 2)), lambda a, lanes: stream(a, len(a) - lanes, zeros(a, 2)),
+    lambda a, lanes: store_tile(a, 0, 64, 0, (zeros(a, 2),)),
     lambda a, lanes: load_head(a, len(a) - 1, 2), lambda a, lanes: store_head(a, len(a) - 1, zeros(a, 1), 2),
     lambda a, lanes: load_bytes(a.view(np.uint8), a.nbytes - lanes + 1, a)]
 WRONG = [lambda a, lanes: vector(zeros(a, 2), 2), lambda a, lanes: load(a.reshape(2, -1), 0, 1),
@@ -104,7 +130,7 @@ WRONG = [lambda a, lanes: vector(zeros(a, 2), 2), lambda a, lanes: load(a.reshap
 @pytest.mark.skipif(not DISABLED, reason="this is about the words in NumPy")
 @pytest.mark.parametrize("use", OUTSIDE + WRONG)
 def test_with_the_compiler_off_an_address_outside_of_an_array_is_an_error(use):
-    a = np.zeros(64, np.float32)
+    a = memory.zeros(64, np.float32)
     with pytest.raises(IndexError):
         use(a, lanes_of(a.dtype))
     with pytest.raises(TypeError):
@@ -115,7 +141,7 @@ def test_with_the_compiler_off_an_address_outside_of_an_array_is_an_error(use):
 @pytest.mark.parametrize("use", OUTSIDE)
 def test_with_bounds_checks_an_address_outside_of_an_array_is_an_error(use, monkeypatch):
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
-    a, inlined = np.zeros(64, np.float32), jit(use, inline=True)
+    a, inlined = memory.zeros(64, np.float32), jit(use, inline=True)
     inside, outside = numba.njit(lambda a: store(a, len(a) - 16, load(a, 0, 1))), numba.njit(
         lambda a, lanes: (inlined(a, lanes), None)[1])
     inside(a)

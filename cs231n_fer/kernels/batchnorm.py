@@ -12,8 +12,8 @@ import numpy as np
 from numba import prange
 
 from .jit import jit
-from .pixels import DEAD, clear, get, put, through_batchnorm
-from .simd import load, load_bytes, select, store, store_bytes, zeros
+from .pixels import DEAD, clear, get, goes_past, put_out, through_batchnorm
+from .simd import drain, load, load_bytes, select, store, store_bytes, zeros
 from .steps import BOOL, BYTES, FLOATS, INT, call, step
 
 ARGUMENTS = FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT
@@ -37,6 +37,7 @@ def moments(z, _, __, ___, ____, _____, sums, image, pixels, F, Fp, lanes):
 @step(*ARGUMENTS)
 def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes):
     """out = vectors[0] * z + vectors[1], or relu of it, for one image; where that cuts off, winners become DEAD."""
+    past = goes_past(out, F, lanes)
     for pixel in range(image * pixels, (image + 1) * pixels):
         for f in range(0, F, lanes):
             y = load(vectors, f, 1) * get(z, pixel * F, f, F, lanes) + load(vectors, Fp + f, 1)
@@ -45,7 +46,8 @@ def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes
                     winner = load_bytes(winners, pixel * Fp + f, z)
                     store_bytes(winners, pixel * Fp + f, select(y > 0.0, winner, DEAD))
                 y = select(y < 0.0, 0.0, y)
-            put(out, pixel * F, f, F, lanes, y)
+            put_out(out, pixel * F, f, F, lanes, y, past)
+    drain()
 
 
 @step(*ARGUMENTS)
@@ -73,10 +75,12 @@ def gradient_sums(z, _, dout, winners, vectors, relu, sums, image, pixels, F, Fp
 @step(*ARGUMENTS)
 def line(z, out, dout, _, vectors, __, ___, image, pixels, F, Fp, lanes):
     """out = dz of one image from dout and z, see backward_vectors."""
+    past = goes_past(out, F, lanes)
     for pixel in range(image * pixels, (image + 1) * pixels):
         for f in range(0, F, lanes):
             d, z_here = get(dout, pixel * F, f, F, lanes), get(z, pixel * F, f, F, lanes)
-            put(out, pixel * F, f, F, lanes, through_batchnorm(d, z_here, vectors, f, Fp))
+            put_out(out, pixel * F, f, F, lanes, through_batchnorm(d, z_here, vectors, f, Fp), past)
+    drain()
 
 
 @jit(parallel=True)

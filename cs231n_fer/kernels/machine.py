@@ -23,6 +23,7 @@ def machine():
     return next((name for name, feature in (("avx512", "avx512f"), ("avx2", "avx2")) if has.get(feature)), "sse2")
 
 
+X86 = binding.get_process_triple().startswith(("x86_64", "i386", "i686"))
 MACHINE = machine()
 VECTOR_BYTES, TILE_ROWS = MACHINES[MACHINE]
 

@@ -9,6 +9,7 @@ of it at once, with another Block of the same size or with a number. A flat arra
     splat(a, at, step, n)           n vectors, vector i is the number a[at + i * step] in every lane
     zeros(a, n)                     n vectors of zeros
     store(a, at, block), store_spaced(a, at, step, block), store_rows(a, at, row, block, columns)    likewise
+    stream(a, at, block), drain()   store past the caches, from an aligned address on; wait for what was streamed
     load_head(a, at, live)          one vector of which the first `live` lanes are read; the others are 0
     store_head(a, at, block, live)  the first `live` lanes of one vector
     load_bytes, store_bytes         one vector from and to an array of uint8
@@ -35,6 +36,7 @@ from numba.extending import intrinsic
 from .arithmetic import fma, lane_sum, outer_fma, repeated, select, transposed, vector  # noqa: F401
 from .blocks import Block, Emitter, pack, repeat, unpack, vector_type
 from .jit import DISABLED
+from .machine import VECTOR_BYTES, X86
 
 
 def load_block(block, columns=1, row=None):
@@ -81,6 +83,28 @@ def load_rows(typing, a, at, row, n, columns):
 def store(typing, a, at, block):
     """Write vectors one behind the other."""
     return types.void(a, at, block), store_block(block, 2)
+
+
+@intrinsic
+def stream(typing, a, at, block):
+    """Write vectors past the caches, to an address that is a multiple of their size; drain() ends it."""
+    def generate(context, builder, sig, args):
+        emit, once = Emitter(context, builder, sig, args), builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        for each, p in zip(unpack(builder, args[2], block), emit.pointers(block, block.n), strict=True):
+            builder.store(each, emit.as_vector(p, block), align=VECTOR_BYTES).set_metadata("nontemporal", once)
+        return context.get_dummy_value()
+    return types.void(a, at, block), generate
+
+
+@intrinsic
+def drain(typing):
+    """Let everything that this thread has streamed be in memory before what it does next."""
+    def generate(context, builder, sig, args):
+        if X86:
+            function = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, function, "llvm.x86.sse.sfence"), [])
+        return context.get_dummy_value()
+    return types.void(), generate
 
 
 @intrinsic
@@ -232,5 +256,6 @@ def store_bytes(typing, bytes_, at, block):
 
 if DISABLED:  # the same words in NumPy: kernels run as Python functions
     from .simd_python import (  # noqa: F401, I001
-        add_tile, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, outer_fma, repeated,
-        select, splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile, transposed, vector, zeros)
+        add_tile, drain, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, outer_fma,
+        repeated, select, splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile, stream,
+        transposed, vector, zeros)

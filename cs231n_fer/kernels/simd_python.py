@@ -74,6 +74,17 @@ def store(a, at, block):
     write(a, starts(at, len(block), row=lanes_of(a.dtype)), block)
 
 
+def stream(a, at, block):
+    """Write vectors from an aligned address on."""
+    if (a.ctypes.data + at * a.itemsize) % (lanes_of(a.dtype) * a.itemsize):
+        raise ValueError(f"at: got {at}, whose address is no multiple of a vector's size")
+    store(a, at, block)
+
+
+def drain():
+    """Nothing is on its way."""
+
+
 def store_spaced(a, at, step, block):
     """Write vectors step numbers apart."""
     write(a, starts(at, len(block), row=step), block)

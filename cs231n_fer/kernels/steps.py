@@ -15,16 +15,15 @@ from typing import get_type_hints
 import numba
 import numpy as np
 from llvmlite import ir
-from llvmlite.binding import get_process_triple
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from .jit import DISABLED, NO_WRAPPERS, OPTIONS, on_disk
+from .machine import X86
 
 FLOATS, DOUBLES, BYTES, INT, BOOL = "floats", "doubles", "bytes", "int", "bool"
-X86 = get_process_triple().startswith(("x86_64", "i386", "i686"))
 SUBNORMALS_ARE_ZERO = 0x8040  # of the control register MXCSR: results are flushed (FTZ), inputs read as zero (DAZ)
 
 
