@@ -128,7 +128,8 @@ def run_forward(cached, b, epilogue, sign=None):
     if epilogue.pools:
         pooled = memory.empty((N, size.Ho // 2, size.Wo // 2, size.F), dtype)
         winners = memory.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
-    in_place = epilogue.writes and not epilogue.relu and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not b.any()
+    in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= pixels.STREAM_BYTES
+                and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not b.any())
     scratch = scratch_of(plan, dtype)
     kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached, scratch),
                     padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from cs231n_fer.fast_layers import COMPILED
+from cs231n_fer.fast_layers import COMPILED, conv_forward
 from cs231n_fer.fast_norm import spatial_batchnorm_forward_fast
 from cs231n_fer.fast_sandwiches import POOL_2X2, conv_relu_backward, conv_relu_forward, conv_relu_pool_forward
 from cs231n_fer.kernels.pixels import STREAM_BYTES
@@ -19,11 +19,12 @@ def test_arrays_that_are_written_past_the_caches_have_the_bits_of_small_ones(dty
     test = {"mode": "test", "running_mean": b.copy(), "running_var": gamma ** 2}
 
     def results(x):
+        plain, _ = conv_forward(x, w, np.zeros_like(b), conv_param)  # a small one is written in place
         z, cache = conv_relu_forward(x, w, b, conv_param)
         dx, *_ = conv_relu_backward(z, cache)
         normalised, _ = spatial_batchnorm_forward_fast(z, gamma, beta, test)
         pooled, _ = conv_relu_pool_forward(np.concatenate([x] * 4), w, b, conv_param, POOL_2X2)
-        return z, dx, normalised, *np.split(pooled, 4)
+        return plain, z, dx, normalised, *np.split(pooled, 4)
 
     whole, halves = results(x), (results(x[:count // 2]), results(x[count // 2:]))
     assert whole[0].nbytes > STREAM_BYTES or F % 16

@@ -116,7 +116,8 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
     """Convolve `count` images x with prepared weights u, and finish them.
 
     numbers   flat(plan)
-    in_place  out is z itself, and its memory laid out as plan.z_grid: no bias, nothing rounded up, nothing to copy
+    in_place  out is z itself, and its memory laid out as plan.z_grid: no bias, nothing rounded up, nothing to copy;
+              not for a large one, which is copied past the caches in less time
     ranges    parts of the batch that are worked on in parallel
     splits    parts of the filters, or of the rows in direct convolution, so that one image can use several threads
     bias, sign (Fp,), pooled (N, Ho // 2, Wo // 2, F), winners the same of uint8 with Fp channels, sums (N, 2, Fp)
