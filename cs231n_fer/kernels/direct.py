@@ -37,8 +37,9 @@ def direct_plan(size):
     run = round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
     strip = max(1, STRIP_BYTES // (columns * size.Fp * (64 // size.lanes)) // 2) * 2
     nothing = Matrices(0, 0, 0)
+    dU_at = dx_at + dx_grid.size
     return Plan(size, 0, 1, strip, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing,
-                dx_at + dx_grid.size, run, 0, 0, 0, size.HH * run * size.Fp, int(few))
+                dU_at + size.HH * run * size.Fp, run, 0, 0, 0, dU_at, int(few))
 
 
 @step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
@@ -54,20 +55,20 @@ def multiply(plan, w, images, f0, f1, top, bottom, s, z, z_at):
 
 
 @jit(inline=True)
-def add_dw(plan, top, bottom, s, dw, adds):
-    """dw (HH, run, Fp) (+)= what rows top...bottom of one image give; they begin at z_at."""
+def add_dw(plan, top, bottom, s, adds):
+    """dw (HH, run, Fp) at dU_at (+)= what rows top...bottom of one image give; they begin at z_at."""
     size = plan.size
     row, pixel, z_row = plan.x_grid.width * size.C, size.stride * size.C, plan.z_grid.width * size.Fp
     for f in range(0, size.F, VECTORS * size.lanes):
         for hh in range(size.HH):
-            x, w = (top * size.stride + hh) * row, hh * plan.run * size.Fp + f
+            x, w = (top * size.stride + hh) * row, plan.dU_at + hh * plan.run * size.Fp + f
             if plan.run == NARROW_ROWS:
                 narrow_tile(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                                  bottom - top, size.Wo, dw, w, size.Fp, adds)
+                            bottom - top, size.Wo, s, w, size.Fp, adds)
             else:
                 for k in range(0, plan.run, CHANNEL_ROWS):
                     channel_tile(s, x + k, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                                       bottom - top, size.Wo, dw, w + k * size.Fp, size.Fp, adds)
+                                 bottom - top, size.Wo, s, w + k * size.Fp, size.Fp, adds)
 
 
 @jit(inline=True)
@@ -107,10 +108,10 @@ def add_dx_of_few(plan, top, bottom, s, w):
                     s[plan.dx_at + (i + hh) * row + j * size.C + c] += lane_sum(total)
 
 
-@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, BOOL, BOOL)
-def multiply_back(plan, w, images, top, bottom, s, dw, adds, want_dx):
+@step(Plan, FLOATS, INT, INT, INT, FLOATS, BOOL, BOOL)
+def multiply_back(plan, w, images, top, bottom, s, adds, want_dx):
     """dw (+)= what rows top...bottom of one image give; with want_dx also its dx; w turned unless plan.few."""
-    add_dw(plan, top, bottom, s, dw, adds)
+    add_dw(plan, top, bottom, s, adds)
     if want_dx:
         if plan.few:
             add_dx_of_few(plan, top, bottom, s, w)

@@ -79,5 +79,5 @@ class Plan(NamedTuple):
     U_apart: int    # Winograd: numbers from one position of the weights to the next, and of the transposed weights,
     UT_apart: int   # and of their gradient
     dU_apart: int
-    weights: int    # numbers of one partial sum of the gradient of the weights
+    dU_at: int      # where the gradient of the weights is summed, as the engine has it
     few: int        # direct: 1 where so few channels have their dx from weights that aren't turned, else 0

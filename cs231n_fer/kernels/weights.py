@@ -3,12 +3,12 @@
 Weights w lie in memory as (HH, WW, C, F). A forward pass multiplies with rows of filters, one for each tap and channel;
 the gradient of x with rows of channels, one for each tap and filter: w `turned`. Rows are filled up with zeros to whole
 register tiles. Winograd's engine takes them transformed, G w G^T, positions instead of taps, and in panels (tile.py).
-The gradient comes as partial sums of several chunks of a batch, which are added in order.
+The gradient of each chunk of a batch comes back from the scratch memory in which it was summed.
 """
 from .jit import jit
 from .pixels import clear, copy, put
 from .shape import VECTORS, Plan
-from .simd import load, load_tile, store, store_tile
+from .simd import load, load_tile, store_tile
 from .steps import BOOL, FLOATS, INT, step
 from .tile import panel
 from .winograd_transforms import WEIGHT, WEIGHT_TRANSPOSED, both_ways
@@ -41,17 +41,14 @@ def lay_out(w, s, u, plan, first, last, turned):
     copy_rows(w, plan.size, first, last, turned, u, first * wide, wide, rows * wide)
 
 
-@step(FLOATS, INT, FLOATS, Plan, INT, FLOATS)
-def take_back(du, chunks, s, plan, c, dw):
-    """Direct convolution: dw (HH, WW, C, F) of channel c from partial sums du (chunks, HH, run, Fp)."""
+@step(FLOATS, Plan, FLOATS)
+def take_back(s, plan, dw):
+    """Direct convolution: dw (HH, WW, C, F) from (HH, run, Fp)."""
     size = plan.size
     for tap in range(size.HH * size.WW):
-        row = (tap // size.WW * plan.run + tap % size.WW * size.C + c) * size.Fp
-        for f in range(0, size.F, size.lanes):
-            total = load(du, row + f, 1)
-            for chunk in range(1, chunks):
-                total += load(du, chunk * plan.weights + row + f, 1)
-            put(dw, (tap * size.C + c) * size.F, f, size.F, size.lanes, total)
+        row = plan.dU_at + (tap // size.WW * plan.run + tap % size.WW * size.C) * size.Fp
+        for c in range(size.C):
+            copy(s, row + c * size.Fp, dw, (tap * size.C + c) * size.F, size.F, size.lanes)
 
 
 def make_transform(m):
@@ -76,20 +73,20 @@ def make_transform(m):
 
 
 def make_transform_back(m):
-    """Return the step that take_back is for Winograd: dw = G^T dU G; the partial sums du of dU are spoilt."""
+    """Return the step that take_back is for Winograd: dw = G^T dU G."""
     both, n = both_ways(WEIGHT_TRANSPOSED[m]), m + 2
 
-    @step(FLOATS, INT, FLOATS, Plan, INT, FLOATS)
-    def transform_back(du, chunks, s, plan, c, dw):
+    @step(FLOATS, Plan, FLOATS)
+    def transform_back(s, plan, dw):
         size, apart, lanes = plan.size, plan.dU_apart, plan.size.lanes
-        for f in range(0, size.F, lanes):
-            row = panel(c, f, size.Cp, lanes)
-            for chunk in range(1, chunks):
-                for q in range(row, row + n * n * apart, apart):
-                    store(du, q, load(du, q, 1) + load(du, chunk * plan.weights + q, 1))
-            store_tile(s, 0, 3 * lanes, lanes, both(load_tile(du, row, n * apart, apart, n)))
-            for tap in range(9):
-                put(dw, (tap * size.C + c) * size.F, f, size.F, lanes, load(s, tap * lanes, 1))
+        for k in range(0, size.F, VECTORS * lanes):  # panel by panel: each position is one stream
+            for i in range(size.C * VECTORS):
+                c, f = i // VECTORS, k + i % VECTORS * lanes
+                if f < size.F:
+                    row = plan.dU_at + panel(c, f, size.Cp, lanes)
+                    store_tile(s, 0, 3 * lanes, lanes, both(load_tile(s, row, n * apart, apart, n)))
+                    for tap in range(9):
+                        put(dw, (tap * size.C + c) * size.F, f, size.F, lanes, load(s, tap * lanes, 1))
     return transform_back
 
 

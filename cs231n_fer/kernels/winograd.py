@@ -76,10 +76,9 @@ def winograd_plan(size, m, itemsize):
     M = Matrices(V.at + positions * V.apart, size.Fp, rows * size.Fp + line)
     z_at = M.at + positions * M.apart
     dx_at = 0 if strip >= down else z_at + z_grid.size  # 0: in place of the image, which is read no more by then
-    dU_apart = size.Cp * size.Fp + line
+    dU_at, dU_apart = z_at + z_grid.size + (x_grid.size if dx_at else 0), size.Cp * size.Fp + line
     return Plan(size, m, images, strip * m, across, x_grid, z_grid, x_grid, z_at, dx_at, V, M,
-                z_at + z_grid.size + (x_grid.size if dx_at else 0), 0, size.C * size.Fp + line, size.F * size.Cp + line,
-                dU_apart, positions * dU_apart, 0)
+                dU_at + positions * dU_apart, 0, size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, dU_at, 0)
 
 
 @step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
@@ -95,8 +94,8 @@ def multiply(plan, u, images, f0, f1, top, bottom, s, _, __):
                              1, size.C, s, M.at + q * M.apart + t * M.row + f, M.row, False)
 
 
-@step(Plan, FLOATS, INT, INT, INT, FLOATS, FLOATS, BOOL, BOOL)
-def multiply_back(plan, ut, images, top, bottom, s, du, adds, want_dx):
+@step(Plan, FLOATS, INT, INT, INT, FLOATS, BOOL, BOOL)
+def multiply_back(plan, ut, images, top, bottom, s, adds, want_dx):
     """dU[q] (+)= V[q]^T dM[q] of a block, and with want_dx dV[q] = dM[q] U[q]^T in V's place."""
     size, V, M, columns = plan.size, plan.V, plan.M, VECTORS * plan.size.lanes
     rows = images * rows_of_tiles(top, bottom, plan) * plan.across
@@ -105,7 +104,7 @@ def multiply_back(plan, ut, images, top, bottom, s, du, adds, want_dx):
         for f in range(0, size.F, columns):
             for c in range(0, size.C, CHANNEL_ROWS):
                 channel_tile(s, v + c, 1, 0, V.row, s, m + f, 0, M.row, 1, rows,
-                             du, q * plan.dU_apart + panel(c, f, size.Cp, size.lanes), columns, adds)
+                             s, plan.dU_at + q * plan.dU_apart + panel(c, f, size.Cp, size.lanes), columns, adds)
         if want_dx:
             for c in range(0, size.C, columns):
                 for t in range(0, rows, TILE_ROWS):
