@@ -49,7 +49,11 @@ class HorizontalFlip(Augmentation):
     def apply(self, images, draws):
         """Return a copy with the chosen images mirrored."""
         _check_images(images, draws, self)
-        return mirror_fast(images, draws[:, 0] < self.p)
+        from .kernels.warp import mirror  # here, because Numba is heavy and optional for everything else
+
+        out = np.empty_like(images)
+        mirror(images, draws[:, 0] < self.p, out)
+        return out
 
 
 @dataclass(frozen=True)
@@ -231,22 +235,6 @@ def warp_fast(images, maps, margin):
     H, W = images.shape[2:]
     out = np.empty_like(images)
     warp(images, maps, margin, np.zeros((H + 3, W + 3), images.dtype), out)
-    return out
-
-
-def mirror_numpy(images, flips):
-    """Return a copy of images (N, C, H, W), left and right exchanged where flips (N,) is true: the definition."""
-    out = images.copy(order="K")
-    out[flips] = images[flips, :, :, ::-1]
-    return out
-
-
-def mirror_fast(images, flips):
-    """Do the same as mirror_numpy with the Numba kernel."""
-    from .kernels.warp import mirror
-
-    out = np.empty_like(images)
-    mirror(images, flips, out)
     return out
 
 

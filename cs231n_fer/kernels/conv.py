@@ -203,8 +203,8 @@ def add_rows(rows, begin, end):
 def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, dw, db, begin, end, s):
     """What one thread does of backward(): the images begin...end, and dw and db of them.
 
-    dw is summed as the engine has it, four times as large with Winograd's tiles, in scratch memory that all chunks of a
-    thread use: with memory for each chunk batch 256 took 1.05 times as long.
+    dw is summed as the engine has it, four times as large with Winograd's tiles, in scratch memory that a thread uses
+    for all its chunks.
     """
     size, grid, images = plan.size, plan.z_grid, even_blocks(end - begin, plan.images)
     clear(db, 0, len(db), size.lanes)
