@@ -61,7 +61,7 @@ def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts)
 def transpose(x, x_apart, x_row, out, out_apart, out_row, count, rows, columns):
     """out[k][i, j] = x[k][j, i] for `count` matrices: so many rows and columns of out, which lie so far apart.
 
-    In blocks of 16 x 16 that stay in L1. NumPy takes 1.0 ms for 50 x 4608 numbers from L3, and 1.9 where rows are long.
+    In blocks of 16 columns that stay in L1: 50 x 4608 numbers from L3 take 0.4 ms, and NumPy 1.0 to 1.9.
     """
     for k in prange(count):
         for first in range(0, columns, 16):
