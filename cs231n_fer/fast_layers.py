@@ -100,7 +100,7 @@ def scratch_of(plan, dtype):
 
 
 def prepare_weights(cached, scratch, turned=False):
-    """Return the weights as the engine multiplies with them, flat; turned for the gradient of x."""
+    """Return the weights as the engine multiplies with them, flat; turned for the gradient of x; see scratch_of."""
     _, w, conv = cached
     plan, size = conv.plan, conv.plan.size
     taps = (plan.m + 2) ** 2 if plan.m else size.HH * size.WW

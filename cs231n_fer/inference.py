@@ -148,14 +148,13 @@ def affine_calls(w, b, x):
 def sandwich_calls(sandwich, params, buffers, x):
     """conv [- batchnorm] - ReLU [- 2 x 2 max-pool], with batchnorm in the weights."""
     parts, dtype, N = sandwich.parts, x.dtype, len(x)
-    conv_name, record = parts[Conv]
-    w = pick(params, conv_name)["w"]
-    b = pick(params, conv_name)["b"] if record.bias else np.zeros(len(w), dtype)
+    paths, (_, record) = sandwich.paths, parts[Conv]
+    w = params[paths["w"]]
+    b = params[paths["b"]] if "b" in paths else np.zeros(len(w), dtype)
     if BatchNorm in parts:
-        name, bn = parts[BatchNorm]
-        bn_params, bn_buffers = pick(params, name), pick(buffers, name)
-        w, b = fold(w, b, bn_params["gamma"], bn_params["beta"], bn_buffers["running_mean"],
-                    1 / np.sqrt(bn_buffers["running_var"] + dtype.type(bn.eps)))
+        _, bn = parts[BatchNorm]
+        w, b = fold(w, b, params[paths["gamma"]], params[paths["beta"]], buffers[paths["running_mean"]],
+                    1 / np.sqrt(buffers[paths["running_var"]] + dtype.type(bn.eps)))
     conv, pools = find_convolution(x, w, record.conv_param, record.rung), MaxPool in parts
     size, nothing = conv.plan.size, conv.nothing
     u = prepare_weights(ConvCache(None, contiguous(w, (2, 3, 1, 0)), conv), scratch_of(conv.plan, dtype))

@@ -121,7 +121,8 @@ class Sandwich(Chain):
     @cached_property
     def paths(self):
         """Paths of all arrays of its layers: {"w": "conv/w", "gamma": "bn/gamma", ...}."""
-        arrays = (Conv, ("w", "b")), (BatchNorm, ("gamma", "beta", "running_mean", "running_var"))
+        of_conv = ("w", "b") if self.parts[Conv][1].bias else ("w",)
+        arrays = (Conv, of_conv), (BatchNorm, ("gamma", "beta", "running_mean", "running_var"))
         return {each: path for kind, names in arrays if kind in self.parts
                 for each, path in zip(names, paths_from(self.parts[kind][0], names), strict=True)}
 
@@ -138,7 +139,7 @@ class Sandwich(Chain):
         if not is_fused(conv.rung):
             return super().forward(params, buffers, x, mode)
         w = params[paths["w"]]
-        arguments = [x, w, params[paths["b"]] if conv.bias else np.zeros(len(w), w.dtype)]
+        arguments = [x, w, params[paths["b"]] if "b" in paths else np.zeros(len(w), w.dtype)]
         settings = [conv.conv_param]
         if BatchNorm in parts:
             _, bn = parts[BatchNorm]
@@ -163,10 +164,8 @@ class Sandwich(Chain):
 
     def _backward(self, dout, cache, want_dx):
         dx, *found = self.functions[1](dout, cache, want_dx=want_dx)
-        grads = {self.paths[name]: each for name, each in zip(("w", "b", "gamma", "beta"), found, strict=False)}
-        if not self.parts[Conv][1].bias:
-            del grads[self.paths["b"]]
-        return dx, grads
+        names = ("w", "b", "gamma", "beta")[:len(found)]
+        return dx, {self.paths[name]: each for name, each in zip(names, found, strict=True) if name in self.paths}
 
 
 def fuse(layer):

@@ -16,6 +16,7 @@ from numba import get_thread_id, prange
 from . import direct, pixels, weights, winograd
 from .jit import jit
 from .pixels import clear
+from .product import add_rows
 from .shape import VECTORS, Plan
 from .steps import BOOL, BYTES, FLOATS, INT, call, nested, step
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z, rows_of_tiles
@@ -186,16 +187,6 @@ def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx,
     for part in prange(parts):
         add_rows(dw, part * SUM_PART, min((part + 1) * SUM_PART, dw.shape[1]))
     add_rows(db, 0, db.shape[1])
-
-
-@jit(inline=True)
-def add_rows(rows, begin, end):
-    """Add the numbers begin...end of all rows to those of the first."""
-    total = rows[0, begin:end]
-    for k in range(1, len(rows)):
-        more = rows[k, begin:end]
-        for i in range(len(more)):
-            total[i] += more[i]
 
 
 @step(Plan, BackwardSteps, BOOL, FLOATS, FLOATS, BYTES, FLOATS, FLOATS, FLOATS, BOOL, FLOATS, FLOATS, FLOATS,

@@ -42,6 +42,16 @@ def parts_of_steps(rows, steps):
     return max(1, min(steps // (DEPTH if rows >= TILE_ROWS else 4 * DEPTH), MOST_PARTS))
 
 
+@jit(inline=True)
+def add_rows(rows, begin, end):
+    """Add the numbers begin...end of all rows, which are partial sums, to those of the first."""
+    total = rows[0, begin:end]
+    for k in range(1, len(rows)):
+        more = rows[k, begin:end]
+        for i in range(len(more)):
+            total[i] += more[i]
+
+
 @jit(parallel=True)
 def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts):
     """c (parts, rows, columns) = partial sums of a b, at last the first is their sum; columns as wide as a tile."""
@@ -51,10 +61,7 @@ def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts)
         part, row, column = task // (across * down), task // across % down * 8 * TILE_ROWS, task % across * width
         call(address, a, a_row, a_step, b, c, part * size, min(column, columns - width), rows, columns, row,
              part * steps // parts, (part + 1) * steps // parts)
-    for part in range(1, parts):  # in one thread: another parallel loop takes 0.3 s to compile
-        total, more = c[:size], c[part * size:(part + 1) * size]
-        for i in range(size):
-            total[i] += more[i]
+    add_rows(c.reshape(parts, size), 0, size)  # in one thread: another parallel loop takes 0.3 s to compile
 
 
 @jit(parallel=True)

@@ -42,7 +42,7 @@ def warp(images, maps, margin, scratch, out):
 def mirror(images, flips, out):
     """Write out[n] = images[n], left and right exchanged where flips[n]; (N, C, H, W) of any strides, flips (N,) bool.
 
-    Half of 50 float32 images of 48 x 48: 50 us, NumPy 87.
+    Half of 50 float32 images of 48 x 48: 58 us, NumPy 87.
     """
     N, C, H, W = images.shape
     for n in range(N):
