@@ -45,12 +45,12 @@ def in_one_pass(params, grads, strengths, flat):
     """Do the same as one_by_one with the kernel."""
     dw, w = ([update.as_it_lies(arrays[name], view) for name, view in flat.items()] for arrays in (grads, params))
     blocks = blocks_of(tuple(view.size for view in w))
-    strengths = np.array([strengths.get(name, 0) for name in flat], np.float64)[blocks[:, 0]]
+    strengths = np.array([strengths.get(name, 0) for name in flat], np.float64)
     squares, marks = np.empty((2, len(blocks)))
-    kernels.gather(kernels.add_l2.address(flat.numbers.dtype), addresses(dw), addresses(w), blocks, flat.numbers,
-                   strengths, squares, marks)
-    flat.finite = not marks.any()
-    return 0.5 * float(squares.sum())
+    total, mark = kernels.gather(kernels.add_l2.address(flat.numbers.dtype), addresses(dw), addresses(w), blocks,
+                                 flat.numbers, strengths, squares, marks)
+    flat.finite = mark == 0  # not if it is NaN
+    return 0.5 * total
 
 
 def addresses(arrays):

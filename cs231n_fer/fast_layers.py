@@ -129,7 +129,7 @@ def run_forward(cached, b, epilogue, sign=None):
         pooled = memory.empty((N, size.Ho // 2, size.Wo // 2, size.F), dtype)
         winners = memory.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
     in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= pixels.STREAM_BYTES
-                and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not b.any())
+                and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not np.count_nonzero(b))
     scratch = scratch_of(plan, dtype)
     kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached, scratch),
                     padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),
@@ -166,7 +166,7 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
 def window_moments(cached):
     """Moments of all windows p of one-channel images, in float64: what patches.py adds up, of all images together.
 
-    Returns (mean (taps, 1), sum of (p - mean)(p - mean)^T (taps, taps), number of windows).
+    Returns (mean (taps,), sum of (p - mean)(p - mean)^T (taps, taps), number of windows).
     """
     size, dtype, N = cached.size, cached.x.dtype, len(cached.x)
     windows = patches.windows_of(size)
@@ -175,14 +175,9 @@ def window_moments(cached):
     patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype), cached.x.reshape(-1),
                         sums.reshape(-1), centres, scratch, N)
     taps, count = size.HH * size.WW, size.Ho * size.Wo
-    sums = sums[..., :size.WW].reshape(N, taps + 1, taps)
-    means = sums[:, taps].astype(np.float64) / count  # of what is left after centres are subtracted
-    half = np.triu(sums[:, :taps]).sum(axis=0, dtype=np.float64)  # below the diagonal nothing was written
-    products = half + half.T - np.diag(np.diag(half)) - count * means.T @ means
-    means += centres[:, None]
-    mean = means.mean(axis=0)
-    away = means - mean
-    return mean[:, None], products + count * away.T @ away, N * count
+    centre, scatter = np.empty(taps), np.empty((taps, taps))
+    patches.combine(sums, centres, count, centre, scatter)
+    return centre, scatter, N * count
 
 
 def conv_cache(x, w, b, conv_param, engine):

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
-from .fast_batchnorm import backward_vectors, forward_vectors, image_sums, over_images
+from .fast_batchnorm import backward_vectors, follow, forward_vectors, image_sums, over_images
 from .fast_sandwiches import images
 from .kernels.machine import lanes_of
 from .kernels.shape import VECTORS, round_up
-from .layers.batchnorm import batchnorm_settings, update_average
+from .layers.batchnorm import batchnorm_settings
 from .layers.layernorm import groupnorm_settings
 from .memory import contiguous, padded
 from .shapes import check_images
@@ -69,8 +69,8 @@ def spatial_batchnorm_forward_fast(x, gamma, beta, bn_param):
         sums, pixels = padded(np.array([[running_mean, running_var]], x.dtype), size.Fp), 1
     moments, vectors = forward_vectors(sums, pixels, gamma, beta, eps)
     if mode == "train":
-        update_average(running_mean, moments[0].astype(x.dtype), momentum)
-        update_average(running_var, moments[1].astype(x.dtype), momentum)
+        follow(running_mean, moments[0], momentum)
+        follow(running_var, moments[1], momentum)
     cache = BatchCache(x, size, gamma, moments, vectors, mode == "train")
     return mapped("normalise", x, None, vectors[2:], size), cache
 

@@ -5,6 +5,7 @@ sample), so a run that is resumed from a checkpoint ends with the same bits as o
 """
 import difflib
 import inspect
+import math
 import sys
 import time
 import zlib
@@ -229,7 +230,7 @@ class Solver:
         y, rng, learning_rate = self.y_train[chosen], getattr(self.model, "rng", None), self._learning_rate(epoch)
         masks = rng.bit_generator.state if rng else None
         loss, grads = self.model.loss(X, y)
-        if not np.isfinite(loss):
+        if not math.isfinite(loss):
             self._diverged(f"loss: became {loss}", learning_rate, origin(self.model, X, y, masks))
         if not finite(grads):
             self._diverged("gradient: became infinite or NaN", learning_rate, origin(self.model, X, y, masks))

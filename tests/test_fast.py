@@ -184,6 +184,32 @@ def test_batchnorm_below_one_channel_images_equals_the_composition(name, seed, l
         np.testing.assert_allclose(found, true, rtol=0, atol=limit)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("keep", [lambda ones: ones, lambda ones: np.repeat(ones, 2)[::2],
+                                  lambda ones: ones.astype(np.float64)], ids=["plain", "strided", "float64"])
+def test_running_averages_of_any_kind_move_in_place(channels, keep):
+    rng = np.random.default_rng(channels)
+    x, w = (rng.standard_normal(shape).astype(np.float32) for shape in ((4, channels, 9, 9), (5, channels, 3, 3)))
+    b, gamma, beta = rng.standard_normal((3, 5)).astype(np.float32)
+    found = []
+    for forward, kept in ((B.conv_bn_relu_forward, keep), (U.conv_bn_relu_forward, lambda ones: ones)):
+        averages = [kept(np.ones(5, np.float32)) for _ in range(2)]
+        forward(x, w, b, gamma, beta, {"stride": 1, "pad": 1},
+                {"mode": "train", "running_mean": averages[0], "running_var": averages[1]})
+        found.append(averages)
+    for mine, true in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, true, rtol=2e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_running_averages_that_are_protected_give_an_error(channels):
+    averages = {name: np.ones(5) for name in ("running_mean", "running_var")}
+    averages["running_var"].setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        B.conv_bn_relu_forward(np.ones((2, channels, 4, 4)), np.ones((5, channels, 3, 3)), *np.ones((3, 5)),
+                               {"stride": 1, "pad": 1}, {"mode": "train", **averages})
+
+
 @compiled
 @pytest.mark.parametrize("engine", ["fast", "winograd"])
 @pytest.mark.parametrize("N", [1, 2, 3, 15, 16, 23, 24, 50, 200])

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import as_strided
 
 from cs231n_fer.fast_gradients import blocks_of, in_one_pass, l2_gradients, one_by_one
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.flat import Flat
 from cs231n_fer.kernels.machine import set_threads, threads
-from cs231n_fer.kernels.update import BLOCK
+from cs231n_fer.kernels.update import BLOCK, as_it_lies
 from cs231n_fer.layers import l2_loss
 
 WAYS = {"numpy": one_by_one, "kernel": in_one_pass}
@@ -69,6 +70,15 @@ def test_a_parameter_without_regularisation_may_be_infinite():
     loss, flat = l2_gradients(params, grads, {"w": 2.0})
     assert loss == 3.0
     np.testing.assert_array_equal(flat.numbers, [2, 2, 2, 1, 2])
+
+
+@pytest.mark.parametrize(("strides", "same"), [((120, 40, 16, 8), True), ((40, 120, 16, 8), False)])
+def test_an_array_is_copied_only_where_its_numbers_lie_otherwise(strides, same):
+    like = np.ones((3, 3, 1, 5))
+    other = as_strided(np.arange(45.0), like.shape, strides)  # an axis of length 1 may have any stride
+    found = as_it_lies(other, like)
+    assert (found is other) == same and found.flags.c_contiguous
+    np.testing.assert_array_equal(found, other)
 
 
 def test_gradients_of_another_type_are_rounded_to_that_of_the_parameters():

@@ -116,6 +116,13 @@ def forward_vectors(sums, pixels, gamma, beta, eps, moments, vectors):
 
 
 @jit
+def update_average(running, new, momentum):
+    """running = momentum * running + (1 - momentum) * new, a number for each channel."""
+    for f in range(len(running)):
+        running[f] = momentum * running[f] + (1 - momentum) * new[f]
+
+
+@jit
 def backward_vectors(sums, gamma, moments, shift, count, totals, vectors):
     """Gradients of gamma and beta, and dz as a line of dout and z, from the sums (N, 2, Fp) of gradient_sums.
 

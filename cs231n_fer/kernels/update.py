@@ -100,11 +100,17 @@ def one_pass(rule, arrays, numbers):
 
 def as_it_lies(array, like):
     """Return an array with the dtype and in the memory order of `like`, which has no gaps: itself, or a copy."""
-    if array.strides == like.strides and array.dtype == like.dtype:
+    if array.dtype == like.dtype and (array.strides == like.strides or lies_alike(array, like)):
         return array
     copy = np.empty_like(like)
     np.copyto(copy, array, casting="same_kind")
     return copy
+
+
+def lies_alike(array, like):
+    """Whether two arrays of one shape have the same memory order: an axis of length 1 may have any stride."""
+    return all(n == 1 or mine == other for n, mine, other in
+               zip(like.shape, array.strides, like.strides, strict=True))
 
 
 def protected(array, like):
