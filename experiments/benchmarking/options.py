@@ -22,6 +22,7 @@ def parser(description):
     add("--simd", choices=sorted(SIMD), help="hold ours and PyTorch to this vector unit")
     add("--waiting", choices=sorted(WAITING), default="passive",
         help="idle OpenMP threads: passive ones sleep at once, default ones spin a little (default: %(default)s)")
+    add("--machine", metavar="NAME", help="results and README's table get this name of a second machine in theirs")
     add("--quick", action="store_true", help="a smoke test of about a minute; results go to runs/")
     add("--readme", action="store_true", help="also write the tables between the markers of README.md")
     return made
@@ -53,7 +54,7 @@ def turns(args):
 
 def finish(name, args, facts, results, body):
     """Print README's text, write the JSON and, if it is wanted, that text to the README; body is its tables."""
-    name = f"{name}_{args.simd}" if getattr(args, "simd", None) else name
+    name = "_".join(filter(None, [name, getattr(args, "simd", None), getattr(args, "machine", None)]))
     command = shlex.join(["python", f"experiments/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     body = f"Measured by `{command}`: {machine.sentence(facts)}.\n\n{body}"
     print(f"\n{body}\n")
