@@ -267,7 +267,7 @@ def rows_of(x):
     N, C, H, W = x.shape
     rows = memory.empty((N, C * H * W), x.dtype)
     product.transpose(contiguous(x, (0, 2, 3, 1)).reshape(-1), C * H * W, C, rows.reshape(-1), C * H * W, H * W,
-                      N, C, H * W)
+                      N, C, H * W, lanes_of(x.dtype))
     return rows
 
 
@@ -286,7 +286,7 @@ def gradient_of_rows(w, dout, shape):
     N, C, H, W = shape
     images = memory.empty((N, H, W, C), turned.dtype)
     product.transpose(turned.reshape(-1), turned.shape[1], H * W * turned.shape[1], images.reshape(-1), C, C * H * W,
-                      H * W, N, C)
+                      H * W, N, C, lanes_of(turned.dtype))
     return images.transpose(0, 3, 1, 2)
 
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from layouts import DTYPES, LAYOUTS, compiled
 
 from cs231n_fer import fast_layers as F
-from cs231n_fer.kernels.machine import TILE_ROWS
+from cs231n_fer.kernels import product
+from cs231n_fer.kernels.machine import TILE_ROWS, lanes_of
 from cs231n_fer.ladder import functions
 
 
@@ -24,6 +25,17 @@ def test_the_matrix_product_takes_any_size_and_transposes(rows, columns, dtype):
         assert found.dtype == dtype
         np.testing.assert_allclose(found, a.astype(np.float64) @ b, rtol=0, atol=limit)
     assert F.matrix_product(a[:0], b).shape == (0, columns)
+
+
+@settings(max_examples=100 if F.COMPILED else 10, deadline=None)
+@given(count=st.integers(1, 3), rows=st.integers(1, 40), columns=st.integers(1, 40), dtype=st.sampled_from(DTYPES))
+def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_written(count, rows, columns, dtype):
+    x = np.random.default_rng(rows).standard_normal((count, columns, rows + 3)).astype(dtype)
+    out = np.full((count, rows, columns + 2), np.nan, dtype)
+    product.transpose(x.reshape(-1), x[0].size, rows + 3, out.reshape(-1), out[0].size, columns + 2,
+                      count, rows, columns, lanes_of(out.dtype))
+    np.testing.assert_array_equal(out[:, :, :columns], x[:, :, :rows].transpose(0, 2, 1))
+    assert np.isnan(out[:, :, columns:]).all()
 
 
 @pytest.mark.parametrize("name", ["max_pool", "avg_pool"])

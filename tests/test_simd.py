@@ -14,6 +14,7 @@ from cs231n_fer.kernels.simd import (
     load_rows,
     load_spaced,
     load_tile,
+    load_turned,
     outer_fma,
     repeated,
     select,
@@ -76,6 +77,11 @@ def add_words(n):
     @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[AT + ROW * np.arange(n)][:, None]), f"splat {n}")
     def splats(a, b, out, at, row, step):
         store(out, 0, splat(a, at, row, n))
+
+
+@word(lambda a, b, out, lanes: (vectors(0, lanes, lanes), a[vectors(AT, lanes, lanes, STEP)].T), "load_turned")
+def loads_turned(a, b, out, at, row, step):
+    store(out, 0, load_turned(a, at, step))
 
 
 def add_rows(columns):

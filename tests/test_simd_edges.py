@@ -18,6 +18,7 @@ from cs231n_fer.kernels.simd import (
     load_bytes,
     load_head,
     load_spaced,
+    load_turned,
     outer_fma,
     splat,
     store,
@@ -119,6 +120,7 @@ def test_bytes_become_floats_and_floats_bytes(dtype):
 OUTSIDE = [
     lambda a, lanes: load(a, -1, 1), lambda a, lanes: load(a, len(a) - lanes + 1, 1),
     lambda a, lanes: load_spaced(a, 0, len(a), 2), lambda a, lanes: splat(a, len(a), 0, 1),
+    lambda a, lanes: load_turned(a, 0, len(a)),
     lambda a, lanes: store(a, len(a) - lanes, zeros(a, 2)), lambda a, lanes: stream(a, len(a) - lanes, zeros(a, 2)),
     lambda a, lanes: store_tile(a, 0, 64, 0, (zeros(a, 2),)),
     lambda a, lanes: load_head(a, len(a) - 1, 2), lambda a, lanes: store_head(a, len(a) - 1, zeros(a, 1), 2),

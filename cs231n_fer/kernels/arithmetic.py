@@ -15,6 +15,22 @@ def call_fma(builder, x, y, z):
     return builder.call(function, [x, y, z])
 
 
+def turned(builder, rows):
+    """Emit the columns of a square of vectors: halves change places, then quarters, down to single lanes."""
+    rows, lanes = list(rows), len(rows)
+    distance = lanes // 2
+    while distance:
+        stay = [i if not i & distance else lanes + i - distance for i in range(lanes)]
+        masks = [ir.Constant(ir.VectorType(ir.IntType(32), lanes), each)
+                 for each in (stay, [i + distance for i in stay])]
+        for i in range(lanes):
+            if not i & distance:
+                pair = rows[i], rows[i + distance]
+                rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, each) for each in masks)
+        distance //= 2
+    return rows
+
+
 @intrinsic
 def fma(typing, x, y, z):
     """Return x * y + z; y may be a number."""

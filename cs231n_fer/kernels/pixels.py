@@ -22,11 +22,13 @@ from .simd import (
     load_bytes,
     load_head,
     load_spaced,
+    load_turned,
     repeated,
     select,
     store,
     store_bytes,
     store_head,
+    store_spaced,
     stream,
     vector,
     zeros,
@@ -89,6 +91,24 @@ def copy(a, a_at, b, b_at, count, lanes):
     if count % lanes:
         done = count // lanes * lanes
         store_head(b, b_at + done, load_head(a, a_at + done, count % lanes), count % lanes)
+
+
+@jit(inline=True)
+def turn(a, a_at, a_row, b, b_at, b_row, rows, columns, lanes):
+    """Let b[i, j] = a[j, i] for a matrix b of so many rows and columns; rows of a and b lie so far apart.
+
+    Squares of vectors are turned in registers, the last ones overlap those before. A small matrix goes number by
+    number, which takes three times as long: 2.1 ms instead of 0.7 for images of the baseline net, 50 x 32 x 24 x 24.
+    """
+    if min(rows, columns) < lanes:
+        for i in range(rows):
+            for j in range(columns):
+                b[b_at + i * b_row + j] = a[a_at + j * a_row + i]
+        return
+    for j in range(0, columns, lanes):
+        for i in range(0, rows, lanes):
+            to, at = min(i, rows - lanes), min(j, columns - lanes)
+            store_spaced(b, b_at + to * b_row + at, b_row, load_turned(a, a_at + at * a_row + to, a_row))
 
 
 @step(FLOATS, INT, ConvSize, FLOATS, INT, Grid)

@@ -6,6 +6,7 @@ of it at once, with another Block of the same size or with a number. A flat arra
     load(a, at, n)                  n vectors, one behind the other, from a[at] on
     load_spaced(a, at, step, n)     n vectors, vector i from a[at + i * step] on
     load_rows(a, at, row, n, columns)   n vectors in rows of `columns`: row i // columns starts at a[at + row * (...)]
+    load_turned(a, at, row)         a square: vector i is the numbers a[at + i], a[at + row + i], a[at + 2 row + i], ...
     splat(a, at, step, n)           n vectors, vector i is the number a[at + i * step] in every lane
     zeros(a, n)                     n vectors of zeros
     store(a, at, block), store_spaced(a, at, step, block), store_rows(a, at, row, block, columns)    likewise
@@ -33,7 +34,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .arithmetic import fma, lane_sum, outer_fma, repeated, select, transposed, vector  # noqa: F401
+from .arithmetic import fma, lane_sum, outer_fma, repeated, select, transposed, turned, vector  # noqa: F401
 from .blocks import Block, Emitter, pack, repeat, unpack, vector_type
 from .jit import DISABLED
 from .machine import VECTOR_BYTES, X86
@@ -77,6 +78,17 @@ def load_rows(typing, a, at, row, n, columns):
     """Return n vectors from rows of `columns` vectors, row numbers apart."""
     block = Block(a.dtype, n.literal_value)
     return block(a, at, row, n, columns), load_block(block, columns.literal_value, row=2)
+
+
+@intrinsic
+def load_turned(typing, a, at, row):
+    """Return as many vectors as one has lanes: the columns of as many rows, row numbers apart."""
+    block = Block(a.dtype, Block(a.dtype, 1).lanes)
+
+    def generate(context, builder, sig, args):
+        rows = unpack(builder, load_block(block, row=2)(context, builder, sig, args), block)
+        return pack(builder, block, turned(builder, rows))
+    return block(a, at, row), generate
 
 
 @intrinsic
@@ -256,6 +268,6 @@ def store_bytes(typing, bytes_, at, block):
 
 if DISABLED:  # the same words in NumPy: kernels run as Python functions
     from .simd_python import (  # noqa: F401, I001
-        add_tile, drain, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, outer_fma,
-        repeated, select, splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile, stream,
-        transposed, vector, zeros)
+        add_tile, drain, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, load_turned,
+        outer_fma, repeated, select, splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile,
+        stream, transposed, vector, zeros)

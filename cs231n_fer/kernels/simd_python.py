@@ -69,6 +69,11 @@ def load_rows(a, at, row, n, columns):
     return read(a, starts(at, n, columns, row, lanes_of(a.dtype)))
 
 
+def load_turned(a, at, row):
+    """Return the columns of as many rows as a vector has lanes."""
+    return as_block(load_spaced(a, at, row, lanes_of(a.dtype)).T, a.dtype)
+
+
 def store(a, at, block):
     """Write vectors one behind the other."""
     write(a, starts(at, len(block), row=lanes_of(a.dtype)), block)

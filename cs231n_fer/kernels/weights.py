@@ -6,7 +6,7 @@ register tiles. Winograd's engine takes them transformed, G w G^T, positions ins
 The gradient of each chunk of a batch comes back from the scratch memory in which it was summed.
 """
 from .jit import jit
-from .pixels import clear, copy, put
+from .pixels import clear, copy, put, turn
 from .shape import VECTORS, Plan
 from .simd import load, load_tile, store_tile
 from .steps import BOOL, FLOATS, INT, step
@@ -23,9 +23,7 @@ def copy_rows(w, size, first, last, turned, t, at, row, tap_apart):
     for tap in range(size.HH * size.WW):
         target = at + tap * tap_apart
         if turned:
-            for c in range(C):
-                for r in range(first, last):
-                    t[target + (r - first) * row + c] = w[(tap * C + c) * F + r]
+            turn(w, tap * C * F + first, F, t, target, row, last - first, C, size.lanes)
             for r in range(last - first):
                 clear(t, target + r * row + C, size.Cp - C, size.lanes)
         else:
