@@ -16,7 +16,7 @@ from .pixels import get
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
 from .simd import fma, lane_sum, zeros
 from .steps import BOOL, FLOATS, INT, step
-from .tile import CHANNEL_ROWS, NARROW_ROWS, channel_tile, narrow_tile, product_tile
+from .tile import CHANNEL_ROWS, FIVE_ROWS, NARROW_ROWS, channel_tile, five_tile, narrow_tile, product_tile
 
 FEW = 4  # channels that dx has no register tiles for
 STRIP_BYTES = 24 * 1024  # of outputs, which are finished in L1: of 48 x 48 outputs and 32 filters 4 rows, not 295 KB
@@ -34,7 +34,7 @@ def direct_plan(size):
     z_grid = make_grid(size.Ho, columns, size.Fp)
     z_at, dx_at = x_grid.size, x_grid.size + z_grid.size
     row = size.WW * size.C
-    run = round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
+    run = row if row == FIVE_ROWS else round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
     strip = max(1, STRIP_BYTES // (columns * size.Fp * (64 // size.lanes)) // 2) * 2
     nothing = Matrices(0, 0, 0)
     dU_at = dx_at + dx_grid.size
@@ -65,6 +65,9 @@ def add_dw(plan, top, bottom, s, adds):
             if plan.run == NARROW_ROWS:
                 narrow_tile(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
                             bottom - top, size.Wo, s, w, size.Fp, adds)
+            elif plan.run == FIVE_ROWS:
+                five_tile(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
+                          bottom - top, size.Wo, s, w, size.Fp, adds)
             else:
                 for k in range(0, plan.run, CHANNEL_ROWS):
                     channel_tile(s, x + k, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,

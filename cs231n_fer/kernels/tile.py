@@ -18,6 +18,7 @@ from .simd import load, load_rows, outer_fma, splat, store_rows, zeros
 
 # Rows of a tile whose rows are channels, of which scratch memory holds a multiple of a vector's floats.
 NARROW_ROWS = 4
+FIVE_ROWS = 5  # the row of a 5 x 5 window on one channel: in channel tiles it would be 8
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
 
 
@@ -52,4 +53,5 @@ def make_tile(rows, vectors):
 product_tile = make_tile(TILE_ROWS, VECTORS)
 channel_tile = make_tile(CHANNEL_ROWS, VECTORS)
 narrow_tile = make_tile(NARROW_ROWS, VECTORS)
+five_tile = make_tile(FIVE_ROWS, VECTORS)
 row_tile = make_tile(1, VECTORS)
