@@ -27,7 +27,6 @@ from .fast_sandwiches import (
     then_pool,
 )
 from .kernels import batchnorm as kernels
-from .kernels import patches as windows
 from .kernels.conv import Epilogue
 from .layers.batchnorm import batchnorm_settings, update_average
 from .memory import contiguous, padded
@@ -48,13 +47,13 @@ class FoldedCache(NamedTuple):
 
 
 class WindowsCache(NamedTuple):
-    """In training mode below a one-channel image; see kernels.patches.combine and fold."""
+    """In training mode below a one-channel image; all small arrays are float64."""
     inner: ReluCache
     conv: ConvCache             # with the weights as they are
-    centre: np.ndarray          # (taps,) and (taps, taps) in float64
-    scatter: np.ndarray
+    centre: np.ndarray          # (taps, 1) mean of the windows, and
+    scatter: np.ndarray         # (taps, taps) sum over all of them of (p - centre)(p - centre)^T
     gamma: np.ndarray
-    moments: np.ndarray         # (3, F) in float64
+    moments: np.ndarray         # (3, F) of the outputs without their biases: mean, variance, rstd
     shift: np.ndarray           # what is left of batchnorm when its scale is part of the weights
 
 
@@ -118,14 +117,15 @@ def fold(w, b, gamma, beta, mean, rstd):
 
 def forward_by_windows(cached, b, gamma, beta, eps, pools):
     """Batchnorm of known moments; returns (out, cache, mean, var)."""
-    w, F = cached.w, len(b)
+    dtype, filters = cached.w.dtype, cached.w.reshape(-1, len(b)).astype(np.float64)
     centre, scatter, count = window_moments(cached)
-    folded, shift, mean, moments = np.empty_like(w), np.empty(F, w.dtype), np.empty(F), np.empty((3, F))
-    b, gamma, beta = (contiguous(each, (0,)) for each in (b, gamma, beta))
-    windows.fold(w.reshape(-1, F), b, gamma, beta, eps, centre, scatter, count, folded.reshape(-1, F), shift, mean,
-                 moments)
-    out, inner = relu_sandwich(cached._replace(w=folded), shift, pools)
-    return out, WindowsCache(inner, cached, centre, scatter, gamma, moments, shift), mean, moments[1]
+    linear, var = (centre * filters).sum(axis=0), (filters * (scatter @ filters)).sum(axis=0) / count
+    mean, rstd = linear + b, 1 / np.sqrt(var + eps)
+    scale = gamma * rstd
+    folded = cached._replace(w=(cached.w * scale).astype(dtype))
+    shift = beta - linear * scale
+    out, inner = relu_sandwich(folded, shift.astype(dtype), pools)
+    return out, WindowsCache(inner, cached, centre, scatter, gamma, np.array([linear, var, rstd]), shift), mean, var
 
 
 def forward_by_outputs(cached, b, gamma, beta, eps, pools):
@@ -206,14 +206,16 @@ def backward_by_windows(dout, cache, want_dx):
         dbeta = sum dout    T = sum dout (p - centre)    dgamma = rstd w . T    dw = gamma rstd (T - dgamma xi)
     with xi = rstd scatter w / count: how xhat and p go together.
     """
-    inner, conv, centre, scatter, gamma, moments, _ = cache
-    w, F, count = conv.w, conv.size.F, len(conv.x) * conv.size.Ho * conv.size.Wo
+    inner, conv, centre, scatter, gamma, (_, _, rstd), _ = cache
+    size, dtype = conv.size, conv.w.dtype
     _, along, dbeta = conv_relu_backward(dout, inner, want_dx=False)
-    dw, dgamma = np.empty_like(w), np.empty(F, w.dtype)
-    windows.unfold(along.transpose(2, 3, 1, 0).reshape(-1, F), dbeta, w.reshape(-1, F), gamma, moments[2], centre,
-                   scatter, count, dgamma, dw.reshape(-1, F))
+    count, filters = len(conv.x) * size.Ho * size.Wo, conv.w.reshape(-1, size.F).astype(np.float64)
+    along = along.transpose(2, 3, 1, 0).reshape(-1, size.F) - centre * dbeta
+    dgamma = rstd * (filters * along).sum(axis=0)
+    dw = gamma * rstd * (along - dgamma * rstd * (scatter @ filters) / count)
+    dw = dw.astype(dtype).reshape(conv.w.shape).transpose(3, 2, 0, 1)
     dx = dx_of_windows(dout, cache, dgamma, dbeta, count) if want_dx else None
-    return dx, dw.transpose(3, 2, 0, 1), np.zeros(F, w.dtype), dgamma, dbeta
+    return dx, dw, np.zeros(size.F, dtype), dgamma.astype(dtype), dbeta
 
 
 def dx_of_windows(dout, cache, dgamma, dbeta, count):
@@ -221,7 +223,7 @@ def dx_of_windows(dout, cache, dgamma, dbeta, count):
     conv, dtype = cache.conv, cache.conv.w.dtype
     z = run_forward(conv, np.zeros(conv.size.F, dtype), LINEAR).out
     sums = padded(np.array([[dbeta, dgamma]], dtype), conv.size.Fp)
-    *_, vectors = backward_vectors(sums, cache.gamma, cache.moments, cache.shift, count)
+    *_, vectors = backward_vectors(sums, cache.gamma, cache.moments, cache.shift.astype(dtype), count)
     return run_backward(conv, dout, kept=z, winners=cache.inner.winners, vectors=vectors)[0]
 
 

@@ -166,7 +166,7 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
 def window_moments(cached):
     """Moments of all windows p of one-channel images, in float64: what patches.py adds up, of all images together.
 
-    Returns (mean (taps,), sum of (p - mean)(p - mean)^T (taps, taps), number of windows).
+    Returns (mean (taps, 1), sum of (p - mean)(p - mean)^T (taps, taps), number of windows).
     """
     size, dtype, N = cached.size, cached.x.dtype, len(cached.x)
     windows = patches.windows_of(size)
@@ -177,7 +177,7 @@ def window_moments(cached):
     taps, count = size.HH * size.WW, size.Ho * size.Wo
     centre, scatter = np.empty(taps), np.empty((taps, taps))
     patches.combine(sums, centres, count, centre, scatter)
-    return centre, scatter, N * count
+    return centre[:, None], scatter, N * count
 
 
 def conv_cache(x, w, b, conv_param, engine):

@@ -7,7 +7,6 @@ as the image. Batchnorm is then a part of the weights in training as well, and t
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
 from numba import get_thread_id, prange
 
 from .jit import jit
@@ -89,12 +88,12 @@ def over_images(numbers, pack, moments, x, sums, centres, scratch, count):
         call(moments, s, windows.grid, windows.size, image, sums, centres)
 
 
-# The rest of batchnorm are a few hundred numbers. With NumPy that was some forty calls, whose code the passes over the
-# images have driven out of the caches: 2 to 3 % of a training step of the final net.
-
 @jit
 def combine(sums, centres, count, centre, scatter):
     """Moments of the windows of all images, `count` of each, in float64 (Chan et al. 1983).
+
+    With NumPy these are some twenty calls, whose code the passes over the images have driven out of the caches: 1 % of
+    a training step of the final net.
 
     sums, centres   of each image, see `moments`: (images, taps + 1, HH, columns) and (images,)
     centre (taps,)  result: mean of the windows;  scatter (taps, taps): sum over them of (p - centre)(p - centre)^T
@@ -116,48 +115,3 @@ def combine(sums, centres, count, centre, scatter):
     for a in range(taps):
         for b in range(a):
             scatter[a, b] = scatter[b, a]
-
-
-@jit
-def fold(w, b, gamma, beta, eps, centre, scatter, count, folded, shift, mean, moments):
-    """The filters `folded` (taps, F) and biases `shift` (F,) of a convolution that batchnorm is part of.
-
-    w (taps, F), b, gamma, beta (F,);  count: windows of all images together
-    mean (F,)       result: of the outputs, in float64
-    moments (3, F)  result: of the outputs without their biases: mean, variance, rstd = 1 / sqrt(variance + eps)
-    """
-    linear, var, rstd = moments
-    taps, F = w.shape
-    moments[:] = 0.0
-    for i in range(taps):
-        for f in range(F):
-            linear[f] += centre[i] * w[i, f]
-        for j in range(taps):
-            for f in range(F):
-                var[f] += w[i, f] * scatter[i, j] * w[j, f] / count
-    for f in range(F):
-        rstd[f] = 1 / np.sqrt(var[f] + eps)
-        scale = gamma[f] * rstd[f]
-        mean[f], shift[f] = linear[f] + b[f], beta[f] - linear[f] * scale
-        for i in range(taps):
-            folded[i, f] = w[i, f] * scale
-
-
-@jit
-def unfold(along, dbeta, w, gamma, rstd, centre, scatter, count, dgamma, dw):
-    """dgamma (F,) and dw (taps, F) from the gradients of folded filters and their biases, `along` and dbeta.
-
-    The formulas are those of fast_batchnorm.backward_by_windows.
-    """
-    taps, F = w.shape
-    for f in range(F):
-        total = 0.0
-        for i in range(taps):
-            total += w[i, f] * (along[i, f] - centre[i] * dbeta[f])
-        total *= rstd[f]
-        for i in range(taps):
-            xi = 0.0
-            for j in range(taps):
-                xi += rstd[f] * scatter[i, j] * w[j, f] / count
-            dw[i, f] = gamma[f] * rstd[f] * (along[i, f] - centre[i] * dbeta[f] - total * xi)
-        dgamma[f] = total
