@@ -49,8 +49,8 @@ def in_one_pass(params, grads, strengths, flat):
     squares, marks = np.empty((2, len(blocks)))
     total, mark = kernels.gather(kernels.add_l2.address(flat.numbers.dtype), addresses(dw), addresses(w), blocks,
                                  flat.numbers, strengths, squares, marks)
-    flat.finite = mark == 0  # not if it is NaN
-    return 0.5 * total
+    flat.finite = bool(mark == 0)  # not if it is NaN
+    return 0.5 * float(total)
 
 
 def addresses(arrays):
