@@ -94,6 +94,19 @@ def assert_equals_the_composition(name, engine, seed, layout, pixels=12):
     assert backward(dout, cache, want_dx=False)[0] is None
 
 
+@pytest.mark.parametrize(("C", "WW"), [(1, 1), (1, 3), (1, 4), (1, 5), (5, 1), (1, 7), (2, 5), (3, 3)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_row_of_a_window_has_its_register_tile(C, WW, stride):
+    rng = np.random.default_rng(C * WW)
+    x, w, b = rng.standard_normal((3, C, 9, 11)), rng.standard_normal((7, C, 5, WW)), rng.standard_normal(7)
+    out, cache = F.conv_forward(x, w, b, {"stride": stride, "pad": 2}, "fast")
+    true, true_cache = L.conv_forward_im2col(x, w, b, {"stride": stride, "pad": 2})
+    dout = rng.standard_normal(out.shape)
+    for found, expected in zip((out, *F.conv_backward(dout, cache)),
+                               (true, *L.conv_backward_im2col(dout, true_cache)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
+
+
 @pytest.fixture
 def plans(monkeypatch):
     """What the tests plan, with blocks so small that most images are worked on in strips."""
