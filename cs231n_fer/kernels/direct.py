@@ -54,24 +54,34 @@ def multiply(plan, w, images, f0, f1, top, bottom, s, z, z_at):
                              size.HH, run, z, z_at + i * z_row + j * size.Fp + f, size.Fp, False)
 
 
+def make_add_run(tile, rows):
+    """Return the function that adds one row of windows to dw with a tile of so many rows, which divide the run."""
+    @jit(inline=True)
+    def add_run(plan, f, hh, top, bottom, s, adds):
+        size, row, z_row = plan.size, plan.x_grid.width * plan.size.C, plan.z_grid.width * plan.size.Fp
+        x, w = (top * size.stride + hh) * row, plan.dU_at + hh * plan.run * size.Fp + f
+        for k in range(0, plan.run, rows):
+            tile(s, x + k, 1, size.stride * row, size.stride * size.C, s, plan.z_at + f, z_row, size.Fp,
+                 bottom - top, size.Wo, s, w + k * size.Fp, size.Fp, adds)
+    return add_run
+
+
+add_narrow_run = make_add_run(narrow_tile, NARROW_ROWS)
+add_run_of_five = make_add_run(five_tile, FIVE_ROWS)
+add_channels_run = make_add_run(channel_tile, CHANNEL_ROWS)
+
+
 @jit(inline=True)
 def add_dw(plan, top, bottom, s, adds):
     """dw (HH, run, Fp) at dU_at (+)= what rows top...bottom of one image give; they begin at z_at."""
-    size = plan.size
-    row, pixel, z_row = plan.x_grid.width * size.C, size.stride * size.C, plan.z_grid.width * size.Fp
-    for f in range(0, size.F, VECTORS * size.lanes):
-        for hh in range(size.HH):
-            x, w = (top * size.stride + hh) * row, plan.dU_at + hh * plan.run * size.Fp + f
+    for f in range(0, plan.size.F, VECTORS * plan.size.lanes):
+        for hh in range(plan.size.HH):
             if plan.run == NARROW_ROWS:
-                narrow_tile(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                            bottom - top, size.Wo, s, w, size.Fp, adds)
+                add_narrow_run(plan, f, hh, top, bottom, s, adds)
             elif plan.run == FIVE_ROWS:
-                five_tile(s, x, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                          bottom - top, size.Wo, s, w, size.Fp, adds)
+                add_run_of_five(plan, f, hh, top, bottom, s, adds)
             else:
-                for k in range(0, plan.run, CHANNEL_ROWS):
-                    channel_tile(s, x + k, 1, size.stride * row, pixel, s, plan.z_at + f, z_row, size.Fp,
-                                 bottom - top, size.Wo, s, w + k * size.Fp, size.Fp, adds)
+                add_channels_run(plan, f, hh, top, bottom, s, adds)
 
 
 @jit(inline=True)
