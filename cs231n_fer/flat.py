@@ -74,6 +74,6 @@ def check_fits(grads, params):
     if grads.keys() != params.keys():
         raise ValueError(f"grads: have the names {sorted(grads)}, expected {sorted(params)}")
     for name, w in params.items():
-        if getattr(grads[name], "shape", None) != w.shape and np.shape(grads[name]) != w.shape:
+        if np.shape(grads[name]) != w.shape:
             raise ValueError(f"grads: {name} has shape {np.shape(grads[name])}, expected {w.shape}, "
                              "the shape of the parameter")
