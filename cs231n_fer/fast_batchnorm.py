@@ -101,7 +101,7 @@ def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools
 def follow(running, new, momentum):
     """Move a running average towards a new value, in place: layers.batchnorm.update_average by a kernel.
 
-    In a step each of NumPy's calls takes 10 to 30 us, ten times what it takes alone: its code is in no cache there.
+    In a step each of NumPy's calls takes about 20 us (AMD EPYC), as its code is in no cache there.
     """
     if running.dtype in (np.float32, np.float64) and running.flags.writeable:
         kernels.update_average(running, new, momentum)
