@@ -5,7 +5,8 @@
     python experiments/bench_scaling.py --sections threads --threads-batch 256
 
 Sizes are timed in turns, each in a process of its own. The exponent e is that of time ~ size ** e from one row to the
-next, of FLOPs instead of sizes for depth and width: 1 is proportional. Efficiency is speed-up over threads.
+next, of FLOPs instead of sizes for depth and width: 1 is proportional. Efficiency is speed-up over threads. Beside it
+stands the speed-up of multiply-adds between registers, since two threads of one core share its vector unit.
 """
 import sys
 
@@ -56,8 +57,17 @@ def spec_of(section, size, args):
             "threads": size if section == "threads" else args.threads[0], **extra}
 
 
-def section_table(section, sizes, results, peak):
-    """The table of a section and, where it makes sense, the line through its times; peak is that of one thread."""
+def peaks_of(specs, args):
+    """GFLOP/s of multiply-adds between registers: {number of threads in the specs: {"best", "median"}}."""
+    counts = sorted({spec["threads"] for spec in specs})
+    timed = time_in_turns([{**PEAK, "threads": count} for count in counts], **options.turns(args))
+    middle = [gflops_per_second(each["info"]["flops"], summary(each["rounds"])["median_ms"]) for each in timed]
+    return {count: {"best": peak_rate(each), "median": median}
+            for count, each, median in zip(counts, timed, middle, strict=True)}
+
+
+def section_table(section, sizes, results, peaks):
+    """The table of a section and, where it makes sense, the line through its times; peaks: of peaks_of."""
     good = [(size, result) for size, result in zip(sizes, results, strict=True) if result["rounds"]]
     if not good:
         return f"{section}: nothing could be timed"
@@ -70,10 +80,11 @@ def section_table(section, sizes, results, peak):
     rows, slopes = [], exponents(along, times)
     for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, slopes, strict=True):
         rate = gflops_per_second(flops, ms)
-        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}"] if section == "threads" else [e]
-        share = percent(rate, peak * result["threads"] if peak else None)
-        rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate, share, *scaled])
-    last = ["speed-up", "efficiency"] if section == "threads" else ["exponent"]
+        peak, alone = peaks[result["threads"]], peaks[results[0]["threads"]]
+        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}", peak["median"] / alone["median"]] \
+            if section == "threads" else [e]
+        rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate, percent(rate, peak["best"]), *scaled])
+    last = ["speed-up", "efficiency", "multiply-adds alone"] if section == "threads" else ["exponent"]
     body = table([SECTIONS[section], "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)
     if section in ("batch", "inference", "data") and len(sizes) > 1:
         fixed, slope = line(sizes, times)
@@ -83,16 +94,18 @@ def section_table(section, sizes, results, peak):
 
 def main():
     args, facts = options.begin("bench_scaling", parse())
-    peak = peak_rate(time_in_turns([{**PEAK, "threads": 1}], **options.turns(args))[0])
+    specs = {section: [spec_of(section, size, args) for size in sizes_of(section, args)] for section in args.sections}
+    peaks = peaks_of([spec for section in specs.values() for spec in section], args)
     tables, done = [], {}
     for section in args.sections:
-        sizes = sizes_of(section, args)
         rounds = {**options.turns(args), "rounds": min(args.rounds, 3 if section == "data" else args.rounds)}
-        done[section] = time_in_turns([spec_of(section, size, args) for size in sizes], **rounds)
-        tables.append(section_table(section, sizes, done[section], peak))
+        done[section] = time_in_turns(specs[section], **rounds)
+        tables.append(section_table(section, sizes_of(section, args), done[section], peaks))
         print(f"\n{tables[-1]}", flush=True)
-    note = f"FMA peak of one thread in the same run: {number(peak)} GFLOP/s. Medians; {args.threads[0]} threads."
-    options.finish("bench_scaling", args, facts, {"peak_gflops": peak, "sections": done}, "\n\n".join([note, *tables]))
+    listed = ", ".join(f"{number(peak['best'])} with {count}" for count, peak in peaks.items())
+    note = f"FMA peak in the same run, GFLOP/s: {listed} threads. Medians; {args.threads[0]} threads."
+    results = {"peaks_gflops": peaks, "sections": done}
+    options.finish("bench_scaling", args, facts, results, "\n\n".join([note, *tables]))
     return 1 if any(result["error"] for results in done.values() for result in results) else 0
 
 
