@@ -153,14 +153,15 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
     scratch = scratch_of(plan, dtype)
     prepared = prepare_weights(cached, scratch, turned=not plan.few) if want_dx else conv.nothing
     dx = memory.empty(x.shape, dtype) if want_dx else conv.nothing
-    dw, db = memory.empty((chunks, w.size), dtype), memory.empty((chunks, size.Fp), dtype)
+    splits = kernels.backward_splits(plan, threads(), chunks, want_dx)
+    dw, db = memory.empty((chunks, w.size), dtype), memory.empty((splits, chunks, size.Fp), dtype)
     kernels.backward(
         conv.numbers, kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
         conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
         conv.nothing if vectors is None else vectors.reshape(-1), x.reshape(-1), prepared, want_dx,
-        dx.reshape(-1), dw, db, scratch, N)
+        dx.reshape(-1), dw, db, splits, scratch, N)
     dw = dw[0].reshape(w.shape).transpose(3, 2, 0, 1)
-    return dx.transpose(0, 3, 1, 2) if want_dx else None, dw, db[0, :size.F].copy()
+    return dx.transpose(0, 3, 1, 2) if want_dx else None, dw, db[0, 0, :size.F].copy()
 
 
 def window_moments(cached):

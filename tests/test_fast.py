@@ -11,6 +11,7 @@ from cs231n_fer import fast_layers as F
 from cs231n_fer import fast_sandwiches as S
 from cs231n_fer import layer_utils as U
 from cs231n_fer import layers as L
+from cs231n_fer.kernels import conv as kernels
 from cs231n_fer.kernels import winograd
 
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
@@ -128,6 +129,21 @@ def test_images_may_be_worked_on_in_strips(name, plans):
         assert_equals_the_composition(name, "winograd", seed, "C", pixels=40 if F.COMPILED else 12)
     in_strips = {plan.m for plan in plans if plan.strip < plan.size.Ho}
     assert len(in_strips) == 3 if F.COMPILED else in_strips, "strips for some sizes of tiles only"
+
+
+@pytest.mark.parametrize(("N", "C", "filters", "H"), [(1, 70, 33, 5), (3, 40, 9, 12), (25, 33, 20, 6), (50, 3, 5, 7)])
+@pytest.mark.parametrize("want_dx", [False, True])
+def test_parts_of_a_chunk_for_threads_without_one_give_the_same_bits(N, C, filters, H, want_dx, monkeypatch):
+    rng = np.random.default_rng(N)
+    x, w = rng.standard_normal((N, C, H, H)), rng.standard_normal((filters, C, 3, 3))
+    out, cache = F.conv_forward(x, w, rng.standard_normal(filters), {"stride": 1, "pad": 1}, "winograd")
+    dout, results, splits = rng.standard_normal(out.shape), [], []
+    for threads in (1, 2, 8, 100):
+        monkeypatch.setattr(F, "threads", lambda threads=threads: threads)
+        splits.append(kernels.backward_splits(cache.conv.plan, threads, kernels.chunks_of(N), want_dx))
+        results.append([None if each is None else each.tobytes() for each in F.conv_backward(dout, cache, want_dx)])
+    assert splits[0] == 1 and splits[-1] == cache.size.Cp // (2 * cache.size.lanes) * (2 if want_dx else 1)
+    assert all(each == results[0] for each in results)
 
 
 @compiled

@@ -39,6 +39,18 @@ def chunks_of(count):
     return chunks
 
 
+def backward_splits(plan, threads, chunks, want_dx):
+    """Parts of a chunk, where there are more threads than chunks: one for dx and one for dw, each of some channels.
+
+    Every part undoes the epilogue and transforms dz for itself; all others of its products are its own, so that no bit
+    depends on it. Direct convolution isn't split.
+    """
+    each, sides = threads // chunks, 2 if want_dx else 1
+    if each < 2 or not plan.m:
+        return 1
+    return sides * max(1, min(each // sides, plan.size.Cp // (VECTORS * plan.size.lanes)))
+
+
 class Epilogue(NamedTuple):
     """What happens to z = x * w + b: out = z or relu(z); pooled = its 2 x 2 max-pool; sums = its moments."""
     writes: bool
@@ -154,7 +166,7 @@ def forward_part(plan, steps, epilogue, in_place, x, u, bias, sign, out, pooled,
                     call(steps.pack, x, image, size, s, 0, plan.x_grid)
                 if plan.m:
                     call(steps.gather_x, s, plan, image - first, down, top * plan.x_grid.width * size.Cp,
-                         plan.x_grid, plan.V, size.C)
+                         plan.x_grid, plan.V, 0, size.C)
             call(steps.multiply, plan, u, last - first, f0, f1, top, bottom, s, z, z_at + first * z_step - shift)
             for image in range(first, last):
                 at = z_at + image * z_step - shift
@@ -170,7 +182,7 @@ def forward_part(plan, steps, epilogue, in_place, x, u, bias, sign, out, pooled,
 
 
 @jit(parallel=True)
-def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, dw, db, scratch, count):
+def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, dw, db, splits, scratch, count):
     """Gradients of a convolution and its epilogue; ut: prepared weights, turned unless plan.few.
 
     numbers        flat(plan)
@@ -178,26 +190,35 @@ def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx,
     relu, kept     dz = dout where kept > 0
     vectors        (4, Fp) with batchnorm, see pixels.unpool and mask; then kept is z, its input
     dx             result, like x
-    dw, db         of each chunk, (chunks, HH * WW * C * F) and (chunks, Fp); at the end the first ones are the sums
+    dw, db         of each chunk, (chunks, HH * WW * C * F) and (splits, chunks, Fp); at the end the first are the sums
+    splits         parts of each chunk for threads that would have none: see backward_splits
     """
-    chunks, parts = len(db), -(-dw.shape[1] // SUM_PART)
-    for chunk in prange(chunks):
+    chunks, parts = len(dw), -(-dw.shape[1] // SUM_PART)
+    for task in prange(chunks * splits):
+        chunk, part = task // splits, task % splits
         call(steps.part, nested(numbers, Plan), steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx,
-             dw[chunk], db[chunk], chunk * count // chunks, (chunk + 1) * count // chunks, scratch[get_thread_id()])
+             dw[chunk], db[part, chunk], chunk * count // chunks, (chunk + 1) * count // chunks, part, splits,
+             scratch[get_thread_id()])
     for part in prange(parts):
         add_rows(dw, part * SUM_PART, min((part + 1) * SUM_PART, dw.shape[1]))
-    add_rows(db, 0, db.shape[1])
+    add_rows(db[0], 0, db.shape[2])
 
 
 @step(Plan, BackwardSteps, BOOL, FLOATS, FLOATS, BYTES, FLOATS, FLOATS, FLOATS, BOOL, FLOATS, FLOATS, FLOATS,
-      INT, INT, FLOATS)
-def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, dw, db, begin, end, s):
-    """What one thread does of backward(): the images begin...end, and dw and db of them.
+      INT, INT, INT, INT, FLOATS)
+def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, dw, db, begin, end,
+                  part, splits, s):
+    """What one thread does of backward(): the images begin...end, and dw and db of them, or a part of that.
 
     dw is summed as the engine has it, four times as large with Winograd's tiles, in scratch memory that a thread uses
-    for all its chunks.
+    for all its chunks. All parts sum up db, which costs next to nothing.
     """
     size, grid, images = plan.size, plan.z_grid, even_blocks(end - begin, plan.images)
+    sides = 2 if splits > 1 and want_dx else 1  # of a split chunk even parts do dw, and odd ones dx
+    want_dw, want_dx = sides == 1 or part % 2 == 0, want_dx and (sides == 1 or part % 2 == 1)
+    columns, shares = VECTORS * size.lanes, splits // sides
+    c0 = part // sides * size.Cp // (columns * shares) * columns
+    c1 = min((part // sides + 1) * size.Cp // (columns * shares) * columns, size.C)
     clear(db, 0, len(db), size.lanes)
     for first in range(begin, end, images):
         last = min(first + images, end)
@@ -205,27 +226,28 @@ def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_d
             bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.width * grid.channels
             x_at, down = top * plan.x_grid.width * size.Cp, rows_of_tiles(top, bottom, plan)
             for image in range(first, last):
-                if top == 0:
+                if want_dw and top == 0:
                     call(steps.pack, x, image, size, s, 0, plan.x_grid)
-                if plan.m:
-                    call(steps.gather_x, s, plan, image - first, down, x_at, plan.x_grid, plan.V, size.C)
+                if want_dw and plan.m:
+                    call(steps.gather_x, s, plan, image - first, down, x_at, plan.x_grid, plan.V, c0, c1)
                 if len(winners):
                     call(steps.unpool, dout, winners, kept, vectors, image, top, bottom, size, s, at, grid, db)
                 else:
                     call(steps.mask, dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, db)
                 if plan.m:
-                    call(steps.gather_dz, s, plan, image - first, down, plan.z_at, grid, plan.M, size.F)
+                    call(steps.gather_dz, s, plan, image - first, down, plan.z_at, grid, plan.M, 0, size.F)
             if want_dx and top == 0 and not plan.m:
                 clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
             adds = first > begin or top > 0
-            call(steps.multiply, plan, ut, last - first, top, bottom, s, adds, want_dx)
+            call(steps.multiply, plan, ut, last - first, c0, c1, top, bottom, s, adds, want_dw, want_dx)
             if want_dx:
                 for image in range(first, last):
                     if plan.m:
                         if top == 0:
                             clear(s, plan.dx_at, plan.dx_grid.size, size.lanes)
                         call(steps.scatter_dx, s, plan, image - first, down, plan.V, s, plan.dx_at + x_at,
-                             plan.dx_grid, 0, size.C)
+                             plan.dx_grid, c0, c1)
                     if bottom == size.Ho:
-                        call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx)
-    call(steps.finish, s, plan, dw)
+                        call(steps.unpack, s, plan.dx_at, plan.dx_grid, size, image, dx, c0, c1)
+    if want_dw:
+        call(steps.finish, s, plan, dw, c0, c1)

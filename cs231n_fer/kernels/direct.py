@@ -121,8 +121,8 @@ def add_dx_of_few(plan, top, bottom, s, w):
                     s[plan.dx_at + (i + hh) * row + j * size.C + c] += lane_sum(total)
 
 
-@step(Plan, FLOATS, INT, INT, INT, FLOATS, BOOL, BOOL)
-def multiply_back(plan, w, images, top, bottom, s, adds, want_dx):
+@step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, BOOL, BOOL, BOOL)
+def multiply_back(plan, w, images, c0, c1, top, bottom, s, adds, want_dw, want_dx):
     """dw (+)= what rows top...bottom of one image give; with want_dx also its dx; w turned unless plan.few."""
     add_dw(plan, top, bottom, s, adds)
     if want_dx:

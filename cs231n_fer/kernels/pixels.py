@@ -130,15 +130,15 @@ def pack(x, image, size, s, at, grid):
     clear(s, at + (size.pad + size.H) * row, grid.size - (size.pad + size.H) * row, lanes)
 
 
-@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS)
-def unpack(s, at, grid, size, image, dx):
-    """Copy one image from scratch memory to dx, without its border."""
+@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, INT, INT)
+def unpack(s, at, grid, size, image, dx, first, last):
+    """Copy channels first...last of one image from scratch memory to dx, without its border."""
     C, row, past = size.C, grid.width * grid.channels, goes_past(dx, size.C, size.lanes)
     for i in range(size.H):
         source = at + (size.pad + i) * row + size.pad * grid.channels
         target = (image * size.H + i) * size.W * C
         for j in range(size.W):
-            for c in range(0, C, size.lanes):
+            for c in range(first, last, size.lanes):
                 here = get(s, source + j * grid.channels, c, C, size.lanes)
                 put_out(dx, target + j * C, c, C, size.lanes, here, past)
     drain()

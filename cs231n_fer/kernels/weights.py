@@ -39,13 +39,13 @@ def lay_out(w, s, u, plan, first, last, turned):
     copy_rows(w, plan.size, first, last, turned, u, first * wide, wide, rows * wide)
 
 
-@step(FLOATS, Plan, FLOATS)
-def take_back(s, plan, dw):
-    """Direct convolution: dw (HH, WW, C, F) from (HH, run, Fp)."""
+@step(FLOATS, Plan, FLOATS, INT, INT)
+def take_back(s, plan, dw, first, last):
+    """Direct convolution: dw (HH, WW, C, F) from (HH, run, Fp), of the channels first...last."""
     size = plan.size
     for tap in range(size.HH * size.WW):
         row = plan.dU_at + (tap // size.WW * plan.run + tap % size.WW * size.C) * size.Fp
-        for c in range(size.C):
+        for c in range(first, last):
             copy(s, row + c * size.Fp, dw, (tap * size.C + c) * size.F, size.F, size.lanes)
 
 
@@ -74,11 +74,11 @@ def make_transform_back(m):
     """Return the step that take_back is for Winograd: dw = G^T dU G."""
     both, n = both_ways(WEIGHT_TRANSPOSED[m]), m + 2
 
-    @step(FLOATS, Plan, FLOATS)
-    def transform_back(s, plan, dw):
+    @step(FLOATS, Plan, FLOATS, INT, INT)
+    def transform_back(s, plan, dw, first, last):
         size, apart, lanes = plan.size, plan.dU_apart, plan.size.lanes
         for k in range(0, size.F, VECTORS * lanes):  # panel by panel: each position is one stream
-            for i in range(size.C * VECTORS):
+            for i in range(first * VECTORS, last * VECTORS):
                 c, f = i // VECTORS, k + i % VECTORS * lanes
                 if f < size.F:
                     row = plan.dU_at + panel(c, f, size.Cp, lanes)

@@ -5,6 +5,7 @@
 
     s, at, grid    scratch memory, where the first of `down` rows of tiles begins in it, and the layout of its image
     k              which image of the block it is
+    first, last    channels
 """
 from .jit import jit
 from .shape import Grid, Matrices, Plan
@@ -20,17 +21,17 @@ def rows_of_tiles(top, bottom, plan):
 
 
 def make_gather(m, transform, width):
-    """Return gather(s, plan, k, down, at, grid, matrices, channels): transform tiles of width x width pixels."""
+    """Return gather(s, plan, k, down, at, grid, matrices, first, last): transform tiles of width x width pixels."""
     both, n = both_ways(transform), m + 2
 
-    @step(FLOATS, Plan, INT, INT, INT, Grid, Matrices, INT)
-    def gather(s, plan, k, down, at, grid, matrices, channels):
+    @step(FLOATS, Plan, INT, INT, INT, Grid, Matrices, INT, INT)
+    def gather(s, plan, k, down, at, grid, matrices, first, last):
         row = grid.width * grid.channels
         for i in range(down):
             for j in range(plan.across):
                 pixel = at + i * m * row + j * m * grid.channels
                 value = matrices.at + ((k * down + i) * plan.across + j) * matrices.row
-                for c in range(0, channels, plan.size.lanes):
+                for c in range(first, last, plan.size.lanes):
                     tile = both(load_tile(s, pixel + c, row, grid.channels, width))
                     store_tile(s, value + c, n * matrices.apart, matrices.apart, tile)
     return gather
@@ -39,7 +40,7 @@ def make_gather(m, transform, width):
 def make_scatter(m, transform, overlap):
     """Return scatter(s, plan, k, down, matrices, z, at, grid, first, last): from s to an image in z.
 
-    first, last   channels;  overlap: the tiles of the image overlap and add up
+    overlap: the tiles of the image overlap and add up
     """
     both, n = both_ways(transform), m + 2
 
