@@ -15,6 +15,7 @@ Reading order (each module imports only from those before it):
     fast_relu          ReLU as a layer of its own
     fast_losses        the softmax loss
     fast_gradients     the gradients of all parameters in one array, with L2 regularisation
+    compile_ahead      a second process compiles what a training step needs last
     layer_utils        the course's sandwiches of layers
     ladder             operation -> rung -> (forward, backward)
     records            layers as frozen records

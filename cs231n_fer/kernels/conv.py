@@ -100,12 +100,16 @@ def forward_steps(m, dtype):
 @cache
 def backward_steps(m, dtype):
     """Compile or load the steps of a backward pass, as forward_steps."""
+    return BackwardSteps(*(each.address(dtype) for each in steps_backward(m)))
+
+
+def steps_backward(m):
+    """The steps of a backward pass, in the order of BackwardSteps."""
     tiles = m or 4
     engine = winograd if m else direct
-    return BackwardSteps(*(each.address(dtype) for each in (
-        backward_part, weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask, pixels.pack,
-        GATHER_X[tiles], GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
-        weights.TRANSFORM_BACK[m] if m else weights.take_back)))
+    return (backward_part, weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask, pixels.pack,
+            GATHER_X[tiles], GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
+            weights.TRANSFORM_BACK[m] if m else weights.take_back)
 
 
 @jit(inline=True)

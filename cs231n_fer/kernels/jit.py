@@ -21,6 +21,8 @@ from types import FunctionType
 import numba
 from numba.core.caching import FunctionCache
 
+from . import helper
+
 # How often GNU OpenMP looks for work before a thread sleeps: about 30 us. As installed it looks for milliseconds, and
 # where another program wants the cores each parallel loop waits for a turn of the scheduler: 8 ms instead of 0.5.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -98,10 +100,15 @@ def describe(value):
     return repr(value)
 
 
-@cache
-def say_compiling():
-    """Tell once in a process why the first call takes long."""
-    print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds", file=sys.stderr, flush=True)
+_begun = Lock()
+
+
+def begin_compiling(sig, folder):
+    """Tell once in a process why the first call takes long, and let a helper compile as well."""
+    if _begun.acquire(blocking=False):
+        print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds", file=sys.stderr,
+              flush=True)
+        helper.start("float32" if "float32" in str(sig) else "float64", folder)
 
 
 class _ForgivingCache(FunctionCache):
@@ -120,7 +127,7 @@ class _ForgivingCache(FunctionCache):
         except Exception:  # a corrupt file can raise anything while it is unpickled
             self._forget()
         if found is None:
-            say_compiling()
+            begin_compiling(sig, self.cache_path)
         return found
 
     def save_overload(self, sig, data):

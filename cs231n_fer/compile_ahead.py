@@ -1,0 +1,50 @@
+"""Compile the kernels of a training step, the last ones first: what kernels/helper.py runs in a second process.
+
+    python -m cs231n_fer.compile_ahead float32
+
+Each part calls them with next to nothing, so that they are compiled for the types that a step calls them with.
+"""
+import sys
+
+import numpy as np
+
+from .fast_gradients import l2_gradients
+from .fast_layers import ConvCache, Convolution, choose_plan, matrix_product, rows_of, run_backward
+from .fast_losses import softmax_loss_fast
+from .kernels import conv, update
+from .kernels.steps import flat
+
+TILES = 0, 4, 3  # of the final net from its first layer on; 0: direct convolution
+
+
+def update_and_gradients(dtype):
+    """Adam, and the pass over all gradients before it."""
+    w = np.zeros(1, dtype)
+    update.one_pass(update.adam, (w, w, w, w), (0.0,) * 6)
+    l2_gradients({"w": w}, {"w": w}, {"w": 0.0})
+
+
+def convolutions(dtype):
+    """The backward pass of a convolution, without what only a forward pass needs."""
+    for m in TILES:
+        for step in reversed(conv.steps_backward(m)):
+            step.address(dtype)
+    plan = choose_plan(1, (1, 3, 3), (1, 1, 1, 1), 1, 0, dtype, "fast")
+    found = Convolution(plan, flat(plan), (), np.empty(0, dtype), np.empty(0, np.uint8), np.ones(1, dtype))
+    x, w = np.zeros((1, 3, 3, 1), dtype), np.zeros((1, 1, 1, 1), dtype)
+    run_backward(ConvCache(x, w, found), np.zeros((1, 1, 3, 3), dtype), want_dx=False)
+
+
+def classifier(dtype):
+    """The loss and the affine layers."""
+    softmax_loss_fast(np.zeros((1, 2), dtype), np.zeros(1, int))
+    matrix_product(np.ones((1, 1), dtype), np.ones((1, 1), dtype))
+    rows_of(np.zeros((1, 2, 1, 1), dtype))
+
+
+PARTS = update_and_gradients, convolutions, classifier
+
+
+if __name__ == "__main__":
+    for part in PARTS:
+        part(np.dtype(sys.argv[1]))

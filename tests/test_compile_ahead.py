@@ -1,0 +1,93 @@
+"""The second process that compiles: it compiles what a step calls, and begins only where it is of use."""
+import os
+import subprocess
+import sys
+
+import pytest
+from layouts import compiled
+
+from cs231n_fer.kernels import helper
+
+STEP = """
+import sys
+import numpy as np
+from cs231n_fer import compile_ahead
+from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.kernels import conv, gradients, losses, product, update
+from cs231n_fer.kernels.steps import Step
+from cs231n_fer.solver import Solver
+kernels = {"backward": conv.backward, "gather": gradients.gather, "update": update.over_blocks, "loss": losses.softmax,
+           "product": product.product, "transpose": product.transpose}
+def compiled():
+    return {name: len(getattr(kernel, "compiled", kernel).signatures) for name, kernel in kernels.items()}
+dtype, steps, address = np.dtype(sys.argv[1]), set(), Step.address
+for part in compile_ahead.PARTS:
+    part(dtype)
+before, ahead = compiled(), {m: [step.addresses for step in conv.steps_backward(m)] for m in compile_ahead.TILES}
+assert set(before.values()) == {1}, before
+assert all(dtype in each for addresses in ahead.values() for each in addresses)
+X = np.random.default_rng(0).standard_normal((50, 1, 48, 48)).astype(dtype)
+data = {"X_train": X, "y_train": np.arange(50) % 7, "X_val": X[:7], "y_val": np.arange(7)}
+net = FinalConvNet(seed=0, dtype=dtype, reg=1e-3)
+backward_steps = conv.backward_steps
+conv.backward_steps = lambda m, dtype: steps.add(m) or backward_steps(m, dtype)
+Solver(net, data, batch_size=50, num_epochs=1, keep="last", verbose=False).train()
+assert compiled() == before, compiled()
+assert steps == set(compile_ahead.TILES), steps
+"""
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_it_compiles_what_a_step_of_the_final_net_calls_for_the_same_types(dtype):
+    done = subprocess.run([sys.executable, "-c", STEP, dtype], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@compiled
+def test_the_helper_ends_with_its_process(tmp_path):
+    code = ("import subprocess; from cs231n_fer.kernels import helper; begin = subprocess.Popen\n"
+            "def noted(*args, **options):\n    process = begin(*args, **options); print(process.pid); return process\n"
+            f"subprocess.Popen = noted; helper.start('float32', {str(tmp_path)!r})")
+    env = {name: value for name, value in os.environ.items() if name != helper.ALONE}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """Commands of the processes that helper.py begins, none of which runs."""
+    commands = []
+    monkeypatch.setattr(helper, "MOST_THREADS", 2)
+    monkeypatch.delenv(helper.ALONE, raising=False)
+    monkeypatch.setattr(helper.subprocess, "Popen", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(helper.atexit, "register", lambda *_: None)
+    return commands
+
+
+def test_it_starts_where_a_second_processor_is(begun, tmp_path):
+    helper.start("float64", tmp_path)
+    assert begun == [[sys.executable, "-m", "cs231n_fer.compile_ahead", "float64"]]
+
+
+@pytest.mark.parametrize("what", ["one thread", "alone", "no folder", "no interpreter", "frozen"])
+def test_it_does_not_start_where_it_is_of_no_use(what, begun, tmp_path, monkeypatch):
+    if what == "one thread":
+        monkeypatch.setattr(helper, "MOST_THREADS", 1)
+    elif what == "alone":
+        monkeypatch.setenv(helper.ALONE, "1")
+    elif what == "no interpreter":
+        monkeypatch.setattr(sys, "executable", "")
+    elif what == "frozen":
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+    helper.start("float32", tmp_path / "none" if what == "no folder" else tmp_path)
+    assert begun == []
+
+
+def test_a_system_without_another_process_is_no_error(begun, tmp_path, monkeypatch):
+    def none_left(*_, **__):
+        raise BlockingIOError("Resource temporarily unavailable")
+    monkeypatch.setattr(helper.subprocess, "Popen", none_left)
+    helper.start("float32", tmp_path)
