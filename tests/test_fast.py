@@ -131,6 +131,7 @@ def test_images_may_be_worked_on_in_strips(name, plans):
     assert len(in_strips) == 3 if F.COMPILED else in_strips, "strips for some sizes of tiles only"
 
 
+@compiled
 @pytest.mark.parametrize(("N", "C", "filters", "H"), [(1, 70, 33, 5), (3, 40, 9, 12), (25, 33, 20, 6), (50, 3, 5, 7)])
 @pytest.mark.parametrize("want_dx", [False, True])
 def test_parts_of_a_chunk_for_threads_without_one_give_the_same_bits(N, C, filters, H, want_dx, monkeypatch):
