@@ -247,8 +247,10 @@ def product_call(a, b):
     b = padded(b, max(columns, VECTORS * lanes))
     parts = product.parts_of_steps(rows, len(b))
     c = memory.empty((parts, rows, b.shape[1]), a.dtype)
+    scratch = memory.empty((MOST_THREADS, product.scratch_size(rows, len(b), parts, lanes)), a.dtype)
     arguments = (product.panel.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize, a.strides[1] // itemsize,
-                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts)
+                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts,
+                 product.block_of(rows), scratch)
     return (product.product, arguments), c[0]
 
 
