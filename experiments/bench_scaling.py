@@ -61,9 +61,8 @@ def peaks_of(specs, args):
     """GFLOP/s of multiply-adds between registers: {number of threads in the specs: {"best", "median"}}."""
     counts = sorted({spec["threads"] for spec in specs})
     timed = time_in_turns([{**PEAK, "threads": count} for count in counts], **options.turns(args))
-    middle = [gflops_per_second(each["info"]["flops"], summary(each["rounds"])["median_ms"]) for each in timed]
-    return {count: {"best": peak_rate(each), "median": median}
-            for count, each, median in zip(counts, timed, middle, strict=True)}
+    return {count: {"best": peak_rate(each), "median": peak_rate(each, "median_ms")}
+            for count, each in zip(counts, timed, strict=True)}
 
 
 def section_table(section, sizes, results, peaks):
@@ -80,9 +79,9 @@ def section_table(section, sizes, results, peaks):
     rows, slopes = [], exponents(along, times)
     for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, slopes, strict=True):
         rate = gflops_per_second(flops, ms)
-        peak, alone = peaks[result["threads"]], peaks[results[0]["threads"]]
-        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}", peak["median"] / alone["median"]] \
-            if section == "threads" else [e]
+        peak, least = peaks[result["threads"]], peaks[results[0]["threads"]]
+        alone = peak["median"] / least["median"] if peak["median"] and least["median"] else None
+        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}", alone] if section == "threads" else [e]
         rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate, percent(rate, peak["best"]), *scaled])
     last = ["speed-up", "efficiency", "multiply-adds alone"] if section == "threads" else ["exponent"]
     body = table([SECTIONS[section], "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)

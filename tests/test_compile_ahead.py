@@ -14,13 +14,12 @@ import numpy as np
 from cs231n_fer import compile_ahead
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.kernels import conv, gradients, losses, product, update
-from cs231n_fer.kernels.steps import Step
 from cs231n_fer.solver import Solver
 kernels = {"backward": conv.backward, "gather": gradients.gather, "update": update.over_blocks, "loss": losses.softmax,
            "product": product.product, "transpose": product.transpose}
 def compiled():
     return {name: len(getattr(kernel, "compiled", kernel).signatures) for name, kernel in kernels.items()}
-dtype, steps, address = np.dtype(sys.argv[1]), set(), Step.address
+dtype, steps = np.dtype(sys.argv[1]), set()
 for part in compile_ahead.PARTS:
     part(dtype)
 before, ahead = compiled(), {m: [step.addresses for step in conv.steps_backward(m)] for m in compile_ahead.TILES}
