@@ -27,7 +27,7 @@ def update_and_gradients(dtype):
 def convolutions(dtype):
     """The backward pass of a convolution, without what only a forward pass needs."""
     for m in TILES:
-        for step in reversed(conv.steps_backward(m)):
+        for step in reversed(conv.backward_steps(m)):
             step.address(dtype)
     plan = choose_plan(1, (1, 3, 3), (1, 1, 1, 1), 1, 0, dtype, "fast")
     found = Convolution(plan, flat(plan), (), np.empty(0, dtype), np.empty(0, np.uint8), np.ones(1, dtype))

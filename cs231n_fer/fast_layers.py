@@ -77,7 +77,7 @@ def find_convolution(x, w, conv_param, engine):
 def convolution(images, image_shape, w_shape, stride, pad, dtype, engine):
     """The Convolution of images (C, H, W); compiles or loads the steps of its forward pass."""
     plan = choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine)
-    return Convolution(plan, flat(plan), kernels.forward_steps(plan.m, dtype), np.empty(0, dtype),
+    return Convolution(plan, flat(plan), kernels.forward_addresses(plan.m, dtype), np.empty(0, dtype),
                        np.empty(0, np.uint8), np.ones(plan.size.Fp, dtype))
 
 
@@ -156,7 +156,7 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
     splits = kernels.backward_splits(plan, threads(), chunks, want_dx)
     dw, db = memory.empty((chunks, w.size), dtype), memory.empty((splits, chunks, size.Fp), dtype)
     kernels.backward(
-        conv.numbers, kernels.backward_steps(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
+        conv.numbers, kernels.backward_addresses(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
         conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
         conv.nothing if vectors is None else vectors.reshape(-1), x.reshape(-1), prepared, want_dx,
         dx.reshape(-1), dw, db, splits, scratch, N)

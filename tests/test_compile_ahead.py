@@ -22,14 +22,14 @@ def compiled():
 dtype, steps = np.dtype(sys.argv[1]), set()
 for part in compile_ahead.PARTS:
     part(dtype)
-before, ahead = compiled(), {m: [step.addresses for step in conv.steps_backward(m)] for m in compile_ahead.TILES}
+before, ahead = compiled(), {m: [step.addresses for step in conv.backward_steps(m)] for m in compile_ahead.TILES}
 assert set(before.values()) == {1}, before
 assert all(dtype in each for addresses in ahead.values() for each in addresses)
 X = np.random.default_rng(0).standard_normal((50, 1, 48, 48)).astype(dtype)
 data = {"X_train": X, "y_train": np.arange(50) % 7, "X_val": X[:7], "y_val": np.arange(7)}
 net = FinalConvNet(seed=0, dtype=dtype, reg=1e-3)
-backward_steps = conv.backward_steps
-conv.backward_steps = lambda m, dtype: steps.add(m) or backward_steps(m, dtype)
+backward_addresses = conv.backward_addresses
+conv.backward_addresses = lambda m, dtype: steps.add(m) or backward_addresses(m, dtype)
 Solver(net, data, batch_size=50, num_epochs=1, keep="last", verbose=False).train()
 assert compiled() == before, compiled()
 assert steps == set(compile_ahead.TILES), steps

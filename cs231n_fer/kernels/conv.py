@@ -88,7 +88,7 @@ class BackwardSteps(NamedTuple):
 
 
 @cache
-def forward_steps(m, dtype):
+def forward_addresses(m, dtype):
     """Compile or load the steps of a forward pass for tiles of m outputs (0: direct) and a NumPy dtype."""
     tiles = m or 4  # a direct convolution calls none of the transforms
     engine = winograd if m else direct
@@ -98,12 +98,12 @@ def forward_steps(m, dtype):
 
 
 @cache
-def backward_steps(m, dtype):
-    """Compile or load the steps of a backward pass, as forward_steps."""
-    return BackwardSteps(*(each.address(dtype) for each in steps_backward(m)))
+def backward_addresses(m, dtype):
+    """Compile or load the steps of a backward pass, as forward_addresses."""
+    return BackwardSteps(*(each.address(dtype) for each in backward_steps(m)))
 
 
-def steps_backward(m):
+def backward_steps(m):
     """The steps of a backward pass, in the order of BackwardSteps."""
     tiles = m or 4
     engine = winograd if m else direct
@@ -117,6 +117,14 @@ def even_blocks(count, most):
     """Images in a block: as many in all blocks, so that none of them reads all weights for a single image."""
     blocks = -(-count // most)
     return -(-count // blocks) if blocks else 1
+
+
+@jit(inline=True)
+def share(channels, part, parts, lanes):
+    """The first and the last of the channels that a part works on: whole register tiles."""
+    width = VECTORS * lanes
+    tiles = channels // width
+    return part * tiles // parts * width, (part + 1) * tiles // parts * width
 
 
 @jit(parallel=True)
@@ -153,8 +161,7 @@ def forward_part(plan, steps, epilogue, in_place, x, u, bias, sign, out, pooled,
     """What one thread does of forward(): the images begin...end, and a part of their filters or rows."""
     size, grid = plan.size, plan.z_grid
     z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
-    columns = VECTORS * size.lanes
-    f0, f1 = part * size.Fp // (columns * splits) * columns, (part + 1) * size.Fp // (columns * splits) * columns
+    f0, f1 = share(size.Fp, part, splits, size.lanes)
     strip, rows = size.Ho if epilogue.sums and plan.m == 0 else plan.strip, (0, size.Ho)
     if plan.m == 0:
         f0, f1, strips = 0, size.Fp, -(-size.Ho // strip)
@@ -220,9 +227,8 @@ def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_d
     size, grid, images = plan.size, plan.z_grid, even_blocks(end - begin, plan.images)
     sides = 2 if splits > 1 and want_dx else 1  # of a split chunk even parts do dw, and odd ones dx
     want_dw, want_dx = sides == 1 or part % 2 == 0, want_dx and (sides == 1 or part % 2 == 1)
-    columns, shares = VECTORS * size.lanes, splits // sides
-    c0 = part // sides * size.Cp // (columns * shares) * columns
-    c1 = min((part // sides + 1) * size.Cp // (columns * shares) * columns, size.C)
+    c0, end_c = share(size.Cp, part // sides, splits // sides, size.lanes)
+    c1 = min(end_c, size.C)
     clear(db, 0, len(db), size.lanes)
     for first in range(begin, end, images):
         last = min(first + images, end)
