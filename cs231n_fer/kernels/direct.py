@@ -11,7 +11,7 @@ two vectors of filters make a register tile. Nothing is copied HH * WW times, as
 from functools import cache
 
 from .jit import jit
-from .machine import TILE_ROWS
+from .machine import TILE_ROWS, VECTOR_BYTES
 from .pixels import get
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
 from .simd import fma, lane_sum, zeros
@@ -35,7 +35,7 @@ def direct_plan(size):
     z_at, dx_at = x_grid.size, x_grid.size + z_grid.size
     row = size.WW * size.C
     run = row if row == FIVE_ROWS else round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
-    strip = max(1, STRIP_BYTES // (columns * size.Fp * (64 // size.lanes)) // 2) * 2
+    strip = max(1, STRIP_BYTES // (columns * size.Fp * (VECTOR_BYTES // size.lanes)) // 2) * 2
     nothing = Matrices(0, 0, 0)
     dU_at = dx_at + dx_grid.size
     return Plan(size, 0, 1, strip, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing,
