@@ -17,7 +17,6 @@ from . import memory
 from .fast_layers import LINEAR, ConvCache, conv_cache, run_backward, run_forward, window_moments
 from .fast_pool import max_pool_backward_fast
 from .fast_sandwiches import (
-    POOL_2X2,
     ReluCache,
     check_pool,
     conv_relu_backward,
@@ -131,7 +130,7 @@ def forward_by_windows(cached, b, gamma, beta, eps, pools):
 def forward_by_outputs(cached, b, gamma, beta, eps, pools):
     """Batchnorm from the moments of z; returns (out, cache, mean, var)."""
     if pools:
-        check_pool(cached, POOL_2X2)
+        check_pool(cached)
     z, pooled, winners, sums = run_forward(cached, b, MOMENTS_POOL if pools else MOMENTS, np.sign(gamma))
     moments, vectors = forward_vectors(sums, z.shape[1] * z.shape[2], gamma, beta, eps)
     source, winners = (pooled, winners) if pools else (z, None)

@@ -2,7 +2,8 @@
 
 Here shapes are checked, memory is taken from the arena, a kernel is called and the cache is packed.
 Logical shapes are the course's; the memory of images is (N, H, W, C) and that of filters (HH, WW, C, F), and what
-comes in otherwise is copied. `engine` is "fast" (direct convolution), "winograd", or "auto", which takes the faster.
+comes in otherwise is copied. `engine` is "fast" (direct convolution), "winograd", or "auto": Winograd for 3 x 3 filters
+of stride 1 and at least a vector of channels and filters, else direct.
 
 The names that the course's notebooks import from here are at the end.
 """
@@ -32,7 +33,7 @@ from .layers import (
 )
 from .layers.affine import check_affine
 from .memory import contiguous, padded
-from .shapes import check_conv, check_parameters, conv_output_size
+from .shapes import check_conv, check_parameters
 
 COMPILED = not DISABLED  # without the compiler kernels are Python functions, for debugging
 LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
@@ -43,13 +44,13 @@ class Convolution(NamedTuple):
     plan: Plan
     numbers: np.ndarray         # flat(plan)
     forward: tuple              # addresses of the steps of a forward pass
-    nothing: np.ndarray         # () for arrays that are not there
+    nothing: np.ndarray         # (0,) for arrays that are not there
     no_bytes: np.ndarray
     ones: np.ndarray            # (Fp,)
 
 
 class ConvCache(NamedTuple):
-    """What every backward pass of a convolution needs."""
+    """A convolution's checked arguments, as its kernels take them, forward and backward."""
     x: np.ndarray   # (N, H, W, C) in memory
     w: np.ndarray   # (HH, WW, C, F) in memory
     conv: Convolution
@@ -60,7 +61,7 @@ class ConvCache(NamedTuple):
         return self.conv.plan.size
 
 
-FEW = 16  # images: the engine is chosen for so many at most
+PLAN_IMAGES = 16  # the size of Winograd's tiles is chosen for so many images at most
 
 
 def find_convolution(x, w, conv_param, engine):
@@ -70,7 +71,7 @@ def find_convolution(x, w, conv_param, engine):
     if x.dtype != w.dtype or x.dtype not in (np.float32, np.float64):  # no check(): texts of dtypes take 10 us
         raise ValueError(f"conv: x is {x.dtype} and w {w.dtype}, expected both float32 or both float64; "
                          "convert one with astype")
-    return convolution(min(len(x), FEW), x.shape[1:], w.shape, stride, pad, x.dtype, engine)
+    return convolution(min(len(x), PLAN_IMAGES), x.shape[1:], w.shape, stride, pad, x.dtype, engine)
 
 
 @cache
@@ -83,11 +84,9 @@ def convolution(images, image_shape, w_shape, stride, pad, dtype, engine):
 
 def choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine):
     """The Plan of a convolution of images (C, H, W): which engine computes it, and in which blocks."""
-    for axis in (1, 2):
-        conv_output_size(image_shape[axis], w_shape[axis + 1], stride, pad)
-    size = conv_size((1, *image_shape), w_shape, stride, pad, dtype)
+    size = conv_size(image_shape, w_shape, stride, pad, dtype)
     possible = (size.HH, size.WW, size.stride) == (3, 3, 1)
-    # Transforms cost about as much as 16 channels of a product.
+    # Transforms cost about as much as a product with one vector of channels.
     worth_it = min(size.C, size.F) >= size.lanes
     if possible and (engine == "winograd" or (engine == "auto" and worth_it)):
         return winograd_plan(size, best_m(size, images), dtype.itemsize)
@@ -104,7 +103,7 @@ def prepare_weights(cached, scratch, turned=False):
     _, w, conv = cached
     plan, size = conv.plan, conv.plan.size
     taps = (plan.m + 2) ** 2 if plan.m else size.HH * size.WW
-    apart, rows = (plan.UT_apart or size.F * size.Cp, size.F) if turned else (plan.U_apart or size.C * size.Fp, size.C)
+    apart, rows = (plan.UT_apart, size.F) if turned else (plan.U_apart, size.C)
     u = memory.empty(taps * apart, w.dtype)
     kernels.prepare(conv.numbers, conv.forward.prepare, w.reshape(-1), scratch, rows, turned, u)
     return u
@@ -147,7 +146,11 @@ def parts_of(N, plan):
 
 
 def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=None, want_dx=True):
-    """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dout (N, F, Ho, Wo)."""
+    """Return dx, dw, db of a convolution and its epilogue, see kernels.conv.backward; dx is None without want_dx.
+
+    dout (N, F, Ho, Wo), or (N, F, Ho // 2, Wo // 2) with winners (N, Ho // 2, Wo // 2, Fp); kept (N, Ho, Wo, F),
+    vectors (4, Fp).
+    """
     x, w, conv = cached
     plan, size, dtype, N, chunks = conv.plan, conv.plan.size, x.dtype, len(x), kernels.chunks_of(len(x))
     scratch = scratch_of(plan, dtype)
@@ -220,13 +223,13 @@ def matrix_product(a, b):
     """Return a b for matrices (R, K) and (K, M) of one dtype; a may be transposed, or have any other strides."""
     if not a.size or not b.size:
         return np.zeros((len(a), b.shape[1]), a.dtype)
-    (kernel, arguments), out = product_call(a, b)
-    kernel(*arguments)
+    arguments, out = product_call(a, b)
+    product.product(*arguments)
     return out[:, :b.shape[1]]
 
 
 def product_of(a, b):
-    """Return a b; NumPy's BLAS has a small product before a kernel of ours has its arguments (22 us beside 55).
+    """Return a b; NumPy's BLAS finishes a small product before a kernel of ours has its arguments (22 us beside 55).
 
     Its bits don't depend on the number of threads either.
     """
@@ -237,7 +240,7 @@ SMALL = 2 ** 18  # multiplications: up to here OpenBLAS takes one thread
 
 
 def product_call(a, b):
-    """Return ((kernel, arguments), out): the call that writes the matrix product of a (R, K) and b (K, M) to out.
+    """Return (arguments, out): with them kernels.product.product writes the product of a (R, K) and b (K, M) to out.
 
     out has the columns of a register tile at least; those beyond M are zeros.
     """
@@ -248,10 +251,10 @@ def product_call(a, b):
     parts = product.parts_of_steps(rows, len(b))
     c = memory.empty((parts, rows, b.shape[1]), a.dtype)
     scratch = memory.empty((MOST_THREADS, product.scratch_size(rows, len(b), parts, lanes)), a.dtype)
-    arguments = (product.panel.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize, a.strides[1] // itemsize,
-                 b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts,
+    arguments = (product.product_part.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize,
+                 a.strides[1] // itemsize, b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts,
                  product.block_of(rows), scratch)
-    return (product.product, arguments), c[0]
+    return arguments, c[0]
 
 
 def affine_forward_fast(x, w, b):
@@ -275,17 +278,17 @@ def rows_of(x):
 
 
 def affine_backward_fast(dout, cache):
-    """Return dx, dw, db of affine_forward_fast; dx comes out transposed, since w^T has no rows to read vectors from."""
+    """Return dx, dw, db of affine_forward_fast; dx is (w dout^T)^T, as w^T has no rows to read vectors from."""
     shape, rows, w = cache
     return gradient_of_rows(w, dout, shape), product_of(rows.T, dout), dout.sum(axis=0)
 
 
 def gradient_of_rows(w, dout, shape):
-    """Return dx = dout w^T of a shape; images lie in memory as (N, H, W, C)."""
+    """Return dx = dout w^T in a shape; images lie in memory as (N, H, W, C)."""
     if len(shape) != 4 or not dout.size or not w.size:
         return product_of(w, dout.T).T.reshape(shape)
-    (kernel, arguments), turned = product_call(w, dout.T)
-    kernel(*arguments)
+    arguments, turned = product_call(w, dout.T)
+    product.product(*arguments)
     N, C, H, W = shape
     images = memory.empty((N, H, W, C), turned.dtype)
     product.transpose(turned.reshape(-1), turned.shape[1], H * W * turned.shape[1], images.reshape(-1), C, C * H * W,

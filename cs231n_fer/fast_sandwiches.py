@@ -19,7 +19,7 @@ POOL = Epilogue(writes=False, relu=True, pools=True, sums=False)
 
 
 class ReluCache(NamedTuple):
-    """conv - ReLU [- max-pool]: out without, winners with a pool."""
+    """conv - ReLU [- max-pool]: out is kept without a pool, winners with one."""
     conv: ConvCache
     out: np.ndarray | None
     winners: np.ndarray | None
@@ -50,17 +50,17 @@ def conv_relu_pool_forward(x, w, b, conv_param, pool_param, engine="auto"):
 def relu_sandwich(cached, b, pools):
     """Both of the above, of checked arguments."""
     if pools:
-        check_pool(cached, POOL_2X2)
+        check_pool(cached)
     outputs = run_forward(cached, b, POOL if pools else RELU)
     if pools:
         return images(outputs.pooled), ReluCache(cached, None, outputs.winners)
     return images(outputs.out), ReluCache(cached, outputs.out, None)
 
 
-def check_pool(cached, pool_param):
+def check_pool(cached):
     """Raise ValueError where the outputs of a convolution are too small for the window."""
     if min(cached.size.Ho, cached.size.Wo) < 2:
-        pool_geometry(np.zeros((1, 1, cached.size.Ho, cached.size.Wo)), pool_param)
+        pool_geometry(np.zeros((1, 1, cached.size.Ho, cached.size.Wo)), POOL_2X2)
 
 
 def then_pool(result, pool_param):

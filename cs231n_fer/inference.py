@@ -21,6 +21,7 @@ from .fast_layers import (
 )
 from .fast_sandwiches import POOL, RELU, is_2x2
 from .kernels import conv as kernels
+from .kernels import product
 from .ladder import is_fused
 from .memory import contiguous, padded
 from .network import Chain, Sandwich, fuse, pick
@@ -140,9 +141,9 @@ def affine_calls(w, b, x):
     if x.ndim == 4:
         w = np.ascontiguousarray(w.reshape(*x.shape[1:], -1).transpose(1, 2, 0, 3)).reshape(len(w), -1)
         calls, x = in_memory_order(x)
-    (kernel, arguments), out = product_call(x.reshape(len(x), -1), w)
+    arguments, out = product_call(x.reshape(len(x), -1), w)
     out = out[:, :len(b)]
-    return [*calls, (kernel, arguments, 0), (np.add, (out, b, out), 0)], out
+    return [*calls, (product.product, arguments, 0), (np.add, (out, b, out), 0)], out
 
 
 def sandwich_calls(sandwich, params, buffers, x):

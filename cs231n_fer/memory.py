@@ -117,7 +117,7 @@ def padded(array, size):
 
 
 def release():
-    """Forget all blocks: what nothing else uses goes back to the system; returns its bytes."""
+    """Forget all blocks; returns the bytes of free ones. A slab goes back to the system with the last block of it."""
     free = sum(size for size, blocks in _blocks.items() for block in blocks if getrefcount(block) <= IDLE)
     _blocks.clear()
     return free

@@ -19,7 +19,7 @@ from benchmarking.peers import fma_peak, ours
 from benchmarking.reference import faces
 from benchmarking.report import number, table
 
-from cs231n_fer.fast_layers import FEW, choose_plan
+from cs231n_fer.fast_layers import PLAN_IMAGES, choose_plan
 from cs231n_fer.kernels import batchnorm, conv, gradients, losses, patches, pool, product, update
 from cs231n_fer.solver import Solver
 
@@ -76,7 +76,7 @@ def products(net, batch):
     (C, H, _), total, first = FACE_SHAPE, 0, True
     for kind, _, outputs in net.layers():
         if kind == "conv":
-            m = choose_plan(min(batch, FEW), (C, H, H), (outputs, C, net.size, net.size), 1, net.size // 2,
+            m = choose_plan(min(batch, PLAN_IMAGES), (C, H, H), (outputs, C, net.size, net.size), 1, net.size // 2,
                             np.dtype(np.float32), "auto").m
             share = ((m + 2) / (3 * m)) ** 2 if m else 1  # of the products of direct convolution
             total += 2 * batch * H * H * C * outputs * net.size ** 2 * share * (2 if first else 3)  # no dx of images

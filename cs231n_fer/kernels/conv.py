@@ -5,8 +5,8 @@ nothing but prepared weights. What several blocks add up to (the gradient of w) 
 which depends on the batch and not on the threads, and the chunks are added in a fixed order: 1, 2 and 16 threads give
 the same bits.
 
-All arrays are flat and C-contiguous, x (N, H, W, C), out (N, Ho, Wo, F), but for scratch (threads, plan.scratch); those
-that an epilogue doesn't use may be empty.
+All arrays are flat and C-contiguous, x (N, H, W, C), out (N, Ho, Wo, F), but for scratch (threads, plan.scratch), and
+dw and db, see backward(); those that an epilogue doesn't use may be empty. `steps` has the addresses of the steps.
 """
 from functools import cache
 from typing import NamedTuple
@@ -75,7 +75,6 @@ class ForwardSteps(NamedTuple):
 class BackwardSteps(NamedTuple):
     """Addresses of the steps of a backward pass."""
     part: int
-    prepare: int
     unpool: int
     mask: int
     pack: int
@@ -107,7 +106,7 @@ def backward_steps(m):
     """The steps of a backward pass, in the order of BackwardSteps."""
     tiles = m or 4
     engine = winograd if m else direct
-    return (backward_part, weights.TRANSFORM[m] if m else weights.lay_out, pixels.unpool, pixels.mask, pixels.pack,
+    return (backward_part, pixels.unpool, pixels.mask, pixels.pack,
             GATHER_X[tiles], GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
             weights.TRANSFORM_BACK[m] if m else weights.take_back)
 
@@ -120,20 +119,29 @@ def even_blocks(count, most):
 
 
 @jit(inline=True)
+def portion(count, part, parts):
+    """Begin and end of one of so many parts of 0...count, as equal as they can be."""
+    return part * count // parts, (part + 1) * count // parts
+
+
+@jit(inline=True)
 def share(channels, part, parts, lanes):
-    """The first and the last of the channels that a part works on: whole register tiles."""
+    """Begin and end of the channels that a part works on: whole register tiles."""
     width = VECTORS * lanes
-    tiles = channels // width
-    return part * tiles // parts * width, (part + 1) * tiles // parts * width
+    begin, end = portion(channels // width, part, parts)
+    return begin * width, end * width
 
 
 @jit(parallel=True)
-def prepare(numbers, step, w, scratch, rows, turned, u):
-    """u = the weights w (HH, WW, C, F) as the engine multiplies with them: `rows` channels, or filters if turned."""
+def prepare(numbers, address, w, scratch, rows, turned, u):
+    """u = the weights w (HH, WW, C, F) as the engine multiplies with them: `rows` channels, or filters if turned.
+
+    address   of the step that does it for some of them
+    """
     for part in prange(-(-rows // weights.ROWS)):
         first = part * weights.ROWS
         last = min(first + weights.ROWS, rows)
-        call(step, w, scratch[get_thread_id()], u, nested(numbers, Plan), first, last, turned)
+        call(address, w, scratch[get_thread_id()], u, nested(numbers, Plan), first, last, turned)
 
 
 @jit(parallel=True)
@@ -149,9 +157,9 @@ def forward(numbers, steps, epilogue, in_place, x, u, bias, sign, out, pooled, w
     bias, sign (Fp,), pooled (N, Ho // 2, Wo // 2, F), winners the same of uint8 with Fp channels, sums (N, 2, Fp)
     """
     for part in prange(ranges * splits):
+        begin, end = portion(count, part // splits, ranges)
         call(steps.part, nested(numbers, Plan), steps, epilogue, in_place, x, u, bias, sign, out, pooled, winners, sums,
-             part // splits * count // ranges, (part // splits + 1) * count // ranges, part % splits, splits,
-             scratch[get_thread_id()])
+             begin, end, part % splits, splits, scratch[get_thread_id()])
 
 
 @step(Plan, ForwardSteps, Epilogue, BOOL, FLOATS, FLOATS, FLOATS, FLOATS, FLOATS, FLOATS, BYTES, FLOATS,
@@ -160,24 +168,22 @@ def forward_part(plan, steps, epilogue, in_place, x, u, bias, sign, out, pooled,
                  begin, end, part, splits, s):
     """What one thread does of forward(): the images begin...end, and a part of their filters or rows."""
     size, grid = plan.size, plan.z_grid
-    z, z_at, z_step = (out, 0, grid.rows * grid.width * grid.channels) if in_place else (s, plan.z_at, 0)
-    f0, f1 = share(size.Fp, part, splits, size.lanes)
-    strip, rows = size.Ho if epilogue.sums and plan.m == 0 else plan.strip, (0, size.Ho)
-    if plan.m == 0:
-        f0, f1, strips = 0, size.Fp, -(-size.Ho // strip)
-        rows = part * strips // splits * strip, min((part + 1) * strips // splits * strip, size.Ho)
+    z, z_at, z_step = (out, 0, grid.rows * grid.row) if in_place else (s, plan.z_at, 0)
+    strip = size.Ho if epilogue.sums and plan.m == 0 else plan.strip
+    f0, f1, begin_row, end_row = work_of(plan, part, splits, strip)
     end_f, images = min(f1, size.F), even_blocks(end - begin, plan.images)
     for first in range(begin, end, images):
         last = min(first + images, end)
-        for top in range(rows[0], rows[1], strip):
-            bottom, row = min(top + strip, rows[1]), top * grid.width * grid.channels
-            shift, down = 0 if in_place or epilogue.sums else row, rows_of_tiles(top, bottom, plan)
+        for top in range(begin_row, end_row, strip):
+            bottom, row = min(top + strip, end_row), top * grid.row
+            shift = 0 if in_place or epilogue.sums else row  # a strip begins at z_at where z isn't kept as a whole
+            down = rows_of_tiles(top, bottom, plan)
             for image in range(first, last):
-                if top == rows[0]:
+                if top == begin_row:
                     call(steps.pack, x, image, size, s, 0, plan.x_grid)
                 if plan.m:
-                    call(steps.gather_x, s, plan, image - first, down, top * plan.x_grid.width * size.Cp,
-                         plan.x_grid, plan.V, 0, size.C)
+                    call(steps.gather_x, s, plan, image - first, down, top * plan.x_grid.row, plan.x_grid, plan.V, 0,
+                         size.C)
             call(steps.multiply, plan, u, last - first, f0, f1, top, bottom, s, z, z_at + first * z_step - shift)
             for image in range(first, last):
                 at = z_at + image * z_step - shift
@@ -192,6 +198,17 @@ def forward_part(plan, steps, epilogue, in_place, x, u, bias, sign, out, pooled,
                          winners, f0, end_f)
 
 
+@jit(inline=True)
+def work_of(plan, part, splits, strip):
+    """Begin and end of the filters, and of the rows of outputs, that a part works on: it has all of either."""
+    size = plan.size
+    if plan.m:
+        f0, f1 = share(size.Fp, part, splits, size.lanes)
+        return f0, f1, 0, size.Ho
+    begin, end = portion(-(-size.Ho // strip), part, splits)
+    return 0, size.Fp, begin * strip, min(end * strip, size.Ho)
+
+
 @jit(parallel=True)
 def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx, dw, db, splits, scratch, count):
     """Gradients of a convolution and its epilogue; ut: prepared weights, turned unless plan.few.
@@ -201,15 +218,17 @@ def backward(numbers, steps, relu, dout, kept, winners, vectors, x, ut, want_dx,
     relu, kept     dz = dout where kept > 0
     vectors        (4, Fp) with batchnorm, see pixels.unpool and mask; then kept is z, its input
     dx             result, like x
-    dw, db         of each chunk, (chunks, HH * WW * C * F) and (splits, chunks, Fp); at the end the first are the sums
+    dw             of each chunk, (chunks, HH * WW * C * F); at the end the first is the sum
+    db             (splits, chunks, Fp), as every part of a chunk writes one; at the end db[0, 0] is the sum
     splits         parts of each chunk for threads that would have none: see backward_splits
+    count          images
     """
     chunks, parts = len(dw), -(-dw.shape[1] // SUM_PART)
     for task in prange(chunks * splits):
         chunk, part = task // splits, task % splits
+        begin, end = portion(count, chunk, chunks)
         call(steps.part, nested(numbers, Plan), steps, relu, dout, kept, winners, vectors, x, ut, want_dx, dx,
-             dw[chunk], db[part, chunk], chunk * count // chunks, (chunk + 1) * count // chunks, part, splits,
-             scratch[get_thread_id()])
+             dw[chunk], db[part, chunk], begin, end, part, splits, scratch[get_thread_id()])
     for part in prange(parts):
         add_rows(dw, part * SUM_PART, min((part + 1) * SUM_PART, dw.shape[1]))
     add_rows(db[0], 0, db.shape[2])
@@ -221,8 +240,8 @@ def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_d
                   part, splits, s):
     """What one thread does of backward(): the images begin...end, and dw and db of them, or a part of that.
 
-    dw is summed as the engine has it, four times as large with Winograd's tiles, in scratch memory that a thread uses
-    for all its chunks. All parts sum up db, which costs next to nothing.
+    dw is summed as the engine has it, (m + 2)^2 / 9 times as large with Winograd's tiles, in scratch memory that a
+    thread uses for all its chunks. All parts sum up db, which costs next to nothing.
     """
     size, grid, images = plan.size, plan.z_grid, even_blocks(end - begin, plan.images)
     sides = 2 if splits > 1 and want_dx else 1  # of a split chunk even parts do dw, and odd ones dx
@@ -233,8 +252,8 @@ def backward_part(plan, steps, relu, dout, kept, winners, vectors, x, ut, want_d
     for first in range(begin, end, images):
         last = min(first + images, end)
         for top in range(0, size.Ho, plan.strip):
-            bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.width * grid.channels
-            x_at, down = top * plan.x_grid.width * size.Cp, rows_of_tiles(top, bottom, plan)
+            bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.row
+            x_at, down = top * plan.x_grid.row, rows_of_tiles(top, bottom, plan)
             for image in range(first, last):
                 if want_dw and top == 0:
                     call(steps.pack, x, image, size, s, 0, plan.x_grid)

@@ -16,7 +16,7 @@ ALONE = "CS231N_FER_COMPILE_ALONE"  # in the environment: no helper
 
 
 def start(real, folder):
-    """Start the helper, which ends with this process at the latest, unless it would be of no use.
+    """Start the helper, unless it would be of no use; it ends when this process exits, or is done soon after a kill.
 
     real     name of the dtype of float arrays;  folder: where compiled kernels are kept
     """

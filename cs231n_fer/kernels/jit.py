@@ -3,12 +3,12 @@
     @jit                    a kernel: called from Python, compiled for the types it is called with
     @jit(parallel=True)     a kernel with a `prange` loop over independent work
     @jit(inline=True)       a piece of kernels: always inlined, so that constants of its caller become its own
-    @step(FLOATS, INT, ...) a step of parallel kernels, which call it by its address: call(steps.name, ...)
+    @step(FLOATS, INT, ...) a step of parallel kernels, which call it by its address (steps.py): call(steps.name, ...)
 
 nogil        a kernel may run beside a Python thread that loads or augments the next batch
 fastmath     packed fused multiply-adds, but NaN and infinity keep their meaning, so that isnan still works
 error_model  numpy: a division by zero gives infinity instead of a test and a branch
-cache        compiled code is kept on disk; a folder that is read-only or corrupt costs a compilation, no run
+on_disk      compiled code is kept; a folder that is read-only or corrupt costs a compilation, no run
 """
 import hashlib
 import os
@@ -35,7 +35,8 @@ def jit(function=None, *, parallel=False, inline=False):
 
     function:  the kernel; flat or C-contiguous arrays in, arrays out. What it closes over is constant to the compiler:
                numbers, and functions that are jitted as well
-    Returns the compiled kernel, or the function itself where NUMBA_DISABLE_JIT=1.
+    Returns the compiled kernel (with parallel a function that calls it, and has it as .compiled), or the function
+    itself where NUMBA_DISABLE_JIT=1.
     """
     if function is None:
         return lambda kernel: jit(kernel, parallel=parallel, inline=inline)
@@ -104,7 +105,10 @@ _begun = Lock()
 
 
 def begin_compiling(sig, folder):
-    """Tell once in a process why the first call takes long, and let a helper compile as well."""
+    """Tell once in a process why the first call takes long, and let a helper compile as well.
+
+    sig      Numba's types of the arguments of that call;  folder: where compiled kernels are kept
+    """
     if _begun.acquire(blocking=False):
         print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds", file=sys.stderr,
               flush=True)

@@ -28,7 +28,7 @@ class Windows(NamedTuple):
 def windows_of(size):
     """Lay out the scratch memory; behind the image there is room for what a last vector reads in excess."""
     rows, width = size.H + 2 * size.pad, size.W + 2 * size.pad
-    return Windows(size, Grid(rows, width, 1, round_up(rows * width + 2 * size.lanes + GROUP, 16)))
+    return Windows(size, Grid(rows, width, 1, width, round_up(rows * width + 2 * size.lanes + GROUP, 16)))
 
 
 def scratch_size(windows):

@@ -1,6 +1,6 @@
 """What happens to a convolution's outputs while they are still in the cache: the fusion of the sandwiches.
 
-A convolution writes one image z of its outputs to scratch memory, whose channels are rounded up to whole vectors. The
+A convolution writes one image z of its outputs to scratch memory, whose channels are rounded up to register tiles. The
 functions here take it from there to the arrays of the caller: bias, ReLU and max-pool in one pass, or the moments
 that batchnorm needs. Backwards, they form dz in scratch memory from what the layer above handed down.
 
@@ -8,6 +8,7 @@ that batchnorm needs. Backwards, they form dz in scratch memory from what the la
     size           ConvSize of the convolution
     top, bottom    rows of outputs, an even number of them but for the last of an image
     image          which image of the caller's flat arrays: x (N, H, W, C), out and z (N, Ho, Wo, F)
+    first, last    filters, or channels of dx
 
 They go from pixel to pixel, through all channels of each (`f` is a vector of them): then memory comes as one stream. A
 vector of channels of all pixels first, then the next one, makes a step of conv-conv-pool take 1.06 times as long. Only
@@ -36,7 +37,7 @@ from .simd import (
 from .steps import BOOL, BYTES, FLOATS, INT, step
 
 # An array larger than this is not in a cache any more when it is read again, and a cache would first read what is
-# written on. With arrays from 1.5 MiB on a step of batch 50 takes 1.04 times as long, with none one of 256 does.
+# written on. With a limit of 1.5 MiB a training step of batch 50 takes 1.04 times as long, without one a step of 256.
 STREAM_BYTES = 4 * 2 ** 20
 DEAD = 4.0  # in place of the winner's number in a 2 x 2 window: ReLU has cut the maximum off
 
@@ -114,7 +115,7 @@ def turn(a, a_at, a_row, b, b_at, b_row, rows, columns, lanes):
 @step(FLOATS, INT, ConvSize, FLOATS, INT, Grid)
 def pack(x, image, size, s, at, grid):
     """Copy one image of x into scratch memory, with zeros around it."""
-    C, channels, row, lanes = size.C, grid.channels, grid.width * grid.channels, size.lanes
+    C, channels, row, lanes = size.C, grid.channels, grid.row, size.lanes
     inside, left = size.W * channels, size.pad * channels
     clear(s, at, size.pad * row, lanes)
     for i in range(size.H):
@@ -133,7 +134,7 @@ def pack(x, image, size, s, at, grid):
 @step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, INT, INT)
 def unpack(s, at, grid, size, image, dx, first, last):
     """Copy channels first...last of one image from scratch memory to dx, without its border."""
-    C, row, past = size.C, grid.width * grid.channels, goes_past(dx, size.C, size.lanes)
+    C, row, past = size.C, grid.row, goes_past(dx, size.C, size.lanes)
     for i in range(size.H):
         source = at + (size.pad + i) * row + size.pad * grid.channels
         target = (image * size.H + i) * size.W * C
@@ -147,7 +148,7 @@ def unpack(s, at, grid, size, image, dx, first, last):
 @step(FLOATS, INT, Grid, ConvSize, INT, INT, INT, FLOATS, BOOL, FLOATS, INT, INT)
 def write(s, at, grid, size, image, top, bottom, bias, relu, out, first, last):
     """out = z + bias, or relu of it, for filters first...last."""
-    F, row, past = size.F, grid.width * grid.channels, goes_past(out, size.F, size.lanes)
+    F, row, past = size.F, grid.row, goes_past(out, size.F, size.lanes)
     for i in range(top, bottom):
         source, target = at + i * row, (image * size.Ho + i) * size.Wo * F
         for j in range(size.Wo):
@@ -164,10 +165,10 @@ def pool(s, at, grid, size, image, top, bottom, bias, sign, relu, out, winners, 
     """2 x 2 max-pool of z + bias for filters first...last: the first of the largest of sign * (z + bias).
 
     out gets its value, winners (uint8, Fp channels, or empty) which of the four it was; with relu, DEAD where it isn't
-    positive. Where two threads share an image, each pixel's winners would be a cache line that both write on.
+    positive. (A forward pass for scores alone passes no winners: threads that share an image would share their lines.)
     The sign is 1, or that of batchnorm's gamma: what batchnorm, whose mean is not yet known, makes the largest.
     """
-    Ho, Wo, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.width * grid.channels
+    Ho, Wo, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.row
     past = goes_past(out, F, size.lanes)
     for i in range(top // 2, bottom // 2):
         for j in range(Wo):
@@ -210,7 +211,7 @@ def moments(s, at, grid, size, image, bias, sums, first, last):
 
     Two passes, the second in L1: no difference of large numbers (Chan et al. 1983 say how images combine).
     """
-    row = grid.width * grid.channels
+    row = grid.row
     for f in range(first, last, size.lanes):
         mean = sum_pixels(s, at + f, grid.channels, row, size, zeros(s, 1), False) * (1 / (size.Ho * size.Wo))
         store(sums, image * 2 * size.Fp + f, mean + load(bias, f, 1))
@@ -223,32 +224,35 @@ def through_batchnorm(d, z, vectors, f, Fp):
     return load(vectors, f, 1) * d + load(vectors, Fp + f, 1) * z + load(vectors, 2 * Fp + f, 1)
 
 
+@jit(inline=True)
+def dz_of(d, z, pixel, vectors, f, size):
+    """dz of a pixel: d itself, or with batchnorm in between what comes through it."""
+    if len(vectors):
+        return through_batchnorm(d, get(z, pixel * size.F, f, size.F, size.lanes), vectors, f, size.Fp)
+    return d
+
+
 @step(FLOATS, BYTES, FLOATS, FLOATS, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
 def unpool(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, db):
     """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,).
 
     With batchnorm in between, vectors (4, Fp) are those of its backward pass, and nobody reads db; else they are empty.
     """
-    Hp, Wp, F, Fp, lanes, row = size.Ho // 2, size.Wo // 2, size.F, size.Fp, size.lanes, grid.width * grid.channels
+    Hp, Wp, F, Fp, lanes, row = size.Ho // 2, size.Wo // 2, size.F, size.Fp, size.lanes, grid.row
     for i in range(top // 2, bottom // 2):
         for j in range(Wp):
             pixel, corner = (image * Hp + i) * Wp + j, at + 2 * (i * row + j * grid.channels)
             for f in range(0, F, lanes):
                 d, winner = get(dout, pixel * F, f, F, lanes), load_bytes(winners, pixel * Fp + f, s)
                 for k in range(4):
-                    dz = select(winner == k * 1.0, d, 0.0)
-                    if len(vectors):
-                        here = (image * size.Ho + 2 * i + k // 2) * size.Wo + 2 * j + k % 2
-                        dz = through_batchnorm(dz, get(z, here * F, f, F, lanes), vectors, f, Fp)
+                    here = (image * size.Ho + 2 * i + k // 2) * size.Wo + 2 * j + k % 2
+                    dz = dz_of(select(winner == k * 1.0, d, 0.0), z, here, vectors, f, size)
                     store(s, corner + k // 2 * row + k % 2 * grid.channels + f, dz)
                 store(db, f, load(db, f, 1) + select(winner < DEAD, d, 0.0))
     for i in range(top, bottom):  # pixels that no window covers
         for j in range(2 * Wp if i < 2 * Hp else 0, size.Wo):
             for f in range(0, F, lanes):
-                dz = zeros(s, 1)
-                if len(vectors):
-                    here = (image * size.Ho + i) * size.Wo + j
-                    dz = through_batchnorm(dz, get(z, here * F, f, F, lanes), vectors, f, Fp)
+                dz = dz_of(zeros(s, 1), z, (image * size.Ho + i) * size.Wo + j, vectors, f, size)
                 store(s, at + i * row + j * grid.channels + f, dz)
     clear_beyond(s, at, grid, size, top, bottom)
 
@@ -260,7 +264,7 @@ def mask(dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, db):
     With batchnorm kept is z, and dout passes where vectors[0] * z + vectors[3], what batchnorm made of it, is positive:
     so that need not be read. The rest as in unpool.
     """
-    F, Fp, lanes, row = size.F, size.Fp, size.lanes, grid.width * grid.channels
+    F, Fp, lanes, row = size.F, size.Fp, size.lanes, grid.row
     for i in range(top, bottom):
         for j in range(size.Wo):
             pixel = ((image * size.Ho + i) * size.Wo + j) * F
@@ -280,7 +284,7 @@ def mask(dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, db):
 @jit(inline=True)
 def clear_beyond(s, at, grid, size, top, bottom):
     """Write zeros to the pixels of the grid that are no outputs."""
-    row = grid.width * grid.channels
+    row = grid.row
     for i in range(top, bottom if bottom < size.Ho else grid.rows):
         inside = size.Wo * grid.channels if i < size.Ho else 0
         clear(s, at + i * row + inside, row - inside, size.lanes)

@@ -13,38 +13,38 @@ from .simd import load, store
 from .steps import FLOATS, INT, call, step
 from .tile import product_tile, row_tile
 
-# Numbers of a row of a that one task multiplies, or more where that gives over MOST_PARTS tasks: as many rows of b come
-# from memory once for all columns. Of 50 x 4608 by 4608 x 512 tasks of 512 take 1.4 ms, of 2304 2.6.
+# Numbers of a row of a that one task multiplies, or more where that gives over MOST_PARTS partial sums: as many rows of
+# b come from memory once for all columns. Of 50 x 4608 by 4608 x 512 tasks of 512 take 1.4 ms, of 2304 2.6.
 DEPTH, MOST_PARTS = 512, 16
 BLOCK_ROWS = 8 * TILE_ROWS  # of a task, whose numbers of a stay in L2 for all columns
 LONG = 256  # columns that don't stay in L1 beside a
 
 
 @step(FLOATS, INT, INT, FLOATS, FLOATS, INT, INT, INT, INT, INT, INT, INT, INT, INT, FLOATS)
-def panel(a, a_row, a_step, b, c, c_at, column, rows, columns, row, block, begin, end, lanes, s):
+def product_part(a, a_row, a_step, b, c, c_at, column, rows, columns, row, block, begin, end, lanes, s):
     """Columns column... of c, from c_at on, for a `block` of rows from `row` on: the products of steps begin...end.
 
-    a: rows a_row and columns a_step apart; b (steps, columns), c (rows, columns). The last register tile overlaps the
-    one before; less rows than a tile are taken one by one. Long columns of b are copied to scratch memory s, where they
-    are one stream: 50 x 18432 by 18432 x 100, the baseline net's forward pass, takes 0.6 of the time.
+    a: rows a_row and columns a_step apart; b has `columns` columns, c (rows, columns). The last register tile overlaps
+    the one before; less rows than a tile are taken one by one. Long columns of b are copied to scratch memory s, where
+    they are one stream: 50 x 18432 by 18432 x 100, the baseline net's forward pass, takes 0.6 of the time.
     """
+    width, depth, bottom = VECTORS * lanes, end - begin, min(row + block, rows)
     if rows < TILE_ROWS:
         for r in range(rows):
             row_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, b, begin * columns + column, 0, columns,
-                     1, end - begin, c, c_at + r * columns + column, columns, False)
+                     1, depth, c, c_at + r * columns + column, columns, False)
         return
-    width, steps, bottom = VECTORS * lanes, end - begin, min(row + block, rows)
-    if steps > LONG:
-        for k in range(steps):
+    if depth > LONG:
+        for k in range(depth):
             store(s, k * width, load(b, (begin + k) * columns + column, VECTORS))
     for first in range(row, bottom, TILE_ROWS):
         r = min(first, rows - TILE_ROWS)
-        if steps > LONG:  # one tile that reads from either array would take 1.05 times as long
+        if depth > LONG:  # one tile that reads from either array would take 1.05 times as long
             product_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, s, 0, 0, width,
-                         1, steps, c, c_at + r * columns + column, columns, False)
+                         1, depth, c, c_at + r * columns + column, columns, False)
         else:
             product_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, b, begin * columns + column, 0, columns,
-                         1, steps, c, c_at + r * columns + column, columns, False)
+                         1, depth, c, c_at + r * columns + column, columns, False)
 
 
 def block_of(rows):
@@ -78,7 +78,10 @@ def add_rows(rows, begin, end):
 
 @jit(parallel=True)
 def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts, block, scratch):
-    """c (parts, rows, columns) = partial sums of a b, at last the first is their sum; columns as wide as a tile."""
+    """c (parts, rows, columns), flat, = partial sums of a b, at last the first is their sum; columns as wide as a tile.
+
+    address   of product_part, which says what a and b are;  block: rows of a task;  scratch (threads, scratch_size)
+    """
     width, size = VECTORS * lanes, rows * columns
     across, down = -(-columns // width), -(-rows // block)
     for task in prange(across * down * parts):

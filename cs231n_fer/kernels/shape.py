@@ -1,6 +1,7 @@
 """The sizes of a convolution and the layout of its scratch memory, as named tuples of ints; see steps.py."""
 from typing import NamedTuple
 
+from ..shapes import conv_output_size
 from .machine import TILE_ROWS, lanes_of
 
 VECTORS = 2  # columns of a register tile, in vectors
@@ -28,11 +29,11 @@ class ConvSize(NamedTuple):
     lanes: int  # numbers in a vector
 
 
-def conv_size(x_shape, w_shape, stride, pad, dtype):
-    """Return the ConvSize of images (N, C, H, W) and filters (F, C, HH, WW) of a NumPy dtype."""
-    (_, C, H, W), (F, _, HH, WW) = x_shape, w_shape
+def conv_size(image_shape, w_shape, stride, pad, dtype):
+    """Return the ConvSize of images (C, H, W) and filters (F, C, HH, WW) of a dtype; errors as conv_output_size."""
+    (C, H, W), (F, _, HH, WW) = image_shape, w_shape
     lanes = lanes_of(dtype)
-    Ho, Wo = (H + 2 * pad - HH) // stride + 1, (W + 2 * pad - WW) // stride + 1
+    Ho, Wo = conv_output_size(H, HH, stride, pad), conv_output_size(W, WW, stride, pad)
     return ConvSize(H, W, C, F, HH, WW, stride, pad, Ho, Wo, round_up(C, VECTORS * lanes),
                     round_up(F, VECTORS * lanes), lanes)
 
@@ -42,12 +43,13 @@ class Grid(NamedTuple):
     rows: int
     width: int
     channels: int
-    size: int
+    row: int        # numbers in a row
+    size: int       # and in all
 
 
 def make_grid(rows, width, channels):
     """Return a Grid; its size has room for one register tile more, which may be read but means nothing."""
-    return Grid(rows, width, channels, round_up((rows * width + TILE_ROWS) * channels, 16))
+    return Grid(rows, width, channels, width * channels, round_up((rows * width + TILE_ROWS) * channels, 16))
 
 
 class Matrices(NamedTuple):
@@ -75,9 +77,9 @@ class Plan(NamedTuple):
     V: Matrices
     M: Matrices
     scratch: int    # numbers of scratch memory in all
-    run: int        # direct: numbers in the row of a window, rounded up to whole register tiles
-    U_apart: int    # Winograd: numbers from one position of the weights to the next, and of the transposed weights,
-    UT_apart: int   # and of their gradient
-    dU_apart: int
+    run: int        # direct: numbers in the row of a window, rounded up to the rows of the tile that adds dw
+    U_apart: int    # numbers from one position (direct: tap) of the weights to the next,
+    UT_apart: int   # of the weights turned,
+    dU_apart: int   # and, with Winograd, of their gradient
     dU_at: int      # where the gradient of the weights is summed, as the engine has it
-    few: int        # direct: 1 where so few channels have their dx from weights that aren't turned, else 0
+    few: int        # direct: 1 where channels are so few that dx comes from weights that aren't turned, else 0

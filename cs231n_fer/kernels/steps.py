@@ -5,7 +5,8 @@ calls, the kernels of a training step took three times as long to compile. A ste
 shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
 
 A plan is a named tuple of ints or bools, and of other such tuples: `plan.size.Ho`. Numba takes no nested ones into its
-parallel loops: kernels are handed `flat(plan)`, an array, and make a plan of it again with `nested(numbers, Plan)`.
+parallel loops: kernels are handed `flat(plan)`, an array, and make a plan of it again with `nested(numbers, Plan)`,
+which is for plans of ints only.
 """
 import ctypes
 from functools import cache
@@ -146,7 +147,7 @@ def get_control(builder):
 
 
 def set_control(builder, control):
-    """Write it."""
+    """Set it."""
     control_register(builder, "ld", cgutils.alloca_once_value(builder, control))
 
 

@@ -16,7 +16,7 @@ from .machine import TILE_ROWS, VECTOR_BYTES
 from .shape import VECTORS
 from .simd import load, load_rows, outer_fma, splat, store_rows, zeros
 
-# Rows of a tile whose rows are channels, of which scratch memory holds a multiple of a vector's floats.
+# Rows of the tiles that add dw: channels (Winograd), or numbers of a window (direct, whose run is rounded up to them).
 NARROW_ROWS = 4
 FIVE_ROWS = 5  # the row of a 5 x 5 window on one channel: in channel tiles it would be 8
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
@@ -24,7 +24,7 @@ CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
 
 @jit(inline=True)
 def panel(row, column, rows, lanes):
-    """Where a number lies in a matrix of so many rows that lies in panels: as wide as a tile, one behind the other."""
+    """Where a number of a matrix of so many rows lies, if it lies in panels of columns, as wide as a tile, in turn."""
     columns = VECTORS * lanes
     return (column - column % columns) * rows + row * columns + column % columns
 

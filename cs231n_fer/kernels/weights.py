@@ -35,8 +35,8 @@ def copy_rows(w, size, first, last, turned, t, at, row, tap_apart):
 @step(FLOATS, FLOATS, FLOATS, Plan, INT, INT, BOOL)
 def lay_out(w, s, u, plan, first, last, turned):
     """Direct convolution: u (HH, WW, C, Fp), or turned (HH, WW, F, Cp)."""
-    rows, wide = (plan.size.F, plan.size.Cp) if turned else (plan.size.C, plan.size.Fp)
-    copy_rows(w, plan.size, first, last, turned, u, first * wide, wide, rows * wide)
+    wide, apart = (plan.size.Cp, plan.UT_apart) if turned else (plan.size.Fp, plan.U_apart)
+    copy_rows(w, plan.size, first, last, turned, u, first * wide, wide, apart)
 
 
 @step(FLOATS, Plan, FLOATS, INT, INT)

@@ -10,7 +10,7 @@ and backwards, where the transposed transforms take the place of rotated filters
     dz --A dz A^T--> dM[q];    dU[q] = V[q]^T dM[q], dw = G^T dU G;    dV[q] = dM[q] U[q]^T, dx = B dV B^T
 
 A block is several small images, one, or a strip of a large one. Everything lies in scratch memory whose sizes are
-rounded up: images to whole tiles, channels to whole vectors, rows of a matrix to whole register tiles. So no loop here
+rounded up: images to whole tiles, channels and rows of a matrix to whole register tiles. So no loop here
 has a remainder.
 
 U[q] and dU[q] lie in panels, see tile.panel: they come from L2 or L3 once for each block, as one stream. As plain
@@ -26,10 +26,10 @@ from .tile import CHANNEL_ROWS, channel_tile, panel, product_tile
 from .winograd_tiles import rows_of_tiles
 
 # Of V and M together: they are written and read several times, and should stay in L2. But where the weights are larger
-# they pass by once for each block, so V and M may be as large as they: 0.3 ms less for block 4 of the final net.
+# they pass by once for each block, so V and M may be as large as they: 0.3 ms less for the fourth of the final net.
 BLOCK_BYTES = 640 * 1024
-STILL_ONE = 1.5  # blocks that are not yet divided
-WEIGHTS = 40  # rows that could be multiplied while the weights of a position come from L3
+STILL_ONE = 1.5  # an image of so many times the room of a block is one block still
+WEIGHT_ROWS = 40  # that could be multiplied while the weights of a position come from L3
 
 
 def best_m(size, images):
@@ -41,14 +41,14 @@ def best_m(size, images):
     """
     def cost(m):
         tiles = images * -(-size.Ho // m) * -(-size.Wo // m)
-        return (m + 2) ** 2 * (round_up(tiles, TILE_ROWS) + WEIGHTS)
+        return (m + 2) ** 2 * (round_up(tiles, TILE_ROWS) + WEIGHT_ROWS)
     return min((4, 3, 2), key=cost)
 
 
 def how_many(each, tiles):
-    """Number of images, or of rows of tiles, of `each` tiles that make a block of so many tiles.
+    """How many images, or rows of tiles, of `each` tiles make a block of about so many tiles.
 
-    Rather so many that they fill register tiles without a rest.
+    If possible a number that leaves no register tile partly empty.
     """
     whole = TILE_ROWS // math.gcd(each, TILE_ROWS)
     if whole * each > STILL_ONE * tiles:
@@ -56,18 +56,23 @@ def how_many(each, tiles):
     return max(1, round(tiles / (whole * each))) * whole
 
 
+def block_of(size, m, itemsize):
+    """Return (images, rows of tiles of each) of a block: several whole images, one, or a strip of one."""
+    positions, down, across = (m + 2) ** 2, -(-size.Ho // m), -(-size.Wo // m)
+    tile_bytes = positions * (size.Cp + size.Fp) * itemsize
+    tiles = max(BLOCK_BYTES, positions * size.C * size.Fp * itemsize) / tile_bytes  # that a block has room for
+    if down * across <= STILL_ONE * tiles:
+        return how_many(down * across, tiles), down
+    # Of 96 x 96 with 32 channels strips take 15.8 ms instead of 20.7, of 224 x 224 with 64 95 instead of 231.
+    return 1, round_up(how_many(across, tiles), 1 if m % 2 == 0 else 2)  # outputs that 2 x 2 windows divide
+
+
 @cache
 def winograd_plan(size, m, itemsize):
     """Lay out the scratch memory of a 3 x 3 convolution of stride 1; itemsize: bytes of a number."""
     positions, line = (m + 2) ** 2, 64 // itemsize
     down, across = -(-size.Ho // m), -(-size.Wo // m)
-    tile_bytes = positions * (size.Cp + size.Fp) * itemsize
-    tiles = max(BLOCK_BYTES, positions * size.C * size.Fp * itemsize) / tile_bytes  # that a block has room for
-    images, strip = 1, down
-    if down * across <= STILL_ONE * tiles:
-        images = how_many(down * across, tiles)
-    else:  # a strip of an image: of 96 x 96 with 32 channels 15.8 ms instead of 20.7, of 224 x 224 with 64 95 and 231
-        strip = round_up(how_many(across, tiles), 1 if m % 2 == 0 else 2)  # outputs that 2 x 2 windows divide
+    images, strip = block_of(size, m, itemsize)
     rows = round_up(images * min(strip, down) * across, TILE_ROWS)
     x_grid, z_grid = make_grid(down * m + 2, across * m + 2, size.Cp), make_grid(down * m, across * m, size.Fp)
     # Positions are a cache line further apart than needed: else they all fall on 2 to 8 sets of L1, and the transforms
@@ -83,7 +88,7 @@ def winograd_plan(size, m, itemsize):
 
 @step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
 def multiply(plan, u, images, f0, f1, top, bottom, s, _, __):
-    """M[q] = V[q] U[q] of a block, for the filters f0...f1."""
+    """M[q] = V[q] U[q] of a block, for the filters f0...f1; the last two are arguments of direct.multiply."""
     size, V, M = plan.size, plan.V, plan.M
     rows = images * rows_of_tiles(top, bottom, plan) * plan.across
     for q in range((plan.m + 2) ** 2):

@@ -26,7 +26,7 @@ def make_gather(m, transform, width):
 
     @step(FLOATS, Plan, INT, INT, INT, Grid, Matrices, INT, INT)
     def gather(s, plan, k, down, at, grid, matrices, first, last):
-        row = grid.width * grid.channels
+        row = grid.row
         for i in range(down):
             for j in range(plan.across):
                 pixel = at + i * m * row + j * m * grid.channels
@@ -46,7 +46,7 @@ def make_scatter(m, transform, overlap):
 
     @step(FLOATS, Plan, INT, INT, Matrices, FLOATS, INT, Grid, INT, INT)
     def scatter(s, plan, k, down, matrices, z, at, grid, first, last):
-        row = grid.width * grid.channels
+        row = grid.row
         for i in range(down):
             for j in range(plan.across):
                 pixel = at + i * m * row + j * m * grid.channels

@@ -1,7 +1,7 @@
 """The transforms of Winograd's convolution F(m x m, 3 x 3), one line of a formula for each row of a matrix.
 
-In one dimension m neighbouring outputs of a 3-tap filter are a polynomial product, and a polynomial is known by its
-values at m + 2 points (Lavin & Gray 2016):
+The product of polynomials with m and 3 coefficients is known by its values at m + 2 points. m neighbouring outputs of a
+3-tap filter are that product transposed, so that many products are enough for them too (Lavin & Gray 2016):
 
     y = A^T [ (G g) * (B^T d) ]        d: m + 2 inputs,  g: 3 weights,  y: m outputs,  *: number by number
 
