@@ -8,6 +8,8 @@ import pytest
 from jobs import EXPERIMENTS
 from layouts import compiled
 
+from cs231n_fer.kernels import jit
+
 
 @compiled
 @pytest.mark.skipif(os.name != "posix", reason="takes away the right to write as POSIX does")
@@ -16,3 +18,16 @@ def test_no_state_of_the_cache_breaks_a_run_and_none_is_read_that_is_out_of_date
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(json.loads((tmp_path / "cache.json").read_text())["cases"]) >= 7
+
+
+def test_a_save_that_is_cut_short_does_not_give_a_key_the_code_of_another(tmp_path, monkeypatch):
+    """As when a process is killed between Numba's two writes, where older files of changed sources lie."""
+    before, after = (jit.KeyedFile(str(tmp_path), "kernel", stamp) for stamp in ("sources as they were", "and are"))
+    before.save("key", "old code")
+    assert before.load("key") == "old code"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(after, "_save_data", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        after.save("new key", "new code")
+    assert after.load("new key") is None
+    after.save("new key", "new code")
+    assert after.load("new key") == "new code"

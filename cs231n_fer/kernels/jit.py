@@ -13,13 +13,14 @@ on_disk      compiled code is kept; a folder that is read-only or corrupt costs 
 import hashlib
 import os
 import sys
+from contextlib import suppress
 from functools import cache, wraps
 from pathlib import Path
 from threading import Lock
 from types import FunctionType
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from . import helper
 
@@ -110,13 +111,35 @@ def begin_compiling(sig, folder):
     sig      Numba's types of the arguments of that call;  folder: where compiled kernels are kept
     """
     if _begun.acquire(blocking=False):
-        print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds", file=sys.stderr,
-              flush=True)
+        with suppress(OSError, ValueError):  # nobody reads it
+            print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds", file=sys.stderr,
+                  flush=True)
         helper.start("float32" if "float32" in str(sig) else "float64", folder)
+
+
+class KeyedFile(IndexDataCacheFile):
+    """Numba's file of compiled code, which says what it is the code of.
+
+    Numba writes first to its index that a file has the code, and then the file: one that is killed in between, or two
+    that write at once, leave older code there, of other types or of sources as they were.
+    """
+
+    def save(self, key, data):
+        """Keep the code of a key."""
+        super().save(key, (key, data))
+
+    def load(self, key):
+        """Return the code of a key, None where there is none."""
+        found = super().load(key)
+        return found[1] if found is not None and found[0] == key else None
 
 
 class _ForgivingCache(FunctionCache):
     """Numba's cache on disk, keyed by all kernel sources; a file that cannot be read or written is as good as none."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = KeyedFile(self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
         """Numba's own key pickles closures, which no intrinsic survives, and misses edits of other files."""
