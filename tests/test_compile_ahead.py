@@ -1,13 +1,18 @@
 """The second process that compiles: it compiles what a step calls, and begins only where it is of use."""
 import os
+import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
+import numba
 import pytest
 from layouts import compiled
 
 from cs231n_fer.kernels import helper
 
+fcntl = pytest.importorskip("fcntl", reason="without locks on files each process has a helper of its own")
 STEP = """
 import sys
 import numpy as np
@@ -43,16 +48,40 @@ def test_it_compiles_what_a_step_of_the_final_net_calls_for_the_same_types(dtype
     assert done.returncode == 0, done.stderr
 
 
+FOREVER = """
+import os, sys
+from cs231n_fer.kernels import helper
+helper.BEGIN = "import sys; sys.path[:] = {{!r}}; import {{}}.compile_ahead as ahead; real = {{!r}}; " \
+    "ahead.PARTS = [lambda _: __import__('time').sleep(1000)]; ahead.main(real)"
+begin = helper.begin
+def noted(*arguments):
+    process = begin(*arguments)
+    print(process.pid, flush=True)
+    return process
+helper.begin = noted
+helper.start("float32", {folder!r})
+{end}
+"""
+
+
 @compiled
-def test_the_helper_ends_with_its_process(tmp_path):
-    code = ("import subprocess; from cs231n_fer.kernels import helper; begin = subprocess.Popen\n"
-            "def noted(*args, **options):\n    process = begin(*args, **options); print(process.pid); return process\n"
-            f"subprocess.Popen = noted; helper.start('float32', {str(tmp_path)!r})")
+@pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_the_helper_ends_with_its_process_however_that_ends(tmp_path, end):
     env = {name: value for name, value in os.environ.items() if name != helper.ALONE}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(done.stdout), 0)
+    done = subprocess.run([sys.executable, "-c", FOREVER.format(folder=str(tmp_path), end=end)], stdout=subprocess.PIPE,
+                          text=True, env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
+    helper_ends(int(done.stdout))
+
+
+def helper_ends(process, seconds=60):
+    for _ in range(10 * seconds):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.kill(process, signal.SIGKILL)
+    raise AssertionError("the helper went on")
 
 
 @pytest.fixture
@@ -61,14 +90,51 @@ def begun(monkeypatch):
     commands = []
     monkeypatch.setattr(helper, "MOST_THREADS", 2)
     monkeypatch.delenv(helper.ALONE, raising=False)
-    monkeypatch.setattr(helper.subprocess, "Popen", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(helper, "subprocess", SimpleNamespace(
+        PIPE=None, DEVNULL=None, Popen=lambda command, **_: commands.append(command)))
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])  # "" is the working directory
     monkeypatch.setattr(helper.atexit, "register", lambda *_: None)
     return commands
 
 
 def test_it_starts_where_a_second_processor_is(begun, tmp_path):
     helper.start("float64", tmp_path)
-    assert begun == [[sys.executable, "-m", "cs231n_fer.compile_ahead", "float64"]]
+    ((python, option, code),) = begun
+    assert (python, option) == (sys.executable, "-c") and code.endswith("compile_ahead import main; main('float64')")
+
+
+def test_it_imports_what_its_process_would_and_nothing_of_the_working_directory(begun, tmp_path):
+    (tmp_path / "numba.py").write_text("raise SystemExit('numba of the working directory')")
+    helper.start("float32", tmp_path)
+    ((*python, code),) = begun
+    code = code.replace("main('float32')", "import numba; print(numba.__file__)")
+    found = subprocess.run([*python, code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert found.strip() == numba.__file__
+
+
+def test_a_folder_has_one_helper(begun, tmp_path):
+    with open(tmp_path / "helper.lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        helper.start("float32", tmp_path)
+        assert begun == []
+    helper.start("float32", tmp_path)
+    assert len(begun) == 1
+
+
+@compiled
+def test_the_lock_lasts_as_long_as_the_helper(tmp_path, monkeypatch):
+    monkeypatch.setattr(helper, "MOST_THREADS", 2)
+    monkeypatch.delenv(helper.ALONE, raising=False)
+    monkeypatch.setattr(helper, "BEGIN", "import time; time.sleep(1000) # {!r} {} {!r}")
+    processes = []
+    monkeypatch.setattr(helper.atexit, "register", lambda _, process: processes.append(process))
+    helper.start("float32", tmp_path)
+    helper.start("float32", tmp_path)
+    assert len(processes) == 1
+    helper.stop(processes[0])
+    helper.start("float32", tmp_path)
+    assert len(processes) == 2
+    helper.stop(processes[1])
 
 
 @pytest.mark.parametrize("what", ["one thread", "alone", "no folder", "no interpreter", "frozen"])
@@ -88,5 +154,5 @@ def test_it_does_not_start_where_it_is_of_no_use(what, begun, tmp_path, monkeypa
 def test_a_system_without_another_process_is_no_error(begun, tmp_path, monkeypatch):
     def none_left(*_, **__):
         raise BlockingIOError("Resource temporarily unavailable")
-    monkeypatch.setattr(helper.subprocess, "Popen", none_left)
+    monkeypatch.setattr(helper, "begin", none_left)
     helper.start("float32", tmp_path)
