@@ -99,6 +99,17 @@ def changed_kernel(trial):
     return [before, *after, trial.run()]
 
 
+def old_code(trial):
+    """What a process leaves that is killed when Numba has written its index and not yet the code."""
+    before = trial.run()
+    (file,) = trial.cache.rglob("*times_two*.nbc")
+    content = file.read_bytes()
+    trial.kernel.write_text(KERNEL.replace("x * 2", "x * 3"))
+    after = trial.run()
+    file.write_bytes(content)
+    return [before, after, trial.run(), trial.run()]
+
+
 RIGHT, COMPILED, LOADED = "42", "42, compiled", "42, loaded"  # RIGHT: it may do either, or keep nothing and not say so
 CASES = {
     "a second process": (twice, [COMPILED, LOADED]),
@@ -108,6 +119,7 @@ CASES = {
     "an empty index": (spoilt("*.nbi", lambda content: b""), [COMPILED, COMPILED, LOADED]),
     "code cut off": (spoilt("*.nbc", lambda content: content[:len(content) // 2]), [COMPILED, COMPILED, LOADED]),
     "a changed kernel, then another file": (changed_kernel, [COMPILED, "63, compiled", "63, loaded", "63, compiled"]),
+    "an index of new code with the old": (old_code, [COMPILED, "63, compiled", "63, compiled", "63, loaded"]),
 }
 
 
