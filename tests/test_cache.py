@@ -1,8 +1,10 @@
 """The folder of compiled kernels: whatever happened to it, a run gives right results."""
+import io
 import json
 import os
 import subprocess
 import sys
+from threading import Lock
 
 import pytest
 from jobs import EXPERIMENTS
@@ -18,6 +20,16 @@ def test_no_state_of_the_cache_breaks_a_run_and_none_is_read_that_is_out_of_date
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(json.loads((tmp_path / "cache.json").read_text())["cases"]) >= 7
+
+
+def test_a_closed_standard_error_ends_no_run(tmp_path, monkeypatch):
+    closed, started = io.StringIO(), []
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    monkeypatch.setattr(jit, "_begun", Lock())
+    monkeypatch.setattr(jit.helper, "start", lambda *arguments: started.append(arguments))
+    jit.begin_compiling("(array(float64, 1d, C),)", tmp_path)
+    assert started == [("float64", tmp_path)]
 
 
 def test_a_save_that_is_cut_short_does_not_give_a_key_the_code_of_another(tmp_path, monkeypatch):
