@@ -12,7 +12,6 @@ from layouts import compiled
 
 from cs231n_fer.kernels import helper
 
-fcntl = pytest.importorskip("fcntl", reason="without locks on files each process has a helper of its own")
 STEP = """
 import sys
 import numpy as np
@@ -49,7 +48,7 @@ def test_it_compiles_what_a_step_of_the_final_net_calls_for_the_same_types(dtype
 
 
 FOREVER = """
-import os, sys
+import os
 from cs231n_fer.kernels import helper
 helper.BEGIN = "import sys; sys.path[:] = {{!r}}; import {{}}.compile_ahead as ahead; real = {{!r}}; " \
     "ahead.PARTS = [lambda _: __import__('time').sleep(1000)]; ahead.main(real)"
@@ -65,16 +64,17 @@ helper.start("float32", {folder!r})
 
 
 @compiled
-@pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), 9)"])
-def test_the_helper_ends_with_its_process_however_that_ends(tmp_path, end):
+@pytest.mark.parametrize("end, status", [("", 0), ("os._exit(0)", 0), ("os.kill(os.getpid(), 9)", -9)])
+def test_the_helper_ends_with_its_process_however_that_ends(tmp_path, end, status):
     env = {name: value for name, value in os.environ.items() if name != helper.ALONE}
-    done = subprocess.run([sys.executable, "-c", FOREVER.format(folder=str(tmp_path), end=end)], stdout=subprocess.PIPE,
+    done = subprocess.run([sys.executable, "-c", FOREVER.format(folder=str(tmp_path), end=end)], capture_output=True,
                           text=True, env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
-    helper_ends(int(done.stdout))
+    assert done.returncode == status, done.stderr
+    helper_ends(int(done.stdout), seconds=60 if end else 0)  # an exit waits for it; else the helper must notice
 
 
-def helper_ends(process, seconds=60):
-    for _ in range(10 * seconds):
+def helper_ends(process, seconds):
+    for _ in range(10 * seconds + 1):
         try:
             os.kill(process, 0)
         except ProcessLookupError:
@@ -100,7 +100,8 @@ def begun(monkeypatch):
 def test_it_starts_where_a_second_processor_is(begun, tmp_path):
     helper.start("float64", tmp_path)
     ((python, option, code),) = begun
-    assert (python, option) == (sys.executable, "-c") and code.endswith("compile_ahead import main; main('float64')")
+    assert (python, option) == (sys.executable, "-c") and code.endswith(
+        "from cs231n_fer.compile_ahead import main; main('float64')")
 
 
 def test_it_imports_what_its_process_would_and_nothing_of_the_working_directory(begun, tmp_path):
@@ -113,6 +114,7 @@ def test_it_imports_what_its_process_would_and_nothing_of_the_working_directory(
 
 
 def test_a_folder_has_one_helper(begun, tmp_path):
+    fcntl = pytest.importorskip("fcntl", reason="without locks on files each process has a helper of its own")
     with open(tmp_path / "helper.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         helper.start("float32", tmp_path)
@@ -123,6 +125,7 @@ def test_a_folder_has_one_helper(begun, tmp_path):
 
 @compiled
 def test_the_lock_lasts_as_long_as_the_helper(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl", reason="without locks on files each process has a helper of its own")
     monkeypatch.setattr(helper, "MOST_THREADS", 2)
     monkeypatch.delenv(helper.ALONE, raising=False)
     monkeypatch.setattr(helper, "BEGIN", "import time; time.sleep(1000) # {!r} {} {!r}")
@@ -154,5 +157,5 @@ def test_it_does_not_start_where_it_is_of_no_use(what, begun, tmp_path, monkeypa
 def test_a_system_without_another_process_is_no_error(begun, tmp_path, monkeypatch):
     def none_left(*_, **__):
         raise BlockingIOError("Resource temporarily unavailable")
-    monkeypatch.setattr(helper, "begin", none_left)
+    monkeypatch.setattr(helper.subprocess, "Popen", none_left)
     helper.start("float32", tmp_path)
