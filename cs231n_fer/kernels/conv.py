@@ -16,7 +16,7 @@ from numba import get_thread_id, prange
 from . import direct, pixels, weights, winograd
 from .jit import jit
 from .pixels import clear
-from .product import add_rows
+from .product import add_rows, portion
 from .shape import VECTORS, Plan
 from .steps import BOOL, BYTES, FLOATS, INT, call, nested, step
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z, rows_of_tiles
@@ -106,8 +106,8 @@ def backward_steps(m):
     """The steps of a backward pass, in the order of BackwardSteps."""
     tiles = m or 4
     engine = winograd if m else direct
-    return (backward_part, pixels.unpool, pixels.mask, pixels.pack,
-            GATHER_X[tiles], GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
+    return (backward_part, pixels.unpool, pixels.mask, pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles],
+            engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
             weights.TRANSFORM_BACK[m] if m else weights.take_back)
 
 
@@ -116,12 +116,6 @@ def even_blocks(count, most):
     """Images in a block: as many in all blocks, so that none of them reads all weights for a single image."""
     blocks = -(-count // most)
     return -(-count // blocks) if blocks else 1
-
-
-@jit(inline=True)
-def portion(count, part, parts):
-    """Begin and end of one of so many parts of 0...count, as equal as they can be."""
-    return part * count // parts, (part + 1) * count // parts
 
 
 @jit(inline=True)

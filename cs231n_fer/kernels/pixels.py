@@ -211,11 +211,10 @@ def moments(s, at, grid, size, image, bias, sums, first, last):
 
     Two passes, the second in L1: no difference of large numbers (Chan et al. 1983 say how images combine).
     """
-    row = grid.row
     for f in range(first, last, size.lanes):
-        mean = sum_pixels(s, at + f, grid.channels, row, size, zeros(s, 1), False) * (1 / (size.Ho * size.Wo))
+        mean = sum_pixels(s, at + f, grid.channels, grid.row, size, zeros(s, 1), False) * (1 / (size.Ho * size.Wo))
         store(sums, image * 2 * size.Fp + f, mean + load(bias, f, 1))
-        store(sums, (image * 2 + 1) * size.Fp + f, sum_pixels(s, at + f, grid.channels, row, size, mean, True))
+        store(sums, (image * 2 + 1) * size.Fp + f, sum_pixels(s, at + f, grid.channels, grid.row, size, mean, True))
 
 
 @jit(inline=True)

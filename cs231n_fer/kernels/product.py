@@ -67,6 +67,12 @@ def parts_of_steps(rows, steps):
 
 
 @jit(inline=True)
+def portion(count, part, parts):
+    """Begin and end of one of so many parts of 0...count, as equal as they can be."""
+    return part * count // parts, (part + 1) * count // parts
+
+
+@jit(inline=True)
 def add_rows(rows, begin, end):
     """Add the numbers begin...end of all rows, which are partial sums, to those of the first."""
     total = rows[0, begin:end]
@@ -86,8 +92,9 @@ def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts,
     across, down = -(-columns // width), -(-rows // block)
     for task in prange(across * down * parts):
         part, row, column = task // (across * down), task // across % down * block, task % across * width
+        begin, end = portion(steps, part, parts)
         call(address, a, a_row, a_step, b, c, part * size, min(column, columns - width), rows, columns, row, block,
-             part * steps // parts, (part + 1) * steps // parts, lanes, scratch[get_thread_id()])
+             begin, end, lanes, scratch[get_thread_id()])
     add_rows(c.reshape(parts, size), 0, size)  # in one thread: another parallel loop takes 0.3 s to compile
 
 

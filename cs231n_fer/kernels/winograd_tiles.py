@@ -26,13 +26,12 @@ def make_gather(m, transform, width):
 
     @step(FLOATS, Plan, INT, INT, INT, Grid, Matrices, INT, INT)
     def gather(s, plan, k, down, at, grid, matrices, first, last):
-        row = grid.row
         for i in range(down):
             for j in range(plan.across):
-                pixel = at + i * m * row + j * m * grid.channels
+                pixel = at + i * m * grid.row + j * m * grid.channels
                 value = matrices.at + ((k * down + i) * plan.across + j) * matrices.row
                 for c in range(first, last, plan.size.lanes):
-                    tile = both(load_tile(s, pixel + c, row, grid.channels, width))
+                    tile = both(load_tile(s, pixel + c, grid.row, grid.channels, width))
                     store_tile(s, value + c, n * matrices.apart, matrices.apart, tile)
     return gather
 
@@ -46,17 +45,16 @@ def make_scatter(m, transform, overlap):
 
     @step(FLOATS, Plan, INT, INT, Matrices, FLOATS, INT, Grid, INT, INT)
     def scatter(s, plan, k, down, matrices, z, at, grid, first, last):
-        row = grid.row
         for i in range(down):
             for j in range(plan.across):
-                pixel = at + i * m * row + j * m * grid.channels
+                pixel = at + i * m * grid.row + j * m * grid.channels
                 value = matrices.at + ((k * down + i) * plan.across + j) * matrices.row
                 for c in range(first, last, plan.size.lanes):
                     tile = both(load_tile(s, value + c, n * matrices.apart, matrices.apart, n))
                     if overlap:
-                        add_tile(z, pixel + c, row, grid.channels, tile)
+                        add_tile(z, pixel + c, grid.row, grid.channels, tile)
                     else:
-                        store_tile(z, pixel + c, row, grid.channels, tile)
+                        store_tile(z, pixel + c, grid.row, grid.channels, tile)
     return scatter
 
 
