@@ -5,6 +5,7 @@ Reading order (each module imports only from those before it):
     shapes             output sizes and argument checks
     gradient_check     numeric gradients, and how to compare with them
     memory, flat       arrays whose memory is used again, and that share one block of it
+    seam               arrays on their way to a kernel
     layers/            the book: every layer's forward and backward pass, NumPy only
     kernels/           the engine: compiled loops, Numba only
     fast_pool          the compiled rung of max-pool and average pool

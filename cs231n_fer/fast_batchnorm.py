@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
-from .fast_layers import LINEAR, ConvCache, conv_cache, run_backward, run_forward, window_moments
+from .fast_layers import LINEAR, ConvCache, conv_cache, out_shape, run_backward, run_forward, window_moments
 from .fast_pool import max_pool_backward_fast
 from .fast_sandwiches import (
     ReluCache,
@@ -28,7 +28,8 @@ from .fast_sandwiches import (
 from .kernels import batchnorm as kernels
 from .kernels.conv import Epilogue
 from .layers.batchnorm import batchnorm_settings, update_average
-from .memory import contiguous, padded
+from .seam import contiguous, padded
+from .shapes import check, common_floats, gradient_like
 
 MOMENTS = Epilogue(writes=True, relu=False, pools=False, sums=True)
 MOMENTS_POOL = Epilogue(writes=True, relu=False, pools=True, sums=True)
@@ -81,13 +82,17 @@ def conv_bn_relu_pool_forward(x, w, b, gamma, beta, conv_param, bn_param, pool_p
 
 def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools):
     """Both of the above."""
+    x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
+    cached, b = conv_cache(x, w, b, conv_param, engine)
+    check(x.size > 0, f"conv_bn_relu: x has shape {x.shape}, expected (N, C, H, W) without an empty axis")
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(b[None], gamma, beta, bn_param)
     if mode == "test":
-        rstd = 1 / np.sqrt(running_var + eps)
-        w_folded, b_folded = fold(w, b, gamma, beta, running_mean, rstd)
-        out, inner = relu_sandwich(conv_cache(x, w_folded, b_folded, conv_param, engine), b_folded, pools)
-        return out, FoldedCache(inner, w, b, gamma, running_mean, rstd)
-    cached = conv_cache(x, w, b, conv_param, engine)
+        mean = running_mean.astype(x.dtype)  # a copy: the next training step moves the running averages in place
+        rstd = 1 / np.sqrt(running_var.astype(x.dtype) + eps)
+        w_folded, b_folded = fold(w, b, gamma, beta, mean, rstd)
+        folded = cached._replace(w=contiguous(w_folded, (2, 3, 1, 0)))
+        out, inner = relu_sandwich(folded, b_folded, pools)
+        return out, FoldedCache(inner, w, b, gamma, mean, rstd)
     size = cached.size
     by_windows = size.C == size.stride == 1 and size.HH * size.WW <= MOST_TAPS and not cached.conv.plan.m
     forward = forward_by_windows if by_windows else forward_by_outputs
@@ -228,7 +233,9 @@ def dx_of_windows(dout, cache, dgamma, dbeta, count):
 
 def backward_by_outputs(dout, cache, want_dx):
     """Two passes: the sums that dgamma and dbeta are, and the convolution's backward pass with dz as a line of z."""
-    dout, z = contiguous(dout, (0, 2, 3, 1)), cache.z
+    z = cache.z
+    dout = gradient_like(dout, out_shape(cache.conv, cache.winners is not None), z.dtype, "conv_bn_relu")
+    dout = contiguous(dout, (0, 2, 3, 1))
     sums = image_sums("gradient_sums", cache.normalised, dout, cache.vectors, cache.conv.size, cache.winners, relu=True)
     dgamma, dbeta, vectors = backward_vectors(sums, cache.gamma, cache.moments, cache.vectors[3], z.size // z.shape[3])
     dx, dw, db = run_backward(cache.conv, images(dout), kept=z, winners=cache.winners, vectors=vectors, want_dx=want_dx)

@@ -31,9 +31,9 @@ from .layers import (
     max_pool_forward_im2col,
     max_pool_forward_reshape,
 )
-from .layers.affine import check_affine
-from .memory import contiguous, padded
-from .shapes import check_conv, check_parameters
+from .layers.affine import affine_arguments
+from .seam import contiguous, dense, flattened, padded
+from .shapes import conv_arguments, conv_geometry, gradient_like
 
 COMPILED = not DISABLED  # without the compiler kernels are Python functions, for debugging
 LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
@@ -65,12 +65,8 @@ PLAN_IMAGES = 16  # the size of Winograd's tiles is chosen for so many images at
 
 
 def find_convolution(x, w, conv_param, engine):
-    """Return the Convolution of images x with filters w; raises ValueError where arguments do not fit."""
-    check_parameters(conv_param, ("stride", "pad"), "conv_param")
-    stride, pad = conv_param["stride"], conv_param["pad"]
-    if x.dtype != w.dtype or x.dtype not in (np.float32, np.float64):  # no check(): texts of dtypes take 10 us
-        raise ValueError(f"conv: x is {x.dtype} and w {w.dtype}, expected both float32 or both float64; "
-                         "convert one with astype")
+    """Return the Convolution of images x with filters w of one dtype; raises ValueError where conv_param is wrong."""
+    stride, pad = conv_geometry(conv_param)
     return convolution(min(len(x), PLAN_IMAGES), x.shape[1:], w.shape, stride, pad, x.dtype, engine)
 
 
@@ -153,6 +149,9 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
     """
     x, w, conv = cached
     plan, size, dtype, N, chunks = conv.plan, conv.plan.size, x.dtype, len(x), kernels.chunks_of(len(x))
+    dout = gradient_like(dout, out_shape(cached, pooled=winners is not None), dtype, "conv")
+    if N == 0:
+        return gradients_of_nothing(cached, want_dx)
     scratch = scratch_of(plan, dtype)
     prepared = prepare_weights(cached, scratch, turned=not plan.few) if want_dx else conv.nothing
     dx = memory.empty(x.shape, dtype) if want_dx else conv.nothing
@@ -165,6 +164,19 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
         dx.reshape(-1), dw, db, splits, scratch, N)
     dw = dw[0].reshape(w.shape).transpose(3, 2, 0, 1)
     return dx.transpose(0, 3, 1, 2) if want_dx else None, dw, db[0, 0, :size.F].copy()
+
+
+def out_shape(cached, pooled):
+    """Return the shape of what a convolution gives, (N, F, Ho, Wo), behind a 2 x 2 pool (N, F, Ho // 2, Wo // 2)."""
+    size, part = cached.size, 2 if pooled else 1
+    return len(cached.x), size.F, size.Ho // part, size.Wo // part
+
+
+def gradients_of_nothing(cached, want_dx):
+    """Return dx, dw, db of a batch without images: sums over none of them, which no kernel would write."""
+    x, w, conv = cached
+    dx = np.zeros(x.shape, x.dtype).transpose(0, 3, 1, 2) if want_dx else None
+    return dx, np.zeros(w.shape, w.dtype).transpose(3, 2, 0, 1), np.zeros(conv.plan.size.F, w.dtype)
 
 
 def window_moments(cached):
@@ -185,15 +197,15 @@ def window_moments(cached):
 
 
 def conv_cache(x, w, b, conv_param, engine):
-    """Check the arguments of a convolution and return its ConvCache."""
-    check_conv(x, w, b)
+    """Check the arguments of a convolution; return its ConvCache, and b in the same dtype."""
+    x, w, b = conv_arguments(x, w, b)
     found = find_convolution(x, w, conv_param, engine)
-    return ConvCache(contiguous(x, (0, 2, 3, 1)), contiguous(w, (2, 3, 1, 0)), found)
+    return ConvCache(contiguous(x, (0, 2, 3, 1)), contiguous(w, (2, 3, 1, 0)), found), b
 
 
 def conv_forward(x, w, b, conv_param, engine="auto"):
     """Convolve with the compiled kernels; arguments, returns and errors as layers.conv_forward_naive."""
-    cached = conv_cache(x, w, b, conv_param, engine)
+    cached, b = conv_cache(x, w, b, conv_param, engine)
     return run_forward(cached, b, LINEAR).out.transpose(0, 3, 1, 2), cached
 
 
@@ -220,10 +232,10 @@ conv_backward_fast = conv_backward_winograd = conv_backward
 
 
 def matrix_product(a, b):
-    """Return a b for matrices (R, K) and (K, M) of one dtype; a may be transposed, or have any other strides."""
+    """Return a b for matrices (R, K) and (K, M) of one dtype, which may have any strides."""
     if not a.size or not b.size:
         return np.zeros((len(a), b.shape[1]), a.dtype)
-    arguments, out = product_call(a, b)
+    arguments, out = product_call(dense(a), b)
     product.product(*arguments)
     return out[:, :b.shape[1]]
 
@@ -242,16 +254,15 @@ SMALL = 2 ** 18  # multiplications: up to here OpenBLAS takes one thread
 def product_call(a, b):
     """Return (arguments, out): with them kernels.product.product writes the product of a (R, K) and b (K, M) to out.
 
-    out has the columns of a register tile at least; those beyond M are zeros.
+    a must be dense, as the arguments hold its memory and no copy of it. out has the columns of a register tile at
+    least; those beyond M are zeros.
     """
     rows, columns, lanes, itemsize = len(a), b.shape[1], lanes_of(a.dtype), a.itemsize
-    if min(a.strides) != itemsize or not a.flags.writeable or any(stride % itemsize for stride in a.strides):
-        a = np.array(a, order="C")
     b = padded(b, max(columns, VECTORS * lanes))
     parts = product.parts_of_steps(rows, len(b))
     c = memory.empty((parts, rows, b.shape[1]), a.dtype)
     scratch = memory.empty((MOST_THREADS, product.scratch_size(rows, len(b), parts, lanes)), a.dtype)
-    arguments = (product.product_part.address(a.dtype), a.ravel(order="K"), a.strides[0] // itemsize,
+    arguments = (product.product_part.address(a.dtype), flattened(a), a.strides[0] // itemsize,
                  a.strides[1] // itemsize, b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts,
                  product.block_of(rows), scratch)
     return arguments, c[0]
@@ -259,7 +270,7 @@ def product_call(a, b):
 
 def affine_forward_fast(x, w, b):
     """Compute out = x w + b; arguments, returns and errors as layers.affine_forward_naive."""
-    check_affine(x, w, b)
+    x, w, b = affine_arguments(x, w, b)
     rows = rows_of(x)
     out = product_of(rows, w)
     out += b
@@ -280,6 +291,7 @@ def rows_of(x):
 def affine_backward_fast(dout, cache):
     """Return dx, dw, db of affine_forward_fast; dx is (w dout^T)^T, as w^T has no rows to read vectors from."""
     shape, rows, w = cache
+    dout = gradient_like(dout, (len(rows), w.shape[1]), w.dtype, "affine")
     return gradient_of_rows(w, dout, shape), product_of(rows.T, dout), dout.sum(axis=0)
 
 
@@ -287,7 +299,7 @@ def gradient_of_rows(w, dout, shape):
     """Return dx = dout w^T in a shape; images lie in memory as (N, H, W, C)."""
     if len(shape) != 4 or not dout.size or not w.size:
         return product_of(w, dout.T).T.reshape(shape)
-    arguments, turned = product_call(w, dout.T)
+    arguments, turned = product_call(dense(w), dout.T)
     product.product(*arguments)
     N, C, H, W = shape
     images = memory.empty((N, H, W, C), turned.dtype)

@@ -8,19 +8,21 @@ from .kernels import losses as kernels
 from .kernels.jit import DISABLED
 from .layers import softmax_loss
 from .layers.losses import sample_weights
-from .memory import contiguous
-from .shapes import check_labels
+from .seam import contiguous
+from .shapes import common_floats, plain_array, scores_and_labels
 
 
 def softmax_loss_fast(x, y, class_weights=None):
     """Cross-entropy of the softmax of scores x (N, C) against labels y (N,); as layers.softmax_loss."""
-    if DISABLED or x.dtype not in (np.float32, np.float64):
+    if DISABLED:
         return softmax_loss(x, y, class_weights)
+    (x,) = common_floats("loss", x=x)
+    y = plain_array(y, "y")
     if class_weights is not None or x.ndim != 2 or not x.size or y.shape != x.shape[:1] or y.dtype.kind not in "iu":
-        check_labels(x, y)
+        scores_and_labels(x, y)
     weights, dx = sample_weights(x, y, class_weights), np.empty(x.shape, x.dtype)
     loss = kernels.softmax(contiguous(x, (0, 1)), contiguous(y.astype(np.int64, copy=False), (0,)),
                            weights.astype(np.float64), dx)
     if loss != loss:
-        check_labels(x, y)
+        scores_and_labels(x, y)
     return loss, dx

@@ -13,9 +13,9 @@ from .fast_sandwiches import images
 from .kernels.machine import lanes_of
 from .kernels.shape import VECTORS, round_up
 from .layers.batchnorm import batchnorm_settings
-from .layers.layernorm import groupnorm_settings
-from .memory import contiguous, padded
-from .shapes import check_images
+from .layers.layernorm import groupnorm_arguments
+from .seam import contiguous, padded
+from .shapes import check, check_images, common_floats, gradient_like
 
 
 class Channels(NamedTuple):
@@ -59,7 +59,9 @@ class GroupCache(NamedTuple):
 
 def spatial_batchnorm_forward_fast(x, gamma, beta, bn_param):
     """Normalise every channel over N, H and W; arguments, returns and errors as layers.spatial_batchnorm_forward."""
+    x, gamma, beta = common_floats("spatial_batchnorm", x=x, gamma=gamma, beta=beta)
     check_images(x, "spatial_batchnorm")
+    check(x.size > 0, f"spatial_batchnorm: x has shape {x.shape}, expected (N, C, H, W) without an empty axis")
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(x[:, :, 0, 0], gamma, beta, bn_param)
     x = contiguous(x, (0, 2, 3, 1))
     size = channels_of(x)
@@ -78,6 +80,7 @@ def spatial_batchnorm_forward_fast(x, gamma, beta, bn_param):
 def spatial_batchnorm_backward_fast(dout, cache):
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
     x, size, gamma, moments, vectors, train = cache
+    dout = gradient_like(dout, images(x).shape, x.dtype, "spatial_batchnorm")
     dout = contiguous(dout, (0, 2, 3, 1))
     sums = image_sums("gradient_sums", x, dout, vectors, size)
     # In test mode mean and variance are constants, and dx is gamma rstd dout.
@@ -88,7 +91,7 @@ def spatial_batchnorm_backward_fast(dout, cache):
 
 def spatial_groupnorm_forward_fast(x, gamma, beta, G, gn_param):
     """Normalise each group of channels of each image; as layers.spatial_groupnorm_forward."""
-    eps = groupnorm_settings(x, gamma, beta, G, gn_param)
+    x, gamma, beta, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     x = contiguous(x, (0, 2, 3, 1))
     size = channels_of(x)
     means, squares = in_groups(image_sums("moments", x, None, None, size), size, G)
@@ -106,6 +109,7 @@ def spatial_groupnorm_backward_fast(dout, cache):
     """
     x, size, gamma, mean, rstd = cache
     G, count = len(gamma), x[0].size // len(gamma)
+    dout = gradient_like(dout, images(x).shape, x.dtype, "spatial_groupnorm")
     dout = contiguous(dout, (0, 2, 3, 1))
     sums = image_sums("gradient_sums", x, dout, vectors_of((mean, rstd), x, size), size)
     totals, along = in_groups(sums, size, G)

@@ -1,6 +1,6 @@
 """The compiled rung of max-pool and average pool: any window and stride, the contract of layers/pool.py.
 
-Numbers other than float32 and float64, and windows of more than 256, are left to NumPy.
+Windows of more than 256 numbers, whose position a byte can't hold, are left to NumPy.
 """
 from typing import NamedTuple
 
@@ -17,20 +17,24 @@ from .layers import (
     max_pool_forward_im2col,
 )
 from .layers.pool import pool_geometry
-from .memory import contiguous
+from .seam import contiguous
+from .shapes import common_floats, gradient_like
 
 
 class PoolCache(NamedTuple):
     """What both backward passes need."""
-    shape: tuple         # (N, H, W, C)
+    shape: tuple         # (N, H, W, C) of x
+    out_shape: tuple     # (N, C, Ho, Wo)
+    dtype: np.dtype
     winners: np.ndarray  # of a max-pool
     numbers: np.ndarray  # flat(Windows)
 
 
 def pool_forward(step, below, x, pool_param, winners):
     """Run a forward step over all images, or the rung below where the kernels can't; returns (out, cache)."""
+    (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
-    if x.dtype not in (np.float32, np.float64) or not x.size or HH * WW > 256:
+    if not x.size or HH * WW > 256:
         return below(x, pool_param)
     x = contiguous(x, (0, 2, 3, 1))
     windows = kernels.windows_of(x.shape, HH, WW, stride, Ho, Wo, lanes_of(x.dtype))
@@ -38,14 +42,16 @@ def pool_forward(step, below, x, pool_param, winners):
     winners = memory.empty(len(x) * Ho * Wo * windows.Cp if winners else 0, np.uint8)
     numbers = flat(windows)
     kernels.over_images(step.address(x.dtype), x.reshape(-1), out.reshape(-1), winners, numbers, len(x))
-    return out.transpose(0, 3, 1, 2), PoolCache(x.shape, winners, numbers)
+    out = out.transpose(0, 3, 1, 2)
+    return out, PoolCache(x.shape, out.shape, x.dtype, winners, numbers)
 
 
 def pool_backward(step, below, dout, cache):
     """Run a backward step over all images, or the rung below where it went forward; returns dx."""
     if not isinstance(cache, PoolCache):
         return below(dout, cache)
-    dout, dx = contiguous(dout, (0, 2, 3, 1)), memory.empty(cache.shape, dout.dtype)
+    dout = contiguous(gradient_like(dout, cache.out_shape, cache.dtype, "pool"), (0, 2, 3, 1))
+    dx = memory.empty(cache.shape, dout.dtype)
     kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.winners, cache.numbers,
                         len(dout))
     return dx.transpose(0, 3, 1, 2)

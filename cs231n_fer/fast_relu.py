@@ -1,12 +1,13 @@
 """The compiled rung of ReLU as a layer of its own, behind a sum or an affine layer; the contract of layers/.
 
-What it gains is memory that was used before. Few numbers, and dtypes other than float32 and float64, are NumPy's.
+What it gains is memory that was used before. Few numbers are left to NumPy.
 """
 import numpy as np
 
 from . import memory
 from .kernels import activations, update
 from .layers import relu_backward, relu_forward
+from .shapes import common_floats, gradient_like
 
 FEW = 2 ** 15  # numbers that NumPy has clipped before a kernel has begun
 NO_NUMBERS = np.empty(0)
@@ -14,7 +15,8 @@ NO_NUMBERS = np.empty(0)
 
 def relu_forward_fast(x):
     """Return max(x, 0) and the cache: out itself."""
-    if x.dtype not in (np.float32, np.float64) or x.size < FEW:
+    (x,) = common_floats("relu", x=x)
+    if x.size < FEW:
         return relu_forward(x)
     out = memory.like(x)
     update.run(activations.relu, [update.protected(x, out)], [out], NO_NUMBERS)
@@ -23,8 +25,9 @@ def relu_forward_fast(x):
 
 def relu_backward_fast(dout, cache):
     """Hand dout on where out was positive; returns dx."""
-    if cache.dtype not in (np.float32, np.float64) or cache.size < FEW:
+    if cache.size < FEW:
         return relu_backward(dout, cache)
+    dout = gradient_like(dout, cache.shape, cache.dtype, "relu")
     dx = memory.like(cache)
     update.run(activations.relu_back, [update.protected(dout, dx), update.protected(cache, dx)], [dx], NO_NUMBERS)
     return dx

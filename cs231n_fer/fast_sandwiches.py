@@ -12,6 +12,7 @@ from .fast_layers import ConvCache, conv_cache, run_backward, run_forward
 from .fast_pool import max_pool_backward_fast, max_pool_forward_fast
 from .kernels.conv import Epilogue
 from .layers.pool import pool_geometry
+from .shapes import pool_window
 
 POOL_2X2 = {"pool_height": 2, "pool_width": 2, "stride": 2}
 RELU = Epilogue(writes=True, relu=True, pools=False, sums=False)
@@ -31,20 +32,20 @@ def images(array):
 
 
 def is_2x2(pool_param):
-    """Whether a pool is one that is fused."""
-    return pool_param == POOL_2X2
+    """Whether a pool is one that is fused; raises ValueError where pool_param is wrong."""
+    return pool_window(pool_param) == (2, 2, 2)
 
 
 def conv_relu_forward(x, w, b, conv_param, engine="auto"):
     """conv - ReLU; arguments and returns as layer_utils.conv_relu_forward."""
-    return relu_sandwich(conv_cache(x, w, b, conv_param, engine), b, pools=False)
+    return relu_sandwich(*conv_cache(x, w, b, conv_param, engine), pools=False)
 
 
 def conv_relu_pool_forward(x, w, b, conv_param, pool_param, engine="auto"):
     """conv - ReLU - max-pool; arguments and returns as layer_utils.conv_relu_pool_forward."""
     if not is_2x2(pool_param):
         return then_pool(conv_relu_forward(x, w, b, conv_param, engine), pool_param)
-    return relu_sandwich(conv_cache(x, w, b, conv_param, engine), b, pools=True)
+    return relu_sandwich(*conv_cache(x, w, b, conv_param, engine), pools=True)
 
 
 def relu_sandwich(cached, b, pools):

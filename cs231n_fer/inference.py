@@ -23,7 +23,7 @@ from .fast_sandwiches import POOL, RELU, is_2x2
 from .kernels import conv as kernels
 from .kernels import product
 from .ladder import is_fused
-from .memory import contiguous, padded
+from .seam import contiguous, padded
 from .network import Chain, Sandwich, fuse, pick
 from .records import TEST, Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
 from .shapes import check
@@ -129,10 +129,13 @@ def can_run(sandwich):
 def in_memory_order(x):
     """Return x (N, C, H, W) as (N, H, W, C): the same memory if it lies so, else a copy and the call that makes it."""
     turned = x.transpose(0, 2, 3, 1)
-    if turned.flags.c_contiguous:
-        return [], turned
-    copy = memory.empty(turned.shape, x.dtype)
-    return [(np.copyto, (copy, turned), 0)], copy
+    return ([], turned) if turned.flags.carray else copied(turned)
+
+
+def copied(x):
+    """Return x in C order: a copy, and the call that makes it."""
+    copy = memory.empty(x.shape, x.dtype)
+    return [(np.copyto, (copy, x), 0)], copy
 
 
 def affine_calls(w, b, x):
@@ -141,6 +144,8 @@ def affine_calls(w, b, x):
     if x.ndim == 4:
         w = np.ascontiguousarray(w.reshape(*x.shape[1:], -1).transpose(1, 2, 0, 3)).reshape(len(w), -1)
         calls, x = in_memory_order(x)
+    elif not x.flags.carray:
+        calls, x = copied(x)
     arguments, out = product_call(x.reshape(len(x), -1), w)
     out = out[:, :len(b)]
     return [*calls, (product.product, arguments, 0), (np.add, (out, b, out), 0)], out

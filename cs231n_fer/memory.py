@@ -4,8 +4,6 @@ Fresh memory costs a page fault for every 4 KiB, 15 to 40 % of a training step. 
 as nothing but the arena refers to it, which CPython counts: an array made of it, and every view of that array, holds
 one reference. The next array of about that size takes it, so after one training step training allocates nothing large.
 Nobody says when an array ends, so nobody can say it wrong.
-
-contiguous() and padded() put arrays into the form that kernels take.
 """
 import math
 from collections import defaultdict, deque
@@ -94,26 +92,6 @@ def like(array):
     """Return an array of arbitrary contents with the shape, dtype and order of axes of another, without gaps."""
     shape, strides = array.shape, np.empty_like(array, subok=False).strides
     return np.ndarray(shape, array.dtype, _take(size_class(array.nbytes)), strides=strides)
-
-
-def contiguous(array, axes):
-    """Return array with its axes permuted, C-contiguous and writable: Numba compiles a kernel again for others."""
-    turned = array.transpose(axes)
-    flags = turned.flags
-    if flags.c_contiguous and flags.writeable:
-        return turned
-    copy = empty(turned.shape, turned.dtype)
-    copy[...] = turned
-    return copy
-
-
-def padded(array, size):
-    """Return a C-contiguous array whose last axis is filled up with zeros to a size."""
-    if array.shape[-1] == size and array.flags.c_contiguous and array.flags.writeable:
-        return array
-    wide = zeros((*array.shape[:-1], size), array.dtype)
-    wide[..., :array.shape[-1]] = array
-    return wide
 
 
 def release():

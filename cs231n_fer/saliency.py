@@ -10,7 +10,7 @@ With several colour channels each pixel shows its strongest channel.
 import numpy as np
 
 from .network import TEST
-from .shapes import check, check_images, check_labels
+from .shapes import check, check_images, scores_and_labels
 
 
 def saliency_map(model, X, y, batch_size=64):
@@ -109,7 +109,7 @@ def choose_examples(scores, y, count=4):
                rows. Sure means that the best score is far ahead of the second.
     """
     scores, y = np.asarray(scores), np.asarray(y)
-    check_labels(scores, y)
+    scores, y = scores_and_labels(scores, y)
     predicted = scores.argmax(axis=1)
     ranked = np.sort(scores, axis=1)
     surest = np.argsort(ranked[:, -2] - ranked[:, -1], kind="stable")
@@ -144,7 +144,7 @@ def _starts(length, size, stride):
 def _score_gradient(model, X, y):
     """d score_y / d X for each image, shaped as X."""
     scores, cache = model.forward(X, TEST)
-    check_labels(scores, y)
+    scores, y = scores_and_labels(scores, y)
     dscores = np.zeros_like(scores)
     dscores[np.arange(len(scores)), y] = 1
     return model.backward(dscores, cache)[0]
@@ -153,5 +153,5 @@ def _score_gradient(model, X, y):
 def _class_scores(model, X, y):
     """The score of class y for each image, (N,)."""
     scores, _ = model.forward(X, TEST)
-    check_labels(scores, y)
+    scores, y = scores_and_labels(scores, y)
     return scores[np.arange(len(scores)), y]

@@ -32,7 +32,7 @@ def add_l2(dw_address, w_address, begin, count, out, at, strengths, which, squar
     squares[block], marks[block] = strengths[which] * total, mark
 
 
-@jit(parallel=True)
+@jit(parallel=True, doubles=("strengths", "squares", "marks"))
 def gather(address, gradients, weights, blocks, out, strengths, squares, marks):
     """Call the step for every block (which array, where it begins in it, how many numbers, where they go).
 

@@ -1,7 +1,8 @@
 """The decorators that own every Numba option; no kernel sets one itself.
 
     @jit                    a kernel: called from Python, compiled for the types it is called with
-    @jit(parallel=True)     a kernel with a `prange` loop over independent work
+    @jit(parallel=True)     a kernel with a `prange` loop over independent work. All its arrays of floats
+                            have one dtype, but for those named in `doubles`, which are float64
     @jit(inline=True)       a piece of kernels: always inlined, so that constants of its caller become its own
     @step(FLOATS, INT, ...) a step of parallel kernels, which call it by its address (steps.py): call(steps.name, ...)
 
@@ -20,7 +21,9 @@ from threading import Lock
 from types import FunctionType
 
 import numba
+from numba import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.sigutils import normalize_signature
 
 from . import helper
 
@@ -31,7 +34,7 @@ FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 DISABLED = bool(numba.config.DISABLE_JIT)
 
 
-def jit(function=None, *, parallel=False, inline=False):
+def jit(function=None, *, parallel=False, inline=False, doubles=()):
     """Compile a kernel on its first call, for the types that it is called with.
 
     function:  the kernel; flat or C-contiguous arrays in, arrays out. What it closes over is constant to the compiler:
@@ -40,10 +43,11 @@ def jit(function=None, *, parallel=False, inline=False):
     itself where NUMBA_DISABLE_JIT=1.
     """
     if function is None:
-        return lambda kernel: jit(kernel, parallel=parallel, inline=inline)
+        return lambda kernel: jit(kernel, parallel=parallel, inline=inline, doubles=doubles)
     if inline:
         return numba.njit(**OPTIONS, **NO_WRAPPERS, forceinline=True)(function)
-    compiled = on_disk(numba.njit(**OPTIONS, parallel=parallel)(function), function)
+    guard = ArrayGuard(function, doubles) if parallel else None
+    compiled = on_disk(numba.njit(**OPTIONS, parallel=parallel)(function), function, guard)
     return taking_turns(compiled) if parallel and not DISABLED else compiled
 
 
@@ -76,11 +80,38 @@ OPTIONS = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
 NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def on_disk(compiled, function):
+class ArrayGuard:
+    """Refuses to compile a parallel kernel for arrays that its steps would misread.
+
+    A step is called by its address and believes that its arrays are what it was compiled for. An array of
+    another dtype, or with gaps, would be read as other numbers. As such an array would be compiled
+    for anew, this costs a call nothing.
+    """
+
+    def __init__(self, function, doubles):
+        self.name = function.__name__
+        self.names = function.__code__.co_varnames[:function.__code__.co_argcount]
+        self.doubles = doubles
+
+    def __call__(self, arguments):
+        """Raise TypeError unless arrays (Numba's types of the arguments) are dense and of one dtype."""
+        arrays = {name: kind for name, kind in zip(self.names, arguments, strict=True)
+                  if isinstance(kind, types.Array)}
+        floats = {name: kind.dtype for name, kind in arrays.items() if isinstance(kind.dtype, types.Float)}
+        mixed = {dtype for name, dtype in floats.items() if name not in self.doubles}
+        wrong = any(floats[name] != types.float64 for name in self.doubles)
+        gaps = [name for name, kind in arrays.items() if kind.layout != "C" or not kind.aligned]
+        if len(mixed) > 1 or wrong or gaps:
+            got = ", ".join(f"{name}: {kind.dtype}{'' if name not in gaps else ' with gaps'}"
+                            for name, kind in arrays.items())
+            raise TypeError(f"{self.name}: got arrays {got}; expected floats of one dtype without gaps")
+
+
+def on_disk(compiled, function, guard=None):
     """Give a kernel a cache on disk: what Numba's enable_caching does, but forgiving."""
     if hasattr(compiled, "enable_caching"):
         try:
-            compiled._cache = _ForgivingCache(function)
+            compiled._cache = _ForgivingCache(function, guard)
         except RuntimeError:  # no folder at all can be written on: compile in every process
             pass
     return compiled
@@ -137,8 +168,9 @@ class KeyedFile(IndexDataCacheFile):
 class _ForgivingCache(FunctionCache):
     """Numba's cache on disk, keyed by all kernel sources; a file that cannot be read or written is as good as none."""
 
-    def __init__(self, function):
+    def __init__(self, function, guard):
         super().__init__(function)
+        self.guard = guard
         self._cache_file = KeyedFile(self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
@@ -148,6 +180,8 @@ class _ForgivingCache(FunctionCache):
         return sig, codegen.magic_tuple(), sources_digest(), *chosen, constants
 
     def load_overload(self, sig, target_context):
+        if self.guard:
+            self.guard(normalize_signature(sig)[0])
         found = None
         try:
             found = super().load_overload(sig, target_context)

@@ -71,7 +71,7 @@ def adam(w, dw, m, v, next_w, next_m, next_v, numbers, begin, end):
         next_w[i] = w[i] - (change + shrink * w[i])  # not (1 - shrink) * w: float32 would round away a small shrink
 
 
-@jit(parallel=True)
+@jit(parallel=True, doubles=("numbers",))
 def over_blocks(rule, w, dw, first, second, next_w, next_first, next_second, numbers):
     """Call the step at an address for every block."""
     for block in prange(-(-len(w) // BLOCK)):
@@ -93,14 +93,14 @@ def one_pass(rule, arrays, numbers):
     numbers:  tuple of Python floats
     Returns [next_w, *next state], new arrays with the dtype and the memory order of w.
     """
-    new = [np.empty_like(arrays[0]) for _ in arrays[1:]]
+    new = [np.empty_like(arrays[0], subok=False) for _ in arrays[1:]]
     run(rule, [protected(array, new[0]) for array in arrays], new, np.array(numbers, np.float64))
     return new
 
 
 def as_it_lies(array, like):
     """Return an array with the dtype and in the memory order of `like`, which has no gaps: itself, or a copy."""
-    if array.dtype == like.dtype and (array.strides == like.strides or lies_alike(array, like)):
+    if array.dtype == like.dtype and array.flags.aligned and (array.strides == like.strides or lies_alike(array, like)):
         return array
     copy = np.empty_like(like)
     np.copyto(copy, array, casting="same_kind")

@@ -9,7 +9,7 @@ graph form of the backward pass (one step for each node) and its simplification 
 """
 import numpy as np
 
-from ..shapes import check_images
+from ..shapes import check, check_images, common_floats, gradient_like, plain_array
 
 
 def batchnorm_settings(x, gamma, beta, bn_param):
@@ -27,7 +27,18 @@ def batchnorm_settings(x, gamma, beta, bn_param):
     for name in ("running_mean", "running_var"):
         if name not in bn_param:
             bn_param[name] = np.zeros(D, dtype=x.dtype)
+        check_average(name, bn_param[name], D, mode)
     return mode, eps, momentum, bn_param["running_mean"], bn_param["running_var"]
+
+
+def check_average(name, average, D, mode):
+    """Raise ValueError unless a running average is a floating array (D,), which training can write on."""
+    is_array = isinstance(average, np.ndarray)
+    if not (is_array and average.shape == (D,) and average.dtype.kind == "f"):
+        got = f"{average.dtype} {average.shape}" if is_array else type(average).__name__
+        raise ValueError(f"bn_param: {name} is {got}, expected a float array ({D},), a number for each feature")
+    check(mode == "test" or average.flags.writeable,
+          f"bn_param: {name} is read-only, but training mode updates it in place; give a copy")
 
 
 def update_average(running, new, momentum):
@@ -43,6 +54,7 @@ def column_means(x):
 
 def batchnorm_forward_naive(x, gamma, beta, bn_param):
     """Normalise one feature after the other, by the definition; arguments and returns as batchnorm_forward."""
+    x, gamma, beta = common_floats("batchnorm", x=x, gamma=gamma, beta=beta)
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(x, gamma, beta, bn_param)
     N, D = x.shape
     xhat, out, rstd = np.empty_like(x), np.empty_like(x), np.empty(D, dtype=x.dtype)
@@ -67,6 +79,7 @@ def batchnorm_backward_naive(dout, cache):
     the mean and the variance. In test mode those stand still: dxhat[n]/dx[i] = rstd * (n == i).
     """
     xhat, rstd, gamma, mode = cache
+    dout = gradient_like(dout, xhat.shape, xhat.dtype, "batchnorm")
     N, D = dout.shape
     dx, dgamma, dbeta = np.zeros_like(xhat), np.zeros_like(gamma), np.zeros_like(gamma)
     for d in range(D):
@@ -88,6 +101,7 @@ def batchnorm_forward(x, gamma, beta, bn_param):
                  in training mode the two running averages are updated in place, and made if they are missing
     Returns out (N, D) and the cache (x - mean, 1 / sqrt(var + eps), gamma, mode). Raises ValueError on wrong shapes.
     """
+    x, gamma, beta = common_floats("batchnorm", x=x, gamma=gamma, beta=beta)
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(x, gamma, beta, bn_param)
     if mode == "train":
         mean = column_means(x)
@@ -96,7 +110,8 @@ def batchnorm_forward(x, gamma, beta, bn_param):
         update_average(running_mean, mean, momentum)
         update_average(running_var, var, momentum)
     else:
-        centred, var = x - running_mean, running_var
+        centred = x - running_mean.astype(x.dtype)
+        var = running_var.astype(x.dtype)
     rstd = 1 / np.sqrt(var + eps)
     out = centred * (gamma * rstd)
     out += beta
@@ -110,6 +125,7 @@ def batchnorm_backward(dout, cache):
     and x twice (for mean and for centred): what comes back on the two ways adds up.
     """
     centred, rstd, gamma, mode = cache
+    dout = gradient_like(dout, centred.shape, centred.dtype, "batchnorm")
     xhat = centred * rstd
     dbeta, dgamma = dout.sum(axis=0), (dout * xhat).sum(axis=0)
     dxhat = dout * gamma
@@ -132,6 +148,7 @@ def batchnorm_backward_alt(dout, cache):
     directions in which x can move without moving the output.
     """
     centred, rstd, gamma, mode = cache
+    dout = gradient_like(dout, centred.shape, centred.dtype, "batchnorm")
     N = len(dout)
     dbeta = column_means(dout) * N
     dgamma = column_means(dout * centred) * N * rstd
@@ -146,6 +163,7 @@ def batchnorm_backward_alt(dout, cache):
 
 def as_rows(x):
     """View images (N, C, H, W) as rows (N * H * W, C); free in channels-last memory."""
+    check_images(x, "spatial_batchnorm")
     return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
@@ -157,25 +175,27 @@ def as_images(rows, shape):
 
 def spatial_batchnorm_forward(x, gamma, beta, bn_param):
     """Normalise every channel over N, H and W; x (N, C, H, W), gamma, beta (C,), the rest as batchnorm_forward."""
-    check_images(x, "spatial_batchnorm")
+    x = plain_array(x, "x")
     out, cache = batchnorm_forward(as_rows(x), gamma, beta, bn_param)
     return as_images(out, x.shape), cache
 
 
 def spatial_batchnorm_backward(dout, cache):
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
+    dout = plain_array(dout, "dout")
     dx, dgamma, dbeta = batchnorm_backward_alt(as_rows(dout), cache)
     return as_images(dx, dout.shape), dgamma, dbeta
 
 
 def spatial_batchnorm_forward_naive(x, gamma, beta, bn_param):
     """Normalise every channel with the naive rung; arguments and returns as spatial_batchnorm_forward."""
-    check_images(x, "spatial_batchnorm")
+    x = plain_array(x, "x")
     out, cache = batchnorm_forward_naive(as_rows(x), gamma, beta, bn_param)
     return as_images(out, x.shape), cache
 
 
 def spatial_batchnorm_backward_naive(dout, cache):
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,) with the naive rung."""
+    dout = plain_array(dout, "dout")
     dx, dgamma, dbeta = batchnorm_backward_naive(as_rows(dout), cache)
     return as_images(dx, dout.shape), dgamma, dbeta

@@ -16,7 +16,7 @@ Rungs of the ladder here: naive (the definition, loops) and im2col (one matrix p
 """
 import numpy as np
 
-from ..shapes import check_conv, check_parameters, conv_output_size
+from ..shapes import conv_arguments, conv_geometry, conv_output_size, gradient_like
 from .im2col import col2im, im2col
 
 
@@ -27,12 +27,11 @@ def conv_forward_naive(x, w, b, conv_param):
     w           (F, C, HH, WW) filters
     b           (F,) biases
     conv_param  {"stride": step between windows, "pad": zeros around the image}
-    Returns out (N, F, Ho, Wo), Ho = 1 + (H + 2 pad - HH) // stride, and the cache (x, w, b, conv_param).
+    Returns out (N, F, Ho, Wo), Ho = 1 + (H + 2 pad - HH) // stride, and the cache (x, w, b, (stride, pad)).
     Raises ValueError where the shapes do not fit.
     """
-    check_conv(x, w, b)
-    check_parameters(conv_param, ("stride", "pad"), "conv_param")
-    stride, pad = conv_param["stride"], conv_param["pad"]
+    x, w, b = conv_arguments(x, w, b)
+    stride, pad = conv_geometry(conv_param)
     (N, _, H, W), (F, _, HH, WW) = x.shape, w.shape
     Ho, Wo = conv_output_size(H, HH, stride, pad), conv_output_size(W, WW, stride, pad)
     padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
@@ -43,7 +42,7 @@ def conv_forward_naive(x, w, b, conv_param):
                 for j in range(Wo):
                     window = padded[n, :, i * stride:i * stride + HH, j * stride:j * stride + WW]
                     out[n, f, i, j] = np.sum(window * w[f]) + b[f]
-    return out, (x, w, b, conv_param)
+    return out, (x, w, b, (stride, pad))
 
 
 def conv_backward_naive(dout, cache, want_dx=True):
@@ -55,9 +54,10 @@ def conv_backward_naive(dout, cache, want_dx=True):
     dout (N, F, Ho, Wo). Returns dx, dw, db with the shapes of x, w, b; on every rung None takes the place of dx where
     the caller doesn't want it (of the first layer of a net).
     """
-    x, w, b, conv_param = cache
-    stride, pad = conv_param["stride"], conv_param["pad"]
-    (N, F, Ho, Wo), (_, _, HH, WW), (H, W) = dout.shape, w.shape, x.shape[2:]
+    x, w, b, (stride, pad) = cache
+    (N, _, H, W), (F, _, HH, WW) = x.shape, w.shape
+    Ho, Wo = conv_output_size(H, HH, stride, pad), conv_output_size(W, WW, stride, pad)
+    dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "conv")
     padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     dpadded, dw, db = np.zeros_like(padded), np.zeros_like(w), np.zeros_like(b)
     for n in range(N):
@@ -91,12 +91,11 @@ def blocks_of_images(N, numbers_per_image):
 def conv_forward_im2col(x, w, b, conv_param):
     """Convolve as a matrix product, out = im2col(x) @ W + b; arguments, returns and errors as conv_forward_naive.
 
-    out is a view of channels-last memory (N, Ho, Wo, F). The cache is (x, w, conv_param): the column matrix is HH * WW
+    out is a view of channels-last memory (N, Ho, Wo, F). The cache is (x, w, (stride, pad)): the column matrix is HH * WW
     times as large as x, so it is built again in the backward pass rather than kept.
     """
-    check_conv(x, w, b)
-    check_parameters(conv_param, ("stride", "pad"), "conv_param")
-    stride, pad = conv_param["stride"], conv_param["pad"]
+    x, w, b = conv_arguments(x, w, b)
+    stride, pad = conv_geometry(conv_param)
     (N, _, H, W), (F, _, HH, WW) = x.shape, w.shape
     Ho, Wo = conv_output_size(H, HH, stride, pad), conv_output_size(W, WW, stride, pad)
     matrix, out = filters_as_matrix(w), np.empty((N, Ho, Wo, F), dtype=x.dtype)
@@ -104,7 +103,7 @@ def conv_forward_im2col(x, w, b, conv_param):
         rows = out[block].reshape(-1, F)
         np.matmul(im2col(x[block], HH, WW, stride, pad), matrix, out=rows)
         rows += b
-    return out.transpose(0, 3, 1, 2), (x, w, conv_param)
+    return out.transpose(0, 3, 1, 2), (x, w, (stride, pad))
 
 
 def conv_backward_im2col(dout, cache, want_dx=True):
@@ -112,10 +111,12 @@ def conv_backward_im2col(dout, cache, want_dx=True):
 
     dout (N, F, Ho, Wo). Returns dx, dw, db; dx and dw are views of channels-last memory.
     """
-    x, w, conv_param = cache
-    (N, C, H, W), (F, _, HH, WW), (Ho, Wo) = x.shape, w.shape, dout.shape[2:]
-    geometry = HH, WW, conv_param["stride"], conv_param["pad"]
-    matrix, dout = filters_as_matrix(w), dout.transpose(0, 2, 3, 1)
+    x, w, (stride, pad) = cache
+    (N, C, H, W), (F, _, HH, WW) = x.shape, w.shape
+    Ho, Wo = conv_output_size(H, HH, stride, pad), conv_output_size(W, WW, stride, pad)
+    dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "conv").transpose(0, 2, 3, 1)
+    geometry = HH, WW, stride, pad
+    matrix = filters_as_matrix(w)
     dx, dmatrix = np.empty((N, H, W, C), dtype=x.dtype).transpose(0, 3, 1, 2), np.zeros_like(matrix)
     for block in blocks_of_images(N, Ho * Wo * len(matrix)):
         rows = dout[block].reshape(-1, F)

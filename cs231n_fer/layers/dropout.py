@@ -6,7 +6,7 @@ E[mask] = 1, so the expectation of out is x, and test time needs no change.
 """
 import numpy as np
 
-from ..shapes import check
+from ..shapes import check, common_floats, gradient_like
 
 
 def dropout_settings(dropout_param):
@@ -26,6 +26,7 @@ def dropout_forward(x, dropout_param):
                    "rng": np.random.Generator, or "seed": int, which gives the same mask on every call}
     Returns out and the cache mask (None in test mode).
     """
+    (x,) = common_floats("dropout", x=x)
     p, mode, rng = dropout_settings(dropout_param)
     if mode == "test":
         return x, None
@@ -36,11 +37,12 @@ def dropout_forward(x, dropout_param):
 
 def dropout_backward(dout, cache):
     """Hand dout on where x was kept, divided by p as well; returns dx. The layer is linear for a given mask."""
-    return dout if cache is None else dout * cache
+    return dout if cache is None else gradient_like(dout, cache.shape, cache.dtype, "dropout") * cache
 
 
 def dropout_forward_naive(x, dropout_param):
     """Drop one number after the other with the same random numbers; arguments and returns as dropout_forward."""
+    (x,) = common_floats("dropout", x=x)
     p, mode, rng = dropout_settings(dropout_param)
     if mode == "test":
         return x, None
@@ -56,6 +58,7 @@ def dropout_backward_naive(dout, cache):
     """Hand one number after the other on; returns dx."""
     if cache is None:
         return dout
+    dout = gradient_like(dout, cache.shape, cache.dtype, "dropout")
     dx = np.empty_like(dout)
     for index in np.ndindex(dout.shape):
         dx[index] = dout[index] * cache[index]

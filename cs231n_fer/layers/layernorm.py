@@ -7,7 +7,7 @@ pixels. Neither looks at other samples, so training and test are the same, and t
 """
 import numpy as np
 
-from ..shapes import check, check_images
+from ..shapes import check, check_images, common_floats, gradient_like
 
 
 def normalise_rows(rows, eps):
@@ -23,8 +23,18 @@ def normalise_rows_backward(dxhat, xhat, rstd):
     return rstd * (dxhat - dxhat.mean(axis=1, keepdims=True) - xhat * along)
 
 
+def layernorm_arguments(x, gamma, beta):
+    """Return x (N, D), gamma and beta (D,) in one dtype; raises ValueError where they don't fit together."""
+    x, gamma, beta = common_floats("layernorm", x=x, gamma=gamma, beta=beta)
+    check(x.ndim == 2 and x.size > 0, f"layernorm: x has shape {x.shape}, expected (N, D), not empty")
+    check(gamma.shape == beta.shape == x.shape[1:],
+          f"layernorm: gamma is {gamma.shape} and beta {beta.shape}, expected {x.shape[1:]}")
+    return x, gamma, beta
+
+
 def layernorm_forward_naive(x, gamma, beta, ln_param):
     """Normalise one sample after the other, by the definition; arguments and returns as layernorm_forward."""
+    x, gamma, beta = layernorm_arguments(x, gamma, beta)
     N, D = x.shape
     eps, xhat, rstd = float(ln_param.get("eps", 1e-5)), np.empty_like(x), np.empty((N, 1), dtype=x.dtype)
     for n in range(N):
@@ -39,6 +49,7 @@ def layernorm_forward_naive(x, gamma, beta, ln_param):
 def layernorm_backward_naive(dout, cache):
     """Sum what every x[n, i] does to every xhat[n, d] of its sample; returns dx, dgamma, dbeta."""
     xhat, rstd, gamma = cache
+    dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
     N, D = dout.shape
     dx, dgamma, dbeta = np.zeros_like(xhat), np.zeros_like(gamma), np.zeros_like(gamma)
     for n in range(N):
@@ -56,9 +67,7 @@ def layernorm_forward(x, gamma, beta, ln_param):
 
     x (N, D), gamma and beta (D,), ln_param {"eps": 1e-5}. Returns out (N, D) and the cache (xhat, rstd, gamma).
     """
-    check(x.ndim == 2 and x.size > 0, f"layernorm: x has shape {x.shape}, expected (N, D), not empty")
-    check(gamma.shape == beta.shape == x.shape[1:],
-          f"layernorm: gamma is {gamma.shape} and beta {beta.shape}, expected {x.shape[1:]}")
+    x, gamma, beta = layernorm_arguments(x, gamma, beta)
     xhat, rstd = normalise_rows(x, float(ln_param.get("eps", 1e-5)))
     return gamma * xhat + beta, (xhat, rstd, gamma)
 
@@ -66,13 +75,15 @@ def layernorm_forward(x, gamma, beta, ln_param):
 def layernorm_backward(dout, cache):
     """Return dx (N, D), dgamma (D,), dbeta (D,)."""
     xhat, rstd, gamma = cache
+    dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
     return normalise_rows_backward(dout * gamma, xhat, rstd), (dout * xhat).sum(axis=0), dout.sum(axis=0)
 
 
 def spatial_groupnorm_forward_naive(x, gamma, beta, G, gn_param):
     """Normalise one group of one sample after the other; arguments and returns as spatial_groupnorm_forward."""
+    x, gamma, beta, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     N, C, H, W = x.shape
-    size, eps = C // G, float(gn_param.get("eps", 1e-5))
+    size = C // G
     xhat, rstd = np.empty(x.shape, dtype=x.dtype), np.empty((N * G, 1), dtype=x.dtype)
     for n in range(N):
         for g in range(G):
@@ -87,6 +98,7 @@ def spatial_groupnorm_forward_naive(x, gamma, beta, G, gn_param):
 def spatial_groupnorm_backward_naive(dout, cache):
     """Sum what every number of a group does to every other; returns dx, dgamma, dbeta (1, C, 1, 1)."""
     xhat, rstd, gamma, G = cache
+    dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     N, C, H, W = dout.shape
     size, dx = C // G, np.zeros(xhat.shape, dtype=xhat.dtype)
     for n in range(N):
@@ -100,14 +112,16 @@ def spatial_groupnorm_backward_naive(dout, cache):
     return dx, (dout * xhat).sum(axis=(0, 2, 3), keepdims=True), dout.sum(axis=(0, 2, 3), keepdims=True)
 
 
-def groupnorm_settings(x, gamma, beta, G, gn_param):
-    """Return eps, after checking the arguments of spatial_groupnorm_forward."""
+def groupnorm_arguments(x, gamma, beta, G, gn_param):
+    """Return x, gamma and beta in one dtype, and eps, after checking the arguments of spatial_groupnorm_forward."""
+    x, gamma, beta = common_floats("spatial_groupnorm", x=x, gamma=gamma, beta=beta)
     check_images(x, "spatial_groupnorm")
+    check(x.size > 0, f"spatial_groupnorm: x has shape {x.shape}, expected (N, C, H, W), not empty")
     C = x.shape[1]
     check(G >= 1 and C % G == 0, f"G: got {G} groups, expected a divisor of the {C} channels")
     check(gamma.shape == beta.shape == (1, C, 1, 1),
           f"spatial_groupnorm: gamma is {gamma.shape} and beta {beta.shape}, expected {(1, C, 1, 1)}")
-    return float(gn_param.get("eps", 1e-5))
+    return x, gamma, beta, float(gn_param.get("eps", 1e-5))
 
 
 def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
@@ -116,7 +130,7 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     x (N, C, H, W), gamma and beta (1, C, 1, 1), G divides C, gn_param {"eps": 1e-5}.
     Returns out (N, C, H, W) and the cache (xhat, rstd, gamma, G). Raises ValueError on wrong shapes.
     """
-    eps = groupnorm_settings(x, gamma, beta, G, gn_param)
+    x, gamma, beta, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     xhat, rstd = normalise_rows(x.reshape(len(x) * G, -1), eps)
     xhat = xhat.reshape(x.shape)
     return gamma * xhat + beta, (xhat, rstd, gamma, G)
@@ -125,6 +139,7 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
 def spatial_groupnorm_backward(dout, cache):
     """Return dx (N, C, H, W), dgamma and dbeta (1, C, 1, 1)."""
     xhat, rstd, gamma, G = cache
+    dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     rows = (len(dout) * G, -1)
     dx = normalise_rows_backward((dout * gamma).reshape(rows), xhat.reshape(rows), rstd).reshape(dout.shape)
     return dx, (dout * xhat).sum(axis=(0, 2, 3), keepdims=True), dout.sum(axis=(0, 2, 3), keepdims=True)

@@ -10,7 +10,7 @@ Each function returns (loss, dx): a Python float, and dx with the shape and dtyp
 """
 import numpy as np
 
-from ..shapes import check, check_labels
+from ..shapes import check, common_floats, plain_array, scores_and_labels
 
 
 def log_softmax(x):
@@ -31,7 +31,7 @@ def sample_weights(x, y, class_weights):
 
 def softmax_loss_naive(x, y, class_weights=None):
     """Sum -w[y] log p[y] over the samples, one number after the other; arguments and returns as softmax_loss."""
-    check_labels(x, y)
+    x, y = scores_and_labels(x, y)
     weights = sample_weights(x, y, class_weights).tolist()
     (N, C), total, loss, dx = x.shape, sum(weights), 0.0, np.empty_like(x)
     for n in range(N):
@@ -50,7 +50,7 @@ def softmax_loss(x, y, class_weights=None):
                     CrossEntropyLoss(weight): sum of w[y] (-log p[y]) over the sum of w[y], both over this batch.
                     A common factor of all weights cancels; dx = w[y] (p - onehot(y)) / sum of w[y].
     """
-    check_labels(x, y)
+    x, y = scores_and_labels(x, y)
     weights, log_p, rows = sample_weights(x, y, class_weights), log_softmax(x), np.arange(len(x))
     total, dx = weights.sum(), np.exp(log_p)
     dx[rows, y] -= 1
@@ -61,7 +61,7 @@ def softmax_loss(x, y, class_weights=None):
 
 def svm_loss_naive(x, y):
     """Add up the violated margins one after the other; arguments and returns as svm_loss."""
-    check_labels(x, y)
+    x, y = scores_and_labels(x, y)
     (N, C), loss, dx = x.shape, 0.0, np.zeros_like(x)
     for n in range(N):
         for j in range(C):
@@ -75,7 +75,7 @@ def svm_loss_naive(x, y):
 
 def svm_loss(x, y):
     """Multi-class hinge loss of scores x (N, C) with margin 1 (Weston & Watkins 1999), the course's svm_loss."""
-    check_labels(x, y)
+    x, y = scores_and_labels(x, y)
     rows = np.arange(len(x))
     margins = np.maximum(0, x - x[rows, y][:, None] + 1)
     margins[rows, y] = 0
@@ -87,7 +87,7 @@ def svm_loss(x, y):
 
 def l2_svm_loss_naive(x, y):
     """Add up the squared margins one after the other; arguments and returns as l2_svm_loss."""
-    check_labels(x, y)
+    x, y = scores_and_labels(x, y)
     (N, C), loss, dx = x.shape, 0.0, np.zeros_like(x)
     for n in range(N):
         for j in range(C):
@@ -100,7 +100,7 @@ def l2_svm_loss_naive(x, y):
 
 def l2_svm_loss(x, y):
     """One-vs-rest squared hinge loss of scores x (N, C): one L2-SVM for each class (Tang 2013, eq. 5 and 10)."""
-    check_labels(x, y)
+    x, y = scores_and_labels(x, y)
     t = np.full_like(x, -1)
     t[np.arange(len(x)), y] = 1
     margins = np.maximum(0, 1 - t * x)
@@ -110,8 +110,10 @@ def l2_svm_loss(x, y):
 def check_teacher(x, teacher_probs, alpha, T):
     """Raise ValueError unless teacher_probs are probabilities of x's shape, alpha is in [0, 1] and T above 0.
 
-    Returns alpha and T as Python floats: NumPy float64 scalars would turn float32 scores into float64.
+    Returns teacher_probs as an array, and alpha and T as Python floats: NumPy float64 scalars would turn float32
+    scores into float64.
     """
+    teacher_probs = plain_array(teacher_probs, "teacher_probs")
     check(teacher_probs.shape == x.shape,
           f"teacher_probs: have shape {teacher_probs.shape}, expected that of the scores, {x.shape}")
     sums = teacher_probs.sum(axis=1)
@@ -120,13 +122,13 @@ def check_teacher(x, teacher_probs, alpha, T):
           "expected probabilities: at least 0, rows that sum to 1")
     check(0 <= alpha <= 1, f"alpha: got {alpha}, expected 0 to 1")
     check(T > 0, f"T: got temperature {T}, expected above 0")
-    return float(alpha), float(T)
+    return teacher_probs, float(alpha), float(T)
 
 
 def distillation_loss_naive(x, y, teacher_probs, alpha=0.8, T=1.0):
     """Write the paper's equation 1 as it stands, one sample after the other; as distillation_loss."""
-    check_labels(x, y)
-    alpha, T = check_teacher(x, teacher_probs, alpha, T)
+    x, y = scores_and_labels(x, y)
+    teacher_probs, alpha, T = check_teacher(x, teacher_probs, alpha, T)
     hard, dx = softmax_loss_naive(x, y)
     (N, C), soft, dx = x.shape, 0.0, alpha * dx
     for n in range(N):
@@ -151,8 +153,8 @@ def distillation_loss(x, y, teacher_probs, alpha=0.8, T=1.0):
     With T = 1 this is eq. 1, whose f_j in the second term we read as the student's log-probability: with raw scores
     in its place the term would have no lower bound. 0 log 0 is 0.
     """
-    check_labels(x, y)
-    alpha, T = check_teacher(x, teacher_probs, alpha, T)
+    x, y = scores_and_labels(x, y)
+    teacher_probs, alpha, T = check_teacher(x, teacher_probs, alpha, T)
     hard, dx = softmax_loss(x, y)
     log_p = log_softmax(x / T)
     log_q = np.log(np.where(teacher_probs > 0, teacher_probs, 1))
@@ -170,10 +172,12 @@ def smoothed_softmax_loss(x, y, smoothing=0.1):
     smoothing   0 to 1, the share of a target that all classes get alike; the rest is the label's
     It is the cross-entropy of the targets less smoothing * log(C), a constant.
     """
+    x, y = scores_and_labels(x, y)
     return distillation_loss(x, y, np.full_like(x, 1 / x.shape[1]), 1 - smoothing)
 
 
 def l2_loss(w, reg):
     """L2 regularisation 0.5 * reg * sum(w ** 2) of an array of any shape; dw = reg * w."""
     check(reg >= 0, f"reg: got {reg}, expected 0 or more")
+    (w,) = common_floats("l2_loss", w=w)
     return 0.5 * float(reg) * float((w * w).sum()), float(reg) * w
