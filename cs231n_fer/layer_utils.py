@@ -3,6 +3,7 @@
 The composition here is the definition of each sandwich; a fused kernel must give the same results.
 """
 from . import layers as L
+from .shapes import common_floats
 
 
 def affine_relu_forward(x, w, b):
@@ -32,7 +33,11 @@ def conv_relu_backward(dout, cache):
 
 
 def conv_bn_relu_forward(x, w, b, gamma, beta, conv_param, bn_param):
-    """conv - spatial batchnorm - ReLU; gamma, beta (F,); returns out (N, F, Ho, Wo) and the three caches."""
+    """conv - spatial batchnorm - ReLU; gamma, beta (F,); returns out (N, F, Ho, Wo) and the three caches.
+
+    All arrays take one floating type, as those of a single layer do.
+    """
+    x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
     maps, conv_cache = L.conv_forward_im2col(x, w, b, conv_param)
     normed, bn_cache = L.spatial_batchnorm_forward(maps, gamma, beta, bn_param)
     out, relu_cache = L.relu_forward(normed)

@@ -22,6 +22,7 @@ import operator
 
 import numpy as np
 
+from .shapes import common_dtype, plain_array
 from .update_steps import update_step
 
 DEFAULTS = {
@@ -56,7 +57,7 @@ def sgd(w, dw, config=None, rung="auto"):
     Returns (next_w, config): next_w has the dtype and the memory layout of w.
     Raises ValueError for an unknown key, a value out of its range or shapes that differ (as all rules do).
     """
-    config, hyper = _settle("sgd", w, dw, config)
+    w, dw, config, hyper = _settle("sgd", w, dw, config)
     (next_w,) = update_step("sgd", rung, (w, dw), (hyper["learning_rate"],))
     return next_w, config
 
@@ -68,7 +69,7 @@ def sgd_momentum(w, dw, config=None, rung="auto"):
     config:  {learning_rate, momentum in [0, 1), velocity}
     Returns (next_w, config).
     """
-    config, hyper = _settle("sgd_momentum", w, dw, config)
+    w, dw, config, hyper = _settle("sgd_momentum", w, dw, config)
     numbers = hyper["learning_rate"], hyper["momentum"], 0.0
     next_w, config["velocity"] = update_step("momentum", rung, (w, dw, config["velocity"]), numbers)
     return next_w, config
@@ -81,7 +82,7 @@ def nesterov(w, dw, config=None, rung="auto"):
     config:  {learning_rate, momentum in [0, 1), velocity}
     Returns (next_w, config).
     """
-    config, hyper = _settle("nesterov", w, dw, config)
+    w, dw, config, hyper = _settle("nesterov", w, dw, config)
     numbers = hyper["learning_rate"], hyper["momentum"], hyper["momentum"]
     next_w, config["velocity"] = update_step("momentum", rung, (w, dw, config["velocity"]), numbers)
     return next_w, config
@@ -94,7 +95,7 @@ def adagrad(w, dw, config=None, rung="auto"):
     config:  {learning_rate, epsilon, cache: the sum}
     Returns (next_w, config).
     """
-    config, hyper = _settle("adagrad", w, dw, config)
+    w, dw, config, hyper = _settle("adagrad", w, dw, config)
     numbers = hyper["learning_rate"], 1.0, 1.0, hyper["epsilon"]
     next_w, config["cache"] = update_step("rms", rung, (w, dw, config["cache"]), numbers)
     return next_w, config
@@ -107,7 +108,7 @@ def rmsprop(w, dw, config=None, rung="auto"):
     config:  {learning_rate, decay_rate in [0, 1), epsilon, cache: the average}
     Returns (next_w, config).
     """
-    config, hyper = _settle("rmsprop", w, dw, config)
+    w, dw, config, hyper = _settle("rmsprop", w, dw, config)
     numbers = hyper["learning_rate"], hyper["decay_rate"], 1 - hyper["decay_rate"], hyper["epsilon"]
     next_w, config["cache"] = update_step("rms", rung, (w, dw, config["cache"]), numbers)
     return next_w, config
@@ -120,7 +121,7 @@ def adam(w, dw, config=None, rung="auto"):
     config:  {learning_rate, beta1 and beta2 in [0, 1), epsilon, m, v, t: steps so far, raised before its use}
     Returns (next_w, config).
     """
-    config, hyper = _settle("adam", w, dw, config)
+    w, dw, config, hyper = _settle("adam", w, dw, config)
     return _adam(w, dw, config, hyper, 0.0, rung), config
 
 
@@ -131,7 +132,7 @@ def adamw(w, dw, config=None, rung="auto"):
     config:  {learning_rate, beta1 and beta2 in [0, 1), epsilon, weight_decay, m, v, t}
     Returns (next_w, config).
     """
-    config, hyper = _settle("adamw", w, dw, config)
+    w, dw, config, hyper = _settle("adamw", w, dw, config)
     return _adam(w, dw, config, hyper, hyper["learning_rate"] * hyper["weight_decay"], rung), config
 
 
@@ -178,30 +179,37 @@ def check_config(rule, config):
 
 
 def _settle(rule, w, dw, config):
-    """Check all, complete `config` in place, and return it with its hyper-parameters as Python floats.
+    """Check all, complete `config` in place; return w, dw, config and its hyper-parameters as Python floats.
 
-    Python floats, because a NumPy float64 scalar (from a file, say) would make float32 sums run in float64.
+    All arrays come in the dtype of w, in the byte order of this machine. Python floats, because a NumPy float64 scalar (from a file, say) would make float32 sums run in float64.
     """
     config = {} if config is None else config
     check_config(rule, config)
+    w = plain_array(w, "w")
     if w.dtype.kind != "f":
         raise ValueError(f"{rule}: w is {w.dtype}, expected float32 or float64; use w.astype(np.float32)")
-    _check_shape(rule, "dw", dw, w)
+    w = w.astype(w.dtype.newbyteorder("="), copy=False)
+    dw = _like_weights(rule, "dw", dw, w)
     for key in STATE[rule]:
         if key != "t" and key in config:
-            _check_shape(rule, key, config[key], w)
+            config[key] = _like_weights(rule, key, config[key], w)
     for key, value in DEFAULTS[rule].items():
         config.setdefault(key, value)
     for key in STATE[rule]:
         if key not in config:
             config[key] = 0 if key == "t" else np.zeros_like(w)
-    return config, {key: float(config[key]) for key in DEFAULTS[rule]}
+    return w, dw, config, {key: float(config[key]) for key in DEFAULTS[rule]}
 
 
-def _check_shape(rule, key, array, w):
-    """Raise ValueError unless an array has the shape of w."""
-    if np.shape(array) != w.shape:
-        raise ValueError(f"{rule}: {key} has shape {np.shape(array)}, expected {w.shape}, the shape of w")
+def _like_weights(rule, key, array, w):
+    """Return an array in the dtype of w; raises ValueError unless it has its shape and real numbers."""
+    array = plain_array(array, key)
+    if array.shape != w.shape:
+        raise ValueError(f"{rule}: {key} has shape {array.shape}, expected {w.shape}, the shape of w")
+    if array.dtype == w.dtype:
+        return array
+    common_dtype(rule, {key: array})
+    return array.astype(w.dtype)
 
 
 def _check_number(rule, key, value):

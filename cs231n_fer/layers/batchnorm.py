@@ -163,7 +163,6 @@ def batchnorm_backward_alt(dout, cache):
 
 def as_rows(x):
     """View images (N, C, H, W) as rows (N * H * W, C); free in channels-last memory."""
-    check_images(x, "spatial_batchnorm")
     return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
@@ -176,26 +175,30 @@ def as_images(rows, shape):
 def spatial_batchnorm_forward(x, gamma, beta, bn_param):
     """Normalise every channel over N, H and W; x (N, C, H, W), gamma, beta (C,), the rest as batchnorm_forward."""
     x = plain_array(x, "x")
+    check_images(x, "spatial_batchnorm")
     out, cache = batchnorm_forward(as_rows(x), gamma, beta, bn_param)
-    return as_images(out, x.shape), cache
+    return as_images(out, x.shape), (x.shape, cache)
 
 
 def spatial_batchnorm_backward(dout, cache):
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    dout = plain_array(dout, "dout")
-    dx, dgamma, dbeta = batchnorm_backward_alt(as_rows(dout), cache)
+    shape, rows_cache = cache
+    dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
+    dx, dgamma, dbeta = batchnorm_backward_alt(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta
 
 
 def spatial_batchnorm_forward_naive(x, gamma, beta, bn_param):
     """Normalise every channel with the naive rung; arguments and returns as spatial_batchnorm_forward."""
     x = plain_array(x, "x")
+    check_images(x, "spatial_batchnorm")
     out, cache = batchnorm_forward_naive(as_rows(x), gamma, beta, bn_param)
-    return as_images(out, x.shape), cache
+    return as_images(out, x.shape), (x.shape, cache)
 
 
 def spatial_batchnorm_backward_naive(dout, cache):
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,) with the naive rung."""
-    dout = plain_array(dout, "dout")
-    dx, dgamma, dbeta = batchnorm_backward_naive(as_rows(dout), cache)
+    shape, rows_cache = cache
+    dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
+    dx, dgamma, dbeta = batchnorm_backward_naive(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta
