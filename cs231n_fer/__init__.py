@@ -2,6 +2,7 @@
 
 Reading order (each module imports only from those before it):
 
+    types              names for the types in annotations
     shapes             output sizes and argument checks
     gradient_check     numeric gradients, and how to compare with them
     memory, flat       arrays whose memory is used again, and that share one block of it

@@ -222,8 +222,9 @@ def conv_forward_fast(x, w, b, conv_param):
 def conv_forward_winograd(x, w, b, conv_param):
     """Convolve by Winograd's algorithm; filters other than 3 x 3 of stride 1 directly; as layers.conv_forward_naive.
 
-    In float32 the error against float64 is about 5e-6 of the largest output, ten times that of direct convolution;
-    a NaN or infinity in x spreads over all outputs of its tiles.
+    In float32 the error against float64 is about 5e-6 of the largest output, ten times that of direct convolution.
+    The transforms multiply the numbers of x by up to 100, so those above 3e36 may overflow where other rungs are
+    finite, and a NaN or infinity in x spreads over all outputs of its tiles.
     """
     return conv_forward(x, w, b, conv_param, "winograd")
 
