@@ -88,7 +88,8 @@ def batchnorm_sandwich(x, w, b, gamma, beta, conv_param, bn_param, engine, pools
         rstd = 1 / np.sqrt(running_var + eps)
         w_folded, b_folded = fold(w, b, gamma, beta, running_mean, rstd)
         out, inner = relu_sandwich(conv_cache(x, w_folded, b_folded, conv_param, engine), b_folded, pools)
-        return out, FoldedCache(inner, w, b, gamma, running_mean, rstd)
+        # A copy: the next step in training mode moves the running average in place.
+        return out, FoldedCache(inner, w, b, gamma, running_mean.copy(), rstd)
     cached = conv_cache(x, w, b, conv_param, engine)
     size = cached.size
     by_windows = size.C == size.stride == 1 and size.HH * size.WW <= MOST_TAPS and not cached.conv.plan.m
