@@ -26,6 +26,7 @@ from .fast_sandwiches import (
     then_pool,
 )
 from .kernels import batchnorm as kernels
+from .kernels import patches
 from .kernels.conv import Epilogue
 from .layers.batchnorm import batchnorm_settings, update_average
 from .seam import contiguous, padded
@@ -34,6 +35,7 @@ from .shapes import check, common_floats, gradient_like
 MOMENTS = Epilogue(writes=True, relu=False, pools=False, sums=True)
 MOMENTS_POOL = Epilogue(writes=True, relu=False, pools=True, sums=True)
 MOST_TAPS = 16  # numbers in a window, of whose products all pairs are summed: 5 x 5 windows take longer than z
+MOST_LOST = {4: 2 ** 10, 8: 2 ** 20}  # bytes of a number: see patches.moments_of_outputs
 
 
 class FoldedCache(NamedTuple):
@@ -120,16 +122,24 @@ def fold(w, b, gamma, beta, mean, rstd):
 
 
 def forward_by_windows(cached, b, gamma, beta, eps, pools):
-    """Batchnorm of known moments; returns (out, cache, mean, var)."""
-    dtype, filters = cached.w.dtype, cached.w.reshape(-1, len(b)).astype(np.float64)
+    """Batchnorm of moments by windows, or from z where rounding hides them.
+
+    Returns (out, cache, mean, var).
+    """
+    dtype = cached.w.dtype
+    filters = cached.w.reshape(-1, len(b))
+    moments = np.empty((3, len(b)))
     centre, scatter, count = window_moments(cached)
-    linear, var = (centre * filters).sum(axis=0), (filters * (scatter @ filters)).sum(axis=0) / count
-    mean, rstd = linear + b, 1 / np.sqrt(var + eps)
+    most = MOST_LOST[dtype.itemsize]
+    if not patches.moments_of_outputs(filters, centre[:, 0], scatter, count, eps, most, moments):
+        return forward_by_outputs(cached, b, gamma, beta, eps, pools)
+    linear, var, rstd = moments
     scale = gamma * rstd
     folded = cached._replace(w=(cached.w * scale).astype(dtype))
     shift = beta - linear * scale
     out, inner = relu_sandwich(folded, shift.astype(dtype), pools)
-    return out, WindowsCache(inner, cached, centre, scatter, gamma, np.array([linear, var, rstd]), shift), mean, var
+    cache = WindowsCache(inner, cached, centre, scatter, gamma, moments, shift)
+    return out, cache, linear + b, var
 
 
 def forward_by_outputs(cached, b, gamma, beta, eps, pools):

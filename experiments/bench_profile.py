@@ -28,7 +28,8 @@ PARTS = {  # what a kernel is part of
     (conv, "prepare"): "weights made ready for them", (patches, "over_images"): "batchnorm",
     (batchnorm, "over_images"): "batchnorm", (batchnorm, "forward_vectors"): "batchnorm",
     (batchnorm, "backward_vectors"): "batchnorm", (batchnorm, "update_average"): "batchnorm",
-    (patches, "combine"): "batchnorm", (pool, "over_images"): "pools and ReLU alone",
+    (patches, "combine"): "batchnorm", (patches, "moments_of_outputs"): "batchnorm",
+    (pool, "over_images"): "pools and ReLU alone",
     (product, "product"): "affine layers", (product, "transpose"): "affine layers",
     (losses, "softmax"): "the loss", (gradients, "gather"): "L2 and update",
     (update, "over_blocks"): "L2 and update"}

@@ -158,6 +158,101 @@ def test_erasing_covers_one_rectangle_of_the_asked_area(draws, H, W):
         assert target * (1 - 1e-12) <= (height + 0.5) * (width + 0.5)
 
 
+# The end of a draw in [0, 1), which a generator is as good as sure to miss.
+LARGEST = np.nextafter(1.0, 0)
+
+
+def spans(erased):
+    """First and last erased row, first and last erased column, of each image."""
+    rows = (erased == 0).all(axis=1).any(axis=2)
+    columns = (erased == 0).all(axis=1).any(axis=1)
+    return [(line.argmax(), len(line) - 1 - line[::-1].argmax())
+            for pair in zip(rows, columns, strict=True) for line in pair]
+
+
+@pytest.mark.parametrize("H, W", [(1, 1), (5, 8), (8, 5), (48, 48)])
+def test_erasing_reaches_the_first_and_the_last_row_and_column(H, W):
+    erase = RandomErasing(p=1, min_area=1 / (H * W), max_area=1 / (H * W), max_aspect=1)
+    corners = [(0, 0), (0, LARGEST), (LARGEST, 0), (LARGEST, LARGEST)]
+    draws = np.array([[0, 0.5, 0.5, top, left] for top, left in corners])
+    erased = erase.apply(np.ones((4, 1, H, W)), draws)
+    for image, (top, left) in zip(erased, corners, strict=True):
+        expected = np.ones((1, H, W))
+        expected[0, -1 if top else 0, -1 if left else 0] = 0
+        np.testing.assert_array_equal(image, expected)
+
+
+@given(H=st.integers(1, 20), W=st.integers(1, 20), area=st.floats(0, 1), aspect=st.floats(0, 1),
+       start=st.sampled_from([0.0, LARGEST]))
+def test_a_rectangle_of_any_size_touches_the_border_where_its_draw_ends(H, W, area, aspect, start):
+    erase = RandomErasing(p=1, min_area=0.1, max_area=0.9, max_aspect=4)
+    draws = np.array([[0, min(area, LARGEST), min(aspect, LARGEST), start, start]])
+    erased = erase.apply(np.ones((1, 1, H, W)), draws)
+    if (erased == 0).any():
+        for (first, last), length in zip(spans(erased), (H, W), strict=True):
+            assert last == length - 1 if start else first == 0
+
+
+def test_erasing_of_every_place_is_equally_likely():
+    H, W, n = 5, 8, 20_000
+    erase = RandomErasing(p=1, min_area=1 / (H * W), max_area=1 / (H * W), max_aspect=1)
+    times = (erase(np.ones((n, 1, H, W)), np.random.default_rng(0)) == 0).sum(axis=(0, 1))
+    expected = n / (H * W)
+    assert times.sum() == n and np.abs(times - expected).max() < 5 * np.sqrt(expected)
+
+
+@given(aspect=st.sampled_from([0.0, LARGEST]), area=st.sampled_from([0.0, LARGEST]))
+def test_erasing_reaches_both_ends_of_area_and_aspect(aspect, area):
+    erase = RandomErasing(p=1, min_area=0.04, max_area=0.16, max_aspect=4)
+    erased = erase.apply(np.ones((1, 1, 100, 100)), np.array([[0, area, aspect, 0, 0]]))
+    side = 100 * (0.4 if area else 0.2)
+    (_, bottom), (_, right) = spans(erased)
+    assert (bottom + 1, right + 1) == ((2 * side, side / 2) if aspect else (side / 2, 2 * side))
+
+
+@pytest.mark.parametrize("low, augmentation", [
+    (0.0, HorizontalFlip()), (0.0, RandomErasing()),
+    (-1.0, RandomSimilarity()), (-1.0, BrightnessContrast())])
+def test_draws_fill_their_range_and_columns_are_independent(low, augmentation):
+    n = 20_000
+    draws = augmentation.draw(np.random.default_rng(0), n)
+    near = 20 * (1 - low) / n  # an end is missed by so much with probability exp(-20)
+    assert (draws >= low).all() and (draws < 1).all()
+    assert (draws.min(axis=0) < low + near).all() and (draws.max(axis=0) > 1 - near).all()
+    others = np.corrcoef(draws.T).reshape(draws.shape[1], -1) - np.eye(draws.shape[1])
+    assert np.abs(others).max() < 6 / np.sqrt(n)
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_the_ends_of_a_similarity_are_its_maxima(rung):
+    images = batch((4, 1, 7, 7))
+    warp = RandomSimilarity(max_shift=3, max_rotation=90, max_log_scale=np.log(2), rung=rung)
+    for column, axis in ((SHIFT_DOWN, 2), (SHIFT_RIGHT, 3)):
+        for end in (-1, 1):
+            moved = np.zeros_like(images)
+            kept = slice(3, None), slice(None, -3)
+            to, start = kept if end > 0 else kept[::-1]
+            places = [slice(None)] * 4, [slice(None)] * 4
+            places[0][axis], places[1][axis] = to, start
+            moved[tuple(places[0])] = images[tuple(places[1])]
+            np.testing.assert_array_equal(warp.apply(images, only(column, end)), moved)
+    for end in (-1, 1):
+        np.testing.assert_allclose(warp.apply(images, only(TURN, end)),
+                                   np.rot90(images, end, axes=(2, 3)), rtol=0, atol=1e-13)
+    np.testing.assert_array_equal(warp.apply(images, only(ZOOM, -1))[:, :, 2:5, 2:5],
+                                  images[:, :, 1:6:2, 1:6:2])
+
+
+@pytest.mark.parametrize("p, below", [(0, False), (1, True)])
+def test_a_probability_of_0_or_1_changes_no_or_every_image(p, below):
+    draws = np.full((4, 5), LARGEST if below else 0)
+    draws[:, 1:] = 0.5
+    images = batch()
+    assert (HorizontalFlip(p).apply(images, draws[:, :1]) != images).any() == below
+    changed = RandomErasing(p=p, min_area=0.2).apply(images, draws) != images
+    assert (changed.any(axis=(1, 2, 3)) == below).all()
+
+
 def test_erasing_leaves_images_alone_whose_draw_is_not_below_p():
     images, draws = batch(), np.full((4, 5), 0.5)
     draws[:2, 0] = 0.1

@@ -3,10 +3,18 @@
 Each output is a product of the filter w with a window p of the image, so its mean over all windows is w . mean(p) and
 its variance w^T cov(p) w: for 3 x 3 windows 9 means and 9 x 9 products stand for all of z, which is 32 times as large
 as the image. Batchnorm is then a part of the weights in training as well, and the convolution one pass.
+
+What a filter takes away is lost in that product: of a ramp's second differences, which are 0, only
+the rounding of the sums is left, and may be negative. So each variance is held against the sum of
+its terms in absolute value, which is what rounding scales with, and a batch with one that is too
+small is refused: its outputs are normalised as they are. In float32 that is below 1/1024. On faces
+no filter comes below 1/225, fresh or trained. Sums in float64 would move the limit down to 1e-12 or
+so, but take 0.21 ms of a step of 13.4, 1.6 %, always.
 """
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 from numba import get_thread_id, prange
 
 from .jit import jit
@@ -115,3 +123,31 @@ def combine(sums, centres, count, centre, scatter):
     for a in range(taps):
         for b in range(a):
             scatter[a, b] = scatter[b, a]
+
+
+@jit
+def moments_of_outputs(w, centre, scatter, count, eps, most, moments):
+    """Moments of the outputs of filters w (taps, F), without biases, from those of the windows.
+
+    centre, scatter, count  see `combine`; count of all images
+    most                    how many times var + eps the sum of |w_a scatter_ab w_b| / count may be
+    moments (3, F) float64  result: mean, var, rstd = 1 / sqrt(var + eps)
+    Returns whether every variance can be trusted; if not (NaN is not), moments mean nothing.
+    """
+    mean, var, rstd = moments
+    taps, F = w.shape
+    moments[:] = 0.0
+    for f in range(F):
+        squares = 0.0
+        for a in range(taps):
+            along, beside = 0.0, 0.0
+            for b in range(taps):
+                along += scatter[a, b] * w[b, f]
+                beside += abs(scatter[a, b] * w[b, f])
+            mean[f] += centre[a] * w[a, f]
+            var[f] += w[a, f] * along / count
+            squares += abs(w[a, f]) * beside / count
+        if not squares <= most * (var[f] + eps):
+            return False
+        rstd[f] = 1 / np.sqrt(var[f] + eps)
+    return True
