@@ -4,6 +4,7 @@ Reading order (each module imports only from those before it):
 
     shapes             output sizes and argument checks
     gradient_check     numeric gradients, and how to compare with them
+    copying            what a copy of an object is
     memory, flat       arrays whose memory is used again, and that share one block of it
     layers/            the book: every layer's forward and backward pass, NumPy only
     kernels/           the engine: compiled loops, Numba only

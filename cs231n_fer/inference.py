@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from . import memory
+from .copying import Independent, packed, unpacked
 from .fast_batchnorm import fold
 from .fast_layers import (
     COMPILED,
@@ -31,7 +32,7 @@ from .shapes import check
 MOST_SIZES = 4  # of batches that are kept ready
 
 
-class Predictor:
+class Predictor(Independent):
     """Test-time scores of a network as it is now: predictor(X (N, *input_shape)) -> (N, classes).
 
     network   a Network; later changes of its parameters have no effect here
@@ -46,6 +47,13 @@ class Predictor:
         self.buffers = {name: array.copy() for name, array in network.buffers.items()}
         self.layer = fuse(network.layer if until is None else before(network.layer, until))
         self.ready = {}  # (N, threads) -> list of what is ready for such a batch and in no thread's use
+
+    def __getstate__(self):
+        """A copy makes ready what it needs itself: calls hold addresses, and arrays that are written on."""
+        return {**self.__dict__, "params": packed(self.params), "ready": {}}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, params=unpacked(state["params"]))
 
     def __call__(self, X):
         """Return the scores of X (N, *input_shape)."""

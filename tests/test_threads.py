@@ -10,29 +10,16 @@ from threading import Barrier
 import numpy as np
 import pytest
 from layouts import compiled
+from small_nets import final_net, grey, mixed_net, packaged, pictures
 from toys import faces
 
 from cs231n_fer import memory
 from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
-from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.distillation import distil, teacher_of
 from cs231n_fer.fast_layers import set_threads
 from cs231n_fer.inference import MOST_SIZES, Predictor, features
 from cs231n_fer.kernels.machine import MOST_THREADS, threads
-from cs231n_fer.network import Chain, Network, Residual
-from cs231n_fer.pretrained import PretrainedNet
-from cs231n_fer.records import (
-    TEST,
-    Affine,
-    BatchNorm,
-    Conv,
-    Dropout,
-    GlobalAvgPool,
-    GroupNorm,
-    LeakyReLU,
-    MaxPool,
-    ReLU,
-)
+from cs231n_fer.records import TEST
 from cs231n_fer.saliency import occlusion_map, saliency_map, smooth_grad
 from cs231n_fer.solver import Solver
 
@@ -80,37 +67,6 @@ def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_c
         return wrong
     assert at_once(spoiled) == [0] * CALLERS
     assert all(len(block) == size for size, blocks in memory._blocks.items() for block in blocks)
-
-
-def final_net(seed=0, **options):
-    """A small net of all sandwiches, whose running averages are not those of a new one."""
-    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=3, batchnorm=True, seed=seed, **options)
-    net.loss(pictures(9), np.arange(9) % 3)
-    return net
-
-
-def mixed_net():
-    """A net with layers of every kind that a Predictor runs in its own way, and of those that it runs as they are."""
-    body = Chain((("conv", Conv(4)), ("norm", GroupNorm(2)), ("relu", LeakyReLU())))
-    layers = (("conv", Conv(4)), ("bn", BatchNorm(eps=0.1)), ("relu", ReLU()), ("pool", MaxPool()),
-              ("res", Residual(body)), ("drop", Dropout(0.5)), ("relu2", ReLU()), ("mean", GlobalAvgPool()),
-              ("scores", Affine(3)))
-    return Network(Chain(layers), (1, 8, 8), seed=1)
-
-
-def pictures(n, seed=0):
-    """Noise (n, 1, 8, 8)."""
-    return np.random.default_rng(seed).standard_normal((n, 1, 8, 8)).astype(np.float32)
-
-
-def packaged(net):
-    """A PretrainedNet of a net."""
-    return PretrainedNet(net, {"class_names": list("ABC"), "mean_image": np.full((8, 8), 128, np.float32), "std": 60.0})
-
-
-def grey(X):
-    """Pictures as PretrainedNet takes them."""
-    return np.clip(40 * X[:, 0] + 128, 0, 255).astype(np.uint8)
 
 
 def on_some_threads(function, X):
