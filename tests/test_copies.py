@@ -62,7 +62,9 @@ def of_flat(flat):
 
 
 def of_solver(solver):
-    """Weights after two more epochs."""
+    """Weights after two more epochs that begin with half of the weights, written in place."""
+    for array in solver.model.params.values():
+        array *= np.float32(0.5)
     solver.num_epochs += 2
     solver.train()
     return same_bytes(*solver.model.params.values(), *solver.model.buffers.values(), solver.loss_history)
