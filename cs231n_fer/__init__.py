@@ -5,6 +5,7 @@ Reading order (each module imports only from those before it):
     types              names for the types in annotations
     shapes             output sizes and argument checks
     gradient_check     numeric gradients, and how to compare with them
+    copying            what a copy of an object is
     memory, flat       arrays whose memory is used again, and that share one block of it
     seam               arrays on their way to a kernel
     layers/            the book: every layer's forward and backward pass, NumPy only

@@ -5,6 +5,7 @@ Steps of stochastic gradient descent wander about a minimum; the average of wher
 from contextlib import contextmanager
 
 from .checkpoint import restore
+from .copying import Independent
 
 
 def copies(arrays):
@@ -12,7 +13,7 @@ def copies(arrays):
     return {name: array.copy(order="K") for name, array in arrays.items()}
 
 
-class WeightAverage:
+class WeightAverage(Independent):
     """The average of a model's params, and of its buffers where it has some, over the steps of a training.
 
     model   has params, and may have buffers: dicts of arrays

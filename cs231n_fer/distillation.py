@@ -20,11 +20,12 @@ def teacher_of(networks, T=1.0):
     networks   list of Network, as they are now; their preprocessing must be that of X
     """
     check(len(networks) > 0 and T > 0, f"networks, T: got {len(networks)} and {T}, expected at least one and T above 0")
-    predictors, T = [Predictor(network) for network in networks], float(T)
+    return partial(mean_probabilities, [Predictor(network) for network in networks], float(T))
 
-    def probabilities(X):
-        return np.mean([np.exp(log_softmax(scores(X) / T)) for scores in predictors], axis=0)
-    return probabilities
+
+def mean_probabilities(predictors, T, X):
+    """Return the mean (N, C) of the probabilities of predictors at temperature T."""
+    return np.mean([np.exp(log_softmax(scores(X) / T)) for scores in predictors], axis=0)
 
 
 def distil(student, networks, alpha=0.8, T=1.0):

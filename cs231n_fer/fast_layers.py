@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from . import memory
-from .fast_pool import max_pool_backward_fast, max_pool_forward_fast
+from .fast_pool import max_pool_backward_fast, max_pool_forward_fast, moved
 from .kernels import conv as kernels
 from .kernels import patches, pixels, product
 from .kernels.direct import direct_plan
 from .kernels.jit import DISABLED
-from .kernels.machine import MOST_THREADS, lanes_of, set_threads, threads
+from .kernels.machine import MOST_THREADS, VECTOR_BYTES, lanes_of, set_threads, threads
 from .kernels.shape import VECTORS, Plan, conv_size
 from .kernels.steps import flat
 from .kernels.winograd import best_m, winograd_plan
@@ -48,6 +48,10 @@ class Convolution(NamedTuple):
     no_bytes: np.ndarray
     ones: np.ndarray            # (Fp,)
 
+    def __reduce__(self):
+        """A copy is found again by its size: addresses are those of one process."""
+        return moved, (VECTOR_BYTES, of_size, self.plan.size, self.plan.m, self.ones.dtype)
+
 
 class ConvCache(NamedTuple):
     """A convolution's checked arguments, as its kernels take them, forward and backward."""
@@ -73,9 +77,18 @@ def find_convolution(x, w, conv_param, engine):
 @cache
 def convolution(images, image_shape, w_shape, stride, pad, dtype, engine):
     """The Convolution of images (C, H, W); compiles or loads the steps of its forward pass."""
-    plan = choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine)
+    return of_plan(choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine), dtype)
+
+
+def of_plan(plan, dtype):
+    """The Convolution of a plan."""
     return Convolution(plan, flat(plan), kernels.forward_addresses(plan.m, dtype), np.empty(0, dtype),
                        np.empty(0, np.uint8), np.ones(plan.size.Fp, dtype))
+
+
+def of_size(size, m, dtype):
+    """The Convolution of a ConvSize, by Winograd's tiles of m outputs or directly (m = 0)."""
+    return of_plan(winograd_plan(size, m, dtype.itemsize) if m else direct_plan(size), dtype)
 
 
 def choose_plan(images, image_shape, w_shape, stride, pad, dtype, engine):

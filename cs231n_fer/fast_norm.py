@@ -9,8 +9,9 @@ import numpy as np
 
 from . import memory
 from .fast_batchnorm import backward_vectors, follow, forward_vectors, image_sums, over_images
+from .fast_pool import moved
 from .fast_sandwiches import images
-from .kernels.machine import lanes_of
+from .kernels.machine import VECTOR_BYTES, lanes_of
 from .kernels.shape import VECTORS, round_up
 from .layers.batchnorm import batchnorm_settings
 from .layers.layernorm import groupnorm_arguments
@@ -23,6 +24,10 @@ class Channels(NamedTuple):
     F: int
     Fp: int
     lanes: int
+
+    def __reduce__(self):
+        """A copy is of use where vectors have as many lanes."""
+        return moved, (VECTOR_BYTES, Channels, *self)
 
 
 def channels_of(x):

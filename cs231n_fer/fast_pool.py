@@ -8,7 +8,7 @@ import numpy as np
 
 from . import memory
 from .kernels import pool as kernels
-from .kernels.machine import lanes_of
+from .kernels.machine import VECTOR_BYTES, lanes_of
 from .kernels.steps import flat
 from .layers import (
     avg_pool_backward_im2col,
@@ -18,7 +18,7 @@ from .layers import (
 )
 from .layers.pool import pool_geometry
 from .seam import contiguous
-from .shapes import common_floats, gradient_like
+from .shapes import check, common_floats, gradient_like
 
 
 class PoolCache(NamedTuple):
@@ -28,6 +28,21 @@ class PoolCache(NamedTuple):
     dtype: np.dtype
     winners: np.ndarray  # of a max-pool
     numbers: np.ndarray  # flat(Windows)
+
+    def __reduce__(self):
+        """A copy is of use where vectors have as many lanes."""
+        return moved, (VECTOR_BYTES, PoolCache, *self)
+
+
+def moved(vector_bytes, make, *arguments):
+    """Return make(*arguments): what a copy of a cache of a forward pass becomes in its process.
+
+    Raises ValueError where vectors have another size than they had in the process of that forward pass.
+    """
+    check(vector_bytes == VECTOR_BYTES,
+          f"cache: is of a forward pass with vectors of {vector_bytes} bytes, here they have {VECTOR_BYTES}; run the "
+          "forward pass in this process, or set CS231N_FER_SIMD to what it was there")
+    return make(*arguments)
 
 
 def pool_forward(step, below, x, pool_param, winners):

@@ -3,12 +3,12 @@
 Update rules work number by number, so it makes no difference to a result how the numbers are divided into arrays; one
 call of a rule is then enough for all parameters.
 """
-from functools import cache
 from operator import is_
 
 import numpy as np
 
 from . import memory
+from .copying import memory_order, packed, unpacked
 
 
 class Flat(dict):
@@ -18,6 +18,7 @@ class Flat(dict):
     finite   whether all numbers were finite when they were written; None: nobody has looked
 
     A view may be written on. An array that takes the place of a view is not in `numbers`: then it isn't whole any more.
+    A copy has numbers of its own, with the arrays that are there now.
     """
 
     def __init__(self, like, numbers=None):
@@ -28,6 +29,10 @@ class Flat(dict):
             self[name] = self.numbers[begin:begin + array.size].reshape(shape).transpose(axes)
             begin += array.size
         self.views, self.finite = tuple(self.values()), None
+
+    def __reduce__(self):
+        """Numbers and views that are copied one by one would not be the same memory any more."""
+        return from_packed, (packed(self),)
 
     def is_whole(self):
         """Whether `numbers` holds all arrays."""
@@ -46,13 +51,6 @@ def empty_for(arrays):
     return memory.empty(sum(array.size for array in arrays.values()), *dtypes or [np.float64])
 
 
-@cache
-def memory_order(shape, strides):
-    """Return the shape of an array as it lies in memory, and the order of those axes that makes it the array again."""
-    axes = sorted(range(len(shape)), key=lambda axis: -strides[axis])
-    return tuple(shape[axis] for axis in axes), tuple(axes.index(axis) for axis in range(len(shape)))
-
-
 def flattened(arrays, like=None):
     """Return the arrays as a Flat in the order and the memory orders of `like`: themselves if they are one, or copies.
 
@@ -67,6 +65,11 @@ def flattened(arrays, like=None):
     for name, view in flat.items():
         view[...] = arrays[name]
     return flat
+
+
+def from_packed(arrays):
+    """Return a Flat of what packed() gave."""
+    return flattened(unpacked(arrays))
 
 
 def check_fits(grads, params):

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from . import memory
+from .copying import Independent, packed, unpacked
 from .fast_batchnorm import fold
 from .fast_layers import (
     COMPILED,
@@ -31,19 +32,28 @@ from .shapes import check
 MOST_SIZES = 4  # of batches that are kept ready
 
 
-class Predictor:
+class Predictor(Independent):
     """Test-time scores of a network as it is now: predictor(X (N, *input_shape)) -> (N, classes).
 
     network   a Network; later changes of its parameters have no effect here
     until     name of one of the layers of its Chain: stop before it, and give what it would get, (N, ...) features
-    The first call for an N makes memory and weights ready. It may be called from one thread at a time.
+    The first call for an N makes memory and weights ready. Any number of threads may call it at once: each makes ready
+    what it needs where the others use all that there is, and leaves it for the next call.
     """
 
     def __init__(self, network, until=None):
         self.input_shape, self.dtype = network.input_shape, network.dtype
         self.params = {path: network.params[name].copy(order="K") for path, name in network.names.items()}
         self.buffers = {name: array.copy() for name, array in network.buffers.items()}
-        self.layer, self.ready = fuse(network.layer if until is None else before(network.layer, until)), {}
+        self.layer = fuse(network.layer if until is None else before(network.layer, until))
+        self.ready = {}  # (N, threads) -> list of what is ready for such a batch and in no thread's use
+
+    def __getstate__(self):
+        """A copy makes ready what it needs itself: calls hold addresses, and arrays that are written on."""
+        return {**self.__dict__, "params": packed(self.params), "ready": {}}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, params=unpacked(state["params"]))
 
     def __call__(self, X):
         """Return the scores of X (N, *input_shape)."""
@@ -52,20 +62,33 @@ class Predictor:
             raise ValueError(f"X: has shape {X.shape}, expected (N, {', '.join(map(str, self.input_shape))}) with N of "
                              "at least 1")
         key = len(X), threads()
-        x, calls, scores = self.ready.get(key) or self._make_ready(key)
+        ready = self._take(key) or self._make_ready(len(X))
+        x, calls, out = ready
         x[...] = X
         for function, arguments in calls:
             function(*arguments)
-        return scores.copy()
+        scores = out.copy()
+        self._keep(key, ready)
+        return scores
 
-    def _make_ready(self, key):
-        """Return (input, calls, scores) for batches of a size: each call writes what the next one reads."""
-        if len(self.ready) == MOST_SIZES:
+    def _take(self, key):
+        """Take what is ready for a batch away from the other threads; None where nothing is. A pop is atomic."""
+        try:
+            return self.ready[key].pop()
+        except (KeyError, IndexError):
+            return None
+
+    def _keep(self, key, ready):
+        """Leave what is ready to the next call; of more than MOST_SIZES kinds of batches the last one alone."""
+        if key not in self.ready and len(self.ready) >= MOST_SIZES:
             self.ready.clear()
-        x = np.zeros((key[0], *self.input_shape), self.dtype)
+        self.ready.setdefault(key, []).append(ready)
+
+    def _make_ready(self, count):
+        """Return (input, calls, scores) for `count` images: each call writes what the next one reads."""
+        x = np.zeros((count, *self.input_shape), self.dtype)
         calls, scores = calls_of(self.layer, self.params, self.buffers, x)
-        self.ready[key] = x, with_scratch(calls, self.dtype), scores
-        return self.ready[key]
+        return x, with_scratch(calls, self.dtype), scores
 
 
 def features(network, X, batch_size=256):

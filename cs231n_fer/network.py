@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from .copying import Independent, packed, unpacked
 from .fast_gradients import l2_gradients
 from .fast_losses import softmax_loss_fast
 from .ladder import functions, is_fused
@@ -112,6 +113,10 @@ class Sandwich(Chain):
         expected = [Conv, *([BatchNorm] if BatchNorm in kinds else []), ReLU, *([MaxPool] if MaxPool in kinds else [])]
         check(kinds == expected, f"Sandwich: got {[kind.__name__ for kind in kinds]}, "
                                  "expected Conv [, BatchNorm], ReLU [, MaxPool]")
+
+    def __reduce__(self):
+        """A copy finds its functions again: another process may have no compiler."""
+        return type(self), (self.layers,)
 
     @cached_property
     def parts(self):
@@ -226,7 +231,7 @@ class Residual(Layer):
         return self.body.flops(shape) + self.shortcut.flops(shape)
 
 
-class Network:
+class Network(Independent):
     """A layer with its arrays, a loss and L2 regularisation.
 
     layer         a record, in most cases a Chain
@@ -239,6 +244,7 @@ class Network:
     params and buffers are dictionaries of arrays; assign to params freely, the next pass uses what is there.
     teacher is None or a function X -> probabilities (N, classes), for distillation: the loss function then gets those
     of the very batch, shuffled and flipped as it is, as a third argument.
+    A copy has params, buffers and a generator of its own.
     """
 
     def __init__(self, layer, input_shape, *, loss=softmax_loss_fast, reg=0.0, dtype=np.float32, seed=None, names=None):
@@ -254,6 +260,13 @@ class Network:
         self.names = {path: (names or {}).get(path, path) for path in params}
         self._weights = [name for path, name in self.names.items() if path.split("/")[-1] == "w"]
         self.params = {self.names[path]: array for path, array in params.items()}
+
+    def __getstate__(self):
+        """Params keep their memory orders in a copy."""
+        return {**self.__dict__, "params": packed(self.params)}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, params=unpacked(state["params"]))
 
     def forward(self, X, mode=TEST):
         """Run the layers on X (N, *input_shape); returns (scores (N, classes), cache)."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .classifiers import load_model
+from .copying import Independent
 from .data_utils import normalise
 from .inference import Predictor
 from .layers.losses import log_softmax
@@ -18,7 +19,7 @@ WEIGHTS = Path(__file__).with_name("pretrained.h5")
 NEEDED = ("class_names", "mean_image", "std")
 
 
-class PretrainedNet:
+class PretrainedNet(Independent):
     """A trained net with its preprocessing.
 
     model         the Network, for saliency maps and the like

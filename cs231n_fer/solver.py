@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .averaging import WeightAverage, copies
+from .copying import Independent
 from .diagnosis import finite, origin
 from .flat import Flat, flattened
 from .imbalance import Shuffle
@@ -50,7 +51,7 @@ def _check_data(data):
                                     "expected as many of both, at least 1")
 
 
-class Solver:
+class Solver(Independent):
     """Train a model on data by stochastic gradient descent or one of its relatives.
 
     model   has params (dict of arrays), loss(X, y) -> (loss, grads), loss(X) -> scores; may have buffers and rng
@@ -130,6 +131,30 @@ class Solver:
         self._reset()
         if resume:
             resume_run(self)
+
+    def __getstate__(self):
+        """The state of the update rule goes by the names of the parameters, whose memory orders a copy may not keep."""
+        return {**self.__dict__, "optim_config": self._rule_state(), "_flat": None}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if any(isinstance(value, Flat) for value in self.optim_config.values()):
+            self._flat = self._flat_params()
+
+    def _rule_state(self):
+        """Return optim_config with each array as a Flat, by the names of the parameters."""
+        like = self._flat or self.model.params
+        return {key: Flat(like, value) if isinstance(value, np.ndarray) else value
+                for key, value in self.optim_config.items()}
+
+    def _flat_params(self):
+        """Return the parameters as a Flat; the state of the update rule gets its order."""
+        if self._flat and self._flat.holds(self.model.params):
+            return self._flat
+        flat = flattened(self.model.params)
+        self.optim_config = {key: flattened(value, flat).numbers if isinstance(value, Flat) else value
+                             for key, value in self._rule_state().items()}
+        return flat
 
     def _reset(self):
         self.epoch, self.step = 0, 0  # whole epochs done, and steps of the one that has begun
@@ -247,7 +272,7 @@ class Solver:
 
     def _update(self, grads, learning_rate):
         """Apply the rule to all parameters at once; they become views of one flat array."""
-        params = self._flat if self._flat and self._flat.holds(self.model.params) else flattened(self.model.params)
+        params = self._flat_params()
         numbers, self.optim_config = self.update_rule(
             params.numbers, flattened(grads, params).numbers, {**self.optim_config, "learning_rate": learning_rate})
         self._flat = Flat(params, numbers)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,7 +21,19 @@ from cs231n_fer.kernels import update
 from cs231n_fer.kernels.steps import X86
 from cs231n_fer.ladder import functions
 from cs231n_fer.network import Chain, Network, Residual, Sandwich, fuse
-from cs231n_fer.records import Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
+from cs231n_fer.records import (
+    Affine,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    GlobalAvgPool,
+    GroupNorm,
+    LayerNorm,
+    LeakyReLU,
+    MaxPool,
+    ReLU,
+)
 
 
 @compiled
@@ -149,6 +162,59 @@ def test_a_predictor_gives_the_scores_of_the_network_it_was_made_of(batchnorm, r
         np.testing.assert_allclose(predictor(X[part]), expected[part], rtol=0, atol=limit)
     with pytest.raises(ValueError, match="X: has shape"):
         predictor(X[:, 0])
+
+
+UNUSUAL = {  # settings that no default has
+    "sandwich": [Conv(4, 5, 2, 1), BatchNorm(eps=0.3, momentum=0.1), ReLU(), MaxPool()],
+    "without bias": [Conv(4, bias=False), BatchNorm(eps=0.3), ReLU()],
+    "pool of its own": [Conv(4), BatchNorm(eps=0.3), ReLU(), MaxPool(3, 1)],
+    "no ReLU": [Conv(4), BatchNorm(eps=0.3), MaxPool(3), LeakyReLU(0.4)],
+    "groups": [Conv(4), GroupNorm(2, eps=0.3), ReLU(), AvgPool(3, 2)],
+    "affine": [Affine(5), LayerNorm(eps=0.3), ReLU(), Dropout(0.3)],
+    "batchnorm of affine": [Affine(5), BatchNorm(eps=0.3), ReLU()],
+}
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_a_predictor_heeds_every_setting_of_every_layer(name, fused):
+    chain = Chain(tuple((f"layer{i}", layer) for i, layer in enumerate([*UNUSUAL[name], Affine(3)])))
+    net = Network(fuse(chain) if fused else chain, (2, 8, 8), dtype=np.float64, seed=0)
+    rng = np.random.default_rng(1)
+    for path, array in [*net.params.items(), *net.buffers.items()]:
+        array[...] = rng.random(array.shape) / 4 + 0.01 if "running_var" in path else rng.standard_normal(array.shape)
+    X = rng.standard_normal((4, 2, 8, 8))
+    rungs = Network(by_hand(chain), (2, 8, 8), dtype=np.float64)
+    rungs.params, rungs.buffers = net.params, net.buffers
+    expected = rungs.loss(X)
+    for found in (Predictor(net)(X), net.loss(X)):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+def by_hand(chain):
+    """A Chain with all its layers on the rung im2col, where they have one."""
+    return Chain(tuple((name, replace(layer, rung="im2col") if "rung" in vars(layer) else layer)
+                       for name, layer in chain.layers))
+
+
+@compiled
+def test_a_size_that_was_used_once_leaves_a_few_kilobytes():
+    net = Network(PLAIN, (2, 8, 8), seed=0)
+
+    def use(sizes):
+        for n in sizes:
+            X = np.zeros((2, 2, n, n + 1), np.float32)
+            found = Network(PLAIN, X.shape[1:], seed=0)
+            found.loss(X, np.arange(2))
+            net.loss(np.zeros((n, 2, 8, 8), np.float32))
+        memory.release()
+    use((8, 9))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    use(range(10, 40))
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 30 * 2 ** 15, f"{grown} bytes for 30 sizes of batches and of images"
 
 
 PLAIN = Chain((("block", Chain((("conv", Conv(4)), ("bn", BatchNorm()), ("relu", ReLU()), ("pool", MaxPool())))),

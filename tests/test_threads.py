@@ -1,0 +1,166 @@
+"""Several Python threads at once: whatever they share, each gets the bits that it gets alone."""
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier
+
+import numpy as np
+import pytest
+from layouts import compiled
+from small_nets import final_net, grey, mixed_net, packaged, pictures
+from toys import faces
+
+from cs231n_fer import memory
+from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
+from cs231n_fer.distillation import distil, teacher_of
+from cs231n_fer.fast_layers import set_threads
+from cs231n_fer.inference import MOST_SIZES, Predictor, features
+from cs231n_fer.kernels.machine import MOST_THREADS, threads
+from cs231n_fer.records import TEST
+from cs231n_fer.saliency import occlusion_map, saliency_map, smooth_grad
+from cs231n_fer.solver import Solver
+
+CALLERS, CALLS = 4, 100
+SIZES = (1, 2, 3, 5, 8, 13)  # of batches: more than a Predictor keeps ready
+
+
+@contextmanager
+def frequent_switches():
+    """Let Python hand over from thread to thread a thousands of times as often: races that are rare become likely."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def at_once(work, callers=CALLERS):
+    """Return [work(caller)] of threads that begin together."""
+    barrier = Barrier(callers)
+
+    def begin(caller):
+        barrier.wait()
+        return work(caller)
+    with frequent_switches(), ThreadPoolExecutor(callers) as pool:
+        return list(pool.map(begin, range(callers)))
+
+
+def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_class(monkeypatch):
+    monkeypatch.setattr(memory, "SLAB", 2 ** 11)  # they end often
+    memory.release()
+
+    def spoiled(caller):
+        """Take arrays and count those on which somebody else has written when they are given back."""
+        rng, held, wrong = np.random.default_rng(caller), [], 0
+        for step in range(25000):
+            mark = caller * 10 ** 6 + step
+            held.append((memory.empty(int(rng.integers(1, 2 ** 7)), np.int64), mark))
+            held[-1][0].fill(mark)
+            if step % 500 == 499:
+                wrong += sum(not (array == mark).all() for array, mark in held)
+                held = held[::7]
+                memory.release()
+        return wrong
+    assert at_once(spoiled) == [0] * CALLERS
+    assert all(len(block) == size for size, blocks in memory._blocks.items() for block in blocks)
+
+
+def on_some_threads(function, X):
+    """Call a function while its kernels use another number of threads for each number of images."""
+    before = threads()
+    set_threads(1 + len(X) % MOST_THREADS)
+    found = function(X)
+    set_threads(before)
+    return found
+
+
+def trained(X):
+    """Weights after a few steps of a Solver of its own, with pictures as a shift of the faces."""
+    net, data = final_net(), faces(12)
+    Solver(net, {**data, "X_train": data["X_train"] + X[0]}, update_rule="adam", batch_size=4, num_epochs=1,
+           augmentation=HorizontalFlip(), average_decay=0.5, verbose=False).train()
+    return np.concatenate([array.ravel() for array in net.params.values()])
+
+
+def there_and_back(net, X):
+    """Scores, the gradient of the images and those of the parameters, without training."""
+    scores, cache = net.forward(X, TEST)
+    dX, grads = net.backward(np.ones_like(scores), cache)
+    return np.concatenate([scores.ravel(), dX.ravel(), *(grad.ravel() for grad in grads.values())])
+
+
+def distilled(teacher, X):
+    """The loss of a student of a shared teacher, and its gradients."""
+    student = distil(final_net(2), [final_net(1)], 0.5)
+    student.teacher = teacher
+    loss, grads = student.loss(X, classes(X))
+    return np.concatenate([[loss], grads.numbers])
+
+
+def classes(X):
+    """A label for each picture."""
+    return np.arange(len(X)) % 3
+
+
+AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(), RandomErasing(), BrightnessContrast()))
+SHARED = {  # what several threads may use at once: a function that makes it, and its answer for pictures
+    "Predictor": (lambda: Predictor(final_net()), lambda shared, X: shared(X)),
+    "Predictor of other layers": (lambda: Predictor(mixed_net()), lambda shared, X: shared(X)),
+    "Predictor of features": (lambda: Predictor(final_net(), "affine1"), lambda shared, X: shared(X)),
+    "Predictor and set_threads": (lambda: Predictor(final_net()), on_some_threads),
+    "PretrainedNet": (lambda: packaged(final_net()), lambda shared, X: shared.predict(grey(X), batch_size=4)),
+    "teacher_of": (lambda: teacher_of([final_net(1), mixed_net()], 2.0), lambda shared, X: shared(X)),
+    "distil": (lambda: teacher_of([final_net(1)]), distilled),
+    "features": (final_net, lambda shared, X: features(shared, X, batch_size=4)),
+    "Network.predict": (mixed_net, lambda shared, X: shared.predict(X, batch_size=4)),
+    "Network.backward": (final_net, there_and_back),
+    "saliency_map": (final_net, lambda shared, X: saliency_map(shared, X, classes(X), batch_size=4)),
+    "smooth_grad": (final_net, lambda shared, X: smooth_grad(shared, X, classes(X), copies=2)),
+    "occlusion_map": (final_net, lambda shared, X: occlusion_map(shared, X, classes(X), size=4)),
+    "augmentation": (lambda: AUGMENTATION, lambda shared, X: shared(X, np.random.default_rng(len(X)))),
+    "Solver": (lambda: None, lambda shared, X: trained(X)),
+}
+
+
+def wrong_answers(name):
+    """How many answers of a row, asked for by threads at once, have other bits than those that it gives alone."""
+    make, answer = SHARED[name]
+    shared = make()
+    questions = [[pictures(n, seed=caller) for n in SIZES] for caller in range(CALLERS)]
+    alone = [[answer(shared, X).tobytes() for X in each] for each in questions]
+
+    def ask(caller):
+        found = [answer(shared, questions[caller][call // 4 % len(SIZES)]).tobytes() for call in range(CALLS)]
+        return sum(mine != alone[caller][call // 4 % len(SIZES)] for call, mine in enumerate(found))
+    return sum(at_once(ask))
+
+
+@compiled
+@pytest.mark.parametrize("name", SHARED)
+def test_what_threads_share_gives_each_of_them_the_bits_that_it_gets_alone(name):
+    assert wrong_answers(name) == 0
+
+
+@compiled
+def test_they_do_so_as_well_where_the_threads_of_numba_serve_one_caller_at_a_time():
+    code = ("import numba; from test_threads import SHARED, wrong_answers;"
+            "wrong = {name: wrong_answers(name) for name in SHARED};"
+            "assert not any(wrong.values()), wrong; print(numba.threading_layer())")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent,
+                           env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue",
+                                "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert (found.returncode, found.stdout) == (0, "workqueue\n"), found.stderr
+
+
+def test_a_predictor_keeps_a_few_sizes_ready_and_for_each_as_many_as_callers_needed_at_once():
+    predictor = Predictor(final_net())
+    for n in range(1, 30):
+        assert predictor(pictures(n)).shape == (n, 3)
+        assert len(predictor.ready) <= MOST_SIZES
+    at_once(lambda caller: [predictor(pictures(n)) for n in range(1, 12)])
+    assert len(predictor.ready) <= MOST_SIZES + CALLERS  # threads that come to the limit together
+    assert all(len(kept) <= CALLERS for kept in predictor.ready.values())
