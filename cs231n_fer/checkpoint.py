@@ -91,8 +91,8 @@ def below(arrays, group):
     return {name[len(group) + 1:]: array for name, array in arrays.items() if name.startswith(group + "/")}
 
 
-def restore(target, arrays, group, path):
-    """Copy the arrays of a group into the arrays of the dict target, whose memory layout stays.
+def check_fits(target, arrays, group, path):
+    """Return the arrays of a group, by the names of the dict target whose place they can take.
 
     Raises ValueError where names, shapes or dtypes differ: a checkpoint of another network.
     """
@@ -103,4 +103,14 @@ def restore(target, arrays, group, path):
         found, wanted = source[name], np.asarray(array)
         check((found.shape, found.dtype) == (wanted.shape, wanted.dtype),
               f"{path}: {group}/{name} is {found.dtype} {found.shape}, the network has {wanted.dtype} {wanted.shape}")
-        target[name][...] = found
+    return source
+
+
+def restore(target, arrays, group, path):
+    """Copy the arrays of a group into the arrays of the dict target, whose memory layout stays.
+
+    Raises ValueError as check_fits does, before anything is written.
+    """
+    source = check_fits(target, arrays, group, path)
+    for name in target:
+        target[name][...] = source[name]

@@ -16,7 +16,16 @@ import warnings
 
 import numpy as np
 
-from .checkpoint import below, load_checkpoint, replacing, restore, save_checkpoint, write_text
+from .checkpoint import (
+    below,
+    check_fits,
+    load_checkpoint,
+    replacing,
+    restore,
+    save_checkpoint,
+    write_text,
+)
+from .fingerprint import excerpts
 from .flat import Flat, flattened
 from .shapes import check
 
@@ -83,8 +92,8 @@ def state_of(solver):
     arrays |= {"loss_history": np.array(solver.loss_history), **solver.info_arrays}
     rng = getattr(model, "rng", None)
     return arrays, {**solver.info, **{key: getattr(solver, key) for key in PLAIN_STATE}, "step": solver.step,
-                    "settings": solver.settings, "optim_numbers": numbers,
-                    "rng": rng.bit_generator.state if rng else None}
+                    "settings": solver.settings, "fingerprint": solver.fingerprint,
+                    "optim_numbers": numbers, "rng": rng.bit_generator.state if rng else None}
 
 
 def resume_run(solver):
@@ -101,9 +110,8 @@ def resume_run(solver):
     arrays, info = load_newest(folder)
     path = folder / LAST
     check("settings" in info, f"resume: {path} holds no run of a Solver")
-    for name, value in solver.settings.items():
-        before = info["settings"].get(name)
-        check(value == before, f"{name}: got {value}, but {path} was trained with {before}")
+    check_fits(solver.model.params, arrays, "params", path)
+    check_same_run(solver, info, path)
     take_state(solver, arrays, info, path)
     best = below(arrays, "best") or load_checkpoint(folder / BEST)[0]  # older ones hold it in best.h5 alone
     solver.best_params, solver.best_buffers = below(best, "params"), below(best, "buffers")
@@ -112,6 +120,18 @@ def resume_run(solver):
         load_checkpoint(folder / BEST)
     except (ValueError, FileNotFoundError):
         (folder / BEST).unlink(missing_ok=True)  # so that the next epoch writes it anew
+
+
+def check_same_run(solver, info, path):
+    """Raise ValueError unless the settings and the fingerprint of a checkpoint are a Solver's."""
+    now, before = dict(solver.settings), dict(info["settings"])
+    if info.get("fingerprint"):  # replaces the reprs in the settings, which may hold addresses
+        now |= solver.fingerprint
+        before |= info["fingerprint"]
+    for name in {**now, **before}:
+        if now.get(name) != before.get(name):
+            came, expected = excerpts(str(now.get(name)), str(before.get(name)))
+            raise ValueError(f"{name}: got {came}, but {path} was trained with {expected}")
 
 
 def take_state(solver, arrays, info, path):

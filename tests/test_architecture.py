@@ -21,7 +21,7 @@ RANKS = {
     "fast_pool": 1.5, "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "fast_norm": 2.7,
     "fast_relu": 1.5, "fast_losses": 1.5, "fast_gradients": 1.5, "compile_ahead": 2.3, "update_steps": 1.5,
     "optim": 2, "augment": 2, "prepare": 2, "curves": 2, "face_regions": 2, "averaging": 2,
-    "imbalance": 1, "search": 2, "interrupts": 0, "run_folder": 2,
+    "imbalance": 1, "search": 2, "interrupts": 0, "fingerprint": 0, "run_folder": 2,
     "layer_utils": 3, "data_utils": 3,
     "ladder": 4, "records": 5, "network": 6, "inference": 7, "linear_svm": 8, "empath": 1, "clips": 2,
     "deep_nets": 7, "classifiers": 8, "distillation": 8, "pretrained": 9,
