@@ -67,6 +67,16 @@ class Chain(Layer):
             shape = layer.out_shape(shape)
         return params, buffers
 
+    def array_shapes(self, shape):
+        """Return the shapes of the params and buffers of every layer below its name."""
+        params, buffers = {}, {}
+        for name, layer in self.layers:
+            param_shapes, buffer_shapes = layer.array_shapes(shape)
+            params.update(put(name, param_shapes))
+            buffers.update(put(name, buffer_shapes))
+            shape = layer.out_shape(shape)
+        return params, buffers
+
     def forward(self, params, buffers, x, mode):
         """Run the layers in order; the cache is the list of theirs."""
         caches = []
@@ -209,6 +219,12 @@ class Residual(Layer):
         ways = self.body.init(rng, shape, dtype), self.shortcut.init(rng, shape, dtype)
         return tuple({**put("body", body), **put("shortcut", short)} for body, short in zip(*ways, strict=True))
 
+    def array_shapes(self, shape):
+        """Return the shapes of the params and buffers below "body" and "shortcut"."""
+        ways = self.body.array_shapes(shape), self.shortcut.array_shapes(shape)
+        return tuple({**put("body", body), **put("shortcut", short)}
+                     for body, short in zip(*ways, strict=True))
+
     def forward(self, params, buffers, x, mode):
         """Add the two ways."""
         body, body_cache = self.body.forward(pick(params, "body"), pick(buffers, "body"), x, mode)
@@ -235,23 +251,31 @@ class Network:
     reg           strength of 0.5 * reg * sum(w ** 2) over the weights of conv and affine layers
     dtype, seed   of the parameters; the same seed gives the same network and the same dropout masks
     names         optional {path: public name}, for the nets of the course ("W1" for "affine1/w")
+    max_params    optional bound on the numbers in params: a larger network is refused before memory is
+                  taken for it, as load_model needs it for what a file asks for
 
     params and buffers are dictionaries of arrays; assign to params freely, the next pass uses what is there.
     teacher is None or a function X -> probabilities (N, classes), for distillation: the loss function then gets those
     of the very batch, shuffled and flipped as it is, as a third argument.
     """
 
-    def __init__(self, layer, input_shape, *, loss=softmax_loss_fast, reg=0.0, dtype=np.float32, seed=None, names=None):
+    def __init__(self, layer, input_shape, *, loss=softmax_loss_fast, reg=0.0, dtype=np.float32, seed=None, names=None,
+                 max_params=None):
         self.layer, self.input_shape = layer, tuple(input_shape)
         self.loss_function: Callable = loss
         self.teacher: Callable | None = None
         self.reg, self.dtype = reg, np.dtype(dtype)
         self.rng = np.random.default_rng(seed)
         check(reg >= 0, f"reg: got {reg}, expected 0 or more")
-        check(self.dtype.kind == "f", f"dtype: got {self.dtype}, expected float32 or float64")
+        check(self.dtype in (np.float32, np.float64), f"dtype: got {self.dtype}, expected float32 or float64")
         layer.out_shape(self.input_shape)  # what doesn't fit together says so now
+        param_shapes, _ = layer.array_shapes(self.input_shape)
+        self.names = {path: (names or {}).get(path, path) for path in param_shapes}
+        if max_params is not None:
+            total = sum(map(prod, param_shapes.values()))
+            check(total <= max_params, f"the network has {total:,} parameters, expected at most "
+                                       f"max_params {max_params:,}")
         params, self.buffers = layer.init(self.rng, self.input_shape, self.dtype)
-        self.names = {path: (names or {}).get(path, path) for path in params}
         self._weights = [name for path, name in self.names.items() if path.split("/")[-1] == "w"]
         self.params = {self.names[path]: array for path, array in params.items()}
 

@@ -111,8 +111,13 @@ def resume_run(solver):
     path = folder / LAST
     check("settings" in info, f"resume: {path} holds no run of a Solver")
     check_fits(solver.model.params, arrays, "params", path)
-    check_same_run(solver, info, path)
-    take_state(solver, arrays, info, path)
+    try:
+        check_same_run(solver, info, path)
+        take_state(solver, arrays, info, path)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if str(path) in str(error):  # it says already what is wrong with the file
+            raise
+        raise ValueError(f"resume: {path} holds no run of a Solver ({error!r})") from error
     best = below(arrays, "best") or load_checkpoint(folder / BEST)[0]  # older ones hold it in best.h5 alone
     solver.best_params, solver.best_buffers = below(best, "params"), below(best, "buffers")
     solver.saved_epoch = solver.epoch
@@ -144,7 +149,7 @@ def take_state(solver, arrays, info, path):
     solver.optim_config = dict(info["optim_numbers"])
     for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
         solver.optim_config[key] = flattened(below(arrays, f"optim/{key}"), model.params).numbers
-    if info["rng"]:
+    if info["rng"] is not None:
         model.rng.bit_generator.state = info["rng"]
     solver.loss_history = arrays["loss_history"].tolist()
     for key in PLAIN_STATE:
