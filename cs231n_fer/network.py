@@ -280,11 +280,16 @@ class Network:
         self.params = {self.names[path]: array for path, array in params.items()}
 
     def forward(self, X, mode=TEST):
-        """Run the layers on X (N, *input_shape); returns (scores (N, classes), cache)."""
+        """Run the layers on X (N, *input_shape); returns (scores (N, classes), cache).
+
+        Where input_shape is (D,), a sample may have any shape of D numbers. Raises ValueError otherwise.
+        """
         X = np.asarray(X)
         if len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
-        if prod(X.shape[1:]) != prod(self.input_shape) or X.ndim < len(self.input_shape):
+        # A net of vectors flattens its samples, as in the course; images keep their axes.
+        flat = len(self.input_shape) == 1 and X.ndim > 1 and prod(X.shape[1:]) == self.input_shape[0]
+        if X.shape[1:] != self.input_shape and not flat:
             raise ValueError(f"X: one sample has shape {X.shape[1:]}, expected {self.input_shape}")
         params = {path: self.params[name] for path, name in self.names.items()}
         return self.layer.forward(params, self.buffers, X.astype(self.dtype, copy=False), mode)

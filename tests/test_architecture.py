@@ -14,7 +14,7 @@ PACKAGE = ROOT / "cs231n_fer"
 
 # A module imports modules of strictly lower rank only; those of a folder share its rank and may import each other.
 RANKS = {
-    "shapes": 0, "gradient_check": 0, "schedules": 0, "metrics": 0, "fer2013": 0, "sources": 0, "face_drawing": 0,
+    "shapes": 0, "gradient_check": 0, "schedules": 0, "metrics": 0, "fer2013": 0, "sources": 0.5, "face_drawing": 0,
     "memory": 0, "flat": 0.5, "sealed": 0.5,
     "layers": 1, "kernels": 1, "checkpoint": 1, "vis_utils": 1,
     "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
