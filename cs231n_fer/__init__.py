@@ -35,8 +35,8 @@ Reading order (each module imports only from those before it):
     imbalance          classes of unequal size: weights of the loss, samplers
     averaging          running averages of weights
     diagnosis          where a training that diverges went wrong
-    interrupts, run_folder
-                       what a training leaves behind, however it ends
+    interrupts, fingerprint, run_folder
+                       what a training leaves behind, however it ends, and who may go on with it
     solver             the training loop
     search             random search by many processes on one folder
     metrics, saliency  what a trained net can do, and what it looks at

@@ -16,6 +16,8 @@ from typing import ClassVar
 
 import numpy as np
 
+LARGEST_MAP = 1e12  # numbers in a map: their products with pixel numbers must stay finite in float32
+
 
 class Augmentation:
     """What all augmentations share: `columns` random numbers for each image, uniform in [low, 1)."""
@@ -60,9 +62,9 @@ class HorizontalFlip(Augmentation):
 class RandomSimilarity(Augmentation):
     """Shift, rotate and scale about the centre in one bilinear resampling.
 
-    max_shift:      float, pixels, in each direction
-    max_rotation:   float, degrees, either way (a positive draw turns counter-clockwise)
-    max_log_scale:  float, natural logarithm: sizes change by a factor from exp(-m) to exp(m)
+    max_shift:      float in [0, 10000], pixels, in each direction
+    max_rotation:   float in [0, 360], degrees, either way (a positive draw turns counter-clockwise)
+    max_log_scale:  float in [0, 10], natural logarithm: sizes change by a factor from exp(-m) to exp(m)
     outside:        "zero" (the mean image) or "edge" (the nearest pixel), what is seen beyond the border
     rung:           "fast" (Numba, `kernels.warp`) or "numpy" (`warp_numpy`, the definition)
     draws:          (N, 4) in [-1, 1), times the maxima: shift down, shift right, rotation, log scale;
@@ -78,8 +80,9 @@ class RandomSimilarity(Augmentation):
     low: ClassVar[float] = -1.0
 
     def __post_init__(self):
-        for name in ("max_shift", "max_rotation", "max_log_scale"):
-            _check_range(f"RandomSimilarity: {name}", getattr(self, name), 0, math.inf)
+        _check_range("RandomSimilarity: max_shift", self.max_shift, 0, 10_000)
+        _check_range("RandomSimilarity: max_rotation", self.max_rotation, 0, 360)
+        _check_range("RandomSimilarity: max_log_scale", self.max_log_scale, 0, 10)
         _check_choice("RandomSimilarity: outside", self.outside, ("zero", "edge"))
         _check_choice("RandomSimilarity: rung", self.rung, ("fast", "numpy"))
 
@@ -111,7 +114,7 @@ class RandomErasing(Augmentation):
 
     p:                   float in [0, 1]
     min_area, max_area:  floats in [0, 1], the covered share of the image
-    max_aspect:          float of at least 1: height / width is from 1 / max_aspect to max_aspect, log-uniform
+    max_aspect:          float in [1, 1000]: height / width is from 1 / max_aspect to max_aspect, log-uniform
     draws:               (N, 5) in [0, 1): chance, area, aspect, top, left; too long a side is cut
     """
 
@@ -125,7 +128,7 @@ class RandomErasing(Augmentation):
         _check_range("RandomErasing: p", self.p, 0, 1)
         _check_range("RandomErasing: max_area", self.max_area, 0, 1)
         _check_range("RandomErasing: min_area", self.min_area, 0, self.max_area)
-        _check_range("RandomErasing: max_aspect", self.max_aspect, 1, math.inf)
+        _check_range("RandomErasing: max_aspect", self.max_aspect, 1, 1000)
 
     def apply(self, images, draws):
         """Return a copy with a rectangle erased in the chosen images."""
@@ -147,8 +150,8 @@ class RandomErasing(Augmentation):
 class BrightnessContrast(Augmentation):
     """Stretch the values of an image about their mean and shift them.
 
-    max_brightness:    float, the greatest shift, in standard deviations of the data
-    max_log_contrast:  float, natural logarithm: contrast changes by a factor from exp(-m) to exp(m)
+    max_brightness:    float in [0, 1000], the greatest shift, in standard deviations of the data
+    max_log_contrast:  float in [0, 10], natural logarithm: contrast changes by a factor from exp(-m) to exp(m)
     draws:             (N, 2) in [-1, 1), times the maxima: brightness, log contrast; zeros change nothing
     """
 
@@ -158,8 +161,8 @@ class BrightnessContrast(Augmentation):
     low: ClassVar[float] = -1.0
 
     def __post_init__(self):
-        _check_range("BrightnessContrast: max_brightness", self.max_brightness, 0, math.inf)
-        _check_range("BrightnessContrast: max_log_contrast", self.max_log_contrast, 0, math.inf)
+        _check_range("BrightnessContrast: max_brightness", self.max_brightness, 0, 1000)
+        _check_range("BrightnessContrast: max_log_contrast", self.max_log_contrast, 0, 10)
 
     def apply(self, images, draws):
         """Return contrast images + ((1 - contrast) mean + brightness): exact where nothing changes."""
@@ -180,6 +183,7 @@ class Compose(Augmentation):
     """
 
     augmentations: tuple = ()
+    low: ClassVar[float] = -1.0  # the least of any; each checks its own
 
     def __post_init__(self):
         object.__setattr__(self, "augmentations", tuple(self.augmentations))  # a list could be changed
@@ -209,8 +213,9 @@ def warp_numpy(images, maps, margin):
     images:  (N, C, H, W) float32 or float64
     maps:    (N, 2, 3) of the same dtype: the point (sy, sx) in an image for the pixel (y, x, 1) of the result
     margin:  1: beyond the border the images go on as zeros; 0: as their edge pixels
-    Returns an array like images.
+    Returns an array like images. Raises ValueError for maps beyond LARGEST_MAP, or of another shape.
     """
+    _check_maps(images, maps)
     N, C, H, W = images.shape
     padded = np.pad(images, ((0, 0), (0, 0), (1, 2), (1, 2)))
     y, x = np.indices((H, W), dtype=images.dtype)
@@ -232,10 +237,19 @@ def warp_fast(images, maps, margin):
     """Do the same as warp_numpy with the Numba kernel: arguments and result are the same."""
     from .kernels.warp import warp  # here, because Numba is heavy and optional for everything else
 
+    _check_maps(images, maps)
     H, W = images.shape[2:]
     out = np.empty_like(images)
     warp(images, maps, margin, np.zeros((H + 3, W + 3), images.dtype), out)
     return out
+
+
+def _check_maps(images, maps):
+    """Raise ValueError unless there is a map for each image whose points are finite in float32."""
+    expected = (len(images), 2, 3)
+    if maps.shape != expected or maps.dtype != images.dtype or not (abs(maps) <= LARGEST_MAP).all():
+        raise ValueError(f"maps: got {maps.dtype} {maps.shape}, expected {images.dtype} {expected}, of numbers from "
+                         f"{-LARGEST_MAP:g} to {LARGEST_MAP:g}")
 
 
 def _check_images(images, draws, augmentation):
@@ -246,9 +260,10 @@ def _check_images(images, draws, augmentation):
         raise ValueError(f"{name}: images are {shape} of {kind}, expected (N, C, H, W) of float32 or "
                          "float64; normalise them first")
     expected = (shape[0], augmentation.columns)
-    if np.shape(draws) != expected or not np.isfinite(draws).all():
-        raise ValueError(f"{name}: draws have shape {np.shape(draws)}, expected {expected}, one row an "
-                         "image, all finite; use draw(rng, len(images))")
+    draws = np.asarray(draws)
+    if draws.shape != expected or not ((augmentation.low <= draws) & (draws <= 1)).all():
+        raise ValueError(f"{name}: draws have shape {draws.shape}, expected {expected}, one row an "
+                         f"image, all finite from {augmentation.low:g} to 1; use draw(rng, len(images))")
 
 
 def _check_range(name, value, low, high):

@@ -56,8 +56,11 @@ def write_text(path, text):
 def save_checkpoint(path, arrays, info):
     """Write arrays {name: ndarray} and info (anything that JSON can hold, and NumPy scalars) to an HDF5 file.
 
-    Raises OSError that names path where the disk is full or the folder may not be written on.
+    Raises OSError that names path where the disk is full or the folder may not be written on,
+    ValueError for a name that HDF5 would change, lose or refuse, such as "/a", "a//b" or "".
     """
+    check_names(arrays)
+
     def fill(file):
         file.attrs["format"] = FORMAT
         file["info"] = json.dumps(info, default=plain)
@@ -67,6 +70,19 @@ def save_checkpoint(path, arrays, info):
 
     with replacing(path) as temporary:
         write_sealed(temporary, fill, {"format": FORMAT, "info": info})
+
+
+def check_names(names):
+    """Raise ValueError unless every name consists of words between slashes, and none lies below another."""
+    for name in names:
+        check(isinstance(name, str), f"arrays: got the name {name!r}, expected a text")
+        parts = name.split("/")
+        good = "\0" not in name and name.encode("utf-8", "replace").decode() == name
+        check(good and not {"", "."} & set(parts),
+              f"arrays: got the name {name!r}, expected words between slashes, such as 'params/conv/w'")
+        for end in range(1, len(parts)):
+            above = "/".join(parts[:end])
+            check(above not in names, f"arrays: {name!r} lies below {above!r}, which is an array as well")
 
 
 def load_checkpoint(path):
@@ -91,8 +107,8 @@ def below(arrays, group):
     return {name[len(group) + 1:]: array for name, array in arrays.items() if name.startswith(group + "/")}
 
 
-def restore(target, arrays, group, path):
-    """Copy the arrays of a group into the arrays of the dict target, whose memory layout stays.
+def check_fits(target, arrays, group, path):
+    """Return the arrays of a group, by the names of the dict target whose place they can take.
 
     Raises ValueError where names, shapes or dtypes differ: a checkpoint of another network.
     """
@@ -103,4 +119,14 @@ def restore(target, arrays, group, path):
         found, wanted = source[name], np.asarray(array)
         check((found.shape, found.dtype) == (wanted.shape, wanted.dtype),
               f"{path}: {group}/{name} is {found.dtype} {found.shape}, the network has {wanted.dtype} {wanted.shape}")
-        target[name][...] = found
+    return source
+
+
+def restore(target, arrays, group, path):
+    """Copy the arrays of a group into the arrays of the dict target, whose memory layout stays.
+
+    Raises ValueError as check_fits does, before anything is written.
+    """
+    source = check_fits(target, arrays, group, path)
+    for name in target:
+        target[name][...] = source[name]

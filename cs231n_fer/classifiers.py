@@ -7,6 +7,7 @@ import numpy as np
 from .checkpoint import load_checkpoint, restore
 from .deep_nets import FACE_SHAPE, NUM_EMOTIONS, SCORE_SCALE, DeepConvNet, ResidualNet
 from .fast_losses import softmax_loss_fast
+from .ladder import RUNGS
 from .network import Chain, Network, Sandwich, fuse
 from .records import Affine, BatchNorm, Conv, Dropout, LayerNorm, MaxPool, ReLU
 from .shapes import check
@@ -14,7 +15,7 @@ from .shapes import check
 
 def course_names(layer, input_shape):
     """Map paths to the names of the course: weights and biases W1, b1, W2..., and gamma1, beta1... in order."""
-    params, _ = layer.init(np.random.default_rng(0), input_shape, np.float32)
+    params, _ = layer.array_shapes(input_shape)
     letters, counts, names = {"w": "W", "b": "b"}, {}, {}
     for path in params:
         kind = path.split("/")[-1]
@@ -27,11 +28,11 @@ class TwoLayerNet(Network):
     """affine - ReLU - affine - softmax, with the course's parameters W1, b1, W2, b2 (assignment 2)."""
 
     def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0,
-                 dtype=np.float64, seed=None):
+                 dtype=np.float64, seed=None, max_params=None):
         layer = Chain((("affine1", Affine(hidden_dim, weight_scale)), ("relu1", ReLU()),
                        ("affine2", Affine(num_classes, weight_scale))))
         super().__init__(layer, (input_dim,), reg=reg, dtype=dtype, seed=seed,
-                         names=course_names(layer, (input_dim,)))
+                         max_params=max_params, names=course_names(layer, (input_dim,)))
 
 
 class FullyConnectedNet(Network):
@@ -44,7 +45,8 @@ class FullyConnectedNet(Network):
     """
 
     def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout_keep_ratio=1, normalization=None,
-                 reg=0.0, weight_scale=1e-2, dtype=np.float32, seed=None):
+                 reg=0.0, weight_scale=1e-2, dtype=np.float32, seed=None,
+                 max_params=None):
         norms = {None: None, "batchnorm": BatchNorm(), "layernorm": LayerNorm()}
         check(normalization in norms, f"normalization: got {normalization!r}, expected one of {list(norms)}")
         layers = []
@@ -57,7 +59,7 @@ class FullyConnectedNet(Network):
                 layers.append((f"dropout{i}", Dropout(dropout_keep_ratio, seed)))
         layer = Chain((*layers, (f"affine{len(hidden_dims) + 1}", Affine(num_classes, weight_scale))))
         super().__init__(layer, (input_dim,), reg=reg, dtype=dtype, seed=seed,
-                         names=course_names(layer, (input_dim,)))
+                         max_params=max_params, names=course_names(layer, (input_dim,)))
 
 
 class ThreeLayerConvNet(Network):
@@ -68,13 +70,14 @@ class ThreeLayerConvNet(Network):
     """
 
     def __init__(self, input_dim=(3, 32, 32), num_filters=32, filter_size=7, hidden_dim=100, num_classes=10,
-                 weight_scale=1e-3, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss_fast, rung="auto"):
+                 weight_scale=1e-3, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss_fast, rung="auto",
+                 max_params=None):
         layer = fuse(Chain((("conv", Conv(num_filters, filter_size, weight_scale=weight_scale, rung=rung)),
                             ("relu1", ReLU(rung)), ("pool", MaxPool(rung=rung)),
                             ("affine1", Affine(hidden_dim, weight_scale, rung)), ("relu2", ReLU(rung)),
                             ("affine2", Affine(num_classes, weight_scale, rung)))))
         super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed,
-                         names=course_names(layer, input_dim))
+                         max_params=max_params, names=course_names(layer, input_dim))
 
 
 def baseline_net(**options):
@@ -103,13 +106,14 @@ class FinalConvNet(Network):
 
     def __init__(self, input_dim=FACE_SHAPE, num_filters=(32, 64, 96, 128), filter_size=3, hidden_dim=200,
                  num_classes=NUM_EMOTIONS, batchnorm=False, dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None,
-                 loss=softmax_loss_fast, rung="auto"):
+                 loss=softmax_loss_fast, rung="auto", max_params=None):
         blocks = tuple((f"block{i}", conv_block(filters, batchnorm, filter_size, rung))
                        for i, filters in enumerate(num_filters, start=1))
         dropout = (("dropout", Dropout(dropout_keep_ratio)),) if dropout_keep_ratio != 1 else ()
         layer = Chain((*blocks, ("affine1", Affine(hidden_dim, rung=rung)), ("relu", ReLU(rung)), *dropout,
                        ("affine2", Affine(num_classes, SCORE_SCALE, rung))))
-        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed)
+        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed,
+                         max_params=max_params)
 
 
 MODELS = {"FinalConvNet": FinalConvNet, "ThreeLayerConvNet": ThreeLayerConvNet,
@@ -121,21 +125,34 @@ def load_model(path):
     """Rebuild the network that a checkpoint of train_final.py holds; returns (model, info).
 
     info holds class_names, mean_image and std of the preprocessing, and the settings of the run.
-    Raises ValueError if the file is no checkpoint or doesn't say which network it holds.
+    Raises ValueError if the file is no checkpoint or doesn't say which network it holds. A
+    network of more numbers than the file has bytes is refused before memory is taken for it.
     """
     arrays, info = load_checkpoint(path)
-    description = info.get("model", {})
-    check(description.get("kind") in MODELS,
-          f"{path}: holds a network of kind {description.get('kind')!r}, expected one of {sorted(MODELS)}")
+    described = info["model"] if isinstance(info.get("model"), dict) else {}
+    kind = described.get("kind")
+    check(isinstance(kind, str) and kind in MODELS,
+          f"{path}: holds a network of kind {kind!r}, expected one of {sorted(MODELS)}")
     try:
-        model = MODELS[description["kind"]](**description["options"])
-    except TypeError as error:
-        raise ValueError(f"{path}: its options do not make a {description['kind']}: {error}") from error
+        model = network_of(kind, described.get("options"), Path(path).stat().st_size)
+    except Exception as error:  # whatever odd options lead to; nothing else is at work here
+        raise ValueError(f"{path}: its options do not make a {kind}: {error}") from error
     # Half precision is a way to store weights (pretrained.py): they are multiplied in the precision of the net.
     arrays = {name: array.astype(model.dtype) if array.dtype == np.float16 else array for name, array in arrays.items()}
     restore(model.params, arrays, "params", path)
     restore(model.buffers, arrays, "buffers", path)
     return model, {**info, "mean_image": arrays.get("mean_image")}
+
+
+def network_of(kind, options, max_params):
+    """Return the network of a kind whose options are those of a file: numbers, names and lists."""
+    check(isinstance(options, dict), f"options: got {options!r}, expected a dict")
+    check("loss" not in options, f"loss: got {options.get('loss')!r}, expected none in a file")
+    keep, rung = options.get("dropout_keep_ratio", 1), options.get("rung", "auto")
+    check(isinstance(keep, int | float) and 0 < keep <= 1,
+          f"dropout_keep_ratio: got {keep!r}, expected a number above 0 and at most 1")
+    check(rung in ("auto", *RUNGS), f"rung: got {rung!r}, expected one of {('auto', *RUNGS)}")
+    return MODELS[kind](**options, max_params=max_params)
 
 
 def warm_start(model, path):

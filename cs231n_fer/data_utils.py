@@ -11,7 +11,7 @@ import pathlib
 
 import numpy as np
 
-from .fer2013 import EMOTIONS, UNLABELLED, USAGES, WHERE_TO_GET_IT
+from .fer2013 import EMOTIONS, UNLABELLED, USAGES, WHERE_TO_GET_IT, readable
 from .prepare import prepare, read_prepared, statistics
 from .sealed import is_hdf5
 from .sources import source_files
@@ -76,7 +76,7 @@ def load_data(path=None, synthetic_train=8000, synthetic_val=1500, synthetic_tes
     pixels, emotion, usage = prepared["pixels"], prepared["emotion"], prepared["usage"]
     rows = {name: np.flatnonzero((usage == code) & (emotion != UNLABELLED))
             for code, name in enumerate(("train", "val", "test"))}
-    source = str(found)
+    source = readable(found)
     if not len(rows["val"]) and hold_out > 0:
         order = np.random.default_rng(0).permutation(rows["train"])
         held = round(hold_out * len(order))
@@ -118,7 +118,7 @@ def find_data(path=None, say=print):
             return folder / "fer2013.h5"
     for folder in data_folders():
         if download := _download_in(folder):
-            say(f"data: found {download}, preparing it once")
+            say(f"data: found {readable(download)}, preparing it once")
             prepare(download, folder / "fer2013.h5", say=say)
             return folder / "fer2013.h5"
     say(f"{'=' * 100}\nNO REAL DATA FOUND: using the built-in SYNTHETIC faces. Results say nothing about "
@@ -157,9 +157,9 @@ def _prepared_once(source, say):
     folder = next(iter(data_folders()), pathlib.Path.cwd() / "data") / "cache"
     prepared = folder / f"{source.name.split('.')[0]}-{digest}.h5"
     if prepared.is_file():
-        say(f"data: {source} was prepared before as {prepared}")
+        say(f"data: {readable(source)} was prepared before as {readable(prepared)}")
     else:
-        say(f"data: preparing {source} once, as {prepared}")
+        say(f"data: preparing {readable(source)} once, as {readable(prepared)}")
         prepare(source, prepared, say=say)
     return prepared
 

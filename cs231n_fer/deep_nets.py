@@ -49,12 +49,13 @@ class DeepConvNet(Network):
 
     def __init__(self, input_dim=FACE_SHAPE, blocks=((32, 32), (64, 64), (128, 128)), hidden_dim=0,
                  num_classes=NUM_EMOTIONS, batchnorm=True, dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None,
-                 loss=softmax_loss_fast, rung="auto"):
+                 loss=softmax_loss_fast, rung="auto", max_params=None):
         check(len(blocks) > 0 and all(blocks), f"blocks: got {blocks!r}, expected at least one convolution in each")
         chains = tuple((f"block{i}", convs_and_pool(filters, batchnorm, rung))
                        for i, filters in enumerate(blocks, start=1))
         layer = Chain((*chains, *head(hidden_dim, num_classes, dropout_keep_ratio, rung)))
-        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed)
+        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed,
+                         max_params=max_params)
 
 
 def residual_block(channels, filters, rung="auto"):
@@ -75,7 +76,8 @@ class ResidualNet(Network):
     """
 
     def __init__(self, input_dim=FACE_SHAPE, stem=32, stages=((32,), (64,), (128,)), num_classes=NUM_EMOTIONS,
-                 dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss_fast, rung="auto"):
+                 dropout_keep_ratio=1, reg=0.0, dtype=np.float32, seed=None, loss=softmax_loss_fast, rung="auto",
+                 max_params=None):
         check(len(stages) > 0 and all(stages), f"stages: got {stages!r}, expected at least one block in each")
         layers, channels = [("stem", convs_and_pool((stem,), True, rung))], stem
         for i, stage in enumerate(stages, start=1):
@@ -85,4 +87,5 @@ class ResidualNet(Network):
                 layers.append((f"stage{i}/block{j}", residual_block(channels, filters, rung)))
                 channels = filters
         layer = Chain((*layers, *head(0, num_classes, dropout_keep_ratio, rung)))
-        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed)
+        super().__init__(layer, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed,
+                         max_params=max_params)

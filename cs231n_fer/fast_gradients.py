@@ -43,7 +43,8 @@ def one_by_one(params, grads, strengths, flat):
 
 def in_one_pass(params, grads, strengths, flat):
     """Do the same as one_by_one with the kernel."""
-    dw, w = ([update.as_it_lies(np.asarray(arrays[name]), view) for name, view in flat.items()] for arrays in (grads, params))
+    dw = [update.as_it_lies(np.asarray(grads[name]), view) for name, view in flat.items()]
+    w = [update.as_it_lies(np.asarray(params[name]), view) for name, view in flat.items()]
     blocks = blocks_of(tuple(view.size for view in w))
     strengths = np.array([strengths.get(name, 0) for name in flat], np.float64)
     squares, marks = np.empty((2, len(blocks)))

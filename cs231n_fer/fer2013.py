@@ -82,6 +82,11 @@ def join(parts):
                  int(starts[-1]))
 
 
+def readable(name):
+    """A file name as text that can be printed and stored: bytes that are no UTF-8 as \\xff."""
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def shorten(value, most=40):
     """`value` (bytes or str) as a quoted, printable, bounded piece of an error message."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

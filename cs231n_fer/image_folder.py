@@ -89,27 +89,36 @@ def _grey(member):
 
 
 def _read(content):
+    colours = None
     with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
         _check_head(image)
         if image.format == "PNG":
             image.verify()  # the checksums, which reading the pixels skips
-            _check_png(content)
+            colours = _check_png(content)
     with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
         orientation = image.getexif().get(ORIENTATION, 1)
         if orientation not in (0, 1):
             raise ValueError(f"is turned by its EXIF orientation {orientation!r}: save it upright, without EXIF")
+        if colours is not None and np.max(image) >= colours:
+            raise ValueError(f"has pixels of colour {np.max(image)}, but a palette of {colours} colours")
         return np.asarray(image.convert("L"))
 
 
 def _check_png(content):
-    """Raise ValueError where Pillow would look away: more than 8 bits, of which it drops some, and missing rows."""
+    """Return the number of colours of a PNG's palette, None where it needs none.
+
+    Raises ValueError where Pillow would look away: more than 8 bits, of which it drops some, missing
+    rows, and a missing palette.
+    """
     depth, colour, interlaced = content[24], content[25], content[28]
     if content[12:16] != b"IHDR" or depth > 8:
         raise ValueError(f"has {depth} bits in each colour, expected 8 at most, and a head that says so")
     at, packed, bits = 8, [], depth * (3 if colour == 2 else 1)
+    palette = b""
     while at < len(content) and (kind := content[at + 4:at + 8]) != b"IEND":
         end = at + 8 + int.from_bytes(content[at:at + 4], "big")
         packed += [content[at + 8:end]] if kind == b"IDAT" else []
+        palette = content[at + 8:end] if kind == b"PLTE" and not packed else palette
         at = end + 4
     need = 0
     for column, row, columns, rows in ADAM7 if interlaced else ((0, 0, 1, 1),):
@@ -118,6 +127,11 @@ def _check_png(content):
     came = len(zlib.decompressobj().decompress(b"".join(packed), need))
     if came < need:
         raise ValueError(f"has {came:,} bytes of pixels, expected {need:,}: rows are missing")
+    if colour != 3:
+        return None
+    if not palette or len(palette) % 3:
+        raise ValueError(f"has a palette of {len(palette)} bytes, expected three for each colour")
+    return len(palette) // 3
 
 
 def _check_head(image):

@@ -24,9 +24,9 @@ from .fast_sandwiches import POOL, RELU, is_2x2
 from .kernels import conv as kernels
 from .kernels import product
 from .ladder import is_fused
-from .seam import contiguous, padded
 from .network import Chain, Sandwich, fuse, pick
 from .records import TEST, Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
+from .seam import contiguous, padded
 from .shapes import check
 
 MOST_SIZES = 4  # of batches that are kept ready

@@ -68,6 +68,16 @@ class Chain(Layer):
             shape = layer.out_shape(shape)
         return params, buffers
 
+    def array_shapes(self, shape):
+        """Return the shapes of the params and buffers of every layer below its name."""
+        params, buffers = {}, {}
+        for name, layer in self.layers:
+            param_shapes, buffer_shapes = layer.array_shapes(shape)
+            params.update(put(name, param_shapes))
+            buffers.update(put(name, buffer_shapes))
+            shape = layer.out_shape(shape)
+        return params, buffers
+
     def forward(self, params, buffers, x, mode):
         """Run the layers in order; the cache is the list of theirs."""
         caches = []
@@ -214,6 +224,12 @@ class Residual(Layer):
         ways = self.body.init(rng, shape, dtype), self.shortcut.init(rng, shape, dtype)
         return tuple({**put("body", body), **put("shortcut", short)} for body, short in zip(*ways, strict=True))
 
+    def array_shapes(self, shape):
+        """Return the shapes of the params and buffers below "body" and "shortcut"."""
+        ways = self.body.array_shapes(shape), self.shortcut.array_shapes(shape)
+        return tuple({**put("body", body), **put("shortcut", short)}
+                     for body, short in zip(*ways, strict=True))
+
     def forward(self, params, buffers, x, mode):
         """Add the two ways."""
         body, body_cache = self.body.forward(pick(params, "body"), pick(buffers, "body"), x, mode)
@@ -240,6 +256,8 @@ class Network(Independent):
     reg           strength of 0.5 * reg * sum(w ** 2) over the weights of conv and affine layers
     dtype, seed   of the parameters; the same seed gives the same network and the same dropout masks
     names         optional {path: public name}, for the nets of the course ("W1" for "affine1/w")
+    max_params    optional bound on the numbers in params: a larger network is refused before memory is
+                  taken for it, as load_model needs it for what a file asks for
 
     params and buffers are dictionaries of arrays; assign to params freely, the next pass uses what is there.
     teacher is None or a function X -> probabilities (N, classes), for distillation: the loss function then gets those
@@ -247,17 +265,23 @@ class Network(Independent):
     A copy has params, buffers and a generator of its own.
     """
 
-    def __init__(self, layer, input_shape, *, loss=softmax_loss_fast, reg=0.0, dtype=np.float32, seed=None, names=None):
+    def __init__(self, layer, input_shape, *, loss=softmax_loss_fast, reg=0.0, dtype=np.float32, seed=None, names=None,
+                 max_params=None):
         self.layer, self.input_shape = layer, tuple(input_shape)
         self.loss_function: Callable = loss
         self.teacher: Callable | None = None
         self.reg, self.dtype = reg, np.dtype(dtype)
         self.rng = np.random.default_rng(seed)
         check(reg >= 0, f"reg: got {reg}, expected 0 or more")
-        check(self.dtype.kind == "f", f"dtype: got {self.dtype}, expected float32 or float64")
+        check(self.dtype in (np.float32, np.float64), f"dtype: got {self.dtype}, expected float32 or float64")
         layer.out_shape(self.input_shape)  # what doesn't fit together says so now
+        param_shapes, _ = layer.array_shapes(self.input_shape)
+        self.names = {path: (names or {}).get(path, path) for path in param_shapes}
+        if max_params is not None:
+            total = sum(map(prod, param_shapes.values()))
+            check(total <= max_params, f"the network has {total:,} parameters, expected at most "
+                                       f"max_params {max_params:,}")
         params, self.buffers = layer.init(self.rng, self.input_shape, self.dtype)
-        self.names = {path: (names or {}).get(path, path) for path in params}
         self._weights = [name for path, name in self.names.items() if path.split("/")[-1] == "w"]
         self.params = {self.names[path]: array for path, array in params.items()}
 
@@ -269,11 +293,16 @@ class Network(Independent):
         self.__dict__.update(state, params=unpacked(state["params"]))
 
     def forward(self, X, mode=TEST):
-        """Run the layers on X (N, *input_shape); returns (scores (N, classes), cache)."""
+        """Run the layers on X (N, *input_shape); returns (scores (N, classes), cache).
+
+        Where input_shape is (D,), a sample may have any shape of D numbers. Raises ValueError otherwise.
+        """
         X = np.asarray(X)
         if len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
-        if prod(X.shape[1:]) != prod(self.input_shape) or X.ndim < len(self.input_shape):
+        # A net of vectors flattens its samples, as in the course; images keep their axes.
+        flat = len(self.input_shape) == 1 and X.ndim > 1 and prod(X.shape[1:]) == self.input_shape[0]
+        if X.shape[1:] != self.input_shape and not flat:
             raise ValueError(f"X: one sample has shape {X.shape[1:]}, expected {self.input_shape}")
         params = {path: self.params[name] for path, name in self.names.items()}
         return self.layer.forward(params, self.buffers, X.astype(self.dtype, copy=False), mode)

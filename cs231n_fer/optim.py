@@ -181,7 +181,8 @@ def check_config(rule, config):
 def _settle(rule, w, dw, config):
     """Check all, complete `config` in place; return w, dw, config and its hyper-parameters as Python floats.
 
-    All arrays come in the dtype of w, in the byte order of this machine. Python floats, because a NumPy float64 scalar (from a file, say) would make float32 sums run in float64.
+    All arrays come in the dtype of w, in the byte order of this machine. Python floats, because a NumPy float64 scalar
+    (from a file, say) would make float32 sums run in float64.
     """
     config = {} if config is None else config
     check_config(rule, config)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from .checkpoint import replacing
 from .data_summary import format_summary, summarise
-from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join
+from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join, readable
 from .ferplus import COLUMNS, read_ferplus
 from .image_folder import is_picture, read_pictures
 from .kaggle import read_csv
@@ -52,11 +52,11 @@ def prepare(source, out, ferplus=None, skip_bad=False, progress=True, say=print)
     for place, reason in bad.rows:
         say(f"left out {place}: {reason}")
     summary = summarise(faces.pixels, faces.emotion, faces.usage)
-    attributes = {"source": ", ".join(path.name for path in paths), "source_sha256": sha256(paths),
+    attributes = {"source": ", ".join(readable(path.name) for path in paths), "source_sha256": sha256(paths),
                   "rows_left_out": len(bad)}
     write_prepared(out, faces.pixels, faces.emotion, faces.usage, votes, attributes)
     say(format_summary(summary))
-    say(f"bad rows left out: {len(bad):,}\nwritten: {out}")
+    say(f"bad rows left out: {len(bad):,}\nwritten: {readable(out)}")
     return summary | {"left_out": bad.rows}
 
 
@@ -138,7 +138,7 @@ def _with_test_csv(sources, say):
     paths = [pathlib.Path(path) for path in sources]
     if len(paths) == 1 and paths[0].name.lower() == "train.csv" and paths[0].with_name("test.csv").is_file():
         paths.append(paths[0].with_name("test.csv"))
-        say(f"also reading {paths[1]} (kept as unlabelled rows)")
+        say(f"also reading {readable(paths[1])} (kept as unlabelled rows)")
     return paths
 
 
@@ -150,7 +150,7 @@ def _read_all(paths, bad, progress, say):
             tables, pictures = _choose(members, path, say)
             unit = {"total": len(pictures), "unit": "pictures"} if pictures else {
                 "total": sum(table.size for table in tables), "unit": "B", "unit_scale": True}
-            with tqdm(desc=f"reading {path.name}", disable=not progress, **unit) as bar:
+            with tqdm(desc=f"reading {readable(path.name)}", disable=not progress, **unit) as bar:
                 if pictures:
                     parts.append(read_pictures(pictures, bad, bar.update))
                 for table in tables:
@@ -173,7 +173,7 @@ def _choose(members, path, say):
     tables = [m for m in members if m.base.lower().endswith(".csv") and m.base.lower() not in NOT_FACES]
     if path.is_dir() and tables:
         tables = [m for m in tables if "/" not in m.name]
-    if path.is_file() and members and members[0].name == path.name and not is_picture(path.name):
+    if path.is_file() and members and members[0].name == readable(path.name) and not is_picture(path.name):
         return members[:1], []
     pictures = [m for m in members if is_picture(m.base)]
     for wanted in PREFERRED:

@@ -4,6 +4,7 @@ A record holds no array and no state, so one record can serve many networks and 
 
     out_shape(shape)                          shape of one output for one input, both without the N axis
     init(rng, shape, dtype)                   -> (params, buffers): new arrays by name
+    array_shapes(shape)                       -> (params, buffers): the shapes of these arrays by name
     forward(params, buffers, x, mode)         -> (out, cache)
     backward(dout, cache)                     -> (dx, grads), grads.keys() == params.keys()
     gradients(dout, cache)                    -> grads alone: a net's first layer need not compute dx
@@ -46,6 +47,10 @@ class Layer:
 
     def init(self, rng, shape, dtype):
         """Return (params, buffers): none."""
+        return {}, {}
+
+    def array_shapes(self, shape):
+        """Return (params, buffers) as init does, but the shapes of the arrays: none."""
         return {}, {}
 
     def gradients(self, dout, cache):
@@ -94,6 +99,11 @@ class Conv(Layer):
         w = initial_weights(rng, (self.filters, shape[0], self.size, self.size), dtype, self.weight_scale)
         return ({"w": w, "b": np.zeros(self.filters, dtype)} if self.bias else {"w": w}), {}
 
+    def array_shapes(self, shape):
+        """The shapes of w and b."""
+        w = self.filters, shape[0], self.size, self.size
+        return ({"w": w, "b": (self.filters,)} if self.bias else {"w": w}), {}
+
     def forward(self, params, buffers, x, mode):
         """Convolve on this record's rung."""
         b = params["b"] if self.bias else np.zeros(self.filters, x.dtype)
@@ -130,6 +140,10 @@ class Affine(Layer):
         """Draw w (D, M) and zero b (M,)."""
         w = initial_weights(rng, (prod(shape), self.units), dtype, self.weight_scale)
         return {"w": w, "b": np.zeros(self.units, dtype)}, {}
+
+    def array_shapes(self, shape):
+        """The shapes of w and b."""
+        return {"w": (prod(shape), self.units), "b": (self.units,)}, {}
 
     def forward(self, params, buffers, x, mode):
         """Multiply on this record's rung."""
@@ -239,6 +253,11 @@ class BatchNorm(Layer):
         return ({"gamma": np.ones(C, dtype), "beta": np.zeros(C, dtype)},
                 {"running_mean": np.zeros(C, dtype), "running_var": np.ones(C, dtype)})
 
+    def array_shapes(self, shape):
+        """C numbers in each of the four."""
+        C = shape[:1]
+        return {"gamma": C, "beta": C}, {"running_mean": C, "running_var": C}
+
     def forward(self, params, buffers, x, mode):
         """Normalise; in training mode the running averages move in place."""
         bn_param = {"mode": mode.name, "eps": self.eps, "momentum": self.momentum, **buffers}
@@ -261,6 +280,10 @@ class LayerNorm(Layer):
         """gamma one, beta zero."""
         return {"gamma": np.ones(shape[0], dtype), "beta": np.zeros(shape[0], dtype)}, {}
 
+    def array_shapes(self, shape):
+        """As many numbers in both as a sample has."""
+        return {"gamma": shape[:1], "beta": shape[:1]}, {}
+
     def forward(self, params, buffers, x, mode):
         """Normalise each sample."""
         return L.layernorm_forward(x, params["gamma"], params["beta"], {"eps": self.eps})
@@ -281,6 +304,10 @@ class GroupNorm(Layer):
     def init(self, rng, shape, dtype):
         """gamma one, beta zero, (1, C, 1, 1) as in the course."""
         return {"gamma": np.ones((1, shape[0], 1, 1), dtype), "beta": np.zeros((1, shape[0], 1, 1), dtype)}, {}
+
+    def array_shapes(self, shape):
+        """(1, C, 1, 1) for both."""
+        return {"gamma": (1, shape[0], 1, 1), "beta": (1, shape[0], 1, 1)}, {}
 
     def forward(self, params, buffers, x, mode):
         """Normalise each group of channels of each sample."""

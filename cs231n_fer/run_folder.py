@@ -16,7 +16,16 @@ import warnings
 
 import numpy as np
 
-from .checkpoint import below, load_checkpoint, replacing, restore, save_checkpoint, write_text
+from .checkpoint import (
+    below,
+    check_fits,
+    load_checkpoint,
+    replacing,
+    restore,
+    save_checkpoint,
+    write_text,
+)
+from .fingerprint import excerpts
 from .flat import Flat, flattened
 from .shapes import check
 
@@ -73,18 +82,18 @@ def best_of(solver):
 
 def state_of(solver):
     """Return (arrays, info): all that decides how a run goes on, without its best weights."""
-    model, config = solver.model, solver.optim_config
+    model, config = solver.model, solver.rule_state()
     arrays = {f"params/{name}": array for name, array in model.params.items()}
     arrays |= {f"buffers/{name}": array for name, array in getattr(model, "buffers", {}).items()}
-    numbers = {key: value for key, value in config.items() if not isinstance(value, np.ndarray)}
+    numbers = {key: value for key, value in config.items() if not isinstance(value, Flat)}
     for key in config.keys() - numbers.keys():
-        arrays |= {f"optim/{key}/{name}": array for name, array in Flat(model.params, config[key]).items()}
+        arrays |= {f"optim/{key}/{name}": array for name, array in config[key].items()}
     arrays |= solver.average.arrays() if solver.average else {}
     arrays |= {"loss_history": np.array(solver.loss_history), **solver.info_arrays}
     rng = getattr(model, "rng", None)
     return arrays, {**solver.info, **{key: getattr(solver, key) for key in PLAIN_STATE}, "step": solver.step,
-                    "settings": solver.settings, "optim_numbers": numbers,
-                    "rng": rng.bit_generator.state if rng else None}
+                    "settings": solver.settings, "fingerprint": solver.fingerprint,
+                    "optim_numbers": numbers, "rng": rng.bit_generator.state if rng else None}
 
 
 def resume_run(solver):
@@ -101,10 +110,14 @@ def resume_run(solver):
     arrays, info = load_newest(folder)
     path = folder / LAST
     check("settings" in info, f"resume: {path} holds no run of a Solver")
-    for name, value in solver.settings.items():
-        before = info["settings"].get(name)
-        check(value == before, f"{name}: got {value}, but {path} was trained with {before}")
-    take_state(solver, arrays, info, path)
+    check_fits(solver.model.params, arrays, "params", path)
+    try:
+        check_same_run(solver, info, path)
+        take_state(solver, arrays, info, path)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if str(path) in str(error):  # it says already what is wrong with the file
+            raise
+        raise ValueError(f"resume: {path} holds no run of a Solver ({error!r})") from error
     best = below(arrays, "best") or load_checkpoint(folder / BEST)[0]  # older ones hold it in best.h5 alone
     solver.best_params, solver.best_buffers = below(best, "params"), below(best, "buffers")
     solver.saved_epoch = solver.epoch
@@ -112,6 +125,18 @@ def resume_run(solver):
         load_checkpoint(folder / BEST)
     except (ValueError, FileNotFoundError):
         (folder / BEST).unlink(missing_ok=True)  # so that the next epoch writes it anew
+
+
+def check_same_run(solver, info, path):
+    """Raise ValueError unless the settings and the fingerprint of a checkpoint are a Solver's."""
+    now, before = dict(solver.settings), dict(info["settings"])
+    if info.get("fingerprint"):  # replaces the reprs in the settings, which may hold addresses
+        now |= solver.fingerprint
+        before |= info["fingerprint"]
+    for name in {**now, **before}:
+        if now.get(name) != before.get(name):
+            came, expected = excerpts(str(now.get(name)), str(before.get(name)))
+            raise ValueError(f"{name}: got {came}, but {path} was trained with {expected}")
 
 
 def take_state(solver, arrays, info, path):
@@ -124,7 +149,7 @@ def take_state(solver, arrays, info, path):
     solver.optim_config = dict(info["optim_numbers"])
     for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
         solver.optim_config[key] = flattened(below(arrays, f"optim/{key}"), model.params).numbers
-    if info["rng"]:
+    if info["rng"] is not None:
         model.rng.bit_generator.state = info["rng"]
     solver.loss_history = arrays["loss_history"].tolist()
     for key in PLAIN_STATE:

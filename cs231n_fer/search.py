@@ -7,9 +7,10 @@ A trial is a function of (seed, number): draw() says what it tries, whoever runs
 
 A process touches its claim all the time that it works. A claim that nobody has touched for `stale` seconds, by the
 clock of the file system, is one of a dead process: who then creates 0007.claim-1, exclusively again, takes the trial
-over. Claims are never removed or renamed, so at no moment can two processes both succeed. A process that was
-not dead but only asleep finds the younger claim when it is done, and leaves the result to its heir. One that is
-interrupted makes its claim old, so nobody waits for it.
+over. So is a claim that lies further than that in the future, of a clock that was set back: a living
+process would have touched it. Claims are never removed or renamed, so at no moment can two processes
+both succeed. A process that was not dead but only asleep finds the younger claim when it is done, and
+leaves the result to its heir. One that is interrupted makes its claim old, so nobody waits for it.
 
 successive_halving() gives up the hopeless: all trials are trained shortly, the best of them longer, and so on. All
 processes wait for each other at the end of a rung, so which trials go on is a function of their results alone.
@@ -30,6 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from .checkpoint import write_text
+from .sealed import plain
 from .shapes import check
 
 STALE = 120.0  # seconds; network file systems may show a time of change that is a minute old
@@ -103,7 +105,8 @@ def claim(folder, number, stale=STALE):
     folder.mkdir(parents=True, exist_ok=True)
     while _claim_path(folder, number, generation).exists():
         generation += 1
-    if generation and age(_claim_path(folder, number, generation - 1)) < stale:
+    # A claim from the future, of a clock that was set back, would never become old.
+    if generation and abs(age(_claim_path(folder, number, generation - 1))) < stale:
         return None
     path = _claim_path(folder, number, generation)
     try:
@@ -116,7 +119,10 @@ def claim(folder, number, stale=STALE):
 
 
 def age(path):
-    """Return the seconds since a file was touched, by the clock of its file system, which all machines share."""
+    """Return the seconds since a file was touched, by the clock of its file system.
+
+    All machines share this clock. Below 0 the file is from the future.
+    """
     with tempfile.TemporaryFile(dir=path.parent) as now:
         return os.fstat(now.fileno()).st_mtime - path.stat().st_mtime
 
@@ -146,16 +152,20 @@ def run_trials(folder, trials, evaluate, stale=STALE, poll=1.0):
     """Do the trials that no other process does, until all are done; returns {number: result} in order of number.
 
     folder      shared by all processes that work on these trials
-    trials      {number: settings}, JSON-able
-    evaluate    function (number, settings) -> dict that JSON can hold, the same whoever calls it
+    trials      {number: settings}, dicts that JSON can hold; NumPy's numbers and arrays come back as
+                numbers and lists
+    evaluate    function (number, settings) -> dict of the same kind, the same whoever calls it
     stale       age of an untouched claim, in seconds, at which a trial is taken over
     poll        seconds between looks at trials that others do
-    Raises ValueError if the folder holds trials with other settings, and whatever evaluate raises.
+    Raises ValueError if the folder holds trials with other settings, or the result of a trial is no
+    such dict, and whatever evaluate raises.
     """
     while True:
         stored = results(folder)
         for number in trials.keys() & stored.keys():
-            check(stored[number]["settings"] == json.loads(json.dumps(trials[number])),
+            # As texts, where a NaN is equal to itself.
+            wanted = as_json(json.loads(as_json(trials[number])), sort=True)
+            check(as_json(stored[number]["settings"], sort=True) == wanted,
                   f"folder: {folder} holds trial {number} of another search, with {stored[number]['settings']}, "
                   f"expected {trials[number]}")
         missing = sorted(trials.keys() - stored.keys())
@@ -173,9 +183,10 @@ def _do(folder, number, settings, evaluate, stale):
         return False
     with working(mine, stale):
         result = evaluate(number, settings)
+        check(isinstance(result, dict), f"evaluate: gave {result!r} for trial {number}, expected a dict")
+        text = as_json({"number": number, "settings": settings, "result": result})
     generation = int(mine.suffix.removeprefix(".claim-"))
     if not _claim_path(folder, number, generation + 1).exists():
-        text = json.dumps({"number": number, "settings": settings, "result": result}, indent=1)
         write_text(_result_path(folder, number), text + "\n")
     return True
 
@@ -185,16 +196,43 @@ def results(folder):
     found = {}
     for path in Path(folder).glob("*.json"):
         try:
-            found[int(path.stem)] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            trial = json.loads(path.read_text(encoding="utf-8"))
+            check(isinstance(trial, dict) and isinstance(trial.get("settings"), dict)
+                  and isinstance(trial.get("result"), dict),
+                  "it holds no settings and no result; remove it, and the trial is done again")
+            number = trial.get("number")
+            check(isinstance(number, int) and path == _result_path(folder, number),
+                  f"it is of trial {number!r}")
+        except (ValueError, RecursionError, IsADirectoryError) as error:
             raise ValueError(f"folder: {path} is no result of a trial: {error}") from error
+        found[number] = trial
     return dict(sorted(found.items()))
 
 
+def as_json(value, sort=False):
+    """Return a JSON text of a value, with NumPy's numbers and arrays as numbers and lists.
+
+    sort    put the keys of each dict in order
+    Raises ValueError for what JSON cannot hold.
+    """
+    def listed(each):
+        return each.tolist() if isinstance(each, np.ndarray) else plain(each)
+    try:
+        return json.dumps(value, default=listed, indent=1, sort_keys=sort)
+    except TypeError as error:
+        raise ValueError(f"JSON cannot hold {value!r}: {error}") from error
+
+
 def survivors(scores, keep):
-    """Return the numbers of the `keep` highest of scores {number: float}, best first; of equal ones the lower."""
-    check(all(map(math.isfinite, scores.values())), f"scores: got {scores}, expected finite numbers")
-    return sorted(scores, key=lambda number: (-scores[number], number))[:keep]
+    """Return the numbers of the `keep` highest of scores {number: float}, best first.
+
+    Of equal ones the lower number is first. Scores that aren't finite come last: such trials diverged.
+    Raises ValueError where none is finite.
+    """
+    finite = {number: score for number, score in scores.items() if math.isfinite(score)}
+    check(finite or not scores, f"scores: got {scores}, expected at least one finite number")
+    last = sorted(scores.keys() - finite.keys())
+    return [*sorted(finite, key=lambda number: (-finite[number], number)), *last][:keep]
 
 
 def successive_halving(folder, trials, rungs, evaluate, always=(), **options):
@@ -211,8 +249,16 @@ def successive_halving(folder, trials, rungs, evaluate, always=(), **options):
         contest = {number: score for number, score in scores.items() if number not in always}
         chosen = {number: trials[number] for number in sorted([*survivors(contest, count), *always])}
         found[budget] = run_trials(Path(folder) / f"rung-{budget}", chosen, partial(evaluate, budget=budget), **options)
-        scores = {number: result["score"] for number, result in found[budget].items()}
+        scores = {number: score_of(number, result) for number, result in found[budget].items()}
     return found
+
+
+def score_of(number, result):
+    """Return the score of a result; ValueError where it has none that is a number."""
+    score = result.get("score")
+    check(isinstance(score, int | float),
+          f"evaluate: gave {result} for trial {number}, expected a dict with a number as 'score'")
+    return score
 
 
 def _claim_path(folder, number, generation):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from .averaging import WeightAverage, copies
 from .copying import Independent
 from .diagnosis import finite, origin
+from .fingerprint import fingerprint
 from .flat import Flat, flattened
 from .imbalance import Shuffle
 from .interrupts import interrupts_noted
@@ -77,7 +78,9 @@ class Solver(Independent):
     average_decay       in [0, 1), e.g. 0.999: judge and keep a running average of the weights (averaging.py) in place
                         of the weights themselves; 0: no average
     checkpoint_dir      folder for the files of run_folder.py, written after each epoch and at a keyboard interrupt
-    resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have changed
+    resume              go on from checkpoint_dir/last.h5 where there is one; only num_epochs may have
+                        changed: other data, another net or other settings (see fingerprint.py)
+                        are refused
     stop                function of the history (a list of one dict an epoch, as in history.csv); asked after each
                         epoch, true ends the training
     keep                "best": train() leaves the parameters that were best on validation in the model; "last": those
@@ -121,27 +124,28 @@ class Solver(Independent):
         settings = {**DEFAULTS[update_rule], **(optim_config or {})}
         self.learning_rate = settings["learning_rate"]
         self.optim_config, self._flat = dict(settings), None
-        # What decides the bits of a run, for resume; labels stand for the data, of which a digest would take seconds.
+        # What decides the bits of a run, for resume; earlier checkpoints hold no fingerprint.
         self.settings = {"seed": seed, "update_rule": update_rule, "optim_config": settings, "batch_size": batch_size,
                          "num_train_samples": num_train_samples, "num_val_samples": num_val_samples,
                          "schedule": repr(self.schedule), "augmentation": repr(augmentation),
                          "sampler": repr(self.sampler),
                          "average_decay": average_decay or None,  # None: what older checkpoints don't hold
                          "training_labels": zlib.crc32(np.asarray(self.y_train, np.int64).tobytes())}
+        self.fingerprint = fingerprint(self) if checkpoint_dir else {}
         self._reset()
         if resume:
             resume_run(self)
 
     def __getstate__(self):
         """The state of the update rule goes by the names of the parameters, whose memory orders a copy may not keep."""
-        return {**self.__dict__, "optim_config": self._rule_state(), "_flat": None}
+        return {**self.__dict__, "optim_config": self.rule_state(), "_flat": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
         if any(isinstance(value, Flat) for value in self.optim_config.values()):
             self._flat = self._flat_params()
 
-    def _rule_state(self):
+    def rule_state(self):
         """Return optim_config with each array as a Flat, by the names of the parameters."""
         like = self._flat or self.model.params
         return {key: Flat(like, value) if isinstance(value, np.ndarray) else value
@@ -153,7 +157,7 @@ class Solver(Independent):
             return self._flat
         flat = flattened(self.model.params)
         self.optim_config = {key: flattened(value, flat).numbers if isinstance(value, Flat) else value
-                             for key, value in self._rule_state().items()}
+                             for key, value in self.rule_state().items()}
         return flat
 
     def _reset(self):

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from .fer2013 import readable
+
 LARGEST_CSV = 1 << 30  # bytes; fer2013.csv has 301,072,766
 LARGEST_PICTURE = 1 << 22
 LARGEST_OTHER = 1 << 32  # only skipped over
@@ -68,9 +70,21 @@ def _called_damage(path, errors):
 
 
 def source_files(path):
-    """Every file that the source consists of, sorted: one, or those of the folder."""
+    """Every file that the source consists of, sorted: one, or those of the folder.
+
+    Raises ValueError for what would be left out in silence: a link to nothing or to a folder, a pipe.
+    """
     path = pathlib.Path(path)
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    files = []
+    for each in sorted(path.rglob("*")):
+        if each.is_file():
+            files.append(each)
+        elif (each.is_symlink() or not each.is_dir()) and not each.name.startswith("."):
+            raise ValueError(f"source: {readable(each)} is a link to nothing or to a folder, or a device: "
+                             "put the file or the folder itself there, or remove it")
+    return files
 
 
 def sha256(paths):
@@ -93,7 +107,7 @@ def _file_digest(file):
 
 def _members(path, stack):
     if path.is_dir():
-        return (Member(file.relative_to(path).as_posix(), file.stat().st_size, partial(open, file, "rb"))
+        return (Member(readable(file.relative_to(path).as_posix()), file.stat().st_size, partial(open, file, "rb"))
                 for file in source_files(path))
     if zipfile.is_zipfile(path):
         return _zip_members(path, stack.enter_context(zipfile.ZipFile(path)))
@@ -101,7 +115,7 @@ def _members(path, stack):
         raise ValueError(f"source: {path} is not a complete .zip file: download it again")
     if path.name.lower().endswith((".tar.gz", ".tgz", ".tar")) or _is_tar(path):
         return _tar_members(path, _open_tar(path, stack))
-    return [Member(path.name, path.stat().st_size, lambda: open(path, "rb"))]
+    return [Member(readable(path.name), path.stat().st_size, lambda: open(path, "rb"))]
 
 
 def _zip_members(path, archive):
@@ -167,7 +181,7 @@ def _tar_members(path, archive):
             raise ValueError(f"source: {path} declares {info.offset_data + info.size:,} bytes up to {info.name!r}, "
                              f"expected at most {LARGEST_TAR:,}")
         if info.isfile():
-            yield Member(info.name, info.size, lambda info=info: archive.extractfile(info))
+            yield Member(readable(info.name), info.size, lambda info=info: archive.extractfile(info))
         elif not info.isdir():
             raise ValueError(f"source: {path} holds {info.name!r}, a link or a device: unpack it first")
 

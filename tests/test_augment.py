@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
+from cs231n_fer.augment import (
+    BrightnessContrast,
+    Compose,
+    HorizontalFlip,
+    RandomErasing,
+    RandomSimilarity,
+    warp_fast,
+    warp_numpy,
+)
 
 RUNGS, DTYPES = ("numpy", "fast"), (np.float32, np.float64)
 ALL = [
@@ -290,6 +298,12 @@ BAD = [
     (RandomSimilarity, {"rung": "naive"}, "rung is 'naive', expected one of fast, numpy"),
     (RandomErasing, {"min_area": 0.5}, "min_area is 0.5, expected a number from 0 to 0.2"),
     (RandomErasing, {"max_aspect": 0.5}, "max_aspect is 0.5"),
+    (RandomErasing, {"max_aspect": 1e308}, "max_aspect is 1e.308, expected a number from 1 to 1000"),
+    (RandomSimilarity, {"max_log_scale": 100}, "max_log_scale is 100, expected a number from 0 to 10"),
+    (RandomSimilarity, {"max_shift": 1e308}, "max_shift is 1e.308, expected a number from 0 to 10000"),
+    (RandomSimilarity, {"max_rotation": 1e308}, "max_rotation is 1e.308, expected a number from 0 to 360"),
+    (BrightnessContrast, {"max_log_contrast": 1000}, "max_log_contrast is 1000, expected a number from 0 to 10"),
+    (BrightnessContrast, {"max_brightness": 1e300}, "max_brightness is 1e.300, expected a number from 0 to 1000"),
     (BrightnessContrast, {"max_brightness": -1}, "max_brightness is -1"),
 ]
 
@@ -338,3 +352,32 @@ def test_a_corrupt_cache_of_compiled_code_never_breaks_a_run_and_heals(tmp_path,
         file.write_bytes(b"not what Numba wrote")
     assert python(code, NUMBA_CACHE_DIR=str(tmp_path)).strip() == "0"
     assert python(code, NUMBA_CACHE_DIR=str(tmp_path)).strip() == "1"
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_settings_give_finite_images(rung, dtype):
+    images = np.random.default_rng(0).standard_normal((4, 1, 48, 48)).astype(dtype)
+    for outside in ("zero", "edge"):
+        warp = RandomSimilarity(10_000, 360, 10, outside, rung)
+        for sign in (-1, 1):
+            assert np.isfinite(warp.apply(images, np.full((4, 4), sign * 1.0))).all()
+    changed = BrightnessContrast(1000, 10).apply(images, np.ones((4, 2)))
+    assert np.isfinite(changed).all()
+
+
+@pytest.mark.parametrize("augmentation", [RandomSimilarity(), RandomErasing(), BrightnessContrast(), HorizontalFlip()])
+@pytest.mark.parametrize("draw", [1.5, -1.5, 1e30, np.nan])
+def test_draws_out_of_their_range_are_refused(augmentation, draw):
+    draws = augmentation.draw(np.random.default_rng(0), 2)
+    draws[1, -1] = draw
+    with pytest.raises(ValueError, match="draws have shape .*, all finite from"):
+        augmentation.apply(np.zeros((2, 1, 4, 4), np.float32), draws)
+
+
+@pytest.mark.parametrize("warp", [warp_numpy, warp_fast])
+@pytest.mark.parametrize("maps", [np.full((2, 2, 3), np.nan, np.float32), np.full((2, 2, 3), 1e30, np.float32),
+                                  np.zeros((1, 2, 3), np.float32), np.zeros((2, 2, 3))])
+def test_maps_that_point_nowhere_are_refused(warp, maps):
+    with pytest.raises(ValueError, match="maps: got "):
+        warp(np.zeros((2, 1, 4, 4), np.float32), maps, 1)

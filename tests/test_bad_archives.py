@@ -5,11 +5,14 @@ import os
 import struct
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 from downloads import csv_text, pack, quiet
 
 from cs231n_fer import sources
+from cs231n_fer.data_utils import load_data
+from cs231n_fer.prepare import read_prepared
 
 CSV = csv_text("fer2013")
 
@@ -138,3 +141,43 @@ def test_zeros_without_end_behind_a_tar_are_not_read_to_their_end(tmp_path, monk
     monkeypatch.setattr(sources, "LARGEST_TAR", 1 << 22)
     with pytest.raises(ValueError, match="more than 4,194,304 bytes when unpacked"):
         quiet(tmp_path / "a.tar.gz", tmp_path / "out.h5")
+
+
+def link(target):
+    return lambda path: path.symlink_to(target)
+
+
+LEFT_OUT = {"a link to nothing": link("nowhere.png"), "a link to itself": link("x.png"),
+            "a link to a folder": link(".."), "a pipe": os.mkfifo}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_a_folder_would_lose_in_silence_is_refused(tmp_path, name):
+    folder = tmp_path / "faces" / "train" / "happy"
+    folder.mkdir(parents=True)
+    LEFT_OUT[name](folder / "x.png")
+    (tmp_path / "faces" / "fer2013.csv").write_bytes(csv_text("fer2013"))
+    with pytest.raises(ValueError, match="source: .*x.png is a link to nothing or to a folder, or a device"):
+        quiet(tmp_path / "faces", tmp_path / "out.h5", skip_bad=True)
+    (folder / "x.png").rename(folder / ".hidden.png")
+    quiet(tmp_path / "faces", tmp_path / "out.h5")
+
+
+def test_a_link_to_a_file_is_read_as_the_file(tmp_path):
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "elsewhere.csv").write_bytes(csv_text("fer2013"))
+    (tmp_path / "faces" / "fer2013.csv").symlink_to(tmp_path / "elsewhere.csv")
+    assert len(read_prepared(quiet(tmp_path / "faces", tmp_path / "out.h5") and tmp_path / "out.h5")["pixels"]) == 12
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["the file", "in a folder"])
+def test_a_name_that_is_no_utf8_is_read_and_told_as_escapes(tmp_path, inside):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xff"))
+    folder.mkdir()
+    path = Path(os.fsdecode(os.fsencode(folder) + b"/f\xe4ces.csv"))
+    path.write_bytes(csv_text("fer2013") + b"9,1,Training\n")
+    summary, said = quiet(folder if inside else path, folder / "out.h5", skip_bad=True)
+    assert said.encode() and summary["left_out"][0][0].startswith("f\\xe4ces.csv line ")
+    assert read_prepared(folder / "out.h5")["source"] == ("d\\xff" if inside else "f\\xe4ces.csv")
+    lines = []
+    assert load_data(folder / "out.h5", say=lines.append)["source"].encode()

@@ -55,6 +55,14 @@ def flipped(content, at):
     return content[:at] + bytes([content[at] ^ 4]) + content[at + 1:]
 
 
+def palette_png(colours, depth=8, pixel=0, after=False):
+    """A PNG of one colour of a palette of so many bytes, which may come after the pixels."""
+    data = bytes(1 + 48 * depth // 8) * 47 + b"\0" + bytes([pixel]) * (48 * depth // 8)
+    palette = chunk(b"PLTE", bytes(range(colours))) if colours else b""
+    content = png(48, 48, depth, 3, data, b"" if after else palette)
+    return content[:-12] + palette + content[-12:] if after else content
+
+
 PNG, JPEG = saved(FACE), saved(FACE, "JPEG")
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(PIXELS[1])]}
 BAD_PICTURES = {  # name: (file name, content, part of the reason)
@@ -95,6 +103,11 @@ BAD_PICTURES = {  # name: (file name, content, part of the reason)
     "a PNG with a false checksum": ("x.png", flipped(PNG, len(PNG) - 14), "is not a complete PNG or JPEG picture"),
     "a PNG with too few rows": ("x.png", png(48, 48, data=bytes(49 * 20)), "has 980 bytes of pixels, expected 2,352"),
     "an interlaced PNG with too few rows": ("x.png", png(48, 48, data=bytes(2_000), interlace=1), "rows are missing"),
+    "a PNG without its palette": ("x.png", palette_png(0), "has a palette of 0 bytes, expected three for each"),
+    "a palette behind the pixels": ("x.png", palette_png(3, after=True), "has a palette of 0 bytes"),
+    "a palette of a colour and a half": ("x.png", palette_png(4), "palette"),
+    "a pixel beyond the palette": ("x.png", palette_png(9, pixel=3), "of colour 3, but a palette of 3 colours"),
+    "16 colours without a palette": ("x.png", palette_png(0, depth=4), "has a palette of 0 bytes"),
     "a PNG whose text unpacks to 64 MB": (
         "x.png", png(48, 48, data=bytes(49 * 48), extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 26)))),
         "ecompressed"),
@@ -121,6 +134,14 @@ def test_a_file_that_is_larger_than_any_face_is_not_read(tmp_path):
         file.truncate(LARGEST_PICTURE + 1)
     with pytest.raises(ValueError, match="x.png declares 4,194,305 bytes, expected at most 4,194,304"):
         quiet(tmp_path, tmp_path / "out.h5", skip_bad=True)
+
+
+def test_a_palette_that_has_all_colours_is_read(tmp_path):
+    (tmp_path / "train" / "happy").mkdir(parents=True)
+    (tmp_path / "train" / "happy" / "x.png").write_bytes(palette_png(9, pixel=2))
+    quiet(tmp_path, tmp_path / "out.h5")
+    pixels = read_prepared(tmp_path / "out.h5")["pixels"][0]
+    assert (pixels[:47] == 1).all() and (pixels[47] == 7).all()  # the luma of (0, 1, 2) and (6, 7, 8)
 
 
 @pytest.mark.parametrize("content", [PNG, saved(FACE.convert("RGB")), saved(FACE, dpi=(72, 72)), turned(1, "PNG"),

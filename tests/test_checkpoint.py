@@ -10,6 +10,8 @@ import time
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cs231n_fer import checkpoint
 from cs231n_fer.checkpoint import below, load_checkpoint, restore, save_checkpoint, write_text
@@ -41,6 +43,40 @@ def test_numpy_numbers_become_plain_ones_and_other_objects_an_error(tmp_path):
     assert load_checkpoint(tmp_path / "a.h5")[1] == {"rate": 0.5, "count": 3, "yes": True}
     with pytest.raises(ValueError, match="info: JSON cannot hold <object"):
         save_checkpoint(tmp_path / "a.h5", {}, {"thing": object()})
+
+
+LOST = ["/a", "/", "a/", "a//b", "", ".", "a/.", "./a", "a/./b", "//", "a\0b", "\ud800", 3, None, b"a"]
+
+
+@pytest.mark.parametrize("name", LOST, ids=repr)
+def test_a_name_that_hdf5_would_change_lose_or_refuse_is_not_saved(tmp_path, name):
+    with pytest.raises(ValueError, match="arrays: got the name .*, expected "):
+        save_checkpoint(tmp_path / "a.h5", {"b": np.ones(2), name: np.ones(2)}, {})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("names", [["a", "a/b"], ["a/b/c", "x", "a"], ["a/b/c", "a/b"]])
+def test_an_array_below_another_is_not_saved(tmp_path, names):
+    with pytest.raises(ValueError, match="arrays: .* lies below .*, which is an array as well"):
+        save_checkpoint(tmp_path / "a.h5", {name: np.ones(2) for name in names}, {})
+    assert not list(tmp_path.iterdir())
+
+
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), min_size=1)
+NAMES = st.sets(st.lists(words.filter(lambda word: word != "."), min_size=1, max_size=3).map("/".join), max_size=5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(NAMES)
+def test_an_array_with_any_other_name_comes_back_under_it(tmp_path_factory, names):
+    path = tmp_path_factory.mktemp("names") / "a.h5"
+    arrays = {name: np.array([i]) for i, name in enumerate(sorted(names))}
+    try:
+        save_checkpoint(path, arrays, {})
+    except ValueError as error:
+        assert "lies below" in str(error)
+    else:
+        assert load_checkpoint(path)[0] == arrays
 
 
 def test_names_below_a_group_lose_its_prefix():

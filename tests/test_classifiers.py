@@ -1,4 +1,7 @@
 """The named networks: sizes of the paper, names of the course, options, and the way back from a checkpoint."""
+import math
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -157,6 +160,65 @@ def test_load_model_says_what_is_wrong_with_a_checkpoint(tmp_path):
         load_model(tmp_path / "a.h5")
     with pytest.raises(FileNotFoundError, match="expected the file best.h5"):
         load_model(tmp_path / "missing.h5")
+
+
+TINY = {"input_dim": 6, "hidden_dim": 2, "num_classes": 3}
+ODD = {  # name: (what info holds as model, part of the error)
+    "null": (None, "a network of kind None"), "a list": ([1], "a network of kind None"),
+    "a text": ("FinalConvNet", "a network of kind None"), "a number": (3, "a network of kind None"),
+    "a kind that is a list": ({"kind": ["TwoLayerNet"]}, r"a network of kind \['TwoLayerNet'\]"),
+    "a kind that is a dict": ({"kind": {}}, "a network of kind {}"),
+    "no options": ({"kind": "TwoLayerNet"}, "options: got None"),
+    **{f"options {options!r}": ({"kind": "FinalConvNet", "options": options}, "options: got ")
+       for options in (None, [], "x", 1)},
+    **{f"{kind} {options}": ({"kind": kind, "options": options}, "its options do not make a ") for kind, options in (
+        ("TwoLayerNet", {**TINY, "hidden_dim": 10**10}), ("TwoLayerNet", {**TINY, "hidden_dim": 1e300}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": 10**400}), ("TwoLayerNet", {**TINY, "input_dim": 2**40}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": -1}), ("TwoLayerNet", {**TINY, "hidden_dim": "2"}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": None}), ("TwoLayerNet", {**TINY, "hidden_dim": math.nan}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": 2.0}), ("TwoLayerNet", {**TINY, "dtype": "O"}),
+        ("TwoLayerNet", {**TINY, "dtype": "float16"}), ("TwoLayerNet", {**TINY, "dtype": [1]}),
+        ("TwoLayerNet", {**TINY, "reg": "x"}), ("TwoLayerNet", {**TINY, "reg": math.nan}),
+        ("TwoLayerNet", {**TINY, "weight_scale": []}), ("TwoLayerNet", {**TINY, "seed": "x"}),
+        ("TwoLayerNet", {**TINY, "max_params": 10**12}),
+        ("FullyConnectedNet", {"hidden_dims": [10**6] * 3}), ("FullyConnectedNet", {"hidden_dims": 3}),
+        ("FullyConnectedNet", {"hidden_dims": [2], "normalization": "x"}),
+        ("FullyConnectedNet", {"hidden_dims": [2], "normalization": []}),
+        ("ThreeLayerConvNet", {"hidden_dim": 10**9}), ("ThreeLayerConvNet", {"filter_size": 10**9}),
+        ("ThreeLayerConvNet", {"num_filters": 10**12}), ("ThreeLayerConvNet", {"input_dim": None}),
+        ("FinalConvNet", {"num_filters": [2**40] * 4}), ("FinalConvNet", {"num_filters": {}, "hidden_dim": 10**9}),
+        ("FinalConvNet", {"dropout_keep_ratio": 0}), ("FinalConvNet", {"dropout_keep_ratio": "0.5"}),
+        ("FinalConvNet", {"rung": "x"}), ("FinalConvNet", {"rung": {}}), ("FinalConvNet", {"loss": "softmax"}),
+        ("FinalConvNet", {"input_dim": [1, 10**6, 10**6]}), ("FinalConvNet", {"input_dim": [1, 2]}),
+        ("DeepConvNet", {"blocks": [[10**8, 10**8]]}), ("DeepConvNet", {"blocks": 1}),
+        ("DeepConvNet", {"blocks": [[None]]}), ("ResidualNet", {"stages": [[10**9]]}),
+        ("ResidualNet", {"stem": "x"}), ("ResidualNet", {"stages": [[]]}))},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_sealed_file_with_odd_contents_gets_one_clear_error_and_no_memory(tmp_path, name):
+    model, message = ODD[name]
+    save_checkpoint(tmp_path / "a.h5", {"params/W1": np.zeros((6, 2))}, {"model": model})
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf"a\.h5: .*{message}"):
+        load_model(tmp_path / "a.h5")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2 * 2**20
+
+
+@pytest.mark.parametrize("kind", SAVED)
+def test_the_shapes_of_the_arrays_of_a_net_are_known_without_them(kind):
+    model = MODELS[kind](**SAVED[kind])
+    params, buffers = model.layer.array_shapes(model.input_shape)
+    assert {model.names[path]: shape for path, shape in params.items()} == {
+        name: array.shape for name, array in model.params.items()}
+    assert buffers == {name: array.shape for name, array in model.buffers.items()}
+    total = sum(array.size for array in model.params.values())
+    assert MODELS[kind](**SAVED[kind], max_params=total).params.keys() == model.params.keys()
+    with pytest.raises(ValueError, match=f"has {total:,} parameters, expected at most max_params {total - 1:,}"):
+        MODELS[kind](**SAVED[kind], max_params=total - 1)
 
 
 def test_a_net_starts_from_the_layers_of_another_that_agree_in_name_and_shape(tmp_path):

@@ -75,6 +75,13 @@ def train_mode():
     return Mode(train=True, rng=np.random.default_rng(7))
 
 
+@every_case
+def test_the_shapes_of_the_arrays_are_those_that_init_makes(record, shape, out_shape, flops):
+    made = record.init(np.random.default_rng(0), shape, np.float32)
+    expected = tuple({name: array.shape for name, array in arrays.items()} for arrays in made)
+    assert record.array_shapes(shape) == expected
+
+
 @both_dtypes
 @pytest.mark.parametrize("N", [1, 3])
 @every_case

@@ -8,6 +8,7 @@ from cs231n_fer.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.classifiers import FinalConvNet, FullyConnectedNet
 from cs231n_fer.imbalance import Balanced
 from cs231n_fer.optim import UPDATE_RULES
+from cs231n_fer.run_folder import save_last
 from cs231n_fer.schedules import Exponential, Plateau
 from cs231n_fer.solver import Solver
 
@@ -134,5 +135,45 @@ def test_resume_refuses_other_data_and_another_net(tmp_path):
         Solver(plain_net(), faces(40), **same)
 
 
+def without(name):
+    return lambda arrays, info: (arrays if name in arrays else info).pop(name)
+
+
+def holding(**values):
+    return lambda arrays, info: info.update(values)
+
+
+ODD_STATES = {**{f"no {name}": without(name) for name in ("loss_history", "optim_numbers", "epoch", "history", "rng")},
+              "settings that are a list": holding(settings=[1]), "settings null": holding(settings=None),
+              "a fingerprint that is a text": holding(fingerprint="x"), "numbers null": holding(optim_numbers=None),
+              "a generator without a state": holding(rng={}), "another generator": holding(rng={"bit_generator": "x"}),
+              "a generator that is a text": holding(rng="x"),
+              "optim without a name": lambda arrays, info: arrays.update({"optim/w": np.ones(2)})}
+
+
+@pytest.mark.parametrize("name", ODD_STATES)
+def test_a_whole_file_that_holds_no_state_of_a_run_is_refused_with_its_name(tmp_path, name):
+    start("adam, batchnorm, dropout, flips", tmp_path, 1).train()
+    arrays, info = load_checkpoint(tmp_path / "last.h5")
+    ODD_STATES[name](arrays, info)
+    save_checkpoint(tmp_path / "last.h5", arrays, info)
+    with pytest.raises(ValueError, match="last.h5"):
+        start("adam, batchnorm, dropout, flips", tmp_path, 2, resume=True)
+
+
 def test_resume_starts_afresh_where_there_is_no_checkpoint(tmp_path):
     assert Solver(Scripted([0.1]), numbers(4), checkpoint_dir=tmp_path / "new", resume=True).epoch == 0
+
+
+def test_a_parameter_replaced_in_another_memory_order_keeps_its_state_in_the_checkpoint(tmp_path):
+    """The state of a rule lies in the order of the parameters at the last step, not in that of the new array."""
+    solver = start("adam, batchnorm, dropout, flips", tmp_path, 2)
+    solver.train()
+    name = next(name for name, w in solver.model.params.items() if w.ndim == 2)
+    state = {key: value[name].copy() for key, value in solver.rule_state().items() if isinstance(value, dict)}
+    solver.model.params[name] = np.asfortranarray(solver.model.params[name])
+    save_last(solver)
+    arrays, _ = load_checkpoint(tmp_path / "last.h5")
+    assert state
+    for key, value in state.items():
+        np.testing.assert_array_equal(arrays[f"optim/{key}/{name}"], value)

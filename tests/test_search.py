@@ -198,6 +198,88 @@ def test_results_are_listed_in_order_of_number_and_settings_may_hold_tuples(tmp_
     assert done[300] == {"size": 300} and results(tmp_path)[2]["settings"] == {"sizes": [2, 2]}
 
 
+def numpy_result(number, settings):
+    return {"score": np.float32(0.5), "n": np.int64(3), "yes": np.bool_(True), "all": [np.float16(2)],
+            "each": np.arange(3), "none": None}
+
+
+def test_results_and_settings_may_hold_numpy_numbers_and_arrays_and_nan(tmp_path):
+    trials = {0: {"width": np.int64(8), "rate": np.float32(0.5), "nothing": math.nan}}
+    for _ in range(2):
+        done = run_trials(tmp_path, trials, numpy_result)
+        assert done == {0: {"score": 0.5, "n": 3, "yes": True, "all": [2.0], "each": [0, 1, 2],
+                            "none": None}}
+    with pytest.raises(ValueError, match="holds trial 0 of another search"):
+        run_trials(tmp_path, {0: {**trials[0], "width": 9}}, nobody)
+
+
+@pytest.mark.parametrize("result, message", [
+    (None, "evaluate: gave None for trial 0, expected a dict"),
+    ([1], r"evaluate: gave \[1\] for trial 0"),
+    ({"model": object()}, "JSON cannot hold <object"), ({(1, 2): 3}, "JSON cannot hold {.*keys must be str"),
+])
+def test_a_result_that_json_cannot_hold_is_refused_and_its_trial_is_free_again(tmp_path, result, message):
+    with pytest.raises(ValueError, match=message):
+        run_trials(tmp_path, {0: {}}, lambda number, settings: result)
+    assert run_trials(tmp_path, {0: {}}, lambda number, settings: {"a": 1}) == {0: {"a": 1}}
+
+
+BROKEN = {"null": "null", "a list": "[]", "an empty dict": "{}", "a number": "1", "a text": '"a"', "empty": "",
+          "half": '{"number": 1, "settings": {', "no result": '{"number": 1, "settings": {}}',
+          "a result that is a list": '{"number": 1, "settings": {}, "result": []}',
+          "settings that are null": '{"number": 1, "settings": null, "result": {}}',
+          "of another trial": '{"number": 2, "settings": {}, "result": {}}',
+          "no number": '{"settings": {}, "result": {}}', "deep": "[" * 1_000_000}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_is_no_result_is_named_in_one_clear_error(tmp_path, name):
+    (tmp_path / "0001.json").write_text(BROKEN[name])
+    with pytest.raises(ValueError, match="folder: .*0001.json is no result of a trial: "):
+        run_trials(tmp_path, {1: {}}, nobody)
+
+
+SPOILS = [lambda path: path.mkdir(), lambda path: path.write_bytes(b'{"a": "\xff"}')]
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+@pytest.mark.parametrize("file", ["0001.json", "notes.json"])
+def test_a_folder_or_other_bytes_in_place_of_a_result_are_named_too(tmp_path, spoil, file):
+    spoil(tmp_path / file)
+    with pytest.raises(ValueError, match=f"folder: .*{file} is no result of a trial: "):
+        results(tmp_path)
+
+
+@pytest.mark.parametrize("spoilt", [math.nan, math.inf, -math.inf, np.float32("nan")])
+def test_a_score_that_is_not_finite_ranks_last_and_the_search_goes_on(tmp_path, spoilt):
+    def evaluate(number, settings, budget):
+        return {"score": spoilt if number in (3, 4) else -number}
+    trials = {number: {} for number in range(6)}
+    found = successive_halving(tmp_path, trials, ((1, 6), (2, 3), (3, 1)), evaluate)
+    assert [list(each) for each in found.values()] == [list(range(6)), [0, 1, 2], [0]]
+    scores = {4: spoilt, 0: 0.1, 3: spoilt, 2: 0.5}
+    assert survivors(scores, 4) == [2, 0, 3, 4] and survivors(scores, 1) == [2]
+
+
+def test_a_search_whose_trials_all_diverged_or_have_no_score_says_so(tmp_path):
+    def search_of(result, name):
+        successive_halving(tmp_path / name, {0: {}, 1: {}}, ((1, 2), (2, 1)), lambda *_, budget: result)
+    with pytest.raises(ValueError, match="scores: got {0: nan, 1: nan}, expected at least one"):
+        search_of({"score": math.nan}, "nan")
+    for i, result in enumerate(({}, {"score": None}, {"score": "0.5"})):
+        with pytest.raises(ValueError, match="evaluate: gave .* for trial 0, .* a number as 'score'"):
+            search_of(result, str(i))
+
+
+@pytest.mark.parametrize("seconds, taken", [(-1e9, True), (-3600, True), (-10, False), (10, False),
+                                            (3600, True)])
+def test_a_claim_far_in_the_past_or_in_the_future_is_taken_over(tmp_path, seconds, taken):
+    first = claim(tmp_path, 3)
+    now = first.stat().st_mtime
+    os.utime(first, (now - seconds, now - seconds))
+    assert (claim(tmp_path, 3) is not None) == taken
+
+
 def test_bad_input_gets_an_error_that_names_it(tmp_path):
     run_trials(tmp_path, {0: {"a": 1}}, lambda number, settings: {})
     (tmp_path / "bad").mkdir()

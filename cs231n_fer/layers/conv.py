@@ -91,8 +91,8 @@ def blocks_of_images(N, numbers_per_image):
 def conv_forward_im2col(x, w, b, conv_param):
     """Convolve as a matrix product, out = im2col(x) @ W + b; arguments, returns and errors as conv_forward_naive.
 
-    out is a view of channels-last memory (N, Ho, Wo, F). The cache is (x, w, (stride, pad)): the column matrix is HH * WW
-    times as large as x, so it is built again in the backward pass rather than kept.
+    out is a view of channels-last memory (N, Ho, Wo, F). The cache is (x, w, (stride, pad)): the column matrix is
+    HH * WW times as large as x, so it is built again in the backward pass rather than kept.
     """
     x, w, b = conv_arguments(x, w, b)
     stride, pad = conv_geometry(conv_param)

@@ -177,7 +177,10 @@ def avg_pool_backward_im2col(dout, cache):
 
 
 def global_avg_pool_forward(x):
-    """Take the mean of each channel, x (N, C, H, W) -> out (N, C); the cache has shape and dtype of x (Lin et al. 2014)."""
+    """Take the mean of each channel, x (N, C, H, W) -> out (N, C) (Lin et al. 2014).
+
+    The cache holds the shape and the dtype of x.
+    """
     (x,) = common_floats("global_avg_pool", x=x)
     check_images(x, "global_avg_pool")
     return x.mean(axis=(2, 3)), (x.shape, x.dtype)
