@@ -28,6 +28,7 @@ class PoolCache(NamedTuple):
     dtype: np.dtype
     winners: np.ndarray  # of a max-pool
     numbers: np.ndarray  # flat(Windows)
+    is_max: bool
 
     def __reduce__(self):
         """A copy is of use where vectors have as many lanes."""
@@ -45,7 +46,7 @@ def moved(vector_bytes, make, *arguments):
     return make(*arguments)
 
 
-def pool_forward(step, below, x, pool_param, winners):
+def pool_forward(step, below, x, pool_param, is_max):
     """Run a forward step over all images, or the rung below where the kernels can't; returns (out, cache)."""
     (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
@@ -54,17 +55,18 @@ def pool_forward(step, below, x, pool_param, winners):
     x = contiguous(x, (0, 2, 3, 1))
     windows = kernels.windows_of(x.shape, HH, WW, stride, Ho, Wo, lanes_of(x.dtype))
     out = memory.empty((len(x), Ho, Wo, x.shape[3]), x.dtype)
-    winners = memory.empty(len(x) * Ho * Wo * windows.Cp if winners else 0, np.uint8)
+    winners = memory.empty(len(x) * Ho * Wo * windows.Cp if is_max else 0, np.uint8)
     numbers = flat(windows)
     kernels.over_images(step.address(x.dtype), x.reshape(-1), out.reshape(-1), winners, numbers, len(x))
     out = out.transpose(0, 3, 1, 2)
-    return out, PoolCache(x.shape, out.shape, x.dtype, winners, numbers)
+    return out, PoolCache(x.shape, out.shape, x.dtype, winners, numbers, is_max)
 
 
-def pool_backward(step, below, dout, cache):
+def pool_backward(step, below, dout, cache, is_max):
     """Run a backward step over all images, or the rung below where it went forward; returns dx."""
     if not isinstance(cache, PoolCache):
         return below(dout, cache)
+    check(cache.is_max == is_max, "cache: is of another kind of pool, expected that of its own forward pass")
     dout = contiguous(gradient_like(dout, cache.out_shape, cache.dtype, "pool"), (0, 2, 3, 1))
     dx = memory.empty(cache.shape, dout.dtype)
     kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.winners, cache.numbers,
@@ -74,19 +76,19 @@ def pool_backward(step, below, dout, cache):
 
 def max_pool_forward_fast(x, pool_param):
     """Take the maximum of every window; arguments, returns and errors as layers.max_pool_forward_naive."""
-    return pool_forward(kernels.take_maximum, max_pool_forward_im2col, x, pool_param, winners=True)
+    return pool_forward(kernels.take_maximum, max_pool_forward_im2col, x, pool_param, is_max=True)
 
 
 def max_pool_backward_fast(dout, cache):
     """Give dout to the winner of each window; returns dx (N, C, H, W)."""
-    return pool_backward(kernels.give_to_winners, max_pool_backward_im2col, dout, cache)
+    return pool_backward(kernels.give_to_winners, max_pool_backward_im2col, dout, cache, is_max=True)
 
 
 def avg_pool_forward_fast(x, pool_param):
     """Take the mean of every window; arguments, returns and errors as layers.avg_pool_forward_naive."""
-    return pool_forward(kernels.take_mean, avg_pool_forward_im2col, x, pool_param, winners=False)
+    return pool_forward(kernels.take_mean, avg_pool_forward_im2col, x, pool_param, is_max=False)
 
 
 def avg_pool_backward_fast(dout, cache):
     """Share dout among the numbers of each window; returns dx (N, C, H, W)."""
-    return pool_backward(kernels.share, avg_pool_backward_im2col, dout, cache)
+    return pool_backward(kernels.share, avg_pool_backward_im2col, dout, cache, is_max=False)

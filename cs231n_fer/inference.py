@@ -27,7 +27,7 @@ from .ladder import is_fused
 from .network import Chain, Sandwich, fuse, pick
 from .records import TEST, Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
 from .seam import contiguous, padded
-from .shapes import check
+from .shapes import check, real_numbers
 
 MOST_SIZES = 4  # of batches that are kept ready
 
@@ -43,8 +43,10 @@ class Predictor(Independent):
 
     def __init__(self, network, until=None):
         self.input_shape, self.dtype = network.input_shape, network.dtype
-        self.params = {path: network.params[name].copy(order="K") for path, name in network.names.items()}
-        self.buffers = {name: array.copy() for name, array in network.buffers.items()}
+        param_shapes, buffer_shapes = network.layer.array_shapes(network.input_shape)
+        params = {path: network.params[name] for path, name in network.names.items()}
+        self.params = copied_to(self.dtype, params, param_shapes)
+        self.buffers = copied_to(self.dtype, network.buffers, buffer_shapes)
         self.layer = fuse(network.layer if until is None else before(network.layer, until))
         self.ready = {}  # (N, threads) -> list of what is ready for such a batch and in no thread's use
 
@@ -57,8 +59,8 @@ class Predictor(Independent):
 
     def __call__(self, X):
         """Return the scores of X (N, *input_shape)."""
-        X = np.asarray(X, self.dtype)
-        if X.shape[1:] != self.input_shape or not len(X):
+        X = real_numbers(X, self.dtype, "X")
+        if not X.ndim or X.shape[1:] != self.input_shape or not len(X):
             raise ValueError(f"X: has shape {X.shape}, expected (N, {', '.join(map(str, self.input_shape))}) with N of "
                              "at least 1")
         key = len(X), threads()
@@ -89,6 +91,20 @@ class Predictor(Independent):
         x = np.zeros((count, *self.input_shape), self.dtype)
         calls, scores = calls_of(self.layer, self.params, self.buffers, x)
         return x, with_scratch(calls, self.dtype), scores
+
+
+def copied_to(dtype, arrays, shapes):
+    """Return copies of arrays by name in a dtype, each in its own memory order.
+
+    The network promotes a parameter of another dtype at each pass; here all take that of the network.
+    Raises ValueError where an array has not the shape {name: shape} that its layer gave it.
+    """
+    found = {}
+    for name, shape in shapes.items():
+        array = real_numbers(arrays[name], dtype, name).copy(order="K")
+        check(array.shape == tuple(shape), f"{name}: has shape {array.shape}, expected {tuple(shape)}")
+        found[name] = array
+    return found
 
 
 def features(network, X, batch_size=256):

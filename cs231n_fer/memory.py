@@ -33,6 +33,8 @@ def empty(shape, dtype):
     shape   int or tuple;  dtype: a NumPy dtype. The memory is aligned to a cache line.
     """
     dtype = np.dtype(dtype)
+    if dtype.hasobject:
+        raise ValueError(f"dtype: got {dtype}, expected numbers; objects can't lie in memory that is used again")
     count = math.prod(shape) if isinstance(shape, tuple) else shape
     return np.ndarray(shape, dtype, _take(size_class(count * dtype.itemsize)))
 

@@ -7,6 +7,7 @@ unique at any depth: "block1/conv/w". Network adds arrays, a loss and L2 regular
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -16,7 +17,7 @@ from .fast_gradients import l2_gradients
 from .fast_losses import softmax_loss_fast
 from .ladder import functions, is_fused
 from .records import TEST, BatchNorm, Conv, Layer, MaxPool, Mode, ReLU
-from .shapes import check
+from .shapes import check, real_numbers
 
 __all__ = ["Chain", "Mode", "Network", "Residual", "Sandwich", "TEST", "fuse"]
 
@@ -49,8 +50,17 @@ def paths_from(name, paths):
 
 @dataclass(frozen=True)
 class Chain(Layer):
-    """Layers one after the other, as (name, layer) pairs; itself a layer."""
+    """Layers one after the other, as (name, layer) pairs; itself a layer.
+
+    Raises ValueError where the name of a layer is that of another, or the beginning of its path:
+    they would share parameters.
+    """
     layers: tuple
+
+    def __post_init__(self):
+        names = sorted(name + "/" for name in names_in(self))
+        shared = [name for name, later in pairwise(names) if later.startswith(name)]
+        check(not shared, f"layers: several have the path {', '.join(shared)}; give each layer a name of its own")
 
     def out_shape(self, shape):
         """Hand the shape through every layer."""
@@ -111,6 +121,15 @@ class Chain(Layer):
         return total
 
 
+def names_in(chain):
+    """Yield the names of the layers of a Chain; those of a nested Chain without a name count as its own."""
+    for name, layer in chain.layers:
+        if name:
+            yield name
+        elif isinstance(layer, Chain):
+            yield from names_in(layer)
+
+
 @dataclass(frozen=True)
 class Sandwich(Chain):
     """conv [- batchnorm] - ReLU [- max-pool] as one fused operation: parameters and results are those of the Chain.
@@ -119,6 +138,7 @@ class Sandwich(Chain):
     """
 
     def __post_init__(self):
+        super().__post_init__()
         kinds = [type(layer) for _, layer in self.layers]
         expected = [Conv, *([BatchNorm] if BatchNorm in kinds else []), ReLU, *([MaxPool] if MaxPool in kinds else [])]
         check(kinds == expected, f"Sandwich: got {[kind.__name__ for kind in kinds]}, "
@@ -297,15 +317,15 @@ class Network(Independent):
 
         Where input_shape is (D,), a sample may have any shape of D numbers. Raises ValueError otherwise.
         """
-        X = np.asarray(X)
-        if len(X) == 0:
+        X = real_numbers(X, self.dtype, "X")
+        if not X.ndim or len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
         # A net of vectors flattens its samples, as in the course; images keep their axes.
         flat = len(self.input_shape) == 1 and X.ndim > 1 and prod(X.shape[1:]) == self.input_shape[0]
         if X.shape[1:] != self.input_shape and not flat:
             raise ValueError(f"X: one sample has shape {X.shape[1:]}, expected {self.input_shape}")
         params = {path: self.params[name] for path, name in self.names.items()}
-        return self.layer.forward(params, self.buffers, X.astype(self.dtype, copy=False), mode)
+        return self.layer.forward(params, self.buffers, X, mode)
 
     def backward(self, dscores, cache):
         """Run the layers backwards from dscores (N, classes); returns (dX, grads) without regularisation."""

@@ -54,6 +54,16 @@ def common_dtype(layer, arrays):
     return np.result_type(np.float32, *floats) if floats else np.dtype(np.float64)
 
 
+def real_numbers(array, dtype, name):
+    """Return array in a dtype; raises ValueError unless it is made of real numbers.
+
+    An array that has the dtype already is returned as it is.
+    """
+    plain = plain_array(array, name)
+    common_dtype(name, {name: plain})
+    return plain.astype(dtype, copy=False)
+
+
 def gradient_like(dout, shape, dtype, layer):
     """Return dout, the gradient of a layer's output, in the dtype of its forward pass.
 
@@ -117,13 +127,14 @@ def check_images(x, layer):
 def conv_arguments(x, w, b):
     """Return x (N, C, H, W), w (F, C, HH, WW), b (F,) in one dtype; raises ValueError where they don't fit together."""
     x, w, b = common_floats("conv", x=x, w=w, b=b)
-    if x.ndim == w.ndim == 4 and x.shape[1] == w.shape[1] and b.shape == w.shape[:1]:
+    if x.ndim == w.ndim == 4 and x.shape[1] == w.shape[1] and b.shape == w.shape[:1] and w.size:
         return x, w, b
     check_images(x, "conv")
     check(w.ndim == 4, f"conv: w has shape {w.shape}, expected four axes (F, C, HH, WW)")
     check(x.shape[1] == w.shape[1],
           f"conv: x has {x.shape[1]} channels but w expects {w.shape[1]} (x {x.shape}, w {w.shape})")
     check(b.shape == (w.shape[0],), f"conv: b has shape {b.shape}, expected ({w.shape[0]},), one bias per filter")
+    check(w.size > 0, f"conv: w has shape {w.shape}, expected no empty axis")
     return x, w, b
 
 

@@ -1,17 +1,31 @@
 """What was read as other numbers once: each on the product, where a user met it."""
+import numba
 import numpy as np
 import pytest
 from layouts import compiled
 
 from cs231n_fer import fast_layers as F
+from cs231n_fer import memory
 from cs231n_fer.classifiers import FullyConnectedNet
-from cs231n_fer.fast_pool import max_pool_backward_fast, max_pool_forward_fast
+from cs231n_fer.fast_pool import (
+    avg_pool_backward_fast,
+    avg_pool_forward_fast,
+    max_pool_backward_fast,
+    max_pool_forward_fast,
+)
 from cs231n_fer.inference import Predictor
-from cs231n_fer.kernels import pool, update
+from cs231n_fer.kernels import jit, pool, update
 from cs231n_fer.kernels.machine import lanes_of
 from cs231n_fer.kernels.steps import flat
 from cs231n_fer.ladder import LADDER
-from cs231n_fer.layers import softmax_loss
+from cs231n_fer.layers import (
+    batchnorm_backward,
+    batchnorm_backward_alt,
+    batchnorm_backward_naive,
+    batchnorm_forward,
+    batchnorm_forward_naive,
+    softmax_loss,
+)
 from cs231n_fer.network import Chain, Network
 from cs231n_fer.records import Affine, BatchNorm, Conv, MaxPool, ReLU
 from cs231n_fer.solver import Solver
@@ -166,3 +180,96 @@ def test_the_product_of_matrices_with_gaps_is_that_of_their_copies():
     for a in (big[:300, :100], big[::2, :100], big[:300, ::3], big[300::-1, :100], big[:100, :300].T):
         b = big[:a.shape[1], 200:300]
         np.testing.assert_array_equal(F.matrix_product(a, b), F.matrix_product(a.copy(), b.copy()))
+
+
+NAMES = [("a", "a"), ("a", "b", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "b/c", "b/c")]
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_a_chain_refuses_layers_that_would_share_parameters(names):
+    with pytest.raises(ValueError, match="several have the path"):
+        Chain(tuple((name, Affine(4)) for name in names))
+    with pytest.raises(ValueError, match="several have the path"):
+        Chain((("outer", Chain(tuple((name, ReLU()) for name in names))),))
+    with pytest.raises(ValueError, match="several have the path"):
+        Chain((("", Chain(((names[0], Affine(4)),))), *((name, Affine(4)) for name in names[1:])))
+
+
+def test_names_that_only_begin_alike_are_names_of_their_own():
+    net = Network(Chain(tuple((name, Affine(4)) for name in ("a", "ab", "a1/b", "a1/c"))), (4,), seed=0)
+    assert len(net.params) == 8
+
+
+PARAMETERS = ["c2/w", "c2/b", "b1/gamma", "a/w", "a/b"]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.int32, bool, ">f4"])
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_predictor_takes_parameters_of_another_dtype_as_the_network_does(name, dtype):
+    net, X = small_net(), rng().standard_normal((4, 1, 8, 8)).astype(np.float32)
+    net.params[name] = np.rint(3 * net.params[name] + 1).astype(dtype)
+    np.testing.assert_allclose(Predictor(net)(X), net.loss(X), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_predictor_refuses_parameters_of_another_shape_or_kind(name):
+    for change in (lambda w: np.concatenate([w, w]), lambda w: w[:-1], lambda w: w[..., None],
+                   lambda w: w.astype(complex), lambda w: w.astype(object),
+                   lambda w: np.ma.MaskedArray(w, mask=w > 0)):
+        net = small_net()
+        net.params[name] = change(net.params[name])
+        with pytest.raises(ValueError, match="expected|masked"):
+            Predictor(net)
+
+
+@pytest.mark.parametrize("X", [np.zeros((2, 1, 8, 8), complex), np.zeros((2, 1, 8, 8), object),
+                               np.zeros((2, 1, 8, 8), str), np.ma.masked_array(np.zeros((2, 1, 8, 8)), mask=True),
+                               np.zeros((2, 1, 4, 16)), np.zeros((2, 64)), np.float32(0), None],
+                         ids=["complex", "object", "text", "masked", "other shape", "flat", "number", "None"])
+def test_networks_and_predictors_refuse_what_is_no_batch_of_images(X):
+    net = small_net()
+    for model in (net.loss, net.forward, Predictor(net)):
+        with pytest.raises(ValueError, match="expected|masked"):
+            model(X)
+
+
+def test_memory_that_is_used_again_holds_no_objects():
+    with pytest.raises(ValueError, match="expected numbers"):
+        memory.empty((2, 3), object)
+
+
+def test_the_cache_of_one_kind_of_pool_is_refused_by_the_other():
+    x = rng().standard_normal((2, 3, 6, 6))
+    for forward, backward in ((avg_pool_forward_fast, max_pool_backward_fast),
+                              (max_pool_forward_fast, avg_pool_backward_fast)):
+        out, cache = forward(x, POOL)
+        with pytest.raises(ValueError, match="another kind of pool"):
+            backward(out, cache)
+
+
+@pytest.mark.parametrize("mode", ["train", "test"])
+def test_batchnorm_understands_the_caches_of_its_other_rungs(mode):
+    x, gamma, beta, dout = (rng(i).standard_normal(shape) for i, shape in enumerate([(6, 5), 5, 5, (6, 5)]))
+    bn_param = {"mode": mode, "running_mean": np.ones(5), "running_var": np.full(5, 2.0)}
+    caches = [forward(x, gamma, beta, {**bn_param, "running_mean": np.ones(5), "running_var": np.full(5, 2.0)})[1]
+              for forward in (batchnorm_forward_naive, batchnorm_forward)]
+    right = batchnorm_backward(dout, caches[1])
+    for cache in caches:
+        for backward in (batchnorm_backward_naive, batchnorm_backward, batchnorm_backward_alt):
+            for got, expected in zip(backward(dout, cache), right, strict=True):
+                np.testing.assert_allclose(got, expected, rtol=0, atol=1e-13)
+
+
+@compiled
+def test_a_kernel_without_a_cache_on_disk_has_the_same_guard():
+    def double(x, out):
+        for i in range(len(x)):
+            out[i] = 2 * x[i]
+
+    guard = jit.ArrayGuard(double, ())
+    kernel = jit.on_disk(numba.njit(double), double, guard)
+    kernel._cache = jit._NoCache(guard)
+    kernel(np.ones(3), np.ones(3))
+    for x in (np.ones(3, np.float32), np.ones(3, np.int32), np.ones(3, complex), np.ones(6)[::2]):
+        with pytest.raises(TypeError, match="double: got arrays"):
+            kernel(x, np.ones(3))

@@ -22,7 +22,7 @@ from types import FunctionType
 
 import numba
 from numba import types
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.sigutils import normalize_signature
 
 from . import helper
@@ -98,10 +98,11 @@ class ArrayGuard:
         arrays = {name: kind for name, kind in zip(self.names, arguments, strict=True)
                   if isinstance(kind, types.Array)}
         floats = {name: kind.dtype for name, kind in arrays.items() if isinstance(kind.dtype, types.Float)}
-        mixed = {dtype for name, dtype in floats.items() if name not in self.doubles}
+        mixed = {kind.dtype for name, kind in arrays.items()
+                 if name not in self.doubles and kind.dtype not in (types.uint8, types.int64)}
         wrong = any(floats[name] != types.float64 for name in self.doubles)
         gaps = [name for name, kind in arrays.items() if kind.layout != "C" or not kind.aligned]
-        if len(mixed) > 1 or wrong or gaps:
+        if len(mixed) > 1 or not mixed <= {types.float32, types.float64} or wrong or gaps:
             got = ", ".join(f"{name}: {kind.dtype}{'' if name not in gaps else ' with gaps'}"
                             for name, kind in arrays.items())
             raise TypeError(f"{self.name}: got arrays {got}; expected floats of one dtype without gaps")
@@ -113,7 +114,7 @@ def on_disk(compiled, function, guard=None):
         try:
             compiled._cache = _ForgivingCache(function, guard)
         except RuntimeError:  # no folder at all can be written on: compile in every process
-            pass
+            compiled._cache = _NoCache(guard)
     return compiled
 
 
@@ -163,6 +164,17 @@ class KeyedFile(IndexDataCacheFile):
         """Return the code of a key, None where there is none."""
         found = super().load(key)
         return found[1] if found is not None and found[0] == key else None
+
+
+class _NoCache(NullCache):
+    """No cache on disk, but the guard of what is compiled."""
+
+    def __init__(self, guard):
+        self.guard = guard
+
+    def load_overload(self, sig, target_context):
+        if self.guard:
+            self.guard(normalize_signature(sig)[0])
 
 
 class _ForgivingCache(FunctionCache):

@@ -57,7 +57,7 @@ def batchnorm_forward_naive(x, gamma, beta, bn_param):
     x, gamma, beta = common_floats("batchnorm", x=x, gamma=gamma, beta=beta)
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(x, gamma, beta, bn_param)
     N, D = x.shape
-    xhat, out, rstd = np.empty_like(x), np.empty_like(x), np.empty(D, dtype=x.dtype)
+    centred, out, rstd = np.empty_like(x), np.empty_like(x), np.empty(D, dtype=x.dtype)
     for d in range(D):
         mean, var = running_mean[d], running_var[d]
         if mode == "train":
@@ -67,9 +67,9 @@ def batchnorm_forward_naive(x, gamma, beta, bn_param):
             running_var[d] = momentum * running_var[d] + (1 - momentum) * var
         rstd[d] = 1 / np.sqrt(var + eps)
         for n in range(N):
-            xhat[n, d] = (x[n, d] - mean) * rstd[d]
-            out[n, d] = gamma[d] * xhat[n, d] + beta[d]
-    return out, (xhat, rstd, gamma, mode)
+            centred[n, d] = x[n, d] - mean
+            out[n, d] = gamma[d] * (centred[n, d] * rstd[d]) + beta[d]
+    return out, (centred, rstd, gamma, mode)
 
 
 def batchnorm_backward_naive(dout, cache):
@@ -78,7 +78,8 @@ def batchnorm_backward_naive(dout, cache):
     With c = dout * gamma: dxhat[n]/dx[i] = rstd * ((n == i) - 1/N - xhat[n] xhat[i] / N), since moving x[i] also moves
     the mean and the variance. In test mode those stand still: dxhat[n]/dx[i] = rstd * (n == i).
     """
-    xhat, rstd, gamma, mode = cache
+    centred, rstd, gamma, mode = cache
+    xhat = centred * rstd
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "batchnorm")
     N, D = dout.shape
     dx, dgamma, dbeta = np.zeros_like(xhat), np.zeros_like(gamma), np.zeros_like(gamma)

@@ -183,6 +183,7 @@ def global_avg_pool_forward(x):
     """
     (x,) = common_floats("global_avg_pool", x=x)
     check_images(x, "global_avg_pool")
+    check(x.shape[2] * x.shape[3] > 0, f"global_avg_pool: x has shape {x.shape}, expected images with pixels")
     return x.mean(axis=(2, 3)), (x.shape, x.dtype)
 
 
