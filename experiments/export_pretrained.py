@@ -3,23 +3,26 @@
     python experiments/export_pretrained.py runs/best/best.h5
     python experiments/export_pretrained.py runs/best/best.h5 --data fer2013.h5
 
-Writes cs231n_fer/pretrained.h5 (weights as float16), cs231n_fer/pretrained.md (the card; its accuracies are measured
-here, on the exported file) and copies the log of the training to experiments/results/best.
+Writes pretrained.h5 (weights as float16) and pretrained.md (the card; its accuracies are measured here, on
+the exported file) to cs231n_fer/classifiers, and copies the log of the training to experiments/results/best.
 """
-import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-import readme_results
-import train_best
-import train_final
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from cs231n_fer.checkpoint import write_text
-from cs231n_fer.data_summary import occur_in
+import argparse
+
+import numpy as np
+
+from cs231n_fer.analysis.metrics import confusion_matrix, wilson_interval
+from cs231n_fer.classifiers.pretrained import WEIGHTS, export, load_pretrained
 from cs231n_fer.data_utils import load_data, restore_pixels
-from cs231n_fer.metrics import confusion_matrix, wilson_interval
-from cs231n_fer.pretrained import WEIGHTS, export, load_pretrained
+from cs231n_fer.data_utils.summary import occur_in
+from cs231n_fer.files.checkpoint import write_text
+from experiments import train_best, train_final
+from experiments.checks import readme_results
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG = ROOT / "experiments/results/best"
@@ -51,7 +54,7 @@ and its accuracy uncertain.
 | epochs | {epochs}; the best one on PublicTest, {best_epoch}, was kept |
 | file | {size:,} bytes, weights float16, computed in float32 |
 
-The log is in [experiments/results/best](../experiments/results/best).
+The log is in [experiments/results/best](../../experiments/results/best).
 
 ## Accuracy on PublicTest, {validation:,} pictures, on which the epoch was chosen too
 | | accuracy | 95 % interval |

@@ -1,19 +1,24 @@
 """Check every gradient of the engine: layer x rung x dtype, the largest error over many random shapes, a verdict.
 
-    python experiments/gradient_checks.py                 everything, 20 shapes for each row
-    python experiments/gradient_checks.py --shapes 200    writes the result and README's table, as any 200 or more do
-    python experiments/gradient_checks.py --layer conv    rows whose layer contains "conv"
+    python experiments/gradient_checks.py                everything, 20 shapes for each row
+    python experiments/gradient_checks.py --shapes 200   writes the result and README's table, as any 200 or more do
+    python experiments/gradient_checks.py --layer conv   rows whose layer contains "conv"
 
 float64: the analytic gradient against numerical ones. float32: against the analytic gradient in float64. Whole networks
 take a tenth of the shapes. Exits with 1 if any row fails, and with 2 if --layer names none.
 """
-import argparse
 import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
 
 import numpy as np
-from benchmarking.report import RESULTS, json_text, table, write_readme
 
-from cs231n_fer.gradient_cases import CASES, largest_errors
+from cs231n_fer.gradient_check.cases import CASES, largest_errors
+from experiments.bench.report import RESULTS, json_text, table, write_readme
 
 ENOUGH = 200  # shapes for a result to be kept
 

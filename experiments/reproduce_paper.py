@@ -1,26 +1,29 @@
 """Every experiment of the paper, one after the other, and the report that lays its statements beside what we find.
 
-    python experiments/reproduce_paper.py                    everything; goes on where it stopped
-    python experiments/reproduce_paper.py --quick            a smoke test on synthetic faces, at most 10 minutes
-    python experiments/reproduce_paper.py --only 2 4         these experiments, done again or not
-    python experiments/reproduce_paper.py --report           the report alone, from the results that are there
+    python experiments/reproduce_paper.py              everything; goes on where it stopped
+    python experiments/reproduce_paper.py --quick      a smoke test on synthetic faces, at most 10 minutes
+    python experiments/reproduce_paper.py --only 2 4   these experiments, done again or not
+    python experiments/reproduce_paper.py --report     the report alone, from the results that are there
 
 An experiment is done when the folder of runs holds its results; a training that finished is never done again. Without
 --only, the ones that are done are left out. Other options (--data, --seeds, --epochs...) go to every script. Writes
 experiments/results/REPORT.md, with --quick runs/paper-quick/REPORT.md.
 """
-import argparse
-import importlib
 import sys
-import traceback
 from pathlib import Path
 
-from paper import options
-from paper.findings import load_results, report
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from cs231n_fer.checkpoint import write_text
+import argparse
+import importlib
+import traceback
 
-EXPERIMENTS = [  # number, the script paper_NAME.py, what it is about
+from cs231n_fer.files.checkpoint import write_text
+from experiments.paper import options
+from experiments.paper.findings import load_results, report
+
+EXPERIMENTS = [  # number, the script paper/NAME.py, what it is about
     (1, "depth", "3.2 and 3.4: a three-layer baseline, then four blocks of convolution and pooling"),
     (2, "update_rules", "3.4: Adam performs best among the update rules, slightly better than RMSProp"),
     (3, "search", "4.1: parameters sampled at random in log space"),
@@ -37,16 +40,16 @@ EXPERIMENTS = [  # number, the script paper_NAME.py, what it is about
     (15, "deep", "6: more layers and more filters would further improve the network"),
     (16, "everything", "5: the net reaches 60.7 %; with all that is known today"),
 ]
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent / "paper"
 
 
 def run_one(name, argv):
     """Run one script, if it exists; returns None, or how it failed."""
-    if not (HERE / f"paper_{name}.py").exists():
-        print(f"no script paper_{name}.py yet")
+    if not (HERE / f"{name}.py").exists():
+        print(f"no script paper/{name}.py yet")
         return None
     try:
-        importlib.import_module(f"paper_{name}").main(argv)
+        importlib.import_module(f"experiments.paper.{name}").main(argv)
     except (Exception, SystemExit) as error:  # one that fails must not keep the others from running
         traceback.print_exc()
         return f"failed with {type(error).__name__}: {error}"

@@ -11,9 +11,9 @@ import sys
 import numpy as np
 from PIL import Image, ImageOps
 
+from cs231n_fer.analysis.saliency import choose_examples, saliency_map
 from cs231n_fer.classifiers import load_model
 from cs231n_fer.data_utils import load_data, normalise, restore_pixels
-from cs231n_fer.saliency import choose_examples, saliency_map
 from cs231n_fer.vis_utils import plot_saliency, save_figure
 
 

@@ -1,35 +1,45 @@
 """Train the best net of at most 1 M parameters and 100 MFLOP on FER2013; the defaults are what it was trained with.
 
-    python experiments/train_best.py                       # FER2013 if it is found, else the built-in faces
-    python experiments/train_best.py --resume              # go on with an interrupted run, to the same bits
-    python experiments/train_best.py --teacher runs/best*/best.h5 --out runs/student     # learn from trained nets too
+    python experiments/train_best.py   # FER2013 if it is found, else the built-in faces
+    python experiments/train_best.py --resume   # go on with an interrupted run, to the same bits
+    python experiments/train_best.py --teacher runs/best*/best.h5 --out runs/student   # learn from trained nets too
 
 Recipe: random mirror, similarity, brightness and erasing in the loop; Nesterov momentum under a cosine with warm-up;
 label smoothing, or teachers that see the same augmented batch; dropout before the scores; a running average of the
 weights. Writes config.json, metrics.json, history.csv, best.h5, last.h5 and figures to --out.
 """
 # ruff: noqa: E402
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import json
 import os
-import sys
 from functools import partial
-from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see train_final.py
 import numpy as np
-from train_final import begin, describe
 
-from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
-from cs231n_fer.checkpoint import write_text
 from cs231n_fer.classifiers import MODELS, load_model
 from cs231n_fer.data_utils import load_data
-from cs231n_fer.distillation import distil
+from cs231n_fer.data_utils.augment import (
+    BrightnessContrast,
+    Compose,
+    HorizontalFlip,
+    RandomErasing,
+    RandomSimilarity,
+)
+from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.layers import smoothed_softmax_loss
-from cs231n_fer.report import draw_run, measure
-from cs231n_fer.schedules import CosineWarmup
+from cs231n_fer.optim.schedules import CosineWarmup
 from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
+from cs231n_fer.solver.distillation import distil
+from cs231n_fer.vis_utils.report import draw_run, measure
+from experiments.train_final import begin, describe
 
 
 def make_parser():

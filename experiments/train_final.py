@@ -1,8 +1,8 @@
 """Train the paper's final net on FER2013; the defaults are the paper's parameters (section 4.1).
 
-    python experiments/train_final.py                      # FER2013 if it is found, else the built-in faces
+    python experiments/train_final.py            # FER2013 if it is found, else the built-in faces
     python experiments/train_final.py --data fer2013.csv --out runs/final --seed 1
-    python experiments/train_final.py --resume             # go on with an interrupted run
+    python experiments/train_final.py --resume   # go on with an interrupted run
 
 Writes config.json, metrics.json, history.csv, best.h5, last.h5 and the paper's figures to --out.
 """
@@ -19,13 +19,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 import cs231n_fer
-from cs231n_fer.augment import HorizontalFlip
-from cs231n_fer.checkpoint import write_text
 from cs231n_fer.classifiers import FinalConvNet, warm_start
 from cs231n_fer.data_utils import load_data
-from cs231n_fer.report import draw_run, measure
+from cs231n_fer.data_utils.augment import HorizontalFlip
+from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
+from cs231n_fer.vis_utils.report import draw_run, measure
 
 
 def make_parser():

@@ -6,8 +6,7 @@ import zipfile
 
 import numpy as np
 
-from cs231n_fer import fer2013
-from cs231n_fer.prepare import prepare
+from cs231n_fer.data_utils import fer2013, prepare
 
 ROWS = 12
 RNG = np.random.default_rng(5)

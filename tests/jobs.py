@@ -16,12 +16,10 @@ FACES = functools.partial(load_data, synthetic_train=70, synthetic_val=30, synth
 
 
 def script(name):
-    """Load a script as a module."""
-    specification = importlib.util.spec_from_file_location(name, EXPERIMENTS / f"{name}.py")
+    """Load a script of experiments/ as a module of its own; name as below that folder: "checks.fuzz_inputs"."""
+    specification = importlib.util.find_spec(f"experiments.{name}")
     module = importlib.util.module_from_spec(specification)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(EXPERIMENTS)  # as Python does for a script
-        specification.loader.exec_module(module)
+    specification.loader.exec_module(module)
     return module
 
 
@@ -48,8 +46,8 @@ def reproduce(folder, only, again):
 
     folder   gets runs and paper, the results; a small net is trained on a few faces
     """
-    import reproduce_paper  # whoever calls has experiments/ on the path
-    from paper import options
+    from experiments import reproduce_paper
+    from experiments.paper import options
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))

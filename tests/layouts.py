@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.gradient_check import gradient_error
-from cs231n_fer.gradient_draws import LAYOUTS
+from cs231n_fer.gradient_check.draws import LAYOUTS
 
 compiled = pytest.mark.skipif(not COMPILED, reason="kernels of this size take too long without the compiler")
 DTYPES = [np.float32, np.float64]

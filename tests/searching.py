@@ -2,7 +2,7 @@
 import time
 from pathlib import Path
 
-from cs231n_fer.search import LogUniform, claim, draw, run_trials, successive_halving
+from cs231n_fer.solver.search import LogUniform, claim, draw, run_trials, successive_halving
 
 SPACE = {"learning_rate": LogUniform(1e-5, 1e-1), "reg": LogUniform(1e-6, 1e-1)}
 TRIALS = {number: draw(SPACE, 5, number) for number in range(12)}

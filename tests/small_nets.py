@@ -2,9 +2,19 @@
 import numpy as np
 
 from cs231n_fer.classifiers import FinalConvNet
-from cs231n_fer.network import Chain, Network, Residual
-from cs231n_fer.pretrained import PretrainedNet
-from cs231n_fer.records import Affine, BatchNorm, Conv, Dropout, GlobalAvgPool, GroupNorm, LeakyReLU, MaxPool, ReLU
+from cs231n_fer.classifiers.pretrained import PretrainedNet
+from cs231n_fer.nets.network import Chain, Network, Residual
+from cs231n_fer.nets.records import (
+    Affine,
+    BatchNorm,
+    Conv,
+    Dropout,
+    GlobalAvgPool,
+    GroupNorm,
+    LeakyReLU,
+    MaxPool,
+    ReLU,
+)
 
 
 def final_net(seed=0, **options):

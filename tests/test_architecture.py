@@ -1,4 +1,4 @@
-"""The import law: who may import whom, read from the source of every module."""
+"""The import law: which room may import which, read from the source of every module."""
 import ast
 import re
 import subprocess
@@ -12,43 +12,47 @@ import cs231n_fer
 ROOT = Path(cs231n_fer.__file__).resolve().parent.parent
 PACKAGE = ROOT / "cs231n_fer"
 
-# A module imports modules of strictly lower rank only; those of a folder share its rank and may import each other.
+# A room (or a module at the root) imports from rooms of strictly lower rank only, and from itself.
 RANKS = {
-    "types": -1, "shapes": 0, "gradient_check": 0, "schedules": 0, "metrics": 0, "fer2013": 0, "sources": 0.5,
-    "face_drawing": 0, "copying": 0, "memory": 0, "flat": 0.5, "seam": 0.5, "sealed": 0.5,
-    "layers": 1, "kernels": 1, "checkpoint": 1, "vis_utils": 1,
-    "kaggle": 1, "ferplus": 1, "image_folder": 1, "data_summary": 1, "synthetic": 1,
-    "fast_pool": 1.5, "fast_layers": 2, "fast_sandwiches": 2.3, "fast_batchnorm": 2.6, "fast_norm": 2.7,
-    "fast_relu": 1.5, "fast_losses": 1.5, "fast_gradients": 1.5, "compile_ahead": 2.3, "update_steps": 1.5,
-    "optim": 2, "augment": 2, "prepare": 2, "curves": 2, "face_regions": 2, "averaging": 2,
-    "imbalance": 1, "search": 2, "interrupts": 0, "fingerprint": 0, "run_folder": 2,
-    "layer_utils": 3, "data_utils": 3,
-    "ladder": 4, "records": 5, "network": 6, "inference": 7, "linear_svm": 8, "empath": 1, "clips": 2,
-    "deep_nets": 7, "classifiers": 8, "distillation": 8, "pretrained": 9,
-    "diagnosis": 7, "solver": 7.5, "saliency": 7, "gradient_draws": 2, "gradient_cases": 9, "report": 8,
+    "types": 0,
+    "shapes": 1,
+    "arrays": 2,
+    "files": 3, "layers": 3, "kernels": 3, "faces": 3,
+    "layer_utils": 4, "fast_layers": 4, "optim": 4, "data_utils": 4,
+    "nets": 5,
+    "classifiers": 6, "solver": 6,
+    "gradient_check": 7, "analysis": 7,
+    "vis_utils": 8,
 }
 
-# Libraries that only some may import: all modules of the package, by the first part of their names.
+# Libraries that only some may import: rooms, or modules of them.
 RESERVED = {
-    "numba": {"kernels"}, "llvmlite": {"kernels"}, "matplotlib": {"vis_utils", "curves"},
-    "h5py": {"sealed"}, "PIL": {"image_folder"}, "tqdm": {"solver", "prepare"},
-    "cs231n_fer.kernels": {"fast_pool", "fast_layers", "fast_sandwiches", "fast_batchnorm", "fast_norm", "inference",
-                           "compile_ahead", "fast_relu", "fast_losses", "fast_gradients", "update_steps", "augment"},
+    "numba": {"kernels"}, "llvmlite": {"kernels"},
+    "matplotlib": {"vis_utils.figures", "vis_utils.curves"},
+    "h5py": {"files.sealed"},
+    "PIL": {"data_utils.image_folder"},
+    "tqdm": {"solver.solver", "data_utils.prepared"},
+    "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
+                           "data_utils.augment"},
     "importlib": set(), "experiments": set(), "tests": set(),
     "pandas": set(), "scipy": set(), "torch": set(), "sklearn": set(),
 }
 
 
 def modules():
-    """Every module of the package as (path, its part of the package: a module or a folder)."""
+    """Every module of the package as (path, its dotted name without `cs231n_fer.`)."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if part != "__init__":
-            yield path, part
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if name:
+            yield path, name
 
 
 def imports(path):
-    """Yield (line, dotted name) of every import, wherever it stands; `from . import x` counts as importing x."""
+    """Yield (line, dotted name) of every import, wherever it stands.
+
+    Relative imports are resolved; `from a import b` counts as a.b where that is a module, else a.
+    """
     package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -56,56 +60,90 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom):
             parts = package[:len(package) - node.level + 1] if node.level else ()
             module = ".".join((*parts, *filter(None, [node.module])))
-            if module == "cs231n_fer":
-                yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
-            else:
-                yield node.lineno, module
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                yield node.lineno, inner if is_module(inner) else module
+
+
+def is_module(name):
+    """Whether a dotted name is a module or a folder of ours."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def internal(path):
-    """Yield (line, part of the package) of every import from the package."""
+    """Yield (line, room) of every import from the package."""
     for line, name in imports(path):
         if name.startswith("cs231n_fer."):
             yield line, name.split(".")[1]
 
 
+def room(name):
+    """The room of a module, by its dotted name."""
+    return name.split(".")[0]
+
+
 ALL = list(modules())
+NAMES = [name for _, name in ALL]
 
 
-def test_every_module_has_a_rank_and_every_rank_a_module():
-    assert sorted({part for _, part in ALL}) == sorted(RANKS)  # a new module goes into RANKS and the reading order
+def test_every_room_has_a_rank_and_every_rank_a_room():
+    # A new room goes into RANKS and into the reading order of the package's docstring.
+    assert sorted({room(name) for name in NAMES}) == sorted(RANKS)
 
 
-@pytest.mark.parametrize("path, part", ALL, ids=lambda value: value.stem if isinstance(value, Path) else "")
-def test_a_module_imports_from_lower_ranks_only(path, part):
-    wrong = [f"{path}:{line}: {part} (rank {RANKS[part]}) imports {other} (rank {RANKS.get(other)})"
+@pytest.mark.parametrize("path, name", ALL, ids=NAMES)
+def test_a_room_imports_from_lower_ranks_only(path, name):
+    mine = room(name)
+    wrong = [f"{path}:{line}: {mine} (rank {RANKS[mine]}) imports {other} (rank {RANKS.get(other)})"
              for line, other in internal(path)
-             if RANKS.get(other, 99) >= RANKS[part] and not (other == part and path.parent != PACKAGE)]
+             if other != mine and RANKS.get(other, 99) >= RANKS[mine]]
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path, part", ALL, ids=lambda value: value.stem if isinstance(value, Path) else "")
-def test_a_library_is_imported_only_where_it_belongs(path, part):
-    wrong = [f"{path}:{line}: {part} imports {name}" for line, name in imports(path)
+@pytest.mark.parametrize("path, name", ALL, ids=NAMES)
+def test_a_library_is_imported_only_where_it_belongs(path, name):
+    wrong = [f"{path}:{line}: {name} imports {library}" for line, library in imports(path)
              for reserved, owners in RESERVED.items()
-             if (name + ".").startswith(reserved + ".") and part not in owners | {reserved.rsplit(".", 1)[-1]}]
+             if (library + ".").startswith(reserved + ".") and not {name, room(name)} & owners]
     assert not wrong, "\n".join(wrong)
+
+
+def imported_by(folder, besides):
+    """What the modules of a folder import, besides names that begin in one of some ways."""
+    return {imported for path, name in ALL if (name + ".").startswith(folder + ".")
+            for _, imported in imports(path) if not imported.startswith(besides)}
 
 
 def test_the_book_imports_numpy_and_the_argument_checks_and_nothing_else():
-    names = {name for path, part in ALL if part == "layers" for _, name in imports(path)}
-    others = {name for name in names if not name.startswith(("numpy", "cs231n_fer.layers"))}
-    assert others <= {"cs231n_fer.shapes", "cs231n_fer.types"}
+    assert imported_by("layers", besides=("numpy", "cs231n_fer.layers")) == {"cs231n_fer.shapes"}
 
 
-@pytest.mark.parametrize("folder", ["layers", "kernels"])
+def test_the_language_of_kernels_knows_no_kernel():
+    imported = imported_by("kernels.vectors", besides=("cs231n_fer.kernels.vectors",))
+    assert {name for name in imported if name.startswith("cs231n_fer")} == {"cs231n_fer.shapes"}
+
+
+FOLDERS = sorted({str(path.parent.relative_to(ROOT)) for top in ("cs231n_fer", "experiments")
+                  for path in (ROOT / top).rglob("*.py")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_the_modules_of_a_folder_import_each_other_in_no_circle(folder):
-    edges = {path.stem: {name.split(".")[2] for _, name in imports(path) if name.startswith(f"cs231n_fer.{folder}.")}
-             for path, part in ALL if part == folder and path.stem != "__init__"}
+    prefix = folder.replace("/", ".") + "."
+    edges = {path.stem: {name.removeprefix(prefix).split(".")[0] for _, name in imports(path)
+                         if name.startswith(prefix)}
+             for path in sorted((ROOT / folder).glob("[!_]*.py"))}
     while edges:
         free = {module for module, needs in edges.items() if not needs & edges.keys()}
         assert free, f"{folder}: a circle among {sorted(edges)}"
         edges = {module: needs for module, needs in edges.items() if module not in free}
+
+
+@pytest.mark.parametrize("path, name", ALL, ids=NAMES)
+def test_a_module_never_imports_the_door_of_its_own_room(path, name):
+    own = {f"cs231n_fer.{room(name)}"} if path.name != "__init__.py" and "." in name else set()
+    assert not own & {imported for _, imported in imports(path)}, f"{path}: name the module"
 
 
 def reading_order():
@@ -116,20 +154,29 @@ def reading_order():
     return order
 
 
-def test_the_reading_order_names_every_module_after_those_that_it_imports():
+def test_the_reading_order_names_every_room_after_those_that_it_imports():
     order = reading_order()
     assert sorted(order) == sorted(RANKS)
-    late = [f"{path.name} imports {other}, which comes later" for path, part in ALL for _, other in internal(path)
-            if order.index(other) > order.index(part)]
+    late = [f"{name} imports {other}, which comes later"
+            for path, name in ALL for _, other in internal(path)
+            if order.index(other) > order.index(room(name))]
     assert not late, "\n".join(late)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name)
+def test_every_room_says_what_it_is_for_and_how_to_add_one_thing_more(path):
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert "To add " in text or path.parent in (PACKAGE, PACKAGE / "layers"), path
 
 
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("module", ["shapes", "gradient_check", "layers", "schedules", "checkpoint",
-                                    "metrics", "vis_utils", "curves", "synthetic", "prepare"])
+@pytest.mark.parametrize("module", [
+    "shapes", "arrays.arena", "arrays.flat", "files.checkpoint", "layers", "layer_utils", "optim",
+    "optim.schedules", "gradient_check", "faces.synthetic", "data_utils", "data_utils.prepared",
+    "data_utils.augment", "analysis.metrics", "vis_utils", "vis_utils.curves"])
 def test_what_needs_no_compiler_works_without_numba(module):
     done = run("import sys; sys.modules.update(numba=None, llvmlite=None); "
                f"from cs231n_fer.{module} import *; import numpy")
@@ -137,5 +184,22 @@ def test_what_needs_no_compiler_works_without_numba(module):
 
 
 def test_importing_the_package_imports_nothing_else():
-    done = run("import sys; before = set(sys.modules); import cs231n_fer; print(*sorted(set(sys.modules) - before))")
+    done = run("import sys; before = set(sys.modules); import cs231n_fer; "
+               "print(*sorted(set(sys.modules) - before))")
     assert done.stdout.split() == ["cs231n_fer"], done.stderr
+
+
+@pytest.mark.parametrize("line", [
+    "from cs231n_fer.layers import *", "from cs231n_fer.layer_utils import *",
+    "from cs231n_fer.fast_layers import *; conv_forward_fast, conv_backward_im2col",
+    "from cs231n_fer.optim import *; adam, sgd", "from cs231n_fer.solver import Solver",
+    "from cs231n_fer.classifiers.cnn import *; ThreeLayerConvNet",
+    "from cs231n_fer.classifiers.fc_net import *; TwoLayerNet, FullyConnectedNet",
+    "from cs231n_fer.classifiers import FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet",
+    "from cs231n_fer.gradient_check import eval_numerical_gradient, rel_error",
+    "from cs231n_fer.gradient_check import eval_numerical_gradient_array, grad_check_sparse",
+    "from cs231n_fer.vis_utils import visualize_grid",
+    "from cs231n_fer.data_utils import load_data"])
+def test_a_line_of_the_courses_notebooks_runs(line):
+    done = run(line)
+    assert done.returncode == 0, done.stderr

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from cs231n_fer import layers as L
-from cs231n_fer.data_summary import occur_in
+from cs231n_fer.analysis.metrics import accuracy, confusion_matrix
 from cs231n_fer.data_utils import normalise
-from cs231n_fer.ferplus import emotion_votes
-from cs231n_fer.metrics import accuracy, confusion_matrix
-from cs231n_fer.network import Chain, Network
-from cs231n_fer.prepare import write_prepared
-from cs231n_fer.records import Affine
+from cs231n_fer.data_utils.ferplus import emotion_votes
+from cs231n_fer.data_utils.prepared import write_prepared
+from cs231n_fer.data_utils.summary import occur_in
+from cs231n_fer.nets.network import Chain, Network
+from cs231n_fer.nets.records import Affine
 
 PIXELS, EMOTION, USAGE = np.zeros((4, 48, 48), np.uint8), np.zeros(4, np.uint8), np.array([0, 0, 1, 2], np.uint8)
 X, Y = np.ones((3, 1, 4, 4), np.float32), np.array([0, 1, 2])

@@ -10,21 +10,21 @@ from layouts import compiled
 from small_nets import final_net, grey, mixed_net, packaged, pictures
 from toys import faces
 
-from cs231n_fer import fast_batchnorm as B
 from cs231n_fer import fast_layers as F
-from cs231n_fer import fast_norm as N
-from cs231n_fer import fast_pool as P
-from cs231n_fer import fast_sandwiches as S
-from cs231n_fer.augment import HorizontalFlip
-from cs231n_fer.averaging import WeightAverage
-from cs231n_fer.distillation import distil, teacher_of
-from cs231n_fer.flat import flattened
-from cs231n_fer.imbalance import Shuffle
-from cs231n_fer.inference import Predictor
-from cs231n_fer.network import Network, fuse
-from cs231n_fer.records import TEST
-from cs231n_fer.schedules import CosineWarmup
+from cs231n_fer.arrays.flat import flattened
+from cs231n_fer.data_utils.augment import HorizontalFlip
+from cs231n_fer.fast_layers import batchnorm as B
+from cs231n_fer.fast_layers import norm as N
+from cs231n_fer.fast_layers import pool as P
+from cs231n_fer.fast_layers import sandwiches as S
+from cs231n_fer.nets.inference import Predictor
+from cs231n_fer.nets.network import Network, fuse
+from cs231n_fer.nets.records import TEST
+from cs231n_fer.optim.schedules import CosineWarmup
 from cs231n_fer.solver import Solver
+from cs231n_fer.solver.averaging import WeightAverage
+from cs231n_fer.solver.distillation import distil, teacher_of
+from cs231n_fer.solver.samplers import Shuffle
 
 X, Y = pictures(6, seed=5), np.arange(6) % 3
 

@@ -9,10 +9,10 @@ from layouts import compiled
 
 from cs231n_fer import layers as L
 from cs231n_fer import optim
-from cs231n_fer.fast_gradients import l2_gradients
-from cs231n_fer.fast_losses import softmax_loss_fast
-from cs231n_fer.ladder import LADDER
+from cs231n_fer.fast_layers.gradients import l2_gradients
+from cs231n_fer.fast_layers.losses import softmax_loss_fast
 from cs231n_fer.layer_utils import affine_relu_backward, affine_relu_forward
+from cs231n_fer.nets.ladder import LADDER
 
 CONV = {"stride": 1, "pad": 1}
 STRIDED = {"stride": 2, "pad": 0}

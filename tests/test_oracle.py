@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 
 from cs231n_fer import layers as L
 from cs231n_fer.fast_layers import COMPILED
-from cs231n_fer.gradient_cases import CASES, analytic_gradients
 from cs231n_fer.gradient_check import gradient_error
+from cs231n_fer.gradient_check.cases import CASES, analytic_gradients
 from cs231n_fer.optim import DEFAULTS, UPDATE_RULES
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 LIMIT = 1e-10
 PROBLEMS = 40 if COMPILED else 8
-ERRORS = []  # of every comparison; experiments/oracle.py reads the largest
+ERRORS = []  # of every comparison; experiments/checks/oracle.py reads the largest
 
 
 def agree(got, expected, tiny=1e-4):

@@ -12,10 +12,10 @@ import pytest
 from layouts import compiled
 from toys import faces
 
+from cs231n_fer.arrays.flat import flattened
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.fast_layers import COMPILED
-from cs231n_fer.flat import flattened
 from cs231n_fer.optim import UPDATE_RULES
 from cs231n_fer.solver import Solver
 
@@ -24,7 +24,7 @@ RUNG = "auto" if COMPILED else "im2col"
 TRAINING = """
 import hashlib, sys
 import numpy as np
-from cs231n_fer.augment import HorizontalFlip
+from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.fast_layers import set_threads

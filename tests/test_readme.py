@@ -10,6 +10,7 @@ from jobs import EXPERIMENTS, script
 import cs231n_fer
 
 ROOT = EXPERIMENTS.parent
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -33,7 +34,7 @@ def test_the_two_commands_are_the_ones_that_the_ci_script_runs():
 
 
 def test_the_reading_order_is_the_packages():
-    order = re.search(r"\n\n(    shapes.*?)\n\nImporting", cs231n_fer.__doc__, re.DOTALL)[1]
+    order = re.search(r"\n\n(    (?:types|shapes) .*?)\n\nImporting", cs231n_fer.__doc__, re.DOTALL)[1]
     assert f"\n\n{order}\n\n" in README
 
 
@@ -49,7 +50,7 @@ def test_every_file_that_is_named_exists_and_every_name_can_be_imported():
 
 
 def test_the_results_are_those_of_the_recorded_run():
-    module = script("readme_results")
+    module = script("checks.readme_results")
     results = ROOT / module.RESULTS
     if not results.exists():
         assert "No finished run on FER2013 is recorded yet" in README
@@ -62,7 +63,7 @@ def test_the_results_are_those_of_the_recorded_run():
 def results(tmp_path, monkeypatch, finished):
     """readme_results.py, run on a finished run of train_final.py; returns (module, README that it wrote)."""
     (tmp_path / "README.md").write_text(README, encoding="utf-8")
-    module = script("readme_results")
+    module = script("checks.readme_results")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "argv", ["readme_results.py", "--run", str(finished)])
     module.main()

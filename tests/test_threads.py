@@ -13,15 +13,21 @@ from layouts import compiled
 from small_nets import final_net, grey, mixed_net, packaged, pictures
 from toys import faces
 
-from cs231n_fer import memory
-from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
-from cs231n_fer.distillation import distil, teacher_of
+from cs231n_fer.analysis.saliency import occlusion_map, saliency_map, smooth_grad
+from cs231n_fer.arrays import arena
+from cs231n_fer.data_utils.augment import (
+    BrightnessContrast,
+    Compose,
+    HorizontalFlip,
+    RandomErasing,
+    RandomSimilarity,
+)
 from cs231n_fer.fast_layers import set_threads
-from cs231n_fer.inference import MOST_SIZES, Predictor, features
-from cs231n_fer.kernels.machine import MOST_THREADS, threads
-from cs231n_fer.records import TEST
-from cs231n_fer.saliency import occlusion_map, saliency_map, smooth_grad
+from cs231n_fer.kernels.vectors.machine import MOST_THREADS, threads
+from cs231n_fer.nets.inference import MOST_SIZES, Predictor, features
+from cs231n_fer.nets.records import TEST
 from cs231n_fer.solver import Solver
+from cs231n_fer.solver.distillation import distil, teacher_of
 
 CALLERS, CALLS = 4, 100
 SIZES = (1, 2, 3, 5, 8, 13)  # of batches: more than a Predictor keeps ready
@@ -50,23 +56,23 @@ def at_once(work, callers=CALLERS):
 
 
 def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_class(monkeypatch):
-    monkeypatch.setattr(memory, "SLAB", 2 ** 11)  # they end often
-    memory.release()
+    monkeypatch.setattr(arena, "SLAB", 2 ** 11)  # they end often
+    arena.release()
 
     def spoiled(caller):
         """Take arrays and count those on which somebody else has written when they are given back."""
         rng, held, wrong = np.random.default_rng(caller), [], 0
         for step in range(25000):
             mark = caller * 10 ** 6 + step
-            held.append((memory.empty(int(rng.integers(1, 2 ** 7)), np.int64), mark))
+            held.append((arena.empty(int(rng.integers(1, 2 ** 7)), np.int64), mark))
             held[-1][0].fill(mark)
             if step % 500 == 499:
                 wrong += sum(not (array == mark).all() for array, mark in held)
                 held = held[::7]
-                memory.release()
+                arena.release()
         return wrong
     assert at_once(spoiled) == [0] * CALLERS
-    assert all(len(block) == size for size, blocks in memory._blocks.items() for block in blocks)
+    assert all(len(block) == size for size, blocks in arena._blocks.items() for block in blocks)
 
 
 def on_some_threads(function, X):

@@ -1,6 +1,6 @@
 """ReLU and its backward pass, one pass over flat arrays each; they take the arguments of the steps in update.py."""
-from .steps import step
 from .update import ARGUMENTS
+from .vectors.calls import step
 
 
 @step(*ARGUMENTS)

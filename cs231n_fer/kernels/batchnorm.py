@@ -11,10 +11,10 @@ calls each, whose code the passes have driven out of the caches; here they are o
 import numpy as np
 from numba import prange
 
-from .jit import jit
 from .pixels import DEAD, clear, get, goes_past, put_out, through_batchnorm
-from .simd import drain, load, load_bytes, select, store, store_bytes, zeros
-from .steps import BOOL, BYTES, FLOATS, INT, call, step
+from .vectors.calls import BOOL, BYTES, FLOATS, INT, call, step
+from .vectors.jit import jit
+from .vectors.simd import drain, load, load_bytes, select, store, store_bytes, zeros
 
 ARGUMENTS = FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT
 

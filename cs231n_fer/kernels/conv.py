@@ -14,11 +14,11 @@ from typing import NamedTuple
 from numba import get_thread_id, prange
 
 from . import direct, pixels, weights, winograd
-from .jit import jit
 from .pixels import clear
 from .product import add_rows, portion
 from .shape import VECTORS, Plan
-from .steps import BOOL, BYTES, FLOATS, INT, call, nested, step
+from .vectors.calls import BOOL, BYTES, FLOATS, INT, call, nested, step
+from .vectors.jit import jit
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z, rows_of_tiles
 
 MOST_CHUNKS, CHUNK_IMAGES = 16, 12

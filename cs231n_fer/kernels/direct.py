@@ -10,13 +10,13 @@ two vectors of filters make a register tile. Nothing is copied HH * WW times, as
 """
 from functools import cache
 
-from .jit import jit
-from .machine import TILE_ROWS, VECTOR_BYTES
 from .pixels import get
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
-from .simd import fma, lane_sum, zeros
-from .steps import BOOL, FLOATS, INT, step
 from .tile import CHANNEL_ROWS, FIVE_ROWS, NARROW_ROWS, channel_tile, five_tile, narrow_tile, product_tile
+from .vectors.calls import BOOL, FLOATS, INT, step
+from .vectors.jit import jit
+from .vectors.machine import TILE_ROWS, VECTOR_BYTES
+from .vectors.simd import fma, lane_sum, zeros
 
 FEW = 4  # channels that dx has no register tiles for
 STRIP_BYTES = 24 * 1024  # of outputs, which are finished in L1: of 48 x 48 outputs and 32 filters 4 rows, not 295 KB

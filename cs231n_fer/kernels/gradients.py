@@ -6,8 +6,8 @@ handed their addresses. Blocks are worked on in parallel; they don't depend on t
 import numpy as np
 from numba import prange
 
-from .jit import jit
-from .steps import DOUBLES, FLOATS, INT, call, floats_at, step
+from .vectors.calls import DOUBLES, FLOATS, INT, call, floats_at, step
+from .vectors.jit import jit
 
 
 @step(INT, INT, INT, INT, FLOATS, INT, DOUBLES, INT, DOUBLES, DOUBLES, INT)

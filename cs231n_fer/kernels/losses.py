@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .jit import jit
+from .vectors.jit import jit
 
 
 @jit

@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_thread_id, prange
 
-from .jit import jit
 from .pixels import get
 from .shape import ConvSize, Grid, round_up
-from .simd import fma, lane_sum, load, load_spaced, repeated, store, vector, zeros
-from .steps import FLOATS, INT, call, nested, step
+from .vectors.calls import FLOATS, INT, call, nested, step
+from .vectors.jit import jit
+from .vectors.simd import fma, lane_sum, load, load_spaced, repeated, store, vector, zeros
 
 GROUP = 4  # columns of a window that are taken together: products of one vector with four
 

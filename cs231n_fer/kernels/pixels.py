@@ -14,9 +14,10 @@ They go from pixel to pixel, through all channels of each (`f` is a vector of th
 vector of channels of all pixels first, then the next one, makes a step of conv-conv-pool take 1.06 times as long. Only
 `moments`, which reads z twice, does that, to have it in L1 the second time.
 """
-from .jit import jit
 from .shape import ConvSize, Grid
-from .simd import (
+from .vectors.calls import BOOL, BYTES, FLOATS, INT, step
+from .vectors.jit import jit
+from .vectors.simd import (
     drain,
     fma,
     load,
@@ -34,7 +35,6 @@ from .simd import (
     vector,
     zeros,
 )
-from .steps import BOOL, BYTES, FLOATS, INT, step
 
 # An array larger than this is not in a cache any more when it is read again, and a cache would first read what is
 # written on. With a limit of 1.5 MiB a training step of batch 50 takes 1.04 times as long, without one a step of 256.

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from numba import prange
 
-from .jit import jit
 from .pixels import clear, get, put
 from .shape import round_up
-from .simd import load_bytes, select, store_bytes, zeros
-from .steps import BYTES, FLOATS, INT, call, nested, step
+from .vectors.calls import BYTES, FLOATS, INT, call, nested, step
+from .vectors.jit import jit
+from .vectors.simd import load_bytes, select, store_bytes, zeros
 
 
 class Windows(NamedTuple):

@@ -5,13 +5,13 @@ and both gradients, since a's rows and columns may lie at any distance: the tran
 """
 from numba import get_thread_id, prange
 
-from .jit import jit
-from .machine import TILE_ROWS
 from .pixels import turn
 from .shape import VECTORS, round_up
-from .simd import load, store
-from .steps import FLOATS, INT, call, step
 from .tile import product_tile, row_tile
+from .vectors.calls import FLOATS, INT, call, step
+from .vectors.jit import jit
+from .vectors.machine import TILE_ROWS
+from .vectors.simd import load, store
 
 # Numbers of a row of a that one task multiplies, or more where that gives over MOST_PARTS partial sums: as many rows of
 # b come from memory once for all columns. Of 50 x 4608 by 4608 x 512 tasks of 512 take 1.4 ms, of 2304 2.6.

@@ -1,8 +1,8 @@
-"""The sizes of a convolution and the layout of its scratch memory, as named tuples of ints; see steps.py."""
+"""The sizes of a convolution and the layout of its scratch memory, as named tuples of ints; see vectors/calls.py."""
 from typing import NamedTuple
 
 from ..shapes import conv_output_size
-from .machine import TILE_ROWS, lanes_of
+from .vectors.machine import TILE_ROWS, lanes_of
 
 VECTORS = 2  # columns of a register tile, in vectors
 

@@ -11,10 +11,10 @@ With 12 x 2 sums of 16 floats a core of an AVX-512 machine runs at 98 % of its p
 sizes: distances are known at run time only, so that each kernel is compiled once for all shapes; blocks.Emitter.spaced
 says what that took. All functions here are inlined.
 """
-from .jit import jit
-from .machine import TILE_ROWS, VECTOR_BYTES
 from .shape import VECTORS
-from .simd import load, load_rows, outer_fma, splat, store_rows, zeros
+from .vectors.jit import jit
+from .vectors.machine import TILE_ROWS, VECTOR_BYTES
+from .vectors.simd import load, load_rows, outer_fma, splat, store_rows, zeros
 
 # Rows of the tiles that add dw: channels (Winograd), or numbers of a window (direct, whose run is rounded up to them).
 NARROW_ROWS = 4

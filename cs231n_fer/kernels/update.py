@@ -11,8 +11,8 @@ hyper-parameters, and the block begin...end. A rule without a state ignores what
 import numpy as np
 from numba import prange
 
-from .jit import jit
-from .steps import DOUBLES, FLOATS, INT, call, step
+from .vectors.calls import DOUBLES, FLOATS, INT, call, step
+from .vectors.jit import jit
 
 BLOCK = 16384
 ARGUMENTS = (FLOATS,) * 7 + (DOUBLES, INT, INT)

@@ -1,7 +1,7 @@
 """Augmentations of a batch of small images: a bilinear warp by one affine map each, and mirror images."""
 import numpy as np
 
-from .jit import jit
+from .vectors.jit import jit
 
 
 @jit

@@ -5,12 +5,12 @@ the gradient of x with rows of channels, one for each tap and filter: w `turned`
 register tiles. Winograd's engine takes them transformed, G w G^T, positions instead of taps, and in panels (tile.py).
 The gradient of each chunk of a batch comes back from the scratch memory in which it was summed.
 """
-from .jit import jit
 from .pixels import clear, copy, put, turn
 from .shape import VECTORS, Plan
-from .simd import load, load_tile, store_tile
-from .steps import BOOL, FLOATS, INT, step
 from .tile import panel
+from .vectors.calls import BOOL, FLOATS, INT, step
+from .vectors.jit import jit
+from .vectors.simd import load, load_tile, store_tile
 from .winograd_transforms import WEIGHT, WEIGHT_TRANSPOSED, both_ways
 
 ROWS = 16  # that a step prepares: turned, they are a cache line of w

@@ -19,10 +19,10 @@ matrices, of which a tile reads two vectors from every row, they kept it waiting
 import math
 from functools import cache
 
-from .machine import TILE_ROWS
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
-from .steps import BOOL, FLOATS, INT, step
 from .tile import CHANNEL_ROWS, channel_tile, panel, product_tile
+from .vectors.calls import BOOL, FLOATS, INT, step
+from .vectors.machine import TILE_ROWS
 from .winograd_tiles import rows_of_tiles
 
 # Of V and M together: they are written and read several times, and should stay in L2. But where the weights are larger

@@ -7,10 +7,10 @@
     k              which image of the block it is
     first, last    channels
 """
-from .jit import jit
 from .shape import Grid, Matrices, Plan
-from .simd import add_tile, load_tile, store_tile
-from .steps import FLOATS, INT, step
+from .vectors.calls import FLOATS, INT, step
+from .vectors.jit import jit
+from .vectors.simd import add_tile, load_tile, store_tile
 from .winograd_transforms import INPUT, INPUT_TRANSPOSED, OUTPUT, OUTPUT_TRANSPOSED, both_ways
 
 

@@ -18,8 +18,8 @@ applied to its rows and then to its columns: B^T d B. The backward pass transpos
 A transform takes a tuple of Blocks, the rows of a tile, and returns the rows of the result. `both_ways` applies it to
 columns as well: its result is transposed, Block j holds column j.
 """
-from .jit import jit
-from .simd import transposed
+from .vectors.jit import jit
+from .vectors.simd import transposed
 
 
 @jit(inline=True)

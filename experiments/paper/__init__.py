@@ -1,4 +1,4 @@
-"""What the scripts paper_*.py share: trainings that are found again, a command line, findings and statistics.
+"""The experiments of the paper, and what their scripts share.
 
     runs         a training as a value: Run holds its settings, train() finds it, goes on with it or does it
     options      the command line, the data, the settings printed first

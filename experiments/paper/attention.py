@@ -3,12 +3,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cs231n_fer.data_utils import SYNTHETIC_STARTS, normalise
-from cs231n_fer.face_regions import expression_change, grow, strongest
-from cs231n_fer.metrics import rank_correlation
-from cs231n_fer.saliency import occlusion_map, saliency_map, share_inside, smooth_grad
+from cs231n_fer.analysis.metrics import rank_correlation
+from cs231n_fer.analysis.saliency import occlusion_map, saliency_map, share_inside, smooth_grad
+from cs231n_fer.data_utils import normalise
+from cs231n_fer.data_utils.load import SYNTHETIC_STARTS
+from cs231n_fer.faces.regions import expression_change, grow, strongest
+from cs231n_fer.faces.synthetic import make_faces
 from cs231n_fer.shapes import check
-from cs231n_fer.synthetic import make_faces
 
 from .runs import Run, load_trained, make_model
 from .statistics import bootstrap

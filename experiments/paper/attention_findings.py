@@ -3,7 +3,7 @@
 Intervals are (value, low, high); makes, upper and checks are {emotion or what was compared: {method: interval}}, as
 curves.plot_groups takes them.
 """
-from cs231n_fer.synthetic import CLASS_NAMES, MASK_NAMES
+from cs231n_fer.faces.synthetic import CLASS_NAMES, MASK_NAMES
 
 from .attention import METHODS
 from .findings import Finding

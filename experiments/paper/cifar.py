@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from cs231n_fer.data_utils import normalise
-from cs231n_fer.prepare import statistics
+from cs231n_fer.data_utils.prepared import statistics
 from cs231n_fer.shapes import check
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -1,6 +1,6 @@
 """The figure of a clip: what a net of still faces says in each frame, above the frames."""
-from cs231n_fer.curves import COLOURS
 from cs231n_fer.vis_utils import PALE, finish_axes, new_axes
+from cs231n_fer.vis_utils.curves import COLOURS
 
 FACES, NOTABLE = 12, 0.1  # most faces shown, probability from which an emotion is named and has a colour
 

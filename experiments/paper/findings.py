@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
 
-from benchmarking import machine
-from benchmarking.report import json_text, table
-
-from cs231n_fer.checkpoint import write_text
+from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.shapes import check
 from cs231n_fer.vis_utils import save_figure
+from experiments.bench import machine
+from experiments.bench.report import json_text, table
 
 from .options import settings
 from .runs import data_digest
@@ -81,7 +80,7 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
     seconds    that it all took; default: the sum of the results'
     notes      sentences that go below the table
     """
-    name = stem(number, args.name.removeprefix("paper_"))
+    name = stem(number, args.name)
     files = {key: f"{name}_{key}.png" for key in figures or {}}
     for key, figure in (figures or {}).items():
         save_figure(figure, args.results / files[key])

@@ -1,7 +1,7 @@
 """Figures of EMPATH: its filters, and what its principal components see."""
 import numpy as np
 
-from cs231n_fer.empath import ORIENTATIONS, SCALES, gabor_kernel, wave_number
+from cs231n_fer.analysis.empath import ORIENTATIONS, SCALES, gabor_kernel, wave_number
 from cs231n_fer.vis_utils import INK, new_axes, new_figure
 
 SHOWN = 10  # components

@@ -1,13 +1,12 @@
-"""The command line that the paper_*.py scripts share, their data, and the settings that they print first."""
+"""The command line that the paper/*.py scripts share, their data, and the settings that they print first."""
 import argparse
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarking import machine
-
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.shapes import check
+from experiments.bench import machine
 
 from .runs import Run
 
@@ -75,7 +74,7 @@ def settings(args):
 
 def command(made, args):
     """Return the command that repeats a script: options that are not at their defaults, files without folders."""
-    words = ["python", f"experiments/{made.prog}.py"]
+    words = ["python", f"experiments/paper/{made.prog}.py"]
     for action in made._actions:
         value = getattr(args, action.dest, None)
         if action.dest not in ("runs", "results", "help") and value != action.default:

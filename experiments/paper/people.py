@@ -7,8 +7,8 @@ from itertools import permutations
 
 import numpy as np
 
-from cs231n_fer.ferplus import COLUMNS, emotion_votes
-from cs231n_fer.metrics import rank_correlation
+from cs231n_fer.analysis.metrics import rank_correlation
+from cs231n_fer.data_utils.ferplus import COLUMNS, emotion_votes
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ right (n,) is how often the nets name a face right, for the faces that people vo
 """
 import numpy as np
 
-from cs231n_fer.metrics import rank_correlation, wilson_interval
+from cs231n_fer.analysis.metrics import rank_correlation, wilson_interval
+from cs231n_fer.faces.synthetic import CLASS_NAMES
 from cs231n_fer.shapes import check
-from cs231n_fer.synthetic import CLASS_NAMES
 from cs231n_fer.vis_utils import EKMAN, HUMAN_FER2013
 
 from .findings import Finding, verdict_on

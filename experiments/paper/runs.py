@@ -11,15 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from cs231n_fer import schedules
-from cs231n_fer.augment import BrightnessContrast, Compose, HorizontalFlip, RandomErasing, RandomSimilarity
-from cs231n_fer.checkpoint import load_checkpoint, restore, write_text
 from cs231n_fer.classifiers import MODELS, warm_start
-from cs231n_fer.imbalance import Balanced
+from cs231n_fer.data_utils.augment import (
+    BrightnessContrast,
+    Compose,
+    HorizontalFlip,
+    RandomErasing,
+    RandomSimilarity,
+)
+from cs231n_fer.files.checkpoint import load_checkpoint, restore, write_text
 from cs231n_fer.layers import l2_svm_loss, softmax_loss, svm_loss
-from cs231n_fer.report import measure
+from cs231n_fer.optim import schedules
 from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
+from cs231n_fer.solver.samplers import Balanced
+from cs231n_fer.vis_utils.report import measure
 
 NETS = {**MODELS}  # kind -> function of options, seed and reg
 LOSSES = {"softmax": softmax_loss, "svm": svm_loss, "l2_svm": l2_svm_loss}

@@ -4,7 +4,7 @@ from statistics import NormalDist, mean, stdev
 
 import numpy as np
 
-from cs231n_fer.metrics import wilson_interval
+from cs231n_fer.analysis.metrics import wilson_interval
 from cs231n_fer.shapes import check
 
 ENOUGH = 3  # with 2 seeds Student's t is 12.7: an interval that says nothing

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from cs231n_fer.fast_layers import set_threads, threads
-from cs231n_fer.search import successive_halving
+from cs231n_fer.solver.search import successive_halving
 
 from .runs import digest, train
 

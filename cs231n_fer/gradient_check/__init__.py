@@ -1,0 +1,41 @@
+"""Gradient checks: numeric gradients (checks), random problems (draws), and the table of all (cases).
+
+To add a check: a function in draws that draws what the layer takes, and a row in CASES.
+"""
+from .checks import (
+    EPS,
+    GAP,
+    STEPS,
+    TINY,
+    adjoint_check,
+    along,
+    check_gradient,
+    coordinate_check,
+    derivative,
+    directional_check,
+    eval_numerical_gradient,
+    eval_numerical_gradient_array,
+    grad_check_sparse,
+    gradient_error,
+    rel_error,
+    spaced,
+)
+
+__all__ = [
+    "EPS",
+    "GAP",
+    "STEPS",
+    "TINY",
+    "adjoint_check",
+    "along",
+    "check_gradient",
+    "coordinate_check",
+    "derivative",
+    "directional_check",
+    "eval_numerical_gradient",
+    "eval_numerical_gradient_array",
+    "grad_check_sparse",
+    "gradient_error",
+    "rel_error",
+    "spaced",
+]

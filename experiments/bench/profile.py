@@ -1,0 +1,128 @@
+"""Where a training step's time goes: which compiled kernels, and how much Python lies between them.
+
+    python experiments/bench/profile.py --readme   the benchmark's nets, batch 50, all cores
+    python experiments/bench/profile.py --nets final --batch 256
+    python experiments/bench/profile.py --quick    a smoke test
+
+Every kernel that Python calls is timed; Python is the rest of a step. "Multiply-adds at peak" is what the products of
+convolutions and affine layers would take if nothing but multiply-adds had to be done, counted as Winograd counts them.
+"""
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import argparse
+import time
+from statistics import median
+
+import numpy as np
+
+from cs231n_fer.fast_layers.plans import PLAN_IMAGES, choose_plan
+from cs231n_fer.kernels import batchnorm, conv, gradients, losses, patches, pool, product, update
+from cs231n_fer.solver import Solver
+from experiments.bench import machine, options
+from experiments.bench.nets import FACE_SHAPE, NETS
+from experiments.bench.peers import fma_peak, ours
+from experiments.bench.reference import faces
+from experiments.bench.report import number, table
+
+PARTS = {  # what a kernel is part of
+    (conv, "forward"): "convolutions, forward", (conv, "backward"): "convolutions, backward",
+    (conv, "prepare"): "weights made ready for them", (patches, "over_images"): "batchnorm",
+    (batchnorm, "over_images"): "batchnorm", (batchnorm, "forward_vectors"): "batchnorm",
+    (batchnorm, "backward_vectors"): "batchnorm", (batchnorm, "update_average"): "batchnorm",
+    (patches, "combine"): "batchnorm", (patches, "moments_of_outputs"): "batchnorm",
+    (pool, "over_images"): "pools and ReLU alone",
+    (product, "product"): "affine layers", (product, "transpose"): "affine layers",
+    (losses, "softmax"): "the loss", (gradients, "gather"): "L2 and update",
+    (update, "over_blocks"): "L2 and update"}
+PYTHON, STEP, PEAK = "Python between kernels", "the step", "multiply-adds at peak"
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS))
+    parser.add_argument("--batch", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=100, help="of which the median counts (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--readme", action="store_true")
+    return parser.parse_args()
+
+
+def timed(kernel, part, spent):
+    """Return the kernel, which then adds its time to spent[part]."""
+    def call(*arguments):
+        start = time.perf_counter()
+        result = kernel(*arguments)
+        spent[part] = spent.get(part, 0) + time.perf_counter() - start
+        return result
+    return call
+
+
+def profile(net, batch, steps, spent):
+    """Return {part: median ms} of steps of Solver; the kernels write their times into spent."""
+    (X, y), network = faces(batch), ours.build_network(net, "auto")
+    solver = Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, update_rule="adam",
+                    optim_config={"learning_rate": 1e-3}, batch_size=batch, verbose=False)
+    found = []
+    for _ in range(steps + steps // 4 + 3):
+        spent.clear()
+        start = time.perf_counter()
+        solver._step(np.arange(batch), None, 0.0)
+        whole = time.perf_counter() - start
+        found.append({**spent, PYTHON: whole - sum(spent.values()), STEP: whole})
+    found = found[-steps:]
+    return {part: 1e3 * median(each[part] for each in found) for part in found[0]}
+
+
+def products(net, batch):
+    """FLOPs of all matrix products of a training step, as our kernels multiply."""
+    (C, H, _), total, first = FACE_SHAPE, 0, True
+    for kind, _, outputs in net.layers():
+        if kind == "conv":
+            m = choose_plan(min(batch, PLAN_IMAGES), (C, H, H), (outputs, C, net.size, net.size), 1, net.size // 2,
+                            np.dtype(np.float32), "auto").m
+            share = ((m + 2) / (3 * m)) ** 2 if m else 1  # of the products of direct convolution
+            total += 2 * batch * H * H * C * outputs * net.size ** 2 * share * (2 if first else 3)  # no dx of images
+            C, first = outputs, False
+        elif kind == "affine":
+            total += 6 * batch * C * H * H * outputs
+            C, H = outputs, 1
+        H = H // 2 if kind == "pool" else H
+    return total
+
+
+def peak_gflops(threads):
+    """Multiply-adds between registers, GFLOP/s, the best of ten."""
+    task = fma_peak.build({"threads": threads})
+    best = 0
+    for _ in range(10):
+        start = time.perf_counter()
+        task.run()
+        best = max(best, task.info["flops"] / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+def main():
+    args, facts = parse(), machine.describe()
+    print(machine.sentence(facts), machine.warning(facts) or "", sep="\n")
+    nets, steps = (args.nets[:1], 5) if args.quick else (args.nets, args.steps)
+    spent, peak, results = {}, peak_gflops(facts["cores"]), {}
+    for (module, name), part in PARTS.items():
+        setattr(module, name, timed(getattr(module, name), part, spent))
+    for name in nets:
+        results[name] = profile(NETS[name], args.batch, steps, spent)
+        results[name][PEAK] = products(NETS[name], args.batch) / peak / 1e6
+        print(name, {part: round(ms, 3) for part, ms in results[name].items()}, flush=True)
+    parts = [part for part in [*dict.fromkeys(PARTS.values()), PYTHON, STEP, PEAK]
+             if any(part in each for each in results.values())]
+    rows = [[part, *(each.get(part) for each in results.values())] for part in parts]
+    body = (f"Batch {args.batch}, {facts['cores']} threads, FMA peak {number(peak)} GFLOP/s; ms, medians of {steps} "
+            f"steps of `Solver`.\n\n{table(['part of a step', *results], rows)}")
+    options.finish("bench_profile", args, facts, {"peak_gflops": peak, "parts": results}, body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Where Solver.train() spends its time on real faces, with flips: in the step (forward, backward, update) or around it.
+
+    python experiments/bench/solver.py --readme   two epochs of FER2013, if it is found, on all cores
+    python experiments/bench/solver.py --quick    3,000 faces, a smoke test
+    CS231N_FER_DATA=data/fer2013.h5 python experiments/bench/solver.py --epochs 40 --batchnorm
+
+Around it are: gathering and mirroring the batches, the accuracies on 1,000 training faces and all validation faces
+after each epoch, best parameters, checkpoints. A first step, which compiles, is not counted.
+"""
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import argparse
+import tempfile
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+from cs231n_fer.classifiers import FinalConvNet
+from cs231n_fer.data_utils import load_data
+from cs231n_fer.data_utils.augment import HorizontalFlip
+from cs231n_fer.solver import Solver
+from experiments.bench import machine, options
+from experiments.bench.nets import LEARNING_RATE, REG
+from experiments.bench.report import table
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--epochs", type=int, default=2)
+    add("--batch-size", type=int, default=50)
+    add("--images", type=int, help="use only so many training faces")
+    add("--batchnorm", action="store_true")
+    add("--rung", default="auto")
+    add("--quick", action="store_true")
+    add("--readme", action="store_true")
+    return parser
+
+
+@contextmanager
+def clock(seconds, name):
+    """Add the time inside to seconds[name]."""
+    start = time.perf_counter()
+    yield
+    seconds[name] += time.perf_counter() - start
+
+
+def watch(solver, seconds):
+    """Time the model's loss and the solver's update of the parameters."""
+    loss, update = solver.model.loss, solver._update
+
+    def timed_loss(X, y=None):
+        with clock(seconds, "accuracies" if y is None else "forward and backward"):
+            return loss(X, y)
+
+    def timed_update(*arguments):
+        with clock(seconds, "update"):
+            return update(*arguments)
+
+    solver.model.loss, solver._update = timed_loss, timed_update
+
+
+def main():
+    args = parse().parse_args()
+    facts = machine.describe()
+    print("bench_solver:", ", ".join(f"{key} {value}" for key, value in vars(args).items()), "threads", facts["cores"])
+    print(machine.sentence(facts), machine.warning(facts) or "", sep="\n")
+    data = load_data()
+    kept = (3000 if args.quick else args.images) or len(data["X_train"])
+    data |= {name: data[name][:kept] for name in ("X_train", "y_train")}
+    if args.quick:
+        args.epochs = 1
+        data |= {name: data[name][:500] for name in ("X_val", "y_val")}
+    model, seconds = FinalConvNet(batchnorm=args.batchnorm, reg=REG, seed=0, rung=args.rung), Counter()
+    model.loss(data["X_train"][:args.batch_size], data["y_train"][:args.batch_size])
+    with tempfile.TemporaryDirectory() as folder:
+        solver = Solver(model, data, update_rule="adam", optim_config={"learning_rate": LEARNING_RATE}, lr_decay=0.95,
+                        batch_size=args.batch_size, num_epochs=args.epochs, augmentation=HorizontalFlip(),
+                        checkpoint_dir=folder)
+        watch(solver, seconds)
+        with clock(seconds, "in all"):
+            solver.train()
+    total = seconds.pop("in all")
+    step = seconds["forward and backward"] + seconds["update"]
+    seconds["batches, flips, checkpoints and the rest"] = total - sum(seconds.values())
+    images = args.epochs * len(data["X_train"])
+    rows = [[name, each, f"{each / total:.1%}"] for name, each in [*seconds.items(), ("in all", total)]]
+    faces = "the built-in faces" if "synthetic" in data["source"] else "FER2013"
+    body = (f"{args.epochs} epochs of {len(data['X_train']):,} images of {faces}, batch {args.batch_size}: "
+            f"{images / total:,.0f} images/s, **{(total - step) / total:.1%} of the time outside the step**.\n\n"
+            f"{table(['part', 's', 'share'], rows)}")
+    options.finish("bench_solver", args, facts, {"seconds": dict(seconds), "total": total, "images": images,
+                                                 "outside_step": (total - step) / total}, body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Time a training step (forward, backward, Adam with L2) of our engine beside PyTorch's, on the same weights and faces.
+
+    python experiments/bench/step.py --readme                   every net, batch and thread count, README's tables
+    python experiments/bench/step.py --quick                    a smoke test of about a minute
+    python experiments/bench/step.py --nets final --batches 50 --threads 2 --rungs winograd fast im2col
+    python experiments/bench/step.py --simd avx2 --batches 50   ours and PyTorch held to AVX2
+
+PyTorch runs eager and compiled, contiguous and channels_last, as installed and with glibc's malloc tuned for it. Before
+it is timed, every engine must reproduce the loss and gradients that our im2col rung finds in float64. Exits with 1 if
+one doesn't.
+"""
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import tempfile
+
+from experiments.bench import cases, options
+from experiments.bench.nets import NETS
+
+BATCHES = {"final": (16, 50, 128, 256), "final + bn": (16, 50, 128, 256), "baseline": (50,), "conv-conv-pool": (50,)}
+ONE_THREAD = (50,)
+
+
+def parse():
+    parser = options.parser(__doc__)
+    add = parser.add_argument
+    add("--nets", nargs="+", choices=NETS, default=list(NETS))
+    add("--batches", type=int, nargs="+",
+        help="default: the paper's 50, and 16, 128, 256 of the final net on more than one thread")
+    add("--compile", type=int, nargs="*", metavar="BATCH", default=[50],
+        help="batches of which torch.compile is timed too, about a minute for each variant (default: 50)")
+    return parser
+
+
+def engines(args, batch):
+    """Specs of all engines of a case."""
+    if args.quick:
+        return cases.ours(args.rungs) + cases.pytorch(["eager"], ["channels_last"])
+    return cases.ours(args.rungs) + cases.pytorch(["eager", "compile"] if batch in args.compile else ["eager"])
+
+
+def main():
+    args, facts = options.begin("bench_step", parse(), one_thread=True)
+    if args.quick:
+        args.nets, args.batches = args.nets[:2], args.batches or [50]
+    done = []
+    with tempfile.TemporaryDirectory() as folder:
+        for threads in args.threads:
+            for net in args.nets:
+                for batch in args.batches or (BATCHES[net] if threads > 1 else ONE_THREAD):
+                    case = cases.run_case(net, batch, threads, "step", engines(args, batch), Path(folder),
+                                          **options.turns(args))
+                    done.append(case)
+                    print(f"\n{cases.case_table(case)}", flush=True)
+    options.finish("bench_step", args, facts, done, cases.overview(done))
+    for failure in cases.failures(done):
+        print("FAILED", failure)
+    return 1 if cases.failures(done) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Contact sheet of the synthetic faces: a row for each emotion, one with masks of brows, eyes, mouth."""
+import argparse
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first, so that no display is needed)
+
+from cs231n_fer.faces.synthetic import (
+    ACTION_UNITS,
+    CLASS_NAMES,
+    MASK_NAMES,
+    emotions_of,
+    make_faces,
+)  # noqa: E402
+
+GAP = 2
+MASK_COLOURS = np.array([[255, 170, 0], [0, 200, 255], [255, 60, 90]], np.float32)
+
+
+def tile(images, columns):
+    """Lay (n, 48, 48, 3) pictures out in rows of `columns`, on white, GAP pixels apart."""
+    rows, size = len(images) // columns, images.shape[1] + GAP
+    sheet = np.full((rows * size - GAP, columns * size - GAP, 3), 255, np.uint8)
+    for k, image in enumerate(images):
+        top, left = k // columns * size, k % columns * size
+        sheet[top:top + 48, left:left + 48] = image
+    return sheet
+
+
+def overlay(faces):
+    """Colour the masks into the grey pictures, half transparent: (n, 48, 48, 3) uint8."""
+    picture = np.repeat(faces.pixels[..., None], 3, axis=3).astype(np.float32)
+    for part in range(3):
+        inside = faces.masks[:, part]
+        picture[inside] = 0.5 * picture[inside] + 0.5 * MASK_COLOURS[part]
+    return picture.astype(np.uint8)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--columns", type=int, default=12)
+    parser.add_argument("--out", type=Path, default=Path("experiments/results/synthetic_faces.png"))
+    args = parser.parse_args()
+    print("contact sheet:", ", ".join(f"{name} {value}" for name, value in vars(args).items()))
+
+    emotion = emotions_of(args.seed, range(200 * args.columns))
+    chosen = np.concatenate([np.flatnonzero(emotion == e)[:args.columns] for e in range(7)])
+    faces = make_faces(args.seed, chosen)
+    columns = np.arange(args.columns)
+    masked = make_faces(args.seed, chosen.reshape(7, -1)[columns % 7, columns])
+    pictures = np.concatenate([np.repeat(faces.pixels[..., None], 3, axis=3), overlay(masked)])
+    sheet = tile(pictures, args.columns)
+
+    figure, ax = plt.subplots(figsize=(args.columns * 0.9 + 1, 8.4 * 0.9))
+    ax.imshow(sheet, interpolation="nearest")
+    ax.set_yticks(24 + 50 * np.arange(8), [*CLASS_NAMES, "masks:\n" + "\n".join(MASK_NAMES)])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.set_frame_on(False)
+    figure.tight_layout()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(args.out, dpi=110)
+    print(f"wrote {args.out}")
+    for e, name in enumerate(CLASS_NAMES):
+        mean = faces.action_units[emotion[chosen] == e].mean(axis=0)
+        print(f"{name:9}", ", ".join(f"{ACTION_UNITS[j]} {mean[j]:.2f}" for j in np.argsort(-mean)[:4]))
+
+
+if __name__ == "__main__":
+    main()

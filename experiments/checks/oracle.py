@@ -1,0 +1,41 @@
+"""Hold every layer, loss and update rule against PyTorch, and keep the largest difference.
+
+    pip install -e ".[oracle]"
+    python experiments/checks/oracle.py
+
+It runs tests/test_oracle.py, which says what is compared and how conventions are mapped. Exits with 1 if a test fails.
+"""
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+
+import numpy as np
+import pytest
+
+from experiments.bench.report import RESULTS, ROOT, json_text
+
+
+def main():
+    import torch
+    print(f"oracle: PyTorch {torch.__version__}, NumPy {np.__version__}")
+    failed = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests" / "test_oracle.py")])
+    errors = sys.modules["test_oracle"].ERRORS
+    worst = float(np.max(errors))
+    print(f"{len(errors):,} comparisons, the largest difference {worst:.1e} of the largest number")
+    if failed:
+        return 1
+    path = RESULTS / "reliability" / "oracle.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json_text({
+        "promise": "in float64 layers, losses, gradients and update rules give the numbers of PyTorch",
+        "measured": f"largest difference {worst:.0e} (relative) in {len(errors):,} comparisons; 1e-10 is the limit",
+        "command": "python experiments/checks/oracle.py", "torch": torch.__version__, "largest": worst,
+        "comparisons": len(errors)}), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Run the tests behind promises that have no longer form, and keep how many cases passed, for README's table.
+
+    python experiments/checks/promises.py                  all of them, some minutes
+    python experiments/checks/promises.py bits diverging   these
+
+Exits with 1 if a case fails, or if a promise has no case that ran.
+"""
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import argparse
+
+import pytest
+
+from experiments.bench.report import RESULTS, ROOT, json_text
+
+PROMISES = {  # name: (promise, the tests' files, an expression of pytest -k that picks among them, "" for all)
+    "bits": ("the same seed gives the same bits, run after run, on 1, 2 and 4 threads; the batch size changes "
+             "scores by rounding only", ["test_promises", "test_engine", "test_optim"],
+             "sha256 or same_bits or batch_size_of_evaluation"),
+    "bad_data": ("bad CSV files, archives, images, HDF5 files and arrays get one clear error or a counted skip",
+                 ["test_bad_csv", "test_bad_archives", "test_bad_images", "test_bad_hdf5", "test_bad_arrays"], ""),
+    "safe_files": ("no file becomes code, and no archive writes outside of its folder",
+                   ["test_safe_files", "test_bad_archives"], ""),
+    "full_disk": ("a full disk or a read-only folder gives one clear error and leaves the last good checkpoint",
+                  ["test_run_folder"], "disk"),
+    "diverging": ("diverging training names epoch, step, layer and the last good checkpoint", ["test_diverging"], ""),
+    "interrupt": ("Ctrl-C ends the step, saves, and says how to go on", ["test_run_folder"], "ctrl_c or signals"),
+    "learning": ("the first loss is ln 7, 50 faces are learnt by heart, update rules fall on three toy functions, 50 "
+                 "steps in float32 end where those in float64 do", ["test_promises", "test_optim"],
+                 "first_loss or by_heart or toy or fifty_steps"),
+    "memory": ("2,000 steps take no more memory than 500, and training allocates nothing large",
+               ["test_promises", "test_engine"], "two_thousand or allocates_nothing"),
+    "threads": ("threads that share a network get the bits that they get alone, whichever threads Numba has",
+                ["test_promises", "test_engine"], "share_a_network or threads_of_a_program")}
+
+
+class Counts:
+    """A plugin of pytest that counts what became of each case."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.failed += 1
+        elif report.skipped:
+            self.skipped += 1
+        elif report.when == "call":
+            self.passed += 1
+
+
+def run(files, expression):
+    """Return Counts of the cases that an expression picks from these files of tests/."""
+    counts = Counts()
+    paths = [str(path) for file in files for path in (ROOT / "tests").rglob(f"{file}.py")]
+    pytest.main(["-q", "-p", "no:cacheprovider", "-k", expression, *paths], plugins=[counts])
+    return counts
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PROMISES)}")
+    chosen = parser.parse_args().names or list(PROMISES)
+    if unknown := set(chosen) - set(PROMISES):
+        parser.error(f"got {', '.join(sorted(unknown))}, expected names of {', '.join(PROMISES)}")
+    broken = []
+    for name in chosen:
+        promise, files, expression = PROMISES[name]
+        counts = run(files, expression)
+        print(f"{name}: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped", flush=True)
+        if counts.failed or not counts.passed:
+            broken.append(name)
+            continue
+        (RESULTS / "reliability" / f"{name}.json").write_text(json_text({
+            "promise": promise, "measured": f"{counts.passed} of {counts.passed} cases",
+            "command": f"python experiments/checks/promises.py {name}", "skipped": counts.skipped}), encoding="utf-8")
+    if broken:
+        print(f"promises: broken: {', '.join(broken)}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Spoil the folder of compiled kernels in every way that happens, and see whether each run still gives right results.
+
+    python experiments/checks/torture_cache.py          about 20 seconds
+
+A copy of the package gets a kernel of one line, so that a compilation takes half a second; all else, the cache above
+all, is the package's own. Exits with 1 if a process failed, gave a wrong result, or compiled where it should not have.
+"""
+import argparse
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cs231n_fer
+from cs231n_fer.files.checkpoint import write_text
+
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "reliability" / "cache.json"
+KERNEL = "from .vectors.jit import jit\n\n\n@jit\ndef times_two(x):\n    return x * 2\n"
+RUN = "from cs231n_fer.kernels.probe import times_two; print(times_two(21))"
+
+
+def bound_by_permissions():
+    """Let what root starts respect read-only folders: drop CAP_DAC_OVERRIDE."""
+    ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
+
+
+class Trial:
+    """A copy of the package with the small kernel, and an empty folder for what is compiled."""
+
+    def __init__(self, folder):
+        self.package, self.cache, self.home = (folder / name for name in ("package", "cache", "home"))
+        shutil.copytree(Path(cs231n_fer.__file__).parent, self.package / "cs231n_fer",
+                        ignore=shutil.ignore_patterns("__pycache__", "*.h5"))
+        self.kernel = self.package / "cs231n_fer" / "kernels" / "probe.py"
+        self.kernel.write_text(KERNEL)
+        self.home.mkdir()
+
+    def start(self, cache=True):
+        """Start a process that runs the kernel, with a cache of its own or with what it finds at home."""
+        env = {**os.environ, "PYTHONPATH": str(self.package), "HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1"}
+        env.pop("NUMBA_CACHE_DIR", None)
+        env |= {"NUMBA_CACHE_DIR": str(self.cache)} if cache else {"XDG_CACHE_HOME": str(self.home / "cache")}
+        return subprocess.Popen([sys.executable, "-c", RUN], env=env, text=True, cwd=self.package,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                preexec_fn=bound_by_permissions if os.geteuid() == 0 else None)
+
+    def result(self, process):
+        """What a process gave: its number, and whether it compiled; or its error."""
+        out, errors = process.communicate()
+        if process.returncode:
+            return errors.strip().splitlines()[-1] if errors.strip() else f"exit status {process.returncode}"
+        return f"{out.strip()}, {'compiled' if 'compiling' in errors else 'loaded'}"
+
+    def run(self, **options):
+        return self.result(self.start(**options))
+
+    def spoil(self, pattern, change):
+        """Change the content of the files of the cache that match."""
+        files = list(self.cache.rglob(pattern))
+        for file in files:
+            file.write_bytes(change(file.read_bytes()))
+        return [] if files else [f"no file {pattern} in the cache"]
+
+
+def twice(trial):
+    return [trial.run(), trial.run()]
+
+
+def at_once(trial):
+    both = [trial.start(), trial.start()]
+    return [*map(trial.result, both), trial.run()]
+
+
+def read_only_home(trial):
+    for folder in (trial.home, *(each for each in trial.package.rglob("*") if each.is_dir())):
+        folder.chmod(0o555)
+    try:
+        return [trial.run(cache=False)]
+    finally:
+        for folder in (trial.home, *(each for each in trial.package.rglob("*") if each.is_dir())):
+            folder.chmod(0o755)
+
+
+def spoilt(pattern, change):
+    return lambda trial: [trial.run(), *trial.spoil(pattern, change), trial.run(), trial.run()]
+
+
+def changed_kernel(trial):
+    before = trial.run()
+    trial.kernel.write_text(KERNEL.replace("x * 2", "x * 3"))
+    after = [trial.run(), trial.run()]
+    for other in ("tile.py", "vectors/calls.py"):
+        path = trial.kernel.parent / other
+        path.write_text(path.read_text() + "\n# another line\n")
+        after.append(trial.run())
+    return [before, *after]
+
+
+def old_code(trial):
+    """What a process leaves that is killed when Numba has written its index and not yet the code."""
+    before = trial.run()
+    (file,) = trial.cache.rglob("*times_two*.nbc")
+    content = file.read_bytes()
+    trial.kernel.write_text(KERNEL.replace("x * 2", "x * 3"))
+    after = trial.run()
+    file.write_bytes(content)
+    return [before, after, trial.run(), trial.run()]
+
+
+RIGHT, COMPILED, LOADED = "42", "42, compiled", "42, loaded"  # RIGHT: it may do either, or keep nothing and not say so
+CASES = {
+    "a second process": (twice, [COMPILED, LOADED]),
+    "two processes at once, no cache yet": (at_once, [RIGHT, RIGHT, LOADED]),
+    "a read-only home and package": (read_only_home, [RIGHT]),
+    "an index cut off": (spoilt("*.nbi", lambda content: content[:len(content) // 2]), [COMPILED, COMPILED, LOADED]),
+    "an empty index": (spoilt("*.nbi", lambda content: b""), [COMPILED, COMPILED, LOADED]),
+    "code cut off": (spoilt("*.nbc", lambda content: content[:len(content) // 2]), [COMPILED, COMPILED, LOADED]),
+    "a changed kernel, then others": (
+        changed_kernel, [COMPILED, "63, compiled", "63, loaded", "63, compiled", "63, compiled"]),
+    "an index of new code with the old": (old_code, [COMPILED, "63, compiled", "63, compiled", "63, loaded"]),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    print("torture_cache: no randomness", flush=True)
+    rows, begin = {}, time.perf_counter()
+    for name, (case, expected) in CASES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            found = case(Trial(Path(folder)))
+        passed = len(found) == len(expected) and all(map(str.startswith, found, expected))
+        rows[name] = {"found": found, "passed": passed}
+        verdict = "pass" if passed else f"FAIL, expected {expected}"
+        print(f"{name:36} {verdict}: {'; '.join(found)}", flush=True)
+    print(f"{time.perf_counter() - begin:.0f} s")
+    kept = {"command": "python experiments/checks/torture_cache.py", "cases": rows}
+    write_text(args.out, json.dumps(kept, indent=1) + "\n")
+    return 0 if all(row["passed"] for row in rows.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
