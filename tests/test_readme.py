@@ -131,6 +131,13 @@ def test_the_tables_are_those_of_the_recorded_runs():
     assert len(module.SPEED_ROWS) <= 8
 
 
+def test_the_report_is_that_of_the_recorded_experiments():
+    reproduce = script("reproduce_paper")
+    folder = EXPERIMENTS / "results" / "paper"
+    text = (EXPERIMENTS / "results" / "REPORT.md").read_text(encoding="utf-8")
+    assert reproduce.report(folder, reproduce.EXPERIMENTS) == text
+
+
 def test_no_published_picture_shows_faces_of_fer2013():
     for folder in ("final", "best"):
         published = {file.name for file in (EXPERIMENTS / "results" / folder).iterdir()}
