@@ -36,7 +36,8 @@ PROMISE = "Every gradient is correct, on every rung, in float32 and float64"
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layer", default="", help="check only layers whose name contains this text")
+    parser.add_argument("--layer", default="",
+                        help="check only layers whose name contains this text")
     parser.add_argument("--shapes", type=int, default=20, help="number of random shapes per row")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -69,13 +70,13 @@ def result(rows, options):
     return {"promise": PROMISE,
             "measured": f"{sum(row['passed'] for row in rows)} of {len(rows)} rows pass; {count} "
                         "combinations of layer, rung and dtype were checked on "
-                        f"{options.shapes} shapes each, networks on {network}; the largest error is "
-                        f"{largest:.0%} of its limit",
+                        f"{options.shapes} shapes each, networks on {network}; the largest error "
+                        f"is {largest:.0%} of its limit",
             "command": f"python experiments/gradient_checks.py --shapes {options.shapes}", "rows": rows}
 
 
 def page_table(rows):
-    """Return a table with the rung of every layer whose error is the largest fraction of its limit."""
+    """Return a table that shows, for every layer, the rung nearest to its limit."""
     lines = []
     for layer in dict.fromkeys(row["layer"] for row in rows):
         of_layer, cells = [row for row in rows if row["layer"] == layer], []
@@ -88,7 +89,7 @@ def page_table(rows):
 
 
 def publish(rows, options):
-    """Write GRADIENTS.md and the result for the table of promises; runs/GRADIENTS.md if shapes are few."""
+    """Write GRADIENTS.md and the result for the table of promises; see the module docstring."""
     kept = result(rows, options)
     page = GRADIENTS if options.shapes >= ENOUGH else quick_copy(GRADIENTS)
     body = f"Measured with `{kept['command']}`.\n\n{page_table(rows)}"

@@ -16,13 +16,15 @@ def parser(description):
     add("--threads", type=int, nargs="+",
         help="numbers of threads, the same for all engines (default: all cores; also 1 where "
              "engines are compared)")
-    add("--rungs", nargs="+", default=["auto"], help="rungs of this engine; ratios refer to the first")
+    add("--rungs", nargs="+", default=["auto"],
+        help="rungs of this engine; ratios refer to the first")
     add("--rounds", type=int, help="timed blocks per worker (default 8; 3 with --quick)")
     add("--block-seconds", type=float, help="duration of a block (default 0.6; 0.3 with --quick)")
     add("--limit", type=float, default=300,
         help="seconds after which an engine that is not ready is skipped "
              "(default: %(default)s)")
-    add("--simd", choices=sorted(SIMD), help="restrict this engine and PyTorch to this instruction set")
+    add("--simd", choices=sorted(SIMD),
+        help="restrict this engine and PyTorch to this instruction set")
     add("--waiting", choices=sorted(WAITING), default="passive",
         help="idle OpenMP threads: passive ones sleep at once, default ones spin briefly "
              "(default: %(default)s)")

@@ -121,8 +121,9 @@ def main():
     parts = [part for part in [*dict.fromkeys(PARTS.values()), PYTHON, STEP, PEAK]
              if any(part in each for each in results.values())]
     rows = [[part, *(each.get(part) for each in results.values())] for part in parts]
-    body = (f"Batch {args.batch}, {facts['cores']} threads, FMA peak {number(peak)} GFLOP/s; times are medians "
-            f"over {steps} steps of `Solver`, in milliseconds.\n\n{table(['part of the step', *results], rows)}")
+    note = (f"Batch {args.batch}, {facts['cores']} threads, FMA peak {number(peak)} GFLOP/s; times "
+            f"are medians over {steps} steps of `Solver`, in milliseconds.")
+    body = f"{note}\n\n{table(['part of the step', *results], rows)}"
     options.finish("bench_profile", args, facts, {"peak_gflops": peak, "parts": results}, body)
 
 

@@ -55,7 +55,7 @@ def replace_between(text, name, body):
 
 
 def quick_copy(page):
-    """Copy a page to the folder of smoke tests, where it may be changed; returns the copy's path."""
+    """Copy a page to the folder of smoke tests and return the copy's path."""
     QUICK_RESULTS.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(page, QUICK_RESULTS / page.name))
 

@@ -22,24 +22,24 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
     "bits": ("The same seed gives the same bits on 1, 2 and 4 threads; the batch size changes "
              "scores only by rounding", ["test_promises", "test_engine", "test_optim"],
              "sha256 or same_bits or batch_size_of_evaluation"),
-    "bad_data": ("Invalid files and arrays give one clear error or are skipped and counted; tested with "
-                 "CSV files, archives, images, HDF5 files and arrays",
+    "bad_data": ("Invalid files and arrays give one clear error or are skipped and counted; tested "
+                 "with CSV files, archives, images, HDF5 files and arrays",
                  ["test_bad_csv", "test_bad_archives", "test_bad_images", "test_bad_hdf5", "test_bad_arrays"], ""),
     "safe_files": ("No file is executed as code, and no archive writes outside its folder",
                    ["test_safe_files", "test_bad_archives"], ""),
-    "full_disk": ("A full disk or read-only folder leaves the last good checkpoint intact; one clear "
-                  "error is raised",
+    "full_disk": ("A full disk or read-only folder leaves the last good checkpoint intact; one "
+                  "clear error is raised",
                   ["test_run_folder"], "disk"),
     "diverging": ("Diverging training reports epoch, step, layer and the last good checkpoint",
                   ["test_diverging"], ""),
     "interrupt": ("Ctrl-C finishes the step, saves a checkpoint and prints how to resume",
                   ["test_run_folder"], "ctrl_c or signals"),
-    "learning": ("Training passes its sanity checks; the initial loss is ln 7, 50 faces are memorized, "
-                 "update rules minimize three test functions, and 50 steps in float32 end where "
+    "learning": ("Training passes its sanity checks; the initial loss is ln 7, 50 faces are "
+                 "memorized, update rules minimize three test functions, and 50 steps in float32 end where "
                  "50 steps in float64 do", ["test_promises", "test_optim"],
                  "first_loss or by_heart or toy or fifty_steps"),
-    "memory": ("Memory use does not grow during training; 2,000 steps need no more than 500, and no "
-               "large array is allocated",
+    "memory": ("Memory use does not grow during training; 2,000 steps need no more than 500, and "
+               "no large array is allocated",
                ["test_promises", "test_engine"], "two_thousand or allocates_nothing"),
     "threads": ("Threads that share a network get the same bits as a single thread; also with "
                 "Numba's workqueue threading layer",

@@ -64,7 +64,7 @@ def blurred(maps):
 
 
 def overlaid(pixels, maps):
-    """Return RGB pictures (N, H, W, 3): dimmed faces under maps whose strongest pixels are opaque."""
+    """Return RGB pictures (N, H, W, 3): dimmed faces under maps with opaque maxima."""
     top = np.percentile(maps, 99.5, axis=(1, 2), keepdims=True)
     low = np.percentile(maps, 40, axis=(1, 2), keepdims=True)
     strength = np.clip((maps - low) / (top - low), 0, 1)

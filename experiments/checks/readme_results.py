@@ -86,7 +86,8 @@ def card_row(card, name):
     """
     found = re.search(rf"^\| {name} \| ([\d.]+ %) \| ([\d.]+ to [\d.]+) \|$", card, re.M)
     if not found:
-        raise ValueError(f"{CARD.name}: found no row {name!r}; run experiments/export_pretrained.py")
+        raise ValueError(f"{CARD.name}: found no row {name!r}, expected one as written by "
+                         "experiments/export_pretrained.py")
     return found[1], found[2]
 
 
@@ -144,7 +145,7 @@ def page(final, best):
 
 
 def speed_table(stored):
-    """Return README's table of speed, with its command and machine, from bench/step.py's results."""
+    """Return README's table of speed, with command and machine, from results of bench/step.py."""
     cases = {(case["net"], case["batch"], case["threads"]): case for case in stored["results"]}
     rows = []
     for key in SPEED_ROWS:

@@ -108,7 +108,8 @@ def test_a_table_of_speed_names_the_command_and_the_machine_of_its_result(name):
     assert (ROOT / stored["command"].split()[1]).exists()
 
 
-@pytest.mark.parametrize("name", [name for name in recorded() if "step" in name or "inference" in name])
+@pytest.mark.parametrize("name", [name for name in recorded()
+                                  if "step" in name or "inference" in name])
 def test_a_table_of_speed_shows_the_medians_of_its_result(name):
     page = report.SPEED.read_text(encoding="utf-8")
     text = page.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- /{name} -->")[0]

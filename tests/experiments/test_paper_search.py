@@ -134,7 +134,8 @@ def test_emotions_are_counted_with_and_without_faces_that_are_in_training(tmp_pa
     found = run(paper_emotions, tmp_path, "--epochs", "1")
     assert len(found["rows"]) == 7 + 1 and len(found["header"]) == len(found["rows"][0]) == 3 + len(paper_emotions.NETS)
     assert found["figures"] == ["07_emotions_confusion.png", "07_emotions_emotions.png"]
-    assert len(found["findings"]) == 4 and "4 of the 30 faces also occur in training" in found["findings"][1]["ours"]
+    assert len(found["findings"]) == 4
+    assert "4 of the 30 faces also occur in training" in found["findings"][1]["ours"]
     assert found["findings"][1]["verdict"] == "refined" and len(found["runs"]) == len(paper_emotions.NETS)
     path, = (tmp_path / "runs").glob(f"*-{found['runs'][0]['digest']}/result.json")
     right = json.loads(path.read_text())["right"]

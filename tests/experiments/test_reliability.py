@@ -72,5 +72,6 @@ def test_a_result_without_its_command_is_an_error(tmp_path):
 def test_the_gradient_table_shows_the_rung_nearest_to_its_limit():
     def row(rung, error, limit):
         return {"layer": "conv", "rung": rung, "shapes": 200, "float64": {"error": error, "limit": limit}}
-    text = script("gradient_checks").page_table([row("fast", 2e-15, 1e-11), row("winograd", 3e-15, 1e-11)])
+    text = script("gradient_checks").page_table([
+        row("fast", 2e-15, 1e-11), row("winograd", 3e-15, 1e-11)])
     assert "fast, winograd" in text and "3.0e-15" in text and "2.0e-15" not in text
