@@ -208,3 +208,4 @@ def test_the_picture_shows_the_most_confident_correct_face_of_every_emotion():
     most_confident = script("checks.readme_picture").most_confident
     assert most_confident(probabilities, np.array([1, 0, 1, 0])) == [3, 2]
     assert most_confident(probabilities, np.array([1, 0, 0, 0])) == [3]  # class 1: none is correct
+    assert most_confident(probabilities, np.array([1, 1, 1, 1])) == [2]  # class 0: no such face

@@ -107,7 +107,7 @@ def accuracy_table(run, card):
         ("the best net", "PublicTest", "2", *card_row(card, "with mirror images")),
         ("the best net", "without duplicates", "2", *apart),
     ]
-    return table(["", "split", "views", "accuracy", "95 % interval"], rows)
+    return table(["", "split", "views", "accuracy", "95 % CI"], rows)
 
 
 def describe_run(run, script, parser):
