@@ -20,7 +20,17 @@ from statistics import median
 import numpy as np
 
 from cs231n_fer.fast_layers.plans import PLAN_IMAGES, choose_plan
-from cs231n_fer.kernels import batchnorm, conv, gradients, losses, patches, pool, product, update
+from cs231n_fer.kernels import (
+    batchnorm,
+    conv,
+    elementwise,
+    gradients,
+    losses,
+    patches,
+    pool,
+    product,
+    update,
+)
 from cs231n_fer.solver import Solver
 from experiments.bench import machine, options
 from experiments.bench.nets import FACE_SHAPE, NETS
@@ -35,6 +45,9 @@ PARTS = {  # what a kernel is part of
     (batchnorm, "backward_vectors"): "batchnorm", (batchnorm, "update_average"): "batchnorm",
     (patches, "combine"): "batchnorm", (patches, "moments_of_outputs"): "batchnorm",
     (pool, "over_images"): "pools and ReLU alone",
+    (pool, "means_over_images"): "pools and ReLU alone",
+    (elementwise, "relu"): "pools and ReLU alone",
+    (elementwise, "relu_back"): "pools and ReLU alone",
     (product, "product"): "affine layers", (product, "transpose"): "affine layers",
     (losses, "softmax"): "the loss", (gradients, "gather"): "L2 and update",
     (update, "over_blocks"): "L2 and update"}
