@@ -17,7 +17,7 @@ from ..arrays import arena
 from ..arrays.seam import contiguous, padded
 from ..kernels import batchnorm as kernels
 from ..kernels import patches
-from ..kernels.conv import Epilogue
+from ..kernels.arguments import Epilogue
 from ..layers.batchnorm import batchnorm_settings, update_average
 from ..shapes import check, common_floats, gradient_like
 from .passes import LINEAR, out_shape, run_backward, run_forward, window_moments
@@ -174,12 +174,17 @@ def over_images(name, z, out, dout, winners, vectors, sums, size, relu=True):
     """Run a step of kernels/batchnorm.py over all images; vectors (k, Fp), or (N, k, Fp) if each has its own."""
     nothing = np.empty(0, z.dtype)
     step = getattr(kernels, name).address(z.dtype)
-    kernels.over_images(
-        step, z.reshape(-1), nothing if out is None else out.reshape(-1), nothing if dout is None else dout.reshape(-1),
-        np.empty(0, np.uint8) if winners is None else winners.reshape(-1),
-        nothing if vectors is None else vectors.reshape(-1),
-        0 if vectors is None or vectors.ndim == 2 else vectors[0].size, relu,
-        nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2], size.F, size.Fp, size.lanes)
+    arrays = kernels.Arrays(
+        z=z.reshape(-1), out=nothing if out is None else out.reshape(-1),
+        dout=nothing if dout is None else dout.reshape(-1),
+        argmax=np.empty(0, np.uint8) if winners is None else winners.reshape(-1),
+        vectors=nothing if vectors is None else vectors.reshape(-1),
+        sums=nothing if sums is None else sums.reshape(-1))
+    apart = 0 if vectors is None or vectors.ndim == 2 else vectors[0].size
+    settings = kernels.Settings(
+        pixels=z.shape[1] * z.shape[2], F=size.F, Fp=size.Fp, lanes=size.lanes,
+        vectors_apart=apart, relu=relu)
+    kernels.over_images(step, arrays, settings, len(z))
 
 
 def image_sums(name, z, dout, vectors, size, winners=None, relu=False):

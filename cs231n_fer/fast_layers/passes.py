@@ -11,12 +11,13 @@ from ..arrays import arena
 from ..arrays.seam import contiguous, padded
 from ..kernels import conv as kernels
 from ..kernels import patches, pixels
+from ..kernels.arguments import BackwardArrays, BackwardOptions, Epilogue, ForwardArrays, Parts
 from ..kernels.shape import VECTORS
 from ..kernels.vectors.calls import flat
 from ..kernels.vectors.machine import MOST_THREADS, threads
 from ..shapes import gradient_like
 
-LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
+LINEAR = Epilogue(writes=True, relu=False, pools=False, sums=False)
 
 
 def scratch_of(plan, dtype):
@@ -56,19 +57,22 @@ def run_forward(cached, b, epilogue, sign=None):
     in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= pixels.STREAM_BYTES
                 and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not np.count_nonzero(b))
     scratch = scratch_of(plan, dtype)
-    kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached, scratch),
-                    padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),
-                    pooled.reshape(-1), winners.reshape(-1), sums.reshape(-1), N, *parts_of(N, plan),
-                    scratch)
+    arrays = ForwardArrays(
+        x=x.reshape(-1), weights=prepare_weights(cached, scratch), bias=padded(b, size.Fp),
+        sign=conv.ones if sign is None else padded(sign, size.Fp), out=out.reshape(-1),
+        pooled=pooled.reshape(-1), argmax=winners.reshape(-1), sums=sums.reshape(-1))
+    if in_place:
+        epilogue = epilogue._replace(in_place=True)
+    kernels.forward(conv.numbers, conv.forward, epilogue, arrays, parts_of(N, plan), scratch)
     return Outputs(out, pooled, winners, sums)
 
 
 def parts_of(N, plan):
-    """Parts of a batch, and of each image where the batch has fewer images than there are threads."""
+    """Return the Parts of a batch, and of each image where there are fewer images than threads."""
     size, workers = plan.size, threads()
     ranges = max(1, min(workers, N))
     most = size.Fp // (VECTORS * size.lanes) if plan.m else -(-size.Ho // plan.strip)
-    return ranges, max(1, min(workers // ranges, most))
+    return Parts(images=N, ranges=ranges, splits=max(1, min(workers // ranges, most)))
 
 
 def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=None, want_dx=True):
@@ -83,15 +87,21 @@ def run_backward(cached, dout, *, relu=False, kept=None, winners=None, vectors=N
     if N == 0:
         return gradients_of_nothing(cached, want_dx)
     scratch = scratch_of(plan, dtype)
-    prepared = prepare_weights(cached, scratch, turned=not plan.few) if want_dx else conv.nothing
+    prepared = conv.nothing
+    if want_dx:
+        prepared = prepare_weights(cached, scratch, turned=not plan.few_channels)
     dx = arena.empty(x.shape, dtype) if want_dx else conv.nothing
     splits = kernels.backward_splits(plan, threads(), chunks, want_dx)
     dw, db = arena.empty((chunks, w.size), dtype), arena.empty((splits, chunks, size.Fp), dtype)
-    kernels.backward(
-        conv.numbers, kernels.backward_addresses(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
-        conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
-        conv.nothing if vectors is None else vectors.reshape(-1), x.reshape(-1), prepared, want_dx,
-        dx.reshape(-1), dw, db, splits, scratch, N)
+    arrays = BackwardArrays(
+        x=x.reshape(-1), weights=prepared, dout=contiguous(dout, (0, 2, 3, 1)).reshape(-1),
+        kept=conv.nothing if kept is None else kept.reshape(-1),
+        argmax=conv.no_bytes if winners is None else winners.reshape(-1),
+        vectors=conv.nothing if vectors is None else vectors.reshape(-1), dx=dx.reshape(-1))
+    options = BackwardOptions(relu=relu, want_dx=want_dx)
+    parts = Parts(images=N, ranges=chunks, splits=splits)
+    steps = kernels.backward_addresses(plan.m, dtype)
+    kernels.backward(conv.numbers, steps, options, arrays, dw, db, parts, scratch)
     dw = dw[0].reshape(w.shape).transpose(3, 2, 0, 1)
     return dx.transpose(0, 3, 1, 2) if want_dx else None, dw, db[0, 0, :size.F].copy()
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.conv import Epilogue
+from ..kernels.arguments import Epilogue
 from ..layers.pool import pool_geometry
 from ..shapes import pool_window
 from .passes import run_backward, run_forward

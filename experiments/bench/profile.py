@@ -21,7 +21,17 @@ from statistics import median
 import numpy as np
 
 from cs231n_fer.fast_layers.plans import PLAN_IMAGES, choose_plan
-from cs231n_fer.kernels import batchnorm, conv, gradients, losses, patches, pool, product, update
+from cs231n_fer.kernels import (
+    batchnorm,
+    conv,
+    elementwise,
+    gradients,
+    losses,
+    patches,
+    pool,
+    product,
+    update,
+)
 from cs231n_fer.solver import Solver
 from experiments.bench import machine, options
 from experiments.bench.nets import FACE_SHAPE, NETS
@@ -34,7 +44,11 @@ PARTS = {  # what a kernel is part of
     (conv, "prepare"): "weight preparation", (patches, "over_images"): "batchnorm",
     (batchnorm, "over_images"): "batchnorm", (batchnorm, "forward_vectors"): "batchnorm",
     (batchnorm, "backward_vectors"): "batchnorm", (batchnorm, "update_average"): "batchnorm",
-    (patches, "combine"): "batchnorm", (pool, "over_images"): "unfused pooling and ReLU",
+    (patches, "combine"): "batchnorm", (patches, "moments_of_outputs"): "batchnorm",
+    (pool, "over_images"): "unfused pooling and ReLU",
+    (pool, "means_over_images"): "unfused pooling and ReLU",
+    (elementwise, "relu"): "unfused pooling and ReLU",
+    (elementwise, "relu_back"): "unfused pooling and ReLU",
     (product, "product"): "affine layers", (product, "transpose"): "affine layers",
     (losses, "softmax"): "loss", (gradients, "gather"): "L2 and update",
     (update, "over_blocks"): "L2 and update"}
