@@ -59,6 +59,8 @@ def real_numbers(array, dtype, name):
 
     An array that has the dtype already is returned as it is.
     """
+    if type(array) is np.ndarray and array.dtype == dtype:
+        return array
     plain = plain_array(array, name)
     common_dtype(name, {name: plain})
     return plain.astype(dtype, copy=False)
