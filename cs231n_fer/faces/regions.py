@@ -59,7 +59,7 @@ def strongest(maps: ArrayLike, share: float) -> NDArray[np.bool_]:
     Returns (n, H, W) bool. Among equal pixels the first in reading order is taken; nothing is taken
     of a map that is 0 everywhere.
     """
-    values: NDArray[np.float64] = real_numbers(maps, np.float64, "maps")
+    values = real_numbers(maps, np.float64, "maps")
     check(values.ndim == 3, f"maps: got shape {values.shape}, expected (n, H, W)")
     check(0 <= share <= 1, f"share: got {share}, expected 0 to 1")
     flat = values.reshape(len(values), -1)
