@@ -59,10 +59,14 @@ def read_ferplus(member: Member, usage: Codes, record: NDArray[np.int64], record
 
 
 def emotion_votes(votes: ArrayLike) -> NDArray[np.generic]:
-    """Return votes (..., 7) for EMOTIONS, out of votes (..., 10) in the order of COLUMNS."""
+    """Return votes (..., 7) for EMOTIONS, out of votes (..., 10) in the order of COLUMNS.
+
+    Raises ValueError for another last axis, and for votes that are not real numbers.
+    """
     ten: NDArray[np.generic] = plain_array(votes, "votes")
     check(ten.ndim >= 1 and ten.shape[-1] == len(COLUMNS),
           f"votes: got shape {ten.shape}, expected (..., {len(COLUMNS)})")
+    check(ten.dtype.kind in "biuf", f"votes: got {ten.dtype}, expected numbers")
     return ten[..., [COLUMNS.index(name) for name in OF_EMOTIONS]]
 
 

@@ -88,12 +88,15 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
 def statistics(pixels: ArrayLike) -> tuple[NDArray[np.float32], float]:
     """Return the mean picture, float32 (H, W), and the deviation of the mean-centered pixels.
 
-    pixels    uint8 (N, H, W)
+    pixels    uint8 (N, H, W), N >= 1
 
     Sums are exact (integers), so the order of the rows does not matter; the standard deviation is
-    1.0 where all pictures are equal.
+    1.0 where all pictures are equal. Raises ValueError for no pictures, and for pixels that are not
+    integers.
     """
     faces: NDArray[np.uint8] = plain_array(pixels, "pixels")
+    check(faces.dtype.kind in "iu" and faces.ndim >= 1 and len(faces),
+          f"pixels: got {faces.dtype} {faces.shape}, expected uint8 (N, H, W), N >= 1")
     total = np.zeros(faces.shape[1:], np.uint64)
     squares = np.zeros(faces.shape[1:], np.uint64)
     for start in range(0, len(faces), 1024):

@@ -30,10 +30,15 @@ def summarise(pixels: ArrayLike, emotion: ArrayLike, usage: ArrayLike) -> Summar
     pixels    uint8 (M, 48, 48)
     emotion   uint8 (M,)
     usage     uint8 (M,)
+
+    Raises ValueError for arrays of other lengths or of other numbers than integers.
     """
     faces: NDArray[np.uint8] = plain_array(pixels, "pixels")
     labels: NDArray[np.uint8] = plain_array(emotion, "emotion")
     splits: NDArray[np.uint8] = plain_array(usage, "usage")
+    for name, array in (("pixels", faces), ("emotion", labels), ("usage", splits)):
+        check(array.dtype.kind in "iu" and array.shape[:1] == splits.shape[:1] != (),
+              f"{name}: got {array.dtype} {array.shape}, expected integers, as many as usages")
     counts = np.zeros((len(USAGES), len(EMOTIONS) + 1), np.int64)
     np.add.at(counts, (splits, np.where(labels == UNLABELLED, len(EMOTIONS), labels)), 1)
     flat = faces.reshape(len(faces), -1)
@@ -69,9 +74,10 @@ def occur_in(images: ArrayLike, others: ArrayLike) -> NDArray[np.bool_]:
     """
     mine: NDArray[np.generic] = plain_array(images, "images")
     known: NDArray[np.generic] = plain_array(others, "others")
-    check(mine.dtype == known.dtype and mine.shape[1:] == known.shape[1:],
+    check(mine.dtype == known.dtype and mine.dtype.kind in "biuf"
+          and mine.ndim == known.ndim >= 1 and mine.shape[1:] == known.shape[1:],
           f"images, others: got {mine.dtype} {mine.shape} and {known.dtype} {known.shape}, "
-          "expected one dtype and images of one shape")
+          "expected real numbers of one dtype and images of one shape")
     digests = {hashlib.sha256(image.tobytes()).digest() for image in known}
     return np.array([hashlib.sha256(image.tobytes()).digest() in digests for image in mine], bool)
 
