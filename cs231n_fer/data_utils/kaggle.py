@@ -181,7 +181,7 @@ def _split_row(line: bytes, columns: dict[str, int]) -> tuple[int, int, bytes]:
               for column, position in columns.items()}
     emotion = EMOTION_CODES.get(values["emotion"]) if "emotion" in columns else UNLABELLED
     usage = USAGE_CODES.get(values["usage"]) if "usage" in columns else 0
-    if values["pixels"].lower() == b"pixels":
+    if values["pixels"][:len(b"pixels") + 1].lower() == b"pixels":
         raise ValueError("repeats the header")
     if emotion is None:
         raise ValueError(f"emotion is {shorten(values['emotion'])}, expected 0 to "

@@ -386,15 +386,15 @@ def test_maps_that_point_nowhere_are_refused(warp, maps):
         warp(np.zeros((2, 1, 4, 4), np.float32), maps, 1)
 
 
-# What callers have in place of arrays: other layouts, a byte order of another machine, a subclass, a list.
+# What callers have in place of arrays: other layouts, another byte order, a subclass, a list.
 HOSTILE = LAYOUTS | {"a list": lambda array: array.tolist()}
 # Draws may also be of another real type; the numbers of these are exact in each.
-DRAWS = HOSTILE | {name: lambda array, dtype=dtype: array.astype(dtype)
-                   for name, dtype in (("float16", np.float16), ("float32", np.float32), ("int64", np.int64))}
+DRAWS = HOSTILE | {name: lambda array, dtype=name: array.astype(dtype)
+                   for name in ("float16", "float32", "int64")}
 
 
 def assert_same(got, images, expected):
-    """Compare with the result of plain images; the mean of other strides is rounded in another order."""
+    """Compare with the result of plain images; other strides round the mean in another order."""
     images = np.asarray(images)
     assert type(got) is np.ndarray and got.dtype == images.dtype.newbyteorder("=")
     np.testing.assert_allclose(got, expected, rtol=0, atol=20 * np.finfo(got.dtype).eps)

@@ -1,4 +1,4 @@
-"""Lists, masked arrays and subclasses of faces: the numbers of the plain copy, or an error that names the argument."""
+"""Faces as lists, masked arrays and subclasses: as the plain copy, or an error with their name."""
 import numpy as np
 import pytest
 from hostile import LAYOUTS, REFUSED, plain
@@ -8,9 +8,11 @@ from cs231n_fer.data_utils.ferplus import emotion_votes
 from cs231n_fer.data_utils.prepared import read_prepared, statistics, write_prepared
 from cs231n_fer.data_utils.summary import format_summary, occur_in, summarise
 
-PIXELS = np.random.default_rng(0).integers(0, 4, (6, 1, 1), np.uint8) + np.zeros((6, 48, 48), np.uint8)
+PIXELS = np.zeros((6, 48, 48), np.uint8)
+PIXELS += np.random.default_rng(0).integers(0, 4, (6, 1, 1), np.uint8)
 PIXELS[:, 0, 0] += 1
-EMOTION, USAGE = np.array([0, 3, 3, 6, 255, 1], np.uint8), np.array([0, 0, 0, 0, 1, 2], np.uint8)
+EMOTION = np.array([0, 3, 3, 6, 255, 1], np.uint8)
+USAGE = np.array([0, 0, 0, 0, 1, 2], np.uint8)
 MEAN = np.linspace(1, 2, 48 * 48, dtype=np.float32).reshape(48, 48)
 X = normalise(PIXELS, MEAN, 2.0)
 VOTES = np.arange(30).reshape(3, 10)

@@ -1,4 +1,4 @@
-"""Lists, masked arrays and subclasses: the numbers of the plain copy, or an error that names the argument."""
+"""Lists, masked arrays and subclasses: the result of the plain copy, or an error with their name."""
 import numpy as np
 import pytest
 from hostile import LAYOUTS, REFUSED
