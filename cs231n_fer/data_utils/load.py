@@ -43,7 +43,7 @@ def normalise(pixels: ArrayLike, mean_image: ArrayLike, std: float) -> NDArray[n
     """
     faces = _finite(pixels, "normalise: pixels")
     mean = _finite(mean_image, "normalise: mean_image")
-    if faces.ndim not in (3, 4) or faces.shape[-2:] != mean.shape or not 0 < std < np.inf:
+    if faces.ndim not in (3, 4) or faces.shape[-2:] != mean.shape or not _is_deviation(std):
         raise ValueError(f"normalise: pixels {faces.shape}, mean_image {mean.shape}, std {std}; "
                          "expected pixels (N, H, W) or (N, 1, H, W), mean_image (H, W) and a "
                          "finite std > 0")
@@ -66,9 +66,9 @@ def restore_pixels(x: ArrayLike, mean_image: ArrayLike, std: float) -> Pixels:
     """
     images = _finite(x, "restore_pixels: x")
     mean = _finite(mean_image, "restore_pixels: mean_image")
-    if images.ndim != 4 or images.shape[1:] != (1, *mean.shape):
-        raise ValueError(f"restore_pixels: x {images.shape}, mean_image {mean.shape}; expected x "
-                         "(N, 1, H, W) and mean_image (H, W)")
+    if images.ndim != 4 or images.shape[1:] != (1, *mean.shape) or not _is_deviation(std):
+        raise ValueError(f"restore_pixels: x {images.shape}, mean_image {mean.shape}, std {std}; "
+                         "expected x (N, 1, H, W), mean_image (H, W) and a finite std > 0")
     pixels = images[:, 0] * np.float32(std) + mean
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
@@ -169,6 +169,12 @@ def _finite(array: ArrayLike, name: str) -> Array:
     check(plain.dtype.kind in "uif" and np.isfinite(plain).all(),
           f"{name} are {plain.dtype} and not all finite numbers, expected 0 to 255")
     return plain
+
+
+def _is_deviation(std: object) -> bool:
+    """Whether std is one finite real number above 0."""
+    number = np.asarray(std)
+    return number.ndim == 0 and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
 
 
 def _download_in(folder: pathlib.Path) -> pathlib.Path | None:

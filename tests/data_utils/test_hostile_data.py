@@ -79,3 +79,16 @@ def test_what_normalise_did_not_return_is_not_restored(x):
 def test_statistics_of_no_faces_and_of_fractions_are_refused(pixels):
     with pytest.raises(ValueError, match="pixels: got"):
         statistics(pixels)
+
+
+@pytest.mark.parametrize("std", [0, -1, np.nan, np.inf, "2", None, 2j, [2.0], np.ones(2)])
+def test_a_standard_deviation_that_is_none_is_named(std):
+    for call in (normalise, restore_pixels):
+        with pytest.raises(ValueError, match="std .*finite std > 0"):
+            call(PIXELS[:, None], MEAN, std)
+
+
+def test_a_standard_deviation_may_be_any_real_number():
+    for std in (2, np.float32(2), np.int64(2), np.array(2.0)):
+        x = normalise(PIXELS, MEAN, std)
+        np.testing.assert_array_equal(restore_pixels(x, MEAN, std), PIXELS)
