@@ -1,13 +1,14 @@
-"""From what people download to arrays for training; load is the part that experiments need.
+"""From what people download to arrays for training; load is what experiments need.
 
-    fer2013, sources                    what the data set is, and in which wrappings it comes
-    kaggle, image_folder, ferplus       readers: one for each form
-    prepared                            one validated file of them, and how it is read again
-    summary                             what is in it
+    fer2013, sources                    what the data set is, and the containers it comes in
+    kaggle, image_folder, ferplus       readers: one for each format
+    prepared                            the validated file made of them: writing and reading it
+    summary                             what a set of faces holds
+    load                                arrays for training, wherever the data comes from
     augment                             flips and other random changes of training images
 
-To add a source: a reader that yields fer2013.Faces, called in prepared.py. To add an augmentation: a
-frozen record with draw and apply in augment.
+To add a source: a reader that returns fer2013.Faces, called in prepared. To add an augmentation: a
+frozen record with columns and apply in augment.
 """
 from .fer2013 import EMOTIONS, UNLABELLED, USAGES
 from .load import find_data, load_data, normalise, restore_pixels

@@ -1,15 +1,31 @@
 """Read FER2013's CSV files: strictly, in batches of rows, fast where a batch is clean.
 
-A row is split at its commas in Python (cheap: 35,887 rows); the 83 million pixel values are decoded by NumPy,
-a batch of rows at a time. Only where a batch is not perfect is each of its rows looked at alone, and its
-first fault named.
+A row is split at its commas in Python (cheap: 35,887 rows); the 83 million pixel values are decoded
+by NumPy, a batch of rows at a time. Only where a batch is not perfect is every row of it examined
+alone, and the first fault of a row named.
 """
-
 import io
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .fer2013 import EMOTIONS, PIXELS, SIDE, UNLABELLED, USAGES, Faces, shorten
+from ..types import Pixels
+from .fer2013 import (
+    EMOTIONS,
+    PIXELS,
+    SIDE,
+    UNLABELLED,
+    USAGES,
+    Advance,
+    BadRows,
+    Codes,
+    Faces,
+    shorten,
+)
+
+__all__ = ["BATCH", "decode_pixels", "pixel_fault", "read_csv", "read_header"]
 
 LONGEST_LINE = 1 << 16  # bytes; a good row has at most 9,300
 BATCH = 512
@@ -18,54 +34,77 @@ USAGE_CODES = {name.encode(): code for code, name in enumerate(USAGES)}
 BOM = b"\xef\xbb\xbf"
 
 
-def read_csv(stream, name, bad, advance=lambda byte_count: None):
-    """Read one CSV of faces with the columns pixels [, emotion] [, Usage] in any order.
+class _Row(NamedTuple):
+    """A row whose pixels are not decoded yet."""
 
-    stream   binary stream, read once from its start, and closed
-    name     what to call the file in messages
-    bad      BadRows that takes each row that cannot be read, with its line number (the header is line 1)
-    advance  called with the number of bytes just read (progress bar)
-    returns  Faces of the good rows. Without the column emotion all are unlabelled (255). Without Usage a file
-             with labels is Training (train.csv); one without is test.csv: first half PublicTest, the rest
-             PrivateTest.
-    Raises ValueError if the header is not one of a FER2013 file.
+    record: int
+    place: str
+    emotion: int
+    usage: int
+    text: bytes
+
+
+def read_csv(stream: IO[bytes], name: str, bad: BadRows, advance: Advance = lambda byte_count: None
+             ) -> Faces:
+    """Read a CSV of faces with the columns pixels [, emotion] [, Usage] in any order.
+
+    stream    binary stream, read once from its start, and closed
+    name      name of the file in messages
+    bad       BadRows that takes each row that cannot be read, with its line number (the header is
+              line 1)
+    advance   called with the number of bytes just read (progress bar)
+
+    Returns Faces of the good rows. Without the column emotion all rows are unlabelled (255).
+    Without Usage a file with labels is Training (train.csv); one without labels is test.csv: its
+    first half is PublicTest, the rest PrivateTest. Raises ValueError if the header is not that of a
+    FER2013 file.
     """
-    batches, batch, records = [], [], 0
-    with io.BufferedReader(stream, 1 << 20) as lines:
+    batches = []
+    batch = []
+    records = 0
+    with io.BufferedReader(cast(Any, stream), 1 << 20) as lines:  # typeshed wants a raw stream
         columns = read_header(lines.readline(LONGEST_LINE), name)
-        for number, line in _lines(lines, name, bad, advance):
+        for number, line in _lines(lines, advance):
             records += 1
-            row = _split_row(line, columns, f"{name} line {number}", bad) if line is not None else None
-            if row is not None:
-                batch.append((records - 1, f"{name} line {number}", *row))
+            place = f"{name} line {number}"
+            try:
+                batch.append(_Row(records - 1, place, *_split_row(line, columns)))
+            except ValueError as fault:
+                bad.add(place, str(fault))
             if len(batch) == BATCH:
                 batches.append(_decode_batch(batch, bad))
                 batch = []
     batches.append(_decode_batch(batch, bad))
-    pixels, emotion, usage, record = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    pixels, emotion, usage, record = (np.concatenate(part) for part in zip(*batches, strict=True))
     if "usage" not in columns and "emotion" not in columns:
         usage = np.where(record < (records + 1) // 2, 1, 2).astype(np.uint8)
     return Faces(pixels, emotion, usage, record, records)
 
 
-def read_header(line, name):
-    """Lower-case column name -> position, from the header (bytes); a BOM, quotes and spaces are tolerated."""
+def read_header(line: bytes, name: str) -> dict[str, int]:
+    """Return the positions of the columns by lower-case name; a BOM, quotes and spaces are allowed.
+
+    Raises ValueError for unknown or repeated columns, or without pixels.
+    """
     names = [part.strip().strip('"').strip().lower()
              for part in line.removeprefix(BOM).decode("utf-8", "replace").strip().split(",")]
     unknown = [part for part in names if part not in ("emotion", "pixels", "usage")]
     if unknown or "pixels" not in names or len(set(names)) != len(names):
         raise ValueError(f"source: the first line of {name} is {shorten(line.strip(), 80)}; "
-                         "expected a header of the columns pixels, emotion and Usage (pixels always)")
+                         "expected a header of the columns pixels, emotion and Usage "
+                         "(pixels always)")
     return {part: position for position, part in enumerate(names)}
 
 
-def decode_pixels(texts):
-    """Decode texts of 2,304 whole numbers 0-255 separated by single spaces: all, or None if any is at fault.
+def decode_pixels(texts: list[bytes]) -> Pixels | None:
+    """Return the pixels of texts of 2,304 whole numbers 0 to 255 separated by single spaces.
 
-    texts    list of bytes
-    returns  uint8 (len(texts), 48, 48), or None
+    Returns uint8 (len(texts), 48, 48), or None if any text has a fault.
     """
-    raw = np.frombuffer(b" ".join([b"  ", *texts, b""]), dtype=np.uint8)  # 3 spaces before, 1 behind
+    if not texts:
+        return np.empty((0, SIDE, SIDE), np.uint8)
+    # Three spaces before, one behind.
+    raw = np.frombuffer(b" ".join([b"  ", *texts, b""]), dtype=np.uint8)
     spaces = np.flatnonzero(raw == 32)[2:]
     if len(spaces) != len(texts) * PIXELS + 1:
         return None
@@ -84,8 +123,8 @@ def decode_pixels(texts):
     return values.astype(np.uint8).reshape(-1, SIDE, SIDE)
 
 
-def pixel_fault(text):
-    """Say what is wrong with the pixels (bytes) of one row; None if nothing is."""
+def pixel_fault(text: bytes) -> str | None:
+    """Return what is wrong with the pixels of one row; None if nothing is."""
     if decode_pixels([text]) is not None:
         return None
     if not text.strip():
@@ -93,26 +132,30 @@ def pixel_fault(text):
     if text.strip().lower() == b"pixels":
         return "repeats the header"
     values = text.split(b" ")
-    for position, value in enumerate(values):
+    for position, value in enumerate(values, 1):
         if not value:
-            return f"pixels have an extra space before value {position + 1}"
+            return f"pixels have an extra space before value {position}"
         if not (value.isdigit() and value.isascii()):
-            return f"pixel {position + 1} is {shorten(value)}, expected a whole number 0 to 255"
+            return f"pixel {position} is {shorten(value)}, expected a whole number 0 to 255"
         if len(value) > 3 or int(value) > 255:
-            return f"pixel {position + 1} is {shorten(value)}, expected 0 to 255 in at most three digits"
+            return (f"pixel {position} is {shorten(value)}, "
+                    "expected 0 to 255 in at most three digits")
     return f"has {len(values):,} pixels, expected {PIXELS:,}"
 
 
-def _lines(stream, name, bad, advance):
-    """Yield (line number, line with its end) from line 2 on; None for a line too long to keep."""
-    number, waiting = 1, 0
+def _lines(stream: io.BufferedReader, advance: Advance) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, line with its end) from line 2 on.
+
+    Of a line of LONGEST_LINE bytes or more without an end only these bytes are kept.
+    """
+    number = 1
+    waiting = 0
     while line := stream.readline(LONGEST_LINE):
-        number, waiting = number + 1, waiting + len(line)
-        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+        number += 1
+        waiting += len(line)
+        if _is_cut(line):
             while (more := stream.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
                 waiting += len(more)
-            bad.add(f"{name} line {number}", f"is longer than {LONGEST_LINE:,} bytes, expected at most 9,300")
-            line = None
         yield number, line
         if waiting > 1 << 20:
             advance(waiting)
@@ -120,45 +163,58 @@ def _lines(stream, name, bad, advance):
     advance(waiting)
 
 
-def _split_row(line, columns, place, bad):
-    """(emotion code, usage code, pixel text) of a row, or None after its fault is noted."""
+def _is_cut(line: bytes) -> bool:
+    """Whether a line is too long to be kept whole."""
+    return len(line) == LONGEST_LINE and not line.endswith(b"\n")
+
+
+def _split_row(line: bytes, columns: dict[str, int]) -> tuple[int, int, bytes]:
+    """Return (emotion code, usage code, pixel text) of a row; ValueError says what its fault is."""
+    if _is_cut(line):
+        raise ValueError(f"is longer than {LONGEST_LINE:,} bytes, expected at most 9,300")
     text = line.rstrip(b"\r\n")
     fields = text.split(b",")
     if len(fields) != len(columns):
-        bad.add(place, f"has {len(fields)} columns, expected {len(columns)}" if text.strip() else "is empty")
-        return None
-    values = {}
-    for column, position in columns.items():
-        value = fields[position].strip(b" ")
-        if value[:1] == b'"' or value[-1:] == b'"':
-            if len(value) < 2 or value[:1] != value[-1:]:
-                return bad.add(place, f"{column} has a quote without its partner")
-            value = value[1:-1]
-        values[column] = value
+        raise ValueError(f"has {len(fields)} columns, expected {len(columns)}" if text.strip()
+                         else "is empty")
+    values = {column: _unquoted(fields[position].strip(b" "), column)
+              for column, position in columns.items()}
     emotion = EMOTION_CODES.get(values["emotion"]) if "emotion" in columns else UNLABELLED
     usage = USAGE_CODES.get(values["usage"]) if "usage" in columns else 0
-    if values["pixels"].lower() == b"pixels":
-        return bad.add(place, "repeats the header")
+    if values["pixels"][:len(b"pixels") + 1].lower() == b"pixels":
+        raise ValueError("repeats the header")
     if emotion is None:
-        return bad.add(place, f"emotion is {shorten(values['emotion'])}, expected 0 to {len(EMOTIONS) - 1}")
+        raise ValueError(f"emotion is {shorten(values['emotion'])}, expected 0 to "
+                         f"{len(EMOTIONS) - 1}")
     if usage is None:
-        return bad.add(place, f"usage is {shorten(values['usage'])}, expected one of {', '.join(USAGES)}")
+        raise ValueError(f"usage is {shorten(values['usage'])}, expected one of "
+                         f"{', '.join(USAGES)}")
     if text == line and fields[-1][-1:].isdigit() and columns["pixels"] == len(columns) - 1:
-        return bad.add(place, "is the last line and has no line end, so its last pixel may be cut")
+        raise ValueError("is the last line and has no line end, so its last pixel may be cut")
     return emotion, usage, values["pixels"]
 
 
-def _decode_batch(batch, bad):
-    """Arrays pixels, emotion, usage, record of the good rows of [(record, place, emotion, usage, text)]."""
-    pixels = decode_pixels([row[4] for row in batch]) if batch else np.empty((0, SIDE, SIDE), np.uint8)
+def _unquoted(value: bytes, column: str) -> bytes:
+    """Return a field without its pair of quotes."""
+    if value[:1] != b'"' and value[-1:] != b'"':
+        return value
+    if len(value) < 2 or value[:1] != value[-1:]:
+        raise ValueError(f"{column} has a quote without its partner")
+    return value[1:-1]
+
+
+def _decode_batch(batch: list[_Row], bad: BadRows
+                  ) -> tuple[Pixels, Codes, Codes, NDArray[np.int64]]:
+    """Return the arrays pixels, emotion, usage and record of the good rows of a batch."""
+    pixels = decode_pixels([row.text for row in batch])
     if pixels is None:
-        good = []
-        for row in batch:
-            fault = pixel_fault(row[4])
-            if fault:
-                bad.add(row[1], fault)
-            else:
-                good.append(row)
-        return _decode_batch(good, bad)
-    record, _, emotion, usage, _ = zip(*batch, strict=True) if batch else ((),) * 5
-    return pixels, np.array(emotion, np.uint8), np.array(usage, np.uint8), np.array(record, np.int64)
+        faults = [pixel_fault(row.text) for row in batch]
+        for row, fault in zip(batch, faults, strict=True):
+            if fault is not None:
+                bad.add(row.place, fault)
+        batch = [row for row, fault in zip(batch, faults, strict=True) if fault is None]
+        pixels = decode_pixels([row.text for row in batch])
+        assert pixels is not None  # rows without a fault have none together
+    return (pixels, np.array([row.emotion for row in batch], np.uint8),
+            np.array([row.usage for row in batch], np.uint8),
+            np.array([row.record for row in batch], np.int64))

@@ -1,118 +1,149 @@
-"""Find the faces, read them, and give float32 arrays for training: the data module that experiments import.
+"""Find the faces, read them, and return float32 arrays for training.
 
-Where data comes from (find_data): an explicit path, else the environment variable CS231N_FER_DATA, else
-data/fer2013.h5, else a download in data/ that is prepared on the fly, else the built-in synthetic faces,
-said loudly. "synthetic" as a path asks for those faces.
+Where data comes from (find_data): an explicit path, else the environment variable CS231N_FER_DATA,
+else data/fer2013.h5, else a download in data/ that is prepared on the fly, else the built-in
+synthetic faces, with a banner that says so. "synthetic" as a path asks for those faces.
 """
-
 import hashlib
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..files.sealed import is_hdf5
-from .fer2013 import EMOTIONS, UNLABELLED, USAGES, WHERE_TO_GET_IT, readable
+from ..shapes import check, plain_array
+from ..types import Array, Pixels
+from .fer2013 import EMOTIONS, UNLABELLED, USAGES, WHERE_TO_GET_IT, Say, readable
 from .prepared import prepare, read_prepared, statistics
-from .sources import source_files
+from .sources import Source, source_files
 
 __all__ = ["EMOTIONS", "UNLABELLED", "USAGES", "find_data", "load_data", "normalise", "prepare",
            "restore_pixels"]
 
-VARIABLE, SYNTHETIC = "CS231N_FER_DATA", "synthetic"
+VARIABLE = "CS231N_FER_DATA"
+SYNTHETIC = "synthetic"
 TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
 ARCHIVES = (".zip", ".tar.gz", ".tgz")
-SYNTHETIC_STARTS = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # far apart: splits stay disjoint
+SPLITS = ("train", "val", "test")
+# Numbers of the first synthetic faces, so far from each other that splits stay disjoint.
+SYNTHETIC_STARTS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
-def normalise(pixels, mean_image, std):
-    """Subtract the training mean picture and divide by the training standard deviation (one number).
+def normalise(pixels: ArrayLike, mean_image: ArrayLike, std: float) -> NDArray[np.float32]:
+    """Subtract the mean picture of training and divide by its standard deviation, one number.
 
-    pixels      (N, H, W) or (N, 1, H, W), uint8 or float, on the scale 0-255
-    mean_image  (H, W) float32
-    std         float > 0
-    returns     (N, 1, H, W) float32
+    pixels       (N, H, W) or (N, 1, H, W), uint8 or float, on the scale 0-255
+    mean_image   (H, W) float32
+    std          float > 0
+
+    Returns (N, 1, H, W) float32. Raises ValueError for other shapes and for numbers that are not
+    finite.
     """
-    pixels = np.asarray(pixels)
-    if pixels.ndim not in (3, 4) or pixels.shape[-2:] != np.shape(mean_image) or not 0 < std < np.inf:
-        raise ValueError(f"normalise: pixels {pixels.shape}, mean_image {np.shape(mean_image)}, std {std}; "
-                         "expected pixels (N, H, W) or (N, 1, H, W), mean_image (H, W) and a finite std > 0")
-    if pixels.ndim == 4 and pixels.shape[1] != 1:
-        raise ValueError(f"normalise: pixels {pixels.shape} have {pixels.shape[1]} channels, expected 1")
-    for name, array in (("pixels", pixels), ("mean_image", np.asarray(mean_image))):
-        if array.dtype.kind not in "uif" or not np.isfinite(array).all():
-            raise ValueError(f"normalise: {name} are {array.dtype} and not all finite numbers, expected 0 to 255")
-    x = (pixels[:, None] if pixels.ndim == 3 else pixels).astype(np.float32)
-    x -= np.asarray(mean_image, dtype=np.float32)
+    faces = _finite(pixels, "normalise: pixels")
+    mean = _finite(mean_image, "normalise: mean_image")
+    if faces.ndim not in (3, 4) or faces.shape[-2:] != mean.shape or not _is_deviation(std):
+        raise ValueError(f"normalise: pixels {faces.shape}, mean_image {mean.shape}, std {std}; "
+                         "expected pixels (N, H, W) or (N, 1, H, W), mean_image (H, W) and a "
+                         "finite std > 0")
+    if faces.ndim == 4 and faces.shape[1] != 1:
+        raise ValueError(f"normalise: pixels {faces.shape} have {faces.shape[1]} channels, "
+                         "expected 1")
+    x = (faces[:, None] if faces.ndim == 3 else faces).astype(np.float32)
+    x -= mean.astype(np.float32, copy=False)
     x /= np.float32(std)
     return x
 
 
-def restore_pixels(x, mean_image, std):
-    """Undo normalise: (N, 1, H, W) float -> (N, H, W) uint8 pixels, to look at."""
-    pixels = x[:, 0] * np.float32(std) + mean_image
+def restore_pixels(x: ArrayLike, mean_image: ArrayLike, std: float) -> Pixels:
+    """Undo normalise: return uint8 pixels (N, H, W), to look at.
+
+    x                  (N, 1, H, W) float
+    mean_image, std    as normalise took them
+
+    Raises ValueError for other shapes and for numbers that are not finite.
+    """
+    images = _finite(x, "restore_pixels: x")
+    mean = _finite(mean_image, "restore_pixels: mean_image")
+    if images.ndim != 4 or images.shape[1:] != (1, *mean.shape) or not _is_deviation(std):
+        raise ValueError(f"restore_pixels: x {images.shape}, mean_image {mean.shape}, std {std}; "
+                         "expected x (N, 1, H, W), mean_image (H, W) and a finite std > 0")
+    pixels = images[:, 0] * np.float32(std) + mean
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def load_data(path=None, synthetic_train=8000, synthetic_val=1500, synthetic_test=1500, seed=0, hold_out=0.1,
-              say=print):
-    """Faces as normalised arrays, a dict that Solver takes.
+def load_data(path: Source | None = None, synthetic_train: int = 8000, synthetic_val: int = 1500,
+              synthetic_test: int = 1500, seed: int = 0, hold_out: float = 0.1, say: Say = print
+              ) -> dict[str, Any]:
+    """Return faces as normalized arrays, in a dict that Solver takes.
 
     path       see find_data
-    synthetic_train, synthetic_val, synthetic_test, seed: of the built-in faces, where no data is found
-    hold_out   fraction of Training, drawn at random, that becomes the validation rows where PublicTest has no
-               labels (train.csv); 0: none
+    synthetic_train, synthetic_val, synthetic_test, seed
+               numbers of built-in faces and their seed, used where no data is found
+    hold_out   fraction of Training, drawn at random, that becomes the validation rows where
+               PublicTest has no labels (train.csv); 0: none
     say        called with each line that a person should read
-    returns    X_train float32 (N,1,48,48), y_train int64 (N,), X_val and y_val (PublicTest), X_test
-               and y_test (PrivateTest; both absent where no row is labelled), mean_image float32 (48,48),
-               std float, class_names, source (str), source_sha256 (of the download; "" if unknown), synthetic (bool);
-               where the file has the votes of FER+ also votes_train, votes_val, votes_test, uint8 (N,10)
+
+    Returns X_train float32 (N, 1, 48, 48) and y_train int64 (N,), X_val and y_val (PublicTest),
+    X_test and y_test (PrivateTest; a split without labelled rows is absent), mean_image float32
+    (48, 48), std float, class_names, source (str), source_sha256 (of the download; "" if unknown),
+    synthetic (bool); where the file has the votes of FER+ also votes_train, votes_val, votes_test,
+    uint8 (N, 10).
     """
     found = find_data(path, say)
     if found is None:
         sizes = {"train": synthetic_train, "val": synthetic_val, "test": synthetic_test}
         return _synthetic(sizes, seed)
     prepared = read_prepared(found)
-    pixels, emotion, usage = prepared["pixels"], prepared["emotion"], prepared["usage"]
-    rows = {name: np.flatnonzero((usage == code) & (emotion != UNLABELLED))
-            for code, name in enumerate(("train", "val", "test"))}
+    emotion = prepared["emotion"]
+    rows = {name: np.flatnonzero((prepared["usage"] == code) & (emotion != UNLABELLED))
+            for code, name in enumerate(SPLITS)}
     source = readable(found)
     if not len(rows["val"]) and hold_out > 0:
         order = np.random.default_rng(0).permutation(rows["train"])
         held = round(hold_out * len(order))
-        rows["val"], rows["train"] = np.sort(order[:held]), np.sort(order[held:])
-        note = f"PublicTest has no labels: {held:,} rows of Training, drawn at random, are used to validate"
+        rows["val"] = np.sort(order[:held])
+        rows["train"] = np.sort(order[held:])
+        note = (f"PublicTest has no labels: {held:,} rows of Training, drawn at random, "
+                "are used to validate")
         source += f" ({note})"
         say(f"data: {note}")
-    data = {"mean_image": prepared["mean_image"], "std": float(prepared["std"]), "class_names": EMOTIONS,
-            "source": source, "source_sha256": str(prepared.get("source_sha256", "")), "synthetic": False}
+    data = {"mean_image": prepared["mean_image"], "std": float(prepared["std"]),
+            "class_names": EMOTIONS, "source": source,
+            "source_sha256": str(prepared.get("source_sha256", "")), "synthetic": False}
     for name, chosen in rows.items():
         if len(chosen):
-            data[f"X_{name}"] = normalise(pixels[chosen], data["mean_image"], data["std"])
+            data[f"X_{name}"] = normalise(prepared["pixels"][chosen], data["mean_image"],
+                                          data["std"])
             data[f"y_{name}"] = emotion[chosen].astype(np.int64)
             if "ferplus_votes" in prepared:
                 data[f"votes_{name}"] = prepared["ferplus_votes"][chosen]
     return data
 
 
-def find_data(path=None, say=print):
-    """Path of a prepared HDF5 file, or None for the synthetic faces (a banner then says what to download).
+def find_data(path: Source | None = None, say: Say = print) -> pathlib.Path | None:
+    """Return the path of a prepared HDF5 file, or None for the synthetic faces.
 
-    path   a prepared .h5, or anything that prepare reads (CSV, .zip, .tar.gz, folder): prepared once into
-           data/cache/, under a name made of its path, size and time of change, and reused while these stay.
+    path   a prepared .h5, or anything that prepare reads (CSV, .zip, .tar.gz, folder): prepared
+           once into data/cache/, under a name made of its path, size and time of change, and reused
+           while these stay the same.
            "synthetic": None is returned, without a banner.
-           None: the environment variable CS231N_FER_DATA, then the folder data/ of the working directory,
-           then that of the repository.
-    Raises FileNotFoundError if a path that was given does not exist; ValueError if a file has bad rows.
+           None: the environment variable CS231N_FER_DATA, then the folder data/ of the working
+           directory, then that of the repository; where nothing is found, a banner says what to
+           download.
+
+    Raises FileNotFoundError if a path that was given does not exist; ValueError if a file has bad
+    rows.
     """
     for given, name in ((path, "data"), (os.environ.get(VARIABLE) or None, VARIABLE)):
         if given == SYNTHETIC:
             return None
         if given is not None:
-            given = pathlib.Path(given).expanduser()
-            if not given.exists():
-                raise FileNotFoundError(f"{name}: there is no {given}\n{WHERE_TO_GET_IT}")
-            return given if given.is_file() and is_hdf5(given) else _prepared_once(given, say)
+            source = pathlib.Path(given).expanduser()
+            if not source.exists():
+                raise FileNotFoundError(f"{name}: there is no {source}\n{WHERE_TO_GET_IT}")
+            return source if source.is_file() and is_hdf5(source) else _prepared_once(source, say)
     for folder in data_folders():
         if (folder / "fer2013.h5").is_file():
             return folder / "fer2013.h5"
@@ -121,18 +152,33 @@ def find_data(path=None, say=print):
             say(f"data: found {readable(download)}, preparing it once")
             prepare(download, folder / "fer2013.h5", say=say)
             return folder / "fer2013.h5"
-    say(f"{'=' * 100}\nNO REAL DATA FOUND: using the built-in SYNTHETIC faces. Results say nothing about "
-        f"real faces.\n{WHERE_TO_GET_IT}\n{'=' * 100}")
+    say(f"{'=' * 100}\nNO REAL DATA FOUND: using the built-in SYNTHETIC faces. Results say nothing "
+        f"about real faces.\n{WHERE_TO_GET_IT}\n{'=' * 100}")
     return None
 
 
-def data_folders():
-    """The folders data/ that exist: in the working directory, then beside the package."""
+def data_folders() -> list[pathlib.Path]:
+    """Return the folders data/ that exist: in the working directory, then beside the package."""
     folders = [pathlib.Path.cwd() / "data", pathlib.Path(__file__).resolve().parents[2] / "data"]
     return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
 
 
-def _download_in(folder):
+def _finite(array: ArrayLike, name: str) -> Array:
+    """Return an array of finite real numbers; raise ValueError for any other."""
+    plain: Array = plain_array(array, name)
+    check(plain.dtype.kind in "uif" and np.isfinite(plain).all(),
+          f"{name} are {plain.dtype} and not all finite numbers, expected 0 to 255")
+    return plain
+
+
+def _is_deviation(std: object) -> bool:
+    """Whether std is one finite real number above 0."""
+    number = np.asarray(std)
+    return number.ndim == 0 and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
+
+
+def _download_in(folder: pathlib.Path) -> pathlib.Path | None:
+    """Return the table, the only archive or the folder of pictures to prepare, if there is any."""
     for name in TABLES:
         if (folder / name).is_file():
             return folder / name
@@ -145,14 +191,16 @@ def _download_in(folder):
     return folder if (folder / "train").is_dir() else None
 
 
-def _prepared_once(source, say):
-    """The prepared file of a download, made now unless one of the same path, size and time is there."""
+def _prepared_once(source: pathlib.Path, say: Say) -> pathlib.Path:
+    """Return the prepared file of a download; reuse that of the same path, size and time."""
     files = source_files(source)
     if source.name.lower() == "train.csv":
-        files += [file for file in [source.with_name("test.csv")] if file.is_file()]
+        test = source.with_name("test.csv")
+        files += [test] if test.is_file() else []
     # "sealed": what was prepared before there were seals can't be read, and has another name.
     stats = [(file.resolve(), file.stat()) for file in files]
-    stamp = "sealed\0" + "".join(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0" for path, stat in stats)
+    stamp = "sealed\0" + "".join(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0"
+                                 for path, stat in stats)
     digest = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     folder = next(iter(data_folders()), pathlib.Path.cwd() / "data") / "cache"
     prepared = folder / f"{source.name.split('.')[0]}-{digest}.h5"
@@ -164,7 +212,8 @@ def _prepared_once(source, say):
     return prepared
 
 
-def _synthetic(sizes, seed):
+def _synthetic(sizes: dict[str, int], seed: int) -> dict[str, Any]:
+    """Return load_data's dict of built-in faces."""
     from ..faces.synthetic import make_faces  # here, so that real data does not wait for it
 
     faces = {name: make_faces(seed, np.arange(start, start + sizes[name]))

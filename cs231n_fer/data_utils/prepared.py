@@ -1,39 +1,64 @@
 """Turn what people download into one validated HDF5 file, written whole or not at all."""
-
 import os
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from ..files.checkpoint import replacing
 from ..files.sealed import read_sealed, write_sealed
-from ..shapes import check
-from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, WHERE_TO_GET_IT, BadRows, Faces, join, readable
+from ..shapes import check, plain_array
+from ..types import Pixels
+from .fer2013 import (
+    EMOTIONS,
+    SIDE,
+    UNLABELLED,
+    USAGES,
+    WHERE_TO_GET_IT,
+    Advance,
+    BadRows,
+    Codes,
+    Faces,
+    Say,
+    join,
+    readable,
+)
 from .ferplus import COLUMNS, read_ferplus
 from .image_folder import is_picture, read_pictures
 from .kaggle import read_csv
-from .sources import open_source, sha256
+from .sources import Member, Source, open_source, sha256
 from .summary import format_summary, summarise
 
-FORMAT, VERSION = "fer-faces", 1
+__all__ = ["prepare", "read_prepared", "statistics", "write_prepared"]
+
+FORMAT = "fer-faces"
+VERSION = 1
 PREFERRED = (("fer2013.csv",), ("icml_face_data.csv",), ("train.csv", "test.csv"), ("train.csv",))
 NOT_FACES = ("fer2013new.csv", "example_submission.csv", "example_submissions.csv")
 
 
-def prepare(source, out, ferplus=None, skip_bad=False, progress=True, say=print):
+def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | None = None,
+            skip_bad: bool = False, progress: bool = True, say: Say = print) -> dict[str, Any]:
     """Read a downloaded data set, check every row, and write it as a prepared HDF5 file.
 
-    source    path, or list of paths, of fer2013.csv, icml_face_data.csv, train.csv and test.csv, a .zip or
-              .tar.gz with them, a folder with them, or a folder (or archive) of train/<emotion>/*.png|jpg
-    out       path of the file to write: pixels uint8 (M,48,48), emotion uint8 (M,) (255 unlabelled), usage
-              uint8 (M,), mean_image float32 (48,48), with ferplus also ferplus_votes uint8 (M,10); attributes
-              std, format, version, source, source_sha256, emotions, rows_left_out
-    ferplus   path of FER+'s fer2013new.csv
-    skip_bad  False: raise ValueError and write nothing if any row is bad. True: report each and leave it out
-    progress  show a progress bar; say: called with each line of the report
-    returns   the summary (see summary.summarise), with left_out: list of (place, reason)
-    Raises FileNotFoundError if a path is missing, ValueError for bad rows or a file that is not FER2013.
+    source     path, or list of paths, of fer2013.csv, icml_face_data.csv, train.csv and test.csv, a
+               .zip or .tar.gz with them, a folder with them, or a folder (or archive) of
+               train/<emotion>/*.png|jpg
+    out        path of the file to write: pixels uint8 (M, 48, 48), emotion uint8 (M,) (255
+               unlabelled), usage uint8 (M,), mean_image float32 (48, 48), with ferplus also
+               ferplus_votes uint8 (M, 10); attributes std, format, version, source, source_sha256,
+               emotions, rows_left_out
+    ferplus    path of FER+'s fer2013new.csv
+    skip_bad   False: raise ValueError and write nothing if any row is bad. True: report every bad
+               row and leave it out
+    progress   show a progress bar
+    say        called with each line of the report
+
+    Returns the summary (see summary.Summary), with left_out: list of (place, reason). Raises
+    FileNotFoundError if a path is missing, ValueError for bad rows or a file that is not FER2013.
     """
     paths = _with_test_csv([source] if isinstance(source, str | os.PathLike) else source, say)
     bad = BadRows()
@@ -47,153 +72,196 @@ def prepare(source, out, ferplus=None, skip_bad=False, progress=True, say=print)
         raise ValueError(f"source: {len(bad):,} bad rows, so nothing was written "
                          f"(mend them, or leave them out with --skip-bad):\n{bad.report()}")
     if not (faces.usage == 0).any():
-        raise ValueError("source: no Training rows were read, and nothing can be trained or normalised "
-                         "without them: give train.csv too, or the complete fer2013.csv")
+        raise ValueError("source: no Training rows were read, and nothing can be trained or "
+                         "normalized without them: give train.csv too, or the complete fer2013.csv")
     for place, reason in bad.rows:
         say(f"left out {place}: {reason}")
     summary = summarise(faces.pixels, faces.emotion, faces.usage)
-    attributes = {"source": ", ".join(readable(path.name) for path in paths), "source_sha256": sha256(paths),
-                  "rows_left_out": len(bad)}
+    attributes = {"source": ", ".join(readable(path.name) for path in paths),
+                  "source_sha256": sha256(paths), "rows_left_out": len(bad)}
     write_prepared(out, faces.pixels, faces.emotion, faces.usage, votes, attributes)
     say(format_summary(summary))
     say(f"bad rows left out: {len(bad):,}\nwritten: {readable(out)}")
-    return summary | {"left_out": bad.rows}
+    return {**summary, "left_out": bad.rows}
 
 
-def statistics(pixels):
-    """Mean picture, float32 (H, W), and standard deviation of the mean-centred pixels, float.
+def statistics(pixels: ArrayLike) -> tuple[NDArray[np.float32], float]:
+    """Return the mean picture, float32 (H, W), and the deviation of the mean-centered pixels.
 
-    pixels  uint8 (N, H, W). Sums are exact (integers), so the order of the rows does not matter; the
-            deviation is 1.0 where all pictures are equal.
+    pixels    uint8 (N, H, W), N >= 1
+
+    Sums are exact (integers), so the order of the rows does not matter; the standard deviation is
+    1.0 where all pictures are equal. Raises ValueError for no pictures, and for pixels that are not
+    integers.
     """
-    total = np.zeros(pixels.shape[1:], np.uint64)
-    squares = np.zeros(pixels.shape[1:], np.uint64)
-    for start in range(0, len(pixels), 1024):
-        block = pixels[start:start + 1024].astype(np.uint32)
+    faces: NDArray[np.uint8] = plain_array(pixels, "pixels")
+    check(faces.dtype.kind in "iu" and faces.ndim >= 1 and len(faces),
+          f"pixels: got {faces.dtype} {faces.shape}, expected uint8 (N, H, W), N >= 1")
+    total = np.zeros(faces.shape[1:], np.uint64)
+    squares = np.zeros(faces.shape[1:], np.uint64)
+    for start in range(0, len(faces), 1024):
+        block = faces[start:start + 1024].astype(np.uint32)
         total += block.sum(axis=0, dtype=np.uint64)
         squares += (block * block).sum(axis=0, dtype=np.uint64)
-    mean = total / len(pixels)
-    std = float(np.sqrt(max(0.0, float(np.mean(squares / len(pixels) - mean * mean)))))
+    mean = total / len(faces)
+    std = float(np.sqrt(max(0.0, float(np.mean(squares / len(faces) - mean * mean)))))
     return mean.astype(np.float32), std if std > 1e-6 else 1.0
 
 
-def write_prepared(out, pixels, emotion, usage, votes=None, attributes=None):
-    """Write a prepared file, sealed, whole or not at all; ValueError if an array is not as prepare documents it."""
-    arrays = {"pixels": pixels, "emotion": emotion, "usage": usage}
-    arrays |= {} if votes is None else {"ferplus_votes": votes}
-    _check_faces(arrays, "write_prepared")
-    check((usage == 0).any(), "write_prepared: no row is of Training, expected some: statistics are taken of them")
-    mean_image, std = statistics(pixels[usage == 0])
-    attributes = {"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
-                  "source": "", "source_sha256": "", "rows_left_out": 0} | (attributes or {})
+def write_prepared(out: Source, pixels: Pixels, emotion: Codes, usage: Codes,
+                   votes: NDArray[np.uint8] | None = None,
+                   attributes: Mapping[str, Any] | None = None) -> None:
+    """Write a prepared file, sealed, whole or not at all.
 
-    def fill(file):
+    Arguments are as prepare documents them; raises ValueError for any other array.
+    """
+    arrays: dict[str, Any] = {"pixels": pixels, "emotion": emotion, "usage": usage}
+    if votes is not None:
+        arrays["ferplus_votes"] = votes
+    for name, array in arrays.items():
+        if isinstance(array, np.ndarray):
+            arrays[name] = plain_array(array, name)
+    _check_faces(arrays, "write_prepared")
+    training = arrays["usage"] == 0
+    check(training.any(), "write_prepared: no row is of Training, expected some: "
+                          "statistics are taken of them")
+    mean_image, std = statistics(arrays["pixels"][training])
+    seal = {"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
+            "source": "", "source_sha256": "", "rows_left_out": 0, **(attributes or {})}
+
+    def fill(file: Any) -> None:
         for name, array in {**arrays, "mean_image": mean_image}.items():
             file[name] = array
-        file.attrs.update(attributes)
+        file.attrs.update(seal)
 
     with replacing(out) as temporary:
-        write_sealed(temporary, fill, attributes)
+        write_sealed(temporary, fill, seal)
 
 
-def read_prepared(path):
-    """Arrays and attributes of a prepared file as one dict; ValueError says what is wrong with another."""
+def read_prepared(path: Source) -> dict[str, Any]:
+    """Return the arrays and attributes of a prepared file in one dict.
+
+    Raises FileNotFoundError if there is none, and ValueError for any other file.
+    """
     try:
         arrays, attributes = read_sealed(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"data: there is no {path}") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"data: {path} is not a whole prepared file: {error}; prepare it again") from error
+        raise ValueError(f"data: {path} is not a whole prepared file: {error}; prepare it again"
+                         ) from error
     found = attributes if isinstance(attributes, dict) else {}
     came = f"format {found.get('format')}, version {found.get('version')}"
     check(came == f"format {FORMAT}, version {VERSION}",
           f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: make it with "
           "experiments/prepare_data.py")
     _check_faces(arrays, f"data: {path}", "; prepare it again")
-    std, mean_image = found.get("std"), arrays.get("mean_image", np.zeros(0))
-    check(mean_image.dtype == np.float32 and mean_image.shape == (SIDE, SIDE) and np.isfinite(mean_image).all()
-          and isinstance(std, float) and 0 < std < np.inf,
-          f"data: {path} has a mean_image ({mean_image.dtype} {mean_image.shape}) or std ({std!r}) that cannot be "
-          f"used, expected finite float32 ({SIDE}, {SIDE}) and a number above 0; prepare it again")
-    return found | arrays
+    std = found.get("std")
+    mean_image = arrays.get("mean_image", np.zeros(0))
+    check(mean_image.dtype == np.float32 and mean_image.shape == (SIDE, SIDE)
+          and np.isfinite(mean_image).all() and isinstance(std, float) and 0 < std < np.inf,
+          f"data: {path} has a mean_image ({mean_image.dtype} {mean_image.shape}) or std ({std!r}) "
+          f"that cannot be used, expected finite float32 ({SIDE}, {SIDE}) and a number above 0; "
+          "prepare it again")
+    return {**found, **arrays}
 
 
-def _check_faces(arrays, place, cure=""):
-    """Raise ValueError unless pixels, emotion, usage and ferplus_votes, if there, are those of a prepared file."""
-    rows = len(arrays["pixels"]) if np.ndim(arrays.get("pixels")) else 0
-    shapes = {"pixels": (rows, SIDE, SIDE), "emotion": (rows,), "usage": (rows,)}
+def _check_faces(arrays: Mapping[str, Any], place: str, cure: str = "") -> None:
+    """Raise ValueError unless pixels, emotion, usage and any ferplus_votes fit a prepared file."""
+    rows = len(arrays["pixels"]) if np.ndim(arrays.get("pixels", 0)) else 0
+    shapes: dict[str, tuple[int, ...]] = {"pixels": (rows, SIDE, SIDE), "emotion": (rows,),
+                                          "usage": (rows,)}
     if "ferplus_votes" in arrays:
         shapes["ferplus_votes"] = (rows, len(COLUMNS))
     for name, shape in shapes.items():
         array = arrays.get(name)
         came = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "nothing"
-        check(came == f"uint8 {shape}", f"{place} has {came} as {name}, expected uint8 {shape}{cure}")
+        check(came == f"uint8 {shape}",
+              f"{place} has {came} as {name}, expected uint8 {shape}{cure}")
     known = (arrays["emotion"] < len(EMOTIONS)) | (arrays["emotion"] == UNLABELLED)
     check((known & (arrays["usage"] < len(USAGES))).all(),
-          f"{place} has an emotion or a usage out of range, expected 0 to 6 or 255, and 0 to 2{cure}")
+          f"{place} has an emotion or a usage out of range, expected 0 to 6 or 255, and 0 to 2"
+          f"{cure}")
 
 
-def _with_test_csv(sources, say):
-    """Paths of the sources; train.csv alone brings the test.csv that lies beside it."""
+def _with_test_csv(sources: Sequence[Source], say: Say) -> list[pathlib.Path]:
+    """Return the paths of the sources; train.csv alone brings the test.csv that lies beside it."""
     paths = [pathlib.Path(path) for path in sources]
-    if len(paths) == 1 and paths[0].name.lower() == "train.csv" and paths[0].with_name("test.csv").is_file():
-        paths.append(paths[0].with_name("test.csv"))
-        say(f"also reading {readable(paths[1])} (kept as unlabelled rows)")
+    if len(paths) == 1 and paths[0].name.lower() == "train.csv":
+        test = paths[0].with_name("test.csv")
+        if test.is_file():
+            paths.append(test)
+            say(f"also reading {readable(test)} (kept as unlabelled rows)")
     return paths
 
 
-def _read_all(paths, bad, progress, say):
-    """Faces of all sources, one after another."""
+def _read_all(paths: Sequence[pathlib.Path], bad: BadRows, progress: bool, say: Say) -> Faces:
+    """Return the faces of all sources, one source after another."""
     parts = []
     for path in paths:
         with open_source(path) as members:
             tables, pictures = _choose(members, path, say)
-            unit = {"total": len(pictures), "unit": "pictures"} if pictures else {
-                "total": sum(table.size for table in tables), "unit": "B", "unit_scale": True}
-            with tqdm(desc=f"reading {readable(path.name)}", disable=not progress, **unit) as bar:
-                if pictures:
+            title = f"reading {readable(path.name)}"
+            if pictures:
+                with tqdm(desc=title, disable=not progress, total=len(pictures), unit="pictures"
+                          ) as bar:
                     parts.append(read_pictures(pictures, bad, bar.update))
-                for table in tables:
-                    with table.open() as stream:
-                        parts.append(_read_table(stream, table, bad, bar.update, say))
+                continue
+            with tqdm(desc=title, disable=not progress, total=sum(table.size for table in tables),
+                      unit="B", unit_scale=True) as bar:
+                parts += [_read_table(table, bad, bar.update, say) for table in tables]
     return join(parts)
 
 
-def _read_table(stream, table, bad, advance, say):
-    faces: Faces = read_csv(stream, table.base, bad, advance)
+def _read_table(table: Member, bad: BadRows, advance: Advance, say: Say) -> Faces:
+    """Return the faces of a CSV."""
+    with table.open() as stream:
+        faces = read_csv(stream, table.base, bad, advance)
     if faces.records == 0:
         raise ValueError(f"source: {table.name} has a header and no rows: download it again")
     if table.base.lower() == "test.csv" and faces.records != 7178:
-        say(f"note: {table.name} has {faces.records:,} rows, not 7,178: its first half becomes PublicTest")
+        say(f"note: {table.name} has {faces.records:,} rows, not 7,178: "
+            "its first half becomes PublicTest")
     return faces
 
 
-def _choose(members, path, say):
-    """(CSV members, picture members) to read: the most complete set of files that is there."""
-    tables = [m for m in members if m.base.lower().endswith(".csv") and m.base.lower() not in NOT_FACES]
+def _choose(members: list[Member], path: pathlib.Path, say: Say
+            ) -> tuple[list[Member], list[Member]]:
+    """Return (CSV members, picture members) to read: the most complete set of files among them."""
+    tables = [m for m in members
+              if m.base.lower().endswith(".csv") and m.base.lower() not in NOT_FACES]
     if path.is_dir() and tables:
         tables = [m for m in tables if "/" not in m.name]
-    if path.is_file() and members and members[0].name == readable(path.name) and not is_picture(path.name):
+    itself = path.is_file() and members and members[0].name == readable(path.name)
+    if itself and not is_picture(path.name):
         return members[:1], []
-    pictures = [m for m in members if is_picture(m.base)]
     for wanted in PREFERRED:
-        chosen = [_only([m for m in tables if m.base.lower() == name], path, True) for name in wanted]
-        if all(chosen):
-            unread = [m.name for m in members if m not in chosen]
-            if unread:
-                more = f" and {len(unread) - 5:,} more" if len(unread) > 5 else ""
-                say(f"reading {' and '.join(wanted)}; not read: {', '.join(unread[:5])}{more}")
+        named = [[m for m in tables if m.base.lower() == name] for name in wanted]
+        if all(named):
+            chosen = [_only(candidates, path) for candidates in named]
+            _report_unread(members, chosen, wanted, say)
             return chosen, []
     if tables:
         return [_only(tables, path)], []
+    pictures = [m for m in members if is_picture(m.base)]
     if not pictures:
         raise ValueError(f"source: {path} holds no CSV of faces and no pictures\n{WHERE_TO_GET_IT}")
     return [], pictures
 
 
-def _only(members, path, optional=False):
-    if len(members) == 1 or (optional and not members):
-        return members[0] if members else None
+def _report_unread(members: list[Member], chosen: list[Member], wanted: Sequence[str], say: Say
+                   ) -> None:
+    """Say which members are not read, if any."""
+    unread = [m.name for m in members if m not in chosen]
+    if unread:
+        more = f" and {len(unread) - 5:,} more" if len(unread) > 5 else ""
+        say(f"reading {' and '.join(wanted)}; not read: {', '.join(unread[:5])}{more}")
+
+
+def _only(members: list[Member], path: Source) -> Member:
+    """Return the only member; ValueError for none and for several."""
+    if len(members) == 1:
+        return members[0]
     names = ", ".join(m.name for m in members[:5]) or "none"
-    raise ValueError(f"source: {path} holds {len(members)} CSV files that could be meant ({names}): "
-                     "name one of them")
+    raise ValueError(f"source: {path} holds {len(members)} CSV files that could be meant "
+                     f"({names}): name one of them")

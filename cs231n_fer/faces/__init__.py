@@ -1,7 +1,8 @@
-"""Built-in faces, so that everything runs with no download.
+"""Built-in synthetic faces, so that everything runs without a download.
 
-    drawing      lines and shading from numbers
-    synthetic    emotions as action units; faces of a seed
+    brushes      soft shapes, lines and paint on arrays of pixels
+    drawing      a face from numbers, painted with brushes
+    synthetic    emotions as action units; the faces of a seed
     regions      where a face shows its emotion
     clips        faces that move
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import LAYOUTS, REFUSED, plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -383,3 +384,99 @@ def test_draws_out_of_their_range_are_refused(augmentation, draw):
 def test_maps_that_point_nowhere_are_refused(warp, maps):
     with pytest.raises(ValueError, match="maps: got "):
         warp(np.zeros((2, 1, 4, 4), np.float32), maps, 1)
+
+
+# What callers have in place of arrays: other layouts, another byte order, a subclass, a list.
+HOSTILE = LAYOUTS | {"a list": lambda array: array.tolist()}
+# Draws may also be of another real type; the numbers of these are exact in each.
+DRAWS = HOSTILE | {name: lambda array, dtype=name: array.astype(dtype)
+                   for name in ("float16", "float32", "int64")}
+
+
+def assert_same(got, images, expected):
+    """Compare with the result of plain images; other strides round the mean in another order."""
+    images = np.asarray(images)
+    assert type(got) is np.ndarray and got.dtype == images.dtype.newbyteorder("=")
+    np.testing.assert_allclose(got, expected, rtol=0, atol=20 * np.finfo(got.dtype).eps)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("augmentation", ALL, ids=repr)
+def test_hostile_images_are_changed_as_their_plain_copies(augmentation, kind):
+    for dtype in DTYPES:
+        images = HOSTILE[kind](batch(dtype=dtype))
+        draws = augmentation.draw(np.random.default_rng(0), 4)
+        expected = augmentation.apply(plain(images), draws)
+        assert_same(augmentation.apply(images, draws), images, expected)
+        assert_same(augmentation(images, np.random.default_rng(0)), images, expected)
+
+
+@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("augmentation", ALL, ids=repr)
+def test_hostile_draws_change_images_as_their_plain_copies(augmentation, kind):
+    images = batch()
+    draws = np.full((4, augmentation.columns), 0.25)
+    draws[1:3] = 0
+    draws[3] = 1
+    draws = DRAWS[kind](draws)
+    expected = augmentation.apply(images, plain(draws, np.float64))
+    np.testing.assert_array_equal(augmentation.apply(images, draws), expected)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("augmentation", ALL, ids=repr)
+def test_images_and_draws_that_are_not_real_numbers_are_refused(augmentation, kind):
+    images = batch()
+    draws = augmentation.draw(np.random.default_rng(0), 4)
+    with pytest.raises(ValueError, match="images"):
+        augmentation.apply(REFUSED[kind](images), draws)
+    with pytest.raises(ValueError, match="images"):
+        augmentation(REFUSED[kind](images), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="draws"):
+        augmentation.apply(images, REFUSED[kind](draws))
+
+
+@pytest.mark.parametrize("shape", [(4, 0, 6, 5), (4, 2, 0, 5), (4, 2, 6, 0), (), (4,)])
+@pytest.mark.parametrize("augmentation", ALL, ids=repr)
+def test_images_without_pixels_are_refused_and_no_images_stay_none(augmentation, shape):
+    draws = augmentation.draw(np.random.default_rng(0), 4)
+    with pytest.raises(ValueError, match="images are"):
+        augmentation.apply(np.zeros(shape), draws)
+    with pytest.raises(ValueError, match="images are"):
+        augmentation(np.zeros(shape), np.random.default_rng(0))
+    assert augmentation.apply(batch((0, 2, 6, 5)), draws[:0]).shape == (0, 2, 6, 5)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("warp", [warp_numpy, warp_fast])
+def test_hostile_images_and_maps_are_warped_as_their_plain_copies(warp, kind):
+    images = batch()
+    maps = RandomSimilarity().maps(RandomSimilarity().draw(np.random.default_rng(0), 4), (6, 5))
+    given, points = HOSTILE[kind](images), HOSTILE[kind](maps)
+    np.testing.assert_array_equal(warp(given, maps, 1), warp(plain(given), maps, 1))
+    np.testing.assert_array_equal(warp(images, points, 1), warp(images, plain(points), 1))
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("warp", [warp_numpy, warp_fast])
+def test_images_and_maps_that_are_not_real_numbers_are_refused(warp, kind):
+    images, maps = batch(), np.zeros((4, 2, 3))
+    with pytest.raises(ValueError, match="images"):
+        warp(REFUSED[kind](images), maps, 1)
+    with pytest.raises(ValueError, match="maps"):
+        warp(images, REFUSED[kind](maps), 1)
+
+
+@pytest.mark.parametrize("margin", [-1, 2, 0.5, None])
+@pytest.mark.parametrize("warp", [warp_numpy, warp_fast])
+def test_a_margin_that_would_read_beyond_the_border_is_refused(warp, margin):
+    with pytest.raises(ValueError, match="margin: got"):
+        warp(batch(), np.zeros((4, 2, 3)), margin)
+
+
+@pytest.mark.parametrize("value", ["0.5", None, [0.5], np.array([0.5, 0.5]), 0.5j, np.ma.masked])
+def test_a_hyper_parameter_that_is_no_number_is_named(value):
+    with pytest.raises(ValueError, match="HorizontalFlip: p is"):
+        HorizontalFlip(p=value)
+    with pytest.raises(ValueError, match="RandomSimilarity: outside is"):
+        RandomSimilarity(outside=value)
