@@ -61,18 +61,17 @@ def run(folder, model=net, change=None, **options):
 
 IN_A_PROCESS = """
 import sys
-sys.path.insert(0, sys.argv[1])
 from test_fingerprint import Half, run
 schedule = lambda epoch, num_epochs, history: 0.9 if epoch in {1, 2, "a", None} else 1.0
-run(sys.argv[2], num_epochs=int(sys.argv[3]), resume=True, schedule=schedule).train()
+run(sys.argv[1], num_epochs=int(sys.argv[2]), resume=True, schedule=schedule).train()
 """
 
 
 def test_a_lambda_schedule_and_a_sampler_without_repr_are_gone_on_with_in_another_process(tmp_path):
     for epochs in (1, 2):
-        here = os.path.dirname(__file__)
-        command = sys.executable, "-c", IN_A_PROCESS, here, tmp_path, str(epochs)
-        done = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": str(epochs)},
+        command = sys.executable, "-c", IN_A_PROCESS, tmp_path, str(epochs)
+        done = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": str(epochs),
+                                           "PYTHONPATH": os.pathsep.join(sys.path)},
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert load_checkpoint(tmp_path / "last.h5")[1]["epoch"] == epochs
