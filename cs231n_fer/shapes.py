@@ -169,8 +169,8 @@ def conv_arguments(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[Array, Arr
     return x, w, b
 
 
-def check_parameters(parameters: Mapping[str, object], expected: Collection[str],
-                     argument: str) -> None:
+def check_parameters(
+        parameters: Mapping[str, object], expected: Collection[str], argument: str) -> None:
     """Raise ValueError, naming missing and unknown keys, unless the keys are the expected ones."""
     if parameters.keys() == set(expected):
         return

@@ -21,9 +21,9 @@ shape; dx, dw and db belong to x, w and b in the same way. Two rules give every 
 derivatives along a path multiply, and where a number is used several times, the gradients that
 come back from its uses add up.
 
-A function whose name ends in _naive is the definition, in loops: easy to check, and slow. The others
-compute the same with whole arrays. These are the lower rungs of a ladder; the upper ones, compiled,
-are in fast_layers/, and nets/ladder.py lists them all.
+A function whose name ends in _naive is the definition, in loops: easy to check, and slow. The other
+functions compute the same with whole arrays. These are the lower rungs of a ladder; the upper ones,
+compiled, are in fast_layers/, and nets/ladder.py lists them all.
 
 Images have the shape (N, C, H, W): N images of C channels, H pixels high and W pixels wide. Filters
 have the shape (F, C, HH, WW). Layers take float32 or float64 (shapes.py has the rule) and never
