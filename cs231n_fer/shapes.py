@@ -1,42 +1,57 @@
-"""Output sizes and argument checks: every message names the argument, what came and what was expected.
+"""Output sizes of sliding windows, and checks of arguments.
 
-What every training step asks is written as `if`, so that no message is put together before it is needed.
+An error message names the argument, the value that it got and the value that it expected. Checks
+that run in every training step are `if` statements rather than calls of `check`, so that no message
+is formatted before it is needed.
 
-One rule for dtypes holds for every layer and every rung. The arrays of a forward pass take one
-floating type, float32 or float64, by NumPy's promotion; integers take the type of the others, and
-float64 if there are no others. float16 is widened to float32. A backward pass works in the type of
-its forward pass, whatever the type of dout.
+One rule for dtypes holds for all layers. A forward pass converts its arrays to one floating-point
+type, float32 or float64, which NumPy's promotion chooses: integers take the type of the other
+arrays, or float64 if there are no others; float16 becomes float32. A backward pass works in the
+dtype of its forward pass, whatever the dtype of dout.
 """
 import operator
+from collections.abc import Collection, Mapping
+from typing import Any, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))  # in the byte order of this machine
+from .types import Array, ConvParam, Labels, PoolParam, Shape
+
+__all__ = [
+    "FLOATS", "check", "check_images", "check_parameters", "common_dtype", "common_floats",
+    "conv_arguments", "conv_geometry", "conv_output_size", "gradient_like", "plain_array",
+    "pool_window", "real_numbers", "scores_and_labels", "whole_number",
+]
+
+FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))  # in the byte order of the machine
 
 
-def check(condition, message):
-    """Raise ValueError(message) unless condition holds."""
+def check(condition: object, message: str) -> None:
+    """Raise ValueError(message) unless condition is true."""
     if not condition:
         raise ValueError(message)
 
 
-def plain_array(array, name):
-    """Return array as an np.ndarray without copying it; subclasses lose their class, lists become arrays.
+def plain_array(array: ArrayLike, name: str) -> NDArray[Any]:
+    """Return array as an np.ndarray: subclasses become views of the base class, lists new arrays.
 
     Raises ValueError for a masked array, whose mask would be lost.
     """
     if isinstance(array, np.ma.MaskedArray):
-        raise ValueError(f"{name}: got a masked array, whose mask would be lost; fill it with .filled(value)")
+        raise ValueError(f"{name}: got a masked array, whose mask would be lost; "
+                         "fill it with .filled(value)")
     return np.asarray(array)
 
 
-def common_floats(layer, **arrays):
-    """Return the arrays of a layer's forward pass in one dtype, float32 or float64, in the order given.
+def common_floats(layer: str, **arrays: ArrayLike) -> list[Array]:
+    """Return the arrays of a forward pass, in the order given, as float32 or as float64.
 
-    An array that has this dtype already is returned as it is. Raises ValueError for arrays that are
-    not made of real numbers.
+    An array that has the common dtype already is returned as it is, without a copy. Raises
+    ValueError for arrays of anything but real numbers.
     """
-    plain = [array if type(array) is np.ndarray else plain_array(array, name) for name, array in arrays.items()]
+    plain = [array if type(array) is np.ndarray else plain_array(array, name)
+             for name, array in arrays.items()]
     dtypes = {array.dtype for array in plain}
     if len(dtypes) == 1 and dtypes <= FLOATS:
         return plain
@@ -44,20 +59,20 @@ def common_floats(layer, **arrays):
     return [array.astype(dtype, copy=False) for array in plain]
 
 
-def common_dtype(layer, arrays):
-    """Return the dtype that arrays {name: array} share: float32 or float64, see the rule at the top."""
+def common_dtype(layer: str, arrays: Mapping[str, NDArray[Any]]) -> np.dtype[Any]:
+    """Return float32 or float64, by the rule for dtypes above, for arrays {name: array}."""
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-            raise ValueError(f"{layer}: {name} has dtype {array.dtype}, expected float32 or float64; "
-                             f"convert it with {name}.astype(np.float32)")
+            raise ValueError(f"{layer}: {name} has dtype {array.dtype}, expected float32 or "
+                             f"float64; convert it with {name}.astype(np.float32)")
     floats = [array.dtype for array in arrays.values() if array.dtype.kind == "f"]
     return np.result_type(np.float32, *floats) if floats else np.dtype(np.float64)
 
 
-def real_numbers(array, dtype, name):
-    """Return array in a dtype; raises ValueError unless it is made of real numbers.
+def real_numbers(array: ArrayLike, dtype: DTypeLike, name: str) -> Array:
+    """Return array in the given dtype, without a copy if it has this dtype already.
 
-    An array that has the dtype already is returned as it is.
+    Raises ValueError for an array of anything but real numbers.
     """
     if type(array) is np.ndarray and array.dtype == dtype:
         return array
@@ -66,25 +81,26 @@ def real_numbers(array, dtype, name):
     return plain.astype(dtype, copy=False)
 
 
-def gradient_like(dout, shape, dtype, layer):
-    """Return dout, the gradient of a layer's output, in the dtype of its forward pass.
+def gradient_like(dout: ArrayLike, shape: Shape, dtype: np.dtype[Any], layer: str) -> Array:
+    """Return dout, the gradient of a layer's output, in the dtype of the layer's forward pass.
 
-    Raises ValueError unless dout has the shape of the output and is made of real numbers.
+    Raises ValueError unless dout consists of real numbers and has the given shape of the output.
     """
     if type(dout) is not np.ndarray:
         dout = plain_array(dout, "dout")
     if dout.shape != shape:
-        raise ValueError(f"{layer}: dout has shape {dout.shape}, expected {tuple(shape)}, the shape of the output")
+        raise ValueError(f"{layer}: dout has shape {dout.shape}, expected {tuple(shape)}, "
+                         "the shape of the output")
     if dout.dtype != dtype:
         common_dtype(layer, {"dout": dout})
         return dout.astype(dtype)
     return dout
 
 
-def whole_number(value, name, least):
-    """Return value as an int; NumPy's integers are accepted, floats are not.
+def whole_number(value: SupportsIndex, name: str, least: int) -> int:
+    """Return value as an int; accepts the integers of Python and NumPy, but no floats.
 
-    Raises ValueError if it is no integer, or below least.
+    Raises ValueError unless value is an integer of at least `least`.
     """
     try:
         number = operator.index(value)
@@ -95,73 +111,94 @@ def whole_number(value, name, least):
     return number
 
 
-def conv_geometry(conv_param):
-    """Return stride and pad of a conv_param {"stride", "pad"} as ints; raises ValueError for others."""
+def conv_geometry(conv_param: ConvParam) -> tuple[int, int]:
+    """Return (stride, pad) of a conv_param; raises ValueError for bad keys or values."""
     check_parameters(conv_param, ("stride", "pad"), "conv_param")
-    return whole_number(conv_param["stride"], "stride", 1), whole_number(conv_param["pad"], "pad", 0)
+    stride = whole_number(conv_param["stride"], "stride", 1)
+    pad = whole_number(conv_param["pad"], "pad", 0)
+    return stride, pad
 
 
-def pool_window(pool_param):
-    """Return height, width and stride of a pool_param {"pool_height", "pool_width", "stride"} as ints."""
+def pool_window(pool_param: PoolParam) -> tuple[int, int, int]:
+    """Return (height, width, stride) of a pool_param; raises ValueError for bad keys or values."""
     check_parameters(pool_param, ("pool_height", "pool_width", "stride"), "pool_param")
-    return tuple(whole_number(pool_param[name], name, 1) for name in ("pool_height", "pool_width", "stride"))
+    height = whole_number(pool_param["pool_height"], "pool_height", 1)
+    width = whole_number(pool_param["pool_width"], "pool_width", 1)
+    stride = whole_number(pool_param["stride"], "stride", 1)
+    return height, width, stride
 
 
-def conv_output_size(size, window, stride, pad):
-    """Number of window positions along one axis; floors where the stride does not divide, as PyTorch does.
+def conv_output_size(size: int, window: int, stride: int, pad: int) -> int:
+    """Return the number of positions of a sliding window along one axis.
 
-    size, window, stride, pad   integers: input length, window length, step, zeros added on both sides
-    Raises ValueError if the window does not fit or a parameter is out of range.
+    size     length of the input
+    window   length of the window
+    stride   distance between neighboring positions
+    pad      number of zeros added at both ends
+    A last window that doesn't fit entirely is left out, as in PyTorch. Raises ValueError if no
+    window fits, or if stride or pad is out of range.
     """
     stride = whole_number(stride, "stride", 1)
     pad = whole_number(pad, "pad", 0)
     check(1 <= window <= size + 2 * pad,
-          f"window: size {window} does not fit into {size} + 2 * {pad} padding; use a smaller window or more padding")
+          f"window: size {window} does not fit into {size} + 2 * {pad} padding; "
+          "use a smaller window or more padding")
     return (size + 2 * pad - window) // stride + 1
 
 
-def check_images(x, layer):
+def check_images(x: NDArray[Any], layer: str) -> None:
     """Raise ValueError unless x has four axes (N, C, H, W)."""
     if x.ndim != 4:
         raise ValueError(f"{layer}: x has shape {x.shape}, expected four axes (N, C, H, W)")
 
 
-def conv_arguments(x, w, b):
-    """Return x (N, C, H, W), w (F, C, HH, WW), b (F,) in one dtype; raises ValueError where they don't fit together."""
+def conv_arguments(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[Array, Array, Array]:
+    """Return x (N, C, H, W), w (F, C, HH, WW) and b (F,) in one dtype.
+
+    Raises ValueError if the shapes don't fit together.
+    """
     x, w, b = common_floats("conv", x=x, w=w, b=b)
     if x.ndim == w.ndim == 4 and x.shape[1] == w.shape[1] and b.shape == w.shape[:1] and w.size:
         return x, w, b
     check_images(x, "conv")
     check(w.ndim == 4, f"conv: w has shape {w.shape}, expected four axes (F, C, HH, WW)")
     check(x.shape[1] == w.shape[1],
-          f"conv: x has {x.shape[1]} channels but w expects {w.shape[1]} (x {x.shape}, w {w.shape})")
-    check(b.shape == (w.shape[0],), f"conv: b has shape {b.shape}, expected ({w.shape[0]},), one bias per filter")
+          f"conv: x has {x.shape[1]} channels but w expects {w.shape[1]} "
+          f"(x {x.shape}, w {w.shape})")
+    check(b.shape == (w.shape[0],),
+          f"conv: b has shape {b.shape}, expected ({w.shape[0]},), one bias per filter")
     check(w.size > 0, f"conv: w has shape {w.shape}, expected no empty axis")
     return x, w, b
 
 
-def check_parameters(parameters, expected, argument):
-    """Raise ValueError unless the dict has exactly the expected keys; names the missing and the unknown ones."""
+def check_parameters(
+        parameters: Mapping[str, object], expected: Collection[str], argument: str) -> None:
+    """Raise ValueError, naming missing and unknown keys, unless the keys are the expected ones."""
     if parameters.keys() == set(expected):
         return
-    missing, unknown = sorted(set(expected) - set(parameters)), sorted(set(parameters) - set(expected))
-    raise ValueError(f"{argument}: missing keys {missing}, unknown keys {unknown}; expected exactly {sorted(expected)}")
+    missing = sorted(set(expected) - set(parameters))
+    unknown = sorted(set(parameters) - set(expected))
+    raise ValueError(f"{argument}: missing keys {missing}, unknown keys {unknown}; "
+                     f"expected exactly {sorted(expected)}")
 
 
-def scores_and_labels(scores, y):
+def scores_and_labels(scores: ArrayLike, y: ArrayLike) -> tuple[Array, Labels]:
     """Return scores (N, C) as floats, and integer labels y (N,) from 0 to C - 1.
 
-    Raises ValueError where they are not that, or empty.
+    Raises ValueError if a shape, a dtype or a label is wrong, or if there are no scores.
     """
     (scores,) = common_floats("loss", x=scores)
     y = plain_array(y, "y")
-    if (scores.ndim == 2 and scores.size > 0 and y.shape == scores.shape[:1] and y.dtype.kind in "iu"
-            and y.min() >= 0 and y.max() < scores.shape[1]):
+    if (scores.ndim == 2 and scores.size > 0 and y.shape == scores.shape[:1]
+            and y.dtype.kind in "iu" and y.min() >= 0 and y.max() < scores.shape[1]):
         return scores, y
     check(scores.ndim == 2 and scores.size > 0,
-          f"x: scores have shape {scores.shape}, expected (N, C) with at least one row and one class")
-    check(y.shape == scores.shape[:1], f"y: labels have shape {y.shape}, expected {scores.shape[:1]}, one per row of x")
-    check(y.dtype.kind in "iu", f"y: labels have dtype {y.dtype}, expected integers; cast with y.astype(int)")
+          f"x: scores have shape {scores.shape}, expected (N, C) with at least one row "
+          "and one class")
+    check(y.shape == scores.shape[:1],
+          f"y: labels have shape {y.shape}, expected {scores.shape[:1]}, one per row of x")
+    check(y.dtype.kind in "iu",
+          f"y: labels have dtype {y.dtype}, expected integers; cast with y.astype(int)")
     check(0 <= y.min() and y.max() < scores.shape[1],
           f"y: labels reach from {y.min()} to {y.max()}, expected 0 to {scores.shape[1] - 1}")
     return scores, y

@@ -1,7 +1,46 @@
-"""The book: every layer's forward and backward pass, in NumPy; read the files in the order below."""
-# Exports only, in the reading order.
-# ruff: noqa: F401, I001
-from .affine import affine_backward, affine_backward_naive, affine_forward, affine_forward_naive
+"""The book: the forward and backward pass of every layer, in NumPy alone. Read it in this order:
+
+    affine          every output is a weighted sum of all inputs
+    activations     ReLU and leaky ReLU
+    im2col          the windows of an image as the rows of a matrix
+    conv            convolution
+    pool            max-pooling and average pooling
+    batchnorm       batch normalization
+    layernorm       layer and group normalization
+    dropout         random zeros during training
+    losses          softmax, support vector machines, distillation, L2 regularization
+    initializers    the weights before the first step
+
+A layer is a pair of functions:
+
+    out, cache = layer_forward(x, ...)      the cache keeps what the backward pass needs
+    dx, ... = layer_backward(dout, cache)   the chain rule
+
+Gradients are those of the loss: dout is the derivative of the loss with respect to out and has its
+shape; dx, dw and db belong to x, w and b in the same way. Two rules give every backward pass: the
+derivatives along a path multiply, and where a number is used several times, the gradients that
+come back from its uses add up.
+
+A function whose name ends in _naive is the definition, in loops: easy to check, and slow. The other
+functions compute the same with whole arrays. These are the lower rungs of a ladder; the upper ones,
+compiled, are in fast_layers/, and nets/ladder.py lists them all.
+
+Images have the shape (N, C, H, W): N images of C channels, H pixels high and W pixels wide. Filters
+have the shape (F, C, HH, WW). Layers take float32 or float64 (shapes.py has the rule) and never
+write to their inputs. Where speed matters, images are stored with their channels last, as if the
+shape were (N, H, W, C); this is a matter of memory alone and changes no shape and no formula.
+
+To add a layer:
+
+1. Write its functions, _naive first, and name them in `__all__` of their file and in this file.
+2. Add a row to RUNGS in tests/layers/test_layers.py, which compares a rung with the one below, and
+   a row to CASES in gradient_check/cases.py, which compares gradients with numerical ones.
+3. For networks, add a record to nets/records.py, and an entry to LADDER in nets/ladder.py if the
+   layer has more than one rung. The docstring of fast_layers/ says how to add a compiled rung.
+
+To add a loss: steps 1 and 2, but its row goes into LOSSES in tests/layers/test_losses.py. A network
+takes any loss as it is.
+"""
 from .activations import (
     leaky_relu_backward,
     leaky_relu_backward_naive,
@@ -12,8 +51,49 @@ from .activations import (
     relu_forward,
     relu_forward_naive,
 )
-from .im2col import col2im, im2col
+from .affine import affine_backward, affine_backward_naive, affine_forward, affine_forward_naive
+from .batchnorm import (
+    batchnorm_backward,
+    batchnorm_backward_alt,
+    batchnorm_backward_naive,
+    batchnorm_forward,
+    batchnorm_forward_naive,
+    spatial_batchnorm_backward,
+    spatial_batchnorm_backward_naive,
+    spatial_batchnorm_forward,
+    spatial_batchnorm_forward_naive,
+)
 from .conv import conv_backward_im2col, conv_backward_naive, conv_forward_im2col, conv_forward_naive
+from .dropout import (
+    dropout_backward,
+    dropout_backward_naive,
+    dropout_forward,
+    dropout_forward_naive,
+)
+from .im2col import col2im, im2col
+from .initializers import he_normal, scaled_normal, xavier_normal
+from .layernorm import (
+    layernorm_backward,
+    layernorm_backward_naive,
+    layernorm_forward,
+    layernorm_forward_naive,
+    spatial_groupnorm_backward,
+    spatial_groupnorm_backward_naive,
+    spatial_groupnorm_forward,
+    spatial_groupnorm_forward_naive,
+)
+from .losses import (
+    distillation_loss,
+    distillation_loss_naive,
+    l2_loss,
+    l2_svm_loss,
+    l2_svm_loss_naive,
+    smoothed_softmax_loss,
+    softmax_loss,
+    softmax_loss_naive,
+    svm_loss,
+    svm_loss_naive,
+)
 from .pool import (
     avg_pool_backward_im2col,
     avg_pool_backward_naive,
@@ -28,38 +108,37 @@ from .pool import (
     max_pool_forward_naive,
     max_pool_forward_reshape,
 )
-from .batchnorm import (
-    batchnorm_backward,
-    batchnorm_backward_alt,
-    batchnorm_backward_naive,
-    batchnorm_forward,
-    batchnorm_forward_naive,
-    spatial_batchnorm_backward,
-    spatial_batchnorm_backward_naive,
-    spatial_batchnorm_forward,
-    spatial_batchnorm_forward_naive,
-)
-from .layernorm import (
-    layernorm_backward,
-    layernorm_backward_naive,
-    layernorm_forward,
-    layernorm_forward_naive,
-    spatial_groupnorm_backward,
-    spatial_groupnorm_backward_naive,
-    spatial_groupnorm_forward,
-    spatial_groupnorm_forward_naive,
-)
-from .dropout import dropout_backward, dropout_backward_naive, dropout_forward, dropout_forward_naive
-from .losses import (
-    distillation_loss,
-    distillation_loss_naive,
-    l2_loss,
-    l2_svm_loss,
-    l2_svm_loss_naive,
-    smoothed_softmax_loss,
-    softmax_loss,
-    softmax_loss_naive,
-    svm_loss,
-    svm_loss_naive,
-)
-from .initializers import he_normal, scaled_normal, xavier_normal
+
+__all__ = [
+    "affine_forward_naive", "affine_backward_naive",
+    "affine_forward", "affine_backward",
+    "relu_forward_naive", "relu_backward_naive",
+    "relu_forward", "relu_backward",
+    "leaky_relu_forward_naive", "leaky_relu_backward_naive",
+    "leaky_relu_forward", "leaky_relu_backward",
+    "im2col", "col2im",
+    "conv_forward_naive", "conv_backward_naive",
+    "conv_forward_im2col", "conv_backward_im2col",
+    "max_pool_forward_naive", "max_pool_backward_naive",
+    "max_pool_forward_im2col", "max_pool_backward_im2col",
+    "max_pool_forward_reshape", "max_pool_backward_reshape",
+    "avg_pool_forward_naive", "avg_pool_backward_naive",
+    "avg_pool_forward_im2col", "avg_pool_backward_im2col",
+    "global_avg_pool_forward", "global_avg_pool_backward",
+    "batchnorm_forward_naive", "batchnorm_backward_naive",
+    "batchnorm_forward", "batchnorm_backward", "batchnorm_backward_alt",
+    "spatial_batchnorm_forward_naive", "spatial_batchnorm_backward_naive",
+    "spatial_batchnorm_forward", "spatial_batchnorm_backward",
+    "layernorm_forward_naive", "layernorm_backward_naive",
+    "layernorm_forward", "layernorm_backward",
+    "spatial_groupnorm_forward_naive", "spatial_groupnorm_backward_naive",
+    "spatial_groupnorm_forward", "spatial_groupnorm_backward",
+    "dropout_forward_naive", "dropout_backward_naive",
+    "dropout_forward", "dropout_backward",
+    "softmax_loss_naive", "softmax_loss",
+    "svm_loss_naive", "svm_loss",
+    "l2_svm_loss_naive", "l2_svm_loss",
+    "distillation_loss_naive", "distillation_loss",
+    "smoothed_softmax_loss", "l2_loss",
+    "he_normal", "xavier_normal", "scaled_normal",
+]

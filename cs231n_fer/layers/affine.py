@@ -2,31 +2,33 @@
 
     out[n, m] = b[m] + sum over d of x[n, d] * w[d, m]              out = x w + b
 
-x may have any shape behind N; it is flattened in logical order (C, H, W) first.
+For the backward pass, follow each number to where it is used. The input x[n, d] is used in all
+outputs of sample n, times w[d, m]; the weight w[d, m] in output m of all samples, times x[n, d]:
+
+    dx[n, d] = sum over m of dout[n, m] * w[d, m]                   dx = dout w^T
+    dw[d, m] = sum over n of x[n, d] * dout[n, m]                   dw = x^T dout
+    db[m]    = sum over n of dout[n, m]
+
+A sample may have any shape, for example (C, H, W); it is flattened to D numbers first.
 """
 import numpy as np
 
 from ..shapes import check, common_floats, gradient_like
+from ..types import Array, Cache
+
+__all__ = [
+    "affine_forward_naive", "affine_backward_naive",
+    "affine_forward", "affine_backward",
+]
 
 
-def affine_arguments(x, w, b):
-    """Return x (N, d1, ..., dk), w (D, M) and b (M,) in one dtype; raises ValueError where they don't fit together."""
-    x, w, b = common_floats("affine", x=x, w=w, b=b)
-    if x.ndim >= 2 and w.ndim == 2 and b.shape == w.shape[1:] and x.size == len(x) * len(w) > 0:
-        return x, w, b
-    check(x.ndim >= 2, f"affine: x has shape {x.shape}, expected (N, d1, ..., dk)")
-    check(w.ndim == 2 and b.shape == w.shape[1:],
-          f"affine: w has shape {w.shape} and b {b.shape}, expected (D, M) and (M,)")
-    D = int(np.prod(x.shape[1:]))
-    check(D == w.shape[0],
-          f"affine: a sample of x has {D} numbers but w expects {w.shape[0]} (x {x.shape}, w {w.shape})")
-    return x, w, b
+def affine_forward_naive(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
+    """Compute out = x w + b by the definition: one sum per output.
 
-
-def affine_forward_naive(x, w, b):
-    """Compute out by the definition: one dot product for each sample and output.
-
-    x (N, d1, ..., dk), w (D, M) with D = d1 * ... * dk, b (M,). Returns out (N, M) and the cache (x, w, b).
+    x   (N, d1, ..., dk), where d1 * ... * dk = D
+    w   (D, M)
+    b   (M,)
+    Returns out (N, M) and the cache (x, w, b). Raises ValueError if the shapes don't fit together.
     """
     x, w, b = affine_arguments(x, w, b)
     rows = x.reshape(len(x), len(w))
@@ -37,12 +39,14 @@ def affine_forward_naive(x, w, b):
     return out, (x, w, b)
 
 
-def affine_backward_naive(dout, cache):
-    """Each output is sum(x * w) + b, so dout * w goes to x, dout * x to w and dout to b; returns dx, dw, db."""
+def affine_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """Return dx, dw, db: every dout (N, M) adds dout * w to dx, dout * x to dw and dout to db."""
     x, w, b = cache
     dout = gradient_like(dout, (len(x), len(b)), x.dtype, "affine")
     rows = x.reshape(len(x), len(w))
-    drows, dw, db = np.zeros_like(rows), np.zeros_like(w), np.zeros_like(b)
+    drows = np.zeros_like(rows)
+    dw = np.zeros_like(w)
+    db = np.zeros_like(b)
     for n in range(len(x)):
         for m in range(len(b)):
             drows[n] += dout[n, m] * w[:, m]
@@ -51,14 +55,34 @@ def affine_backward_naive(dout, cache):
     return drows.reshape(x.shape), dw, db
 
 
-def affine_forward(x, w, b):
-    """Compute out = x w + b as one matrix product; arguments and returns as affine_forward_naive."""
+def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
+    """Compute out = x w + b as one matrix product; see affine_forward_naive for the arguments."""
     x, w, b = affine_arguments(x, w, b)
-    return x.reshape(len(x), len(w)) @ w + b, (x, w, b)
+    rows = x.reshape(len(x), len(w))
+    return rows @ w + b, (x, w, b)
 
 
-def affine_backward(dout, cache):
-    """Backward of out = x w + b: dx = dout w^T, dw = x^T dout, db = column sums of dout; returns dx, dw, db."""
+def affine_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """Return dx = dout w^T, dw = x^T dout, and db, the sums of the columns of dout (N, M)."""
     x, w, b = cache
     dout = gradient_like(dout, (len(x), len(b)), x.dtype, "affine")
-    return (dout @ w.T).reshape(x.shape), x.reshape(len(x), len(w)).T @ dout, dout.sum(axis=0)
+    rows = x.reshape(len(x), len(w))
+    return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(axis=0)
+
+
+def affine_arguments(x: Array, w: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Return x (N, d1, ..., dk), w (D, M) and b (M,) in one dtype.
+
+    Raises ValueError if the shapes don't fit together.
+    """
+    x, w, b = common_floats("affine", x=x, w=w, b=b)
+    if x.ndim >= 2 and w.ndim == 2 and b.shape == w.shape[1:] and x.size == len(x) * len(w) > 0:
+        return x, w, b
+    check(x.ndim >= 2, f"affine: x has shape {x.shape}, expected (N, d1, ..., dk)")
+    check(w.ndim == 2 and b.shape == w.shape[1:],
+          f"affine: w has shape {w.shape} and b {b.shape}, expected (D, M) and (M,)")
+    D = int(np.prod(x.shape[1:]))
+    check(D == w.shape[0],
+          f"affine: a sample of x has {D} numbers but w expects {w.shape[0]} "
+          f"(x {x.shape}, w {w.shape})")
+    return x, w, b

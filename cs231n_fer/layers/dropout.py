@@ -1,52 +1,34 @@
-"""Dropout (Srivastava et al. 2014), inverted: in training each number is kept with probability p, then divided by p.
+"""Dropout (Srivastava et al. 2014): in training, every number is kept with probability p only.
 
-    out = x * mask,    mask = (u < p) / p,    u uniform in [0, 1)
+    out = x * mask,    mask = 1/p with probability p, else 0
 
-E[mask] = 1, so the expectation of out is x, and test time needs no change.
+The numbers that are kept are divided by p ("inverted" dropout), so that the expected value of the
+mask is 1, and that of out is x. In test mode out = x, and nothing needs to be scaled. For a given
+mask the layer is linear, and dx = dout * mask.
 """
 import numpy as np
 
 from ..shapes import check, common_floats, gradient_like
+from ..types import Array, Cache, DropoutParam
+
+__all__ = [
+    "dropout_forward_naive", "dropout_backward_naive",
+    "dropout_forward", "dropout_backward",
+]
 
 
-def dropout_settings(dropout_param):
-    """Check dropout_param; return p, mode and the generator that draws the mask. Raises ValueError."""
-    p, mode = dropout_param.get("p"), dropout_param.get("mode")
-    check(p is not None and 0 < p <= 1,
-          f"dropout_param: p is {p}, the probability to keep a number, expected above 0 and at most 1")
-    check(mode in ("train", "test"), f"dropout_param: mode is {mode!r}, expected 'train' or 'test'")
-    return float(p), mode, dropout_param.get("rng") or np.random.default_rng(dropout_param.get("seed"))
+def dropout_forward_naive(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache]:
+    """Drop random numbers of x, looking at one number at a time; in test mode, return x.
 
-
-def dropout_forward(x, dropout_param):
-    """Drop numbers of x in training mode; in test mode hand x on.
-
-    x              any shape
-    dropout_param  {"p": probability to KEEP a number, in (0, 1], "mode": "train" or "test",
-                   "rng": np.random.Generator, or "seed": int, which gives the same mask on every call}
-    Returns out and the cache mask (None in test mode).
+    See dropout_forward, which draws the same random numbers, for arguments, results and errors.
     """
     (x,) = common_floats("dropout", x=x)
     p, mode, rng = dropout_settings(dropout_param)
     if mode == "test":
         return x, None
-    mask = np.empty_like(x)  # in the memory order of x, so that out is as well
-    np.multiply(rng.random(x.shape) < p, 1 / p, out=mask, casting="same_kind")
-    return x * mask, mask
-
-
-def dropout_backward(dout, cache):
-    """Hand dout on where x was kept, divided by p as well; returns dx. The layer is linear for a given mask."""
-    return dout if cache is None else gradient_like(dout, cache.shape, cache.dtype, "dropout") * cache
-
-
-def dropout_forward_naive(x, dropout_param):
-    """Drop one number after the other with the same random numbers; arguments and returns as dropout_forward."""
-    (x,) = common_floats("dropout", x=x)
-    p, mode, rng = dropout_settings(dropout_param)
-    if mode == "test":
-        return x, None
-    uniform, mask, out = rng.random(x.shape), np.zeros_like(x), np.zeros_like(x)
+    uniform = rng.random(x.shape)
+    mask = np.zeros_like(x)
+    out = np.zeros_like(x)
     for index in np.ndindex(x.shape):
         if uniform[index] < p:
             mask[index] = 1 / p
@@ -54,12 +36,54 @@ def dropout_forward_naive(x, dropout_param):
     return out, mask
 
 
-def dropout_backward_naive(dout, cache):
-    """Hand one number after the other on; returns dx."""
-    if cache is None:
+def dropout_backward_naive(dout: Array, cache: Cache) -> Array:
+    """Return dx = dout * mask, one number at a time; in test mode, return dout."""
+    mask = cache
+    if mask is None:
         return dout
-    dout = gradient_like(dout, cache.shape, cache.dtype, "dropout")
+    dout = gradient_like(dout, mask.shape, mask.dtype, "dropout")
     dx = np.empty_like(dout)
     for index in np.ndindex(dout.shape):
-        dx[index] = dout[index] * cache[index]
+        dx[index] = dout[index] * mask[index]
     return dx
+
+
+def dropout_forward(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache]:
+    """Drop random numbers of x in training mode; in test mode, return x.
+
+    x              any shape
+    dropout_param  {"p": probability of KEEPING a number, above 0 and at most 1,
+                   "mode": "train" or "test",
+                   "rng": np.random.Generator that draws the mask,
+                   "seed": int, which without an rng gives the same mask in every call}
+    Returns out and the cache, which is the mask, or None in test mode. Raises ValueError if p or
+    mode is missing or out of range.
+    """
+    (x,) = common_floats("dropout", x=x)
+    p, mode, rng = dropout_settings(dropout_param)
+    if mode == "test":
+        return x, None
+    mask = np.empty_like(x)  # in the memory order of x, so that out has it too
+    np.multiply(rng.random(x.shape) < p, 1 / p, out=mask, casting="same_kind")
+    return x * mask, mask
+
+
+def dropout_backward(dout: Array, cache: Cache) -> Array:
+    """Return dx = dout * mask; in test mode, return dout."""
+    mask = cache
+    if mask is None:
+        return dout
+    dx: Array = gradient_like(dout, mask.shape, mask.dtype, "dropout") * mask
+    return dx
+
+
+def dropout_settings(dropout_param: DropoutParam) -> tuple[float, str, np.random.Generator]:
+    """Return (p, mode, generator of the mask); raises ValueError if p or mode is out of range."""
+    p = dropout_param.get("p")
+    mode = dropout_param.get("mode")
+    if p is None or not 0 < p <= 1:
+        raise ValueError(f"dropout_param: p is {p}, expected the probability of keeping a number, "
+                         "above 0 and at most 1")
+    check(mode in ("train", "test"), f"dropout_param: mode is {mode!r}, expected 'train' or 'test'")
+    rng = dropout_param.get("rng") or np.random.default_rng(dropout_param.get("seed"))
+    return float(p), str(mode), rng

@@ -1,39 +1,65 @@
 """Initial weights: normal numbers whose spread keeps the signal's size from layer to layer.
 
-    He        standard deviation sqrt(2 / fan_in)                ReLU lets half of the variance through
-    Xavier    standard deviation sqrt(2 / (fan_in + fan_out))    a compromise of the forward and the backward pass
-    scaled    a fixed standard deviation, the course's weight_scale
+    He        standard deviation sqrt(2 / fan_in), for layers before a ReLU
+    Xavier    standard deviation sqrt(2 / (fan_in + fan_out)), for layers before tanh or nothing
+    scaled    a given standard deviation, the course's weight_scale
 
-A shape is (D, M) for an affine layer or (F, C, HH, WW) for filters, whose memory is then (HH, WW, C, F).
+An output is a sum of fan_in products of a weight and an input, so its variance is fan_in times the
+variance of the weights times the mean square of the inputs. Weights of variance 1 / fan_in keep the
+size of the signal; a ReLU halves the mean square, hence He's 2 / fan_in. In the backward pass the
+sums have fan_out terms, and Xavier's rule is a compromise between the two.
+
+A shape is (D, M) for an affine layer and (F, C, HH, WW) for the filters of a convolution, which are
+returned in channels-last memory, (HH, WW, C, F).
 """
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..shapes import check
+from ..types import Array, Shape
+
+__all__ = ["he_normal", "xavier_normal", "scaled_normal"]
 
 
-def fans(shape):
-    """Return (fan_in, fan_out): how many numbers feed one output, and how many outputs one number feeds."""
-    check(len(shape) in (2, 4), f"shape: got {shape}, expected (D, M) or (F, C, HH, WW)")
-    if len(shape) == 2:
-        return shape
-    F, C, HH, WW = shape
-    return C * HH * WW, F * HH * WW
+def he_normal(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32) -> Array:
+    """Draw weights by the rule of He et al. 2015, eq. 10."""
+    fan_in, _ = fans(shape)
+    return scaled_normal(rng, shape, (2 / fan_in) ** 0.5, dtype)
 
 
-def scaled_normal(rng, shape, weight_scale, dtype=np.float32):
-    """Draw weights of a shape from a normal distribution with mean 0 and standard deviation weight_scale."""
-    check(weight_scale >= 0, f"weight_scale: got {weight_scale}, expected a standard deviation of at least 0")
+def xavier_normal(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32) -> Array:
+    """Draw weights by the rule of Glorot & Bengio 2010, eq. 12."""
+    fan_in, fan_out = fans(shape)
+    return scaled_normal(rng, shape, (2 / (fan_in + fan_out)) ** 0.5, dtype)
+
+
+def scaled_normal(
+        rng: np.random.Generator, shape: Shape, weight_scale: float,
+        dtype: DTypeLike = np.float32) -> Array:
+    """Draw weights from a normal distribution of mean 0 and standard deviation weight_scale.
+
+    rng     np.random.Generator that draws the numbers
+    shape   (D, M) or (F, C, HH, WW)
+    dtype   float32 or float64
+    Raises ValueError if weight_scale is negative.
+    """
+    check(weight_scale >= 0,
+          f"weight_scale: got {weight_scale}, expected a standard deviation of at least 0")
     if len(shape) == 2:
         return (rng.standard_normal(shape) * weight_scale).astype(dtype)
     F, C, HH, WW = shape
-    return (rng.standard_normal((HH, WW, C, F)) * weight_scale).astype(dtype).transpose(3, 2, 0, 1)
+    filters = (rng.standard_normal((HH, WW, C, F)) * weight_scale).astype(dtype)
+    return filters.transpose(3, 2, 0, 1)
 
 
-def he_normal(rng, shape, dtype=np.float32):
-    """Draw weights by the rule of He et al. 2015, eq. 10: for layers before a ReLU."""
-    return scaled_normal(rng, shape, (2 / fans(shape)[0]) ** 0.5, dtype)
+def fans(shape: Shape) -> tuple[int, int]:
+    """Return (fan_in, fan_out): the inputs of one output, and the outputs that use one input.
 
-
-def xavier_normal(rng, shape, dtype=np.float32):
-    """Draw weights by the rule of Glorot & Bengio 2010, eq. 12: for layers before tanh or nothing."""
-    return scaled_normal(rng, shape, (2 / sum(fans(shape))) ** 0.5, dtype)
+    Raises ValueError unless shape has two or four axes.
+    """
+    check(len(shape) in (2, 4), f"shape: got {shape}, expected (D, M) or (F, C, HH, WW)")
+    if len(shape) == 2:
+        D, M = shape
+        return D, M
+    F, C, HH, WW = shape
+    return C * HH * WW, F * HH * WW

@@ -1,42 +1,40 @@
-"""Layer normalisation (Ba et al. 2016) and group normalisation (Wu & He 2018): statistics within one sample.
+"""Layer and group normalization: statistics within one sample, not over the batch.
 
     xhat = (x - mean) / sqrt(var + eps)         out = gamma * xhat + beta
 
-Layernorm takes mean and variance over all features of a sample, groupnorm over the channels of a group and all their
-pixels. Neither looks at other samples, so training and test are the same, and there are no running averages.
+Layer normalization takes mean and variance over all features of a sample (Ba et al. 2016), group
+normalization over all pixels of a group of channels (Wu & He 2018). No sample depends on another:
+training and test are the same, and there are no running averages. The derivatives are those of
+batchnorm.py, with the features of a sample in the place of the batch.
 """
 import numpy as np
 
 from ..shapes import check, check_images, common_floats, gradient_like
+from ..types import Array, Cache, NormParam
+
+__all__ = [
+    "layernorm_forward_naive", "layernorm_backward_naive",
+    "layernorm_forward", "layernorm_backward",
+    "spatial_groupnorm_forward_naive", "spatial_groupnorm_backward_naive",
+    "spatial_groupnorm_forward", "spatial_groupnorm_backward",
+]
 
 
-def normalise_rows(rows, eps):
-    """Give each row of (R, K) mean 0 and variance 1; returns xhat (R, K) and rstd (R, 1)."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    rstd = 1 / np.sqrt((centred * centred).mean(axis=1, keepdims=True) + eps)
-    return centred * rstd, rstd
+def layernorm_forward_naive(
+        x: Array, gamma: Array, beta: Array, ln_param: NormParam) -> tuple[Array, Cache]:
+    """Normalize one sample at a time, by the definition.
 
-
-def normalise_rows_backward(dxhat, xhat, rstd):
-    """Backward of normalise_rows: dxhat loses its mean and its part along xhat in each row, as in batchnorm."""
-    along = (dxhat * xhat).mean(axis=1, keepdims=True)
-    return rstd * (dxhat - dxhat.mean(axis=1, keepdims=True) - xhat * along)
-
-
-def layernorm_arguments(x, gamma, beta):
-    """Return x (N, D), gamma and beta (D,) in one dtype; raises ValueError where they don't fit together."""
-    x, gamma, beta = common_floats("layernorm", x=x, gamma=gamma, beta=beta)
-    check(x.ndim == 2 and x.size > 0, f"layernorm: x has shape {x.shape}, expected (N, D), not empty")
-    check(gamma.shape == beta.shape == x.shape[1:],
-          f"layernorm: gamma is {gamma.shape} and beta {beta.shape}, expected {x.shape[1:]}")
-    return x, gamma, beta
-
-
-def layernorm_forward_naive(x, gamma, beta, ln_param):
-    """Normalise one sample after the other, by the definition; arguments and returns as layernorm_forward."""
+    x            (N, D)
+    gamma, beta  (D,) scale and shift
+    ln_param     {"eps": 1e-5}, or {}
+    Returns out (N, D) and the cache (xhat, rstd, gamma), where rstd is 1 / sqrt(var + eps). Raises
+    ValueError if the shapes don't fit together.
+    """
     x, gamma, beta = layernorm_arguments(x, gamma, beta)
+    eps = float(ln_param.get("eps", 1e-5))
     N, D = x.shape
-    eps, xhat, rstd = float(ln_param.get("eps", 1e-5)), np.empty_like(x), np.empty((N, 1), dtype=x.dtype)
+    xhat = np.empty_like(x)
+    rstd = np.empty((N, 1), dtype=x.dtype)
     for n in range(N):
         mean = sum(x[n, d] for d in range(D)) / D
         var = sum((x[n, d] - mean) ** 2 for d in range(D)) / D
@@ -46,12 +44,17 @@ def layernorm_forward_naive(x, gamma, beta, ln_param):
     return gamma * xhat + beta, (xhat, rstd, gamma)
 
 
-def layernorm_backward_naive(dout, cache):
-    """Sum what every x[n, i] does to every xhat[n, d] of its sample; returns dx, dgamma, dbeta."""
+def layernorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """Return dx, dgamma, dbeta: dx[n, i] adds up the effect of x[n, i] on every out[n, d].
+
+    d xhat[n, d] / d x[n, i] = rstd[n] * ((d == i) - (1 + xhat[n, d] * xhat[n, i]) / D)
+    """
     xhat, rstd, gamma = cache
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
     N, D = dout.shape
-    dx, dgamma, dbeta = np.zeros_like(xhat), np.zeros_like(gamma), np.zeros_like(gamma)
+    dx = np.zeros_like(xhat)
+    dgamma = np.zeros_like(gamma)
+    dbeta = np.zeros_like(gamma)
     for n in range(N):
         for d in range(D):
             dgamma[d] += dout[n, d] * xhat[n, d]
@@ -62,29 +65,55 @@ def layernorm_backward_naive(dout, cache):
     return dx, dgamma, dbeta
 
 
-def layernorm_forward(x, gamma, beta, ln_param):
-    """Normalise each sample over its features, then scale and shift each feature.
+def normalise_rows(rows: Array, eps: float) -> tuple[Array, Array]:
+    """Return xhat (R, K), the rows with mean 0 and variance 1, and rstd (R, 1)."""
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    rstd = 1 / np.sqrt((centered * centered).mean(axis=1, keepdims=True) + eps)
+    return centered * rstd, rstd
 
-    x (N, D), gamma and beta (D,), ln_param {"eps": 1e-5}. Returns out (N, D) and the cache (xhat, rstd, gamma).
+
+def normalise_rows_backward(dxhat: Array, xhat: Array, rstd: Array) -> Array:
+    """Return rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), as in batchnorm, by rows."""
+    along = (dxhat * xhat).mean(axis=1, keepdims=True)
+    dx: Array = rstd * (dxhat - dxhat.mean(axis=1, keepdims=True) - xhat * along)
+    return dx
+
+
+def layernorm_forward(
+        x: Array, gamma: Array, beta: Array, ln_param: NormParam) -> tuple[Array, Cache]:
+    """Normalize every sample over its features, then scale and shift every feature.
+
+    Arguments, results and errors are those of layernorm_forward_naive.
     """
     x, gamma, beta = layernorm_arguments(x, gamma, beta)
     xhat, rstd = normalise_rows(x, float(ln_param.get("eps", 1e-5)))
     return gamma * xhat + beta, (xhat, rstd, gamma)
 
 
-def layernorm_backward(dout, cache):
+def layernorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, D), dgamma (D,), dbeta (D,)."""
     xhat, rstd, gamma = cache
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
-    return normalise_rows_backward(dout * gamma, xhat, rstd), (dout * xhat).sum(axis=0), dout.sum(axis=0)
+    dx = normalise_rows_backward(dout * gamma, xhat, rstd)
+    return dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
 
 
-def spatial_groupnorm_forward_naive(x, gamma, beta, G, gn_param):
-    """Normalise one group of one sample after the other; arguments and returns as spatial_groupnorm_forward."""
+def spatial_groupnorm_forward_naive(
+        x: Array, gamma: Array, beta: Array, G: int, gn_param: NormParam) -> tuple[Array, Cache]:
+    """Normalize one group of channels of one sample at a time, by the definition.
+
+    x            (N, C, H, W)
+    gamma, beta  (1, C, 1, 1) scale and shift
+    G            number of groups, a divisor of C
+    gn_param     {"eps": 1e-5}, or {}
+    Returns out (N, C, H, W) and the cache (xhat, rstd, gamma, G), where rstd (N * G, 1) is
+    1 / sqrt(var + eps). Raises ValueError if the shapes don't fit together.
+    """
     x, gamma, beta, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     N, C, H, W = x.shape
     size = C // G
-    xhat, rstd = np.empty(x.shape, dtype=x.dtype), np.empty((N * G, 1), dtype=x.dtype)
+    xhat = np.empty(x.shape, dtype=x.dtype)
+    rstd = np.empty((N * G, 1), dtype=x.dtype)
     for n in range(N):
         for g in range(G):
             group = x[n, g * size:(g + 1) * size]
@@ -95,40 +124,34 @@ def spatial_groupnorm_forward_naive(x, gamma, beta, G, gn_param):
     return gamma * xhat + beta, (xhat, rstd, gamma, G)
 
 
-def spatial_groupnorm_backward_naive(dout, cache):
-    """Sum what every number of a group does to every other; returns dx, dgamma, dbeta (1, C, 1, 1)."""
+def spatial_groupnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """Return dx, dgamma, dbeta: dx adds up the effect of every x on every xhat of its group."""
     xhat, rstd, gamma, G = cache
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     N, C, H, W = dout.shape
-    size, dx = C // G, np.zeros(xhat.shape, dtype=xhat.dtype)
+    size = C // G
+    dxhat = dout * gamma
+    dx = np.zeros(xhat.shape, dtype=xhat.dtype)
     for n in range(N):
         for g in range(G):
             group = slice(g * size, (g + 1) * size)
-            h, d = xhat[n, group], (dout * gamma)[n, group]
+            h = xhat[n, group]
+            dh = dxhat[n, group]
+            dgroup = dx[n, group]  # a view: what is added to it is added to dx
             for index in np.ndindex(h.shape):
-                dx[n, group] -= d[index] * (1 + h[index] * h) / h.size
-                dx[n, g * size + index[0], index[1], index[2]] += d[index]
-            dx[n, group] *= rstd[n * G + g]
-    return dx, (dout * xhat).sum(axis=(0, 2, 3), keepdims=True), dout.sum(axis=(0, 2, 3), keepdims=True)
+                dgroup -= dh[index] * (1 + h[index] * h) / h.size
+                dgroup[index] += dh[index]
+            dgroup *= rstd[n * G + g]
+    dgamma = (dout * xhat).sum(axis=(0, 2, 3), keepdims=True)
+    dbeta = dout.sum(axis=(0, 2, 3), keepdims=True)
+    return dx, dgamma, dbeta
 
 
-def groupnorm_arguments(x, gamma, beta, G, gn_param):
-    """Return x, gamma and beta in one dtype, and eps, after checking the arguments of spatial_groupnorm_forward."""
-    x, gamma, beta = common_floats("spatial_groupnorm", x=x, gamma=gamma, beta=beta)
-    check_images(x, "spatial_groupnorm")
-    check(x.size > 0, f"spatial_groupnorm: x has shape {x.shape}, expected (N, C, H, W), not empty")
-    C = x.shape[1]
-    check(G >= 1 and C % G == 0, f"G: got {G} groups, expected a divisor of the {C} channels")
-    check(gamma.shape == beta.shape == (1, C, 1, 1),
-          f"spatial_groupnorm: gamma is {gamma.shape} and beta {beta.shape}, expected {(1, C, 1, 1)}")
-    return x, gamma, beta, float(gn_param.get("eps", 1e-5))
+def spatial_groupnorm_forward(
+        x: Array, gamma: Array, beta: Array, G: int, gn_param: NormParam) -> tuple[Array, Cache]:
+    """Normalize every group of channels of every sample, then scale and shift every channel.
 
-
-def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
-    """Normalise each of G groups of channels of each sample, then scale and shift each channel.
-
-    x (N, C, H, W), gamma and beta (1, C, 1, 1), G divides C, gn_param {"eps": 1e-5}.
-    Returns out (N, C, H, W) and the cache (xhat, rstd, gamma, G). Raises ValueError on wrong shapes.
+    Arguments, results and errors are those of spatial_groupnorm_forward_naive.
     """
     x, gamma, beta, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     xhat, rstd = normalise_rows(x.reshape(len(x) * G, -1), eps)
@@ -136,10 +159,46 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     return gamma * xhat + beta, (xhat, rstd, gamma, G)
 
 
-def spatial_groupnorm_backward(dout, cache):
-    """Return dx (N, C, H, W), dgamma and dbeta (1, C, 1, 1)."""
+def spatial_groupnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """Return dx (N, C, H, W), dgamma (1, C, 1, 1), dbeta (1, C, 1, 1)."""
     xhat, rstd, gamma, G = cache
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
+    dxhat = dout * gamma
     rows = (len(dout) * G, -1)
-    dx = normalise_rows_backward((dout * gamma).reshape(rows), xhat.reshape(rows), rstd).reshape(dout.shape)
-    return dx, (dout * xhat).sum(axis=(0, 2, 3), keepdims=True), dout.sum(axis=(0, 2, 3), keepdims=True)
+    dx = normalise_rows_backward(dxhat.reshape(rows), xhat.reshape(rows), rstd)
+    dgamma = (dout * xhat).sum(axis=(0, 2, 3), keepdims=True)
+    dbeta = dout.sum(axis=(0, 2, 3), keepdims=True)
+    return dx.reshape(dout.shape), dgamma, dbeta
+
+
+def layernorm_arguments(x: Array, gamma: Array, beta: Array) -> tuple[Array, Array, Array]:
+    """Return x (N, D), gamma (D,) and beta (D,) in one dtype.
+
+    Raises ValueError if the shapes don't fit together.
+    """
+    x, gamma, beta = common_floats("layernorm", x=x, gamma=gamma, beta=beta)
+    check(x.ndim == 2 and x.size > 0,
+          f"layernorm: x has shape {x.shape}, expected (N, D), not empty")
+    check(gamma.shape == beta.shape == x.shape[1:],
+          f"layernorm: gamma has shape {gamma.shape} and beta {beta.shape}, "
+          f"expected {x.shape[1:]}, one number per feature of x")
+    return x, gamma, beta
+
+
+def groupnorm_arguments(
+        x: Array, gamma: Array, beta: Array,
+        G: int, gn_param: NormParam) -> tuple[Array, Array, Array, float]:
+    """Return x (N, C, H, W), gamma and beta (1, C, 1, 1) in one dtype, and eps.
+
+    Raises ValueError if the shapes don't fit together or if G doesn't divide C.
+    """
+    x, gamma, beta = common_floats("spatial_groupnorm", x=x, gamma=gamma, beta=beta)
+    check_images(x, "spatial_groupnorm")
+    check(x.size > 0,
+          f"spatial_groupnorm: x has shape {x.shape}, expected (N, C, H, W), not empty")
+    C = x.shape[1]
+    check(G >= 1 and C % G == 0, f"G: got {G} groups, expected a divisor of the {C} channels")
+    check(gamma.shape == beta.shape == (1, C, 1, 1),
+          f"spatial_groupnorm: gamma has shape {gamma.shape} and beta {beta.shape}, "
+          f"expected {(1, C, 1, 1)}")
+    return x, gamma, beta, float(gn_param.get("eps", 1e-5))

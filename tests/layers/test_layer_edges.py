@@ -22,11 +22,19 @@ BAD_INPUTS = [
     ("affine: w has shape (4, 2) and b (3,), expected (D, M) and (M,)",
      lambda: L.affine_forward(X, np.ones((4, 2)), np.ones(3))),
     ("affine: w has shape (4,) and b (3,), expected (D, M) and (M,)", lambda: L.affine_forward(X, ONES, np.ones(3))),
-    ("batchnorm: gamma is (3,) and beta (4,), expected (4,) as x has 4 features",
+    ("batchnorm: gamma has shape (3,) and beta (4,), expected (4,), one number per feature of x",
      lambda: L.batchnorm_forward(X, np.ones(3), ONES, {"mode": "train"})),
-    ("batchnorm: gamma is (4,) and beta (3,), expected (4,) as x has 4 features",
+    ("batchnorm: gamma has shape (4,) and beta (3,), expected (4,), one number per feature of x",
      lambda: L.batchnorm_forward(X, ONES, np.ones(3), {"mode": "train"})),
     ("bn_param: mode is None, expected 'train' or 'test'", lambda: L.batchnorm_forward(X, ONES, ONES, {})),
+    ("bn_param: running_mean is list, expected a float array (4,), one number per feature",
+     lambda: L.batchnorm_forward(X, ONES, ONES, {"mode": "test", "running_mean": [0, 0, 0, 0]})),
+    ("bn_param: running_var is float64 (3,), expected a float array (4,), one number per feature",
+     lambda: L.batchnorm_forward(X, ONES, ONES, {"mode": "test", "running_var": np.ones(3)})),
+    ("bn_param: running_var is int64 (4,), expected a float array (4,), one number per feature",
+     lambda: L.batchnorm_forward_naive(X, ONES, ONES, {"mode": "test", "running_var": np.arange(4)})),
+    ("bn_param: running_mean is read-only, but training mode updates it in place; give a copy",
+     lambda: L.batchnorm_forward(X, ONES, ONES, {"mode": "train", "running_mean": ONES})),
     ("batchnorm: x has shape (0, 4), expected (N, D) with N of at least 1",
      lambda: L.batchnorm_forward(X[:0], ONES, ONES, {"mode": "train"})),
     ("batchnorm: x has shape (1, 3, 4), expected (N, D) with N of at least 1",
@@ -35,8 +43,10 @@ BAD_INPUTS = [
      lambda: L.spatial_batchnorm_forward(X, ONES, ONES, {"mode": "train"})),
     ("spatial_batchnorm: x has shape (3, 4), expected four axes (N, C, H, W)",
      lambda: L.spatial_batchnorm_forward_naive(X, ONES, ONES, {"mode": "train"})),
-    ("layernorm: gamma is (3,) and beta (4,), expected (4,)", lambda: L.layernorm_forward(X, np.ones(3), ONES, {})),
-    ("layernorm: gamma is (4,) and beta (3,), expected (4,)", lambda: L.layernorm_forward(X, ONES, np.ones(3), {})),
+    ("layernorm: gamma has shape (3,) and beta (4,), expected (4,), one number per feature of x",
+     lambda: L.layernorm_forward(X, np.ones(3), ONES, {})),
+    ("layernorm: gamma has shape (4,) and beta (3,), expected (4,), one number per feature of x",
+     lambda: L.layernorm_forward(X, ONES, np.ones(3), {})),
     ("layernorm: x has shape (0, 4), expected (N, D), not empty", lambda: L.layernorm_forward(X[:0], ONES, ONES, {})),
     ("layernorm: x has shape (2, 4, 3, 3), expected (N, D), not empty",
      lambda: L.layernorm_forward(IMAGES, ONES, ONES, {})),
@@ -46,15 +56,16 @@ BAD_INPUTS = [
      lambda: L.spatial_groupnorm_forward(IMAGES, C1, C1, 3, {})),
     ("G: got -2 groups, expected a divisor of the 4 channels",
      lambda: L.spatial_groupnorm_forward(IMAGES, C1, C1, -2, {})),
-    ("spatial_groupnorm: gamma is (4,) and beta (1, 4, 1, 1), expected (1, 4, 1, 1)",
+    ("spatial_groupnorm: gamma has shape (4,) and beta (1, 4, 1, 1), expected (1, 4, 1, 1)",
      lambda: L.spatial_groupnorm_forward(IMAGES, ONES, C1, 2, {})),
-    ("spatial_groupnorm: gamma is (1, 4, 1, 1) and beta (4,), expected (1, 4, 1, 1)",
+    ("spatial_groupnorm: gamma has shape (1, 4, 1, 1) and beta (4,), expected (1, 4, 1, 1)",
      lambda: L.spatial_groupnorm_forward(IMAGES, C1, ONES, 2, {})),
-    ("dropout_param: p is 0, the probability to keep a number, expected above 0 and at most 1",
+    ("dropout_param: p is 0, expected the probability of keeping a number, above 0 and at most 1",
      lambda: L.dropout_forward(X, {"p": 0, "mode": "train"})),
-    ("dropout_param: p is 1.5, the probability to keep a number, expected above 0 and at most 1",
+    ("dropout_param: p is 1.5, expected the probability of keeping a number, above 0 and at most 1",
      lambda: L.dropout_forward(X, {"p": 1.5, "mode": "train"})),
-    ("dropout_param: p is None, the probability to keep a number, expected above 0 and at most 1",
+    ("dropout_param: p is None, expected the probability of keeping a number, above 0 and at most "
+     "1",
      lambda: L.dropout_forward(X, {"mode": "train"})),
     ("dropout_param: mode is 'eval', expected 'train' or 'test'",
      lambda: L.dropout_forward_naive(X, {"p": 0.5, "mode": "eval"})),
@@ -93,22 +104,25 @@ BAD_INPUTS = [
      lambda: L.softmax_loss(X, Y, [1, 1, np.inf, 1])),
     ("class_weights: got [1.0, nan, 1.0, 1.0], expected 4 numbers above 0, one for each class",
      lambda: L.softmax_loss_naive(X, Y, [1, np.nan, 1, 1])),
-    ("teacher_probs: have shape (2, 4), expected that of the scores, (3, 4)", lambda: L.distillation_loss(X, Y, X[:2])),
-    ("teacher_probs: the smallest is 0 and rows sum to 6 to 38, expected probabilities: at least 0, rows that sum to 1",
+    ("teacher_probs: has shape (2, 4), expected (3, 4), the shape of the scores",
+     lambda: L.distillation_loss(X, Y, X[:2])),
+    ("teacher_probs: the smallest is 0 and the row sums are from 6 to 38, "
+     "expected probabilities: at least 0, row sums of 1",
      lambda: L.distillation_loss(X, Y, X)),
-    ("teacher_probs: the smallest is 0.375 and rows sum to 1.5 to 1.5, expected probabilities: at least 0, rows "
-     "that sum to 1",
+    ("teacher_probs: the smallest is 0.375 and the row sums are from 1.5 to 1.5, "
+     "expected probabilities: at least 0, row sums of 1",
      lambda: L.distillation_loss(X, Y, 1.5 * Q)),
-    ("teacher_probs: the smallest is 0.2495 and rows sum to 0.998 to 0.998, expected probabilities: at least 0, "
-     "rows that sum to 1",
+    ("teacher_probs: the smallest is 0.2495 and the row sums are from 0.998 to 0.998, "
+     "expected probabilities: at least 0, row sums of 1",
      lambda: L.distillation_loss(X, Y, 0.998 * Q)),
-    ("teacher_probs: the smallest is -0.25 and rows sum to 1 to 1, expected probabilities: at least 0, rows that "
-     "sum to 1",
+    ("teacher_probs: the smallest is -0.25 and the row sums are from 1 to 1, "
+     "expected probabilities: at least 0, row sums of 1",
      lambda: L.distillation_loss(X, Y, Q + [0.5, -0.5, 0, 0])),
-    ("alpha: got 2, expected 0 to 1", lambda: L.distillation_loss(X, Y, Q, alpha=2)),
-    ("alpha: got -0.5, expected 0 to 1", lambda: L.distillation_loss(X, Y, Q, alpha=-0.5)),
-    ("T: got temperature 0, expected above 0", lambda: L.distillation_loss(X, Y, Q, T=0)),
-    ("T: got temperature -1, expected above 0", lambda: L.distillation_loss(X, Y, Q, T=-1)),
+    ("alpha: got 2, expected a number from 0 to 1", lambda: L.distillation_loss(X, Y, Q, alpha=2)),
+    ("alpha: got -0.5, expected a number from 0 to 1",
+     lambda: L.distillation_loss(X, Y, Q, alpha=-0.5)),
+    ("T: got 0, expected a temperature above 0", lambda: L.distillation_loss(X, Y, Q, T=0)),
+    ("T: got -1, expected a temperature above 0", lambda: L.distillation_loss(X, Y, Q, T=-1)),
     ("reg: got -1, expected 0 or more", lambda: L.l2_loss(X, -1)),
     ("shape: got (3,), expected (D, M) or (F, C, HH, WW)", lambda: L.he_normal(RNG, (3,))),
     ("shape: got (3, 4, 5), expected (D, M) or (F, C, HH, WW)", lambda: L.xavier_normal(RNG, (3, 4, 5))),
@@ -196,7 +210,7 @@ def test_log_softmax_takes_off_the_largest_score():
 
 
 @pytest.mark.parametrize("window, dtype", [(16, np.uint8), (17, np.uint16)])
-def test_the_winner_of_a_window_takes_one_byte_for_up_to_256_pixels(window, dtype):
+def test_the_argmax_of_a_window_takes_one_byte_for_up_to_256_pixels(window, dtype):
     x = np.zeros((1, 1, window, window))
     x[..., -1, -1] = 1
     out, cache = L.max_pool_forward_im2col(x, {"pool_height": window, "pool_width": window, "stride": 1})
