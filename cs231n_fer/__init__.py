@@ -24,7 +24,7 @@ for, and how to add one thing more:
 Importing this package imports none of them.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def load_pretrained(path=None):
