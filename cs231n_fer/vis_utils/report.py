@@ -1,7 +1,7 @@
 """The report of a finished training: its numbers, and the figures that the paper shows of a net."""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..analysis.metrics import confusion_matrix, per_class_accuracy
 from ..analysis.saliency import choose_examples, saliency_map
 from ..data_utils import restore_pixels
+from ..nets.network import Network
 from ..solver import Solver
 from ..types import Array, Labels, Pixels
 from . import curves, figures, style, tiles
@@ -68,7 +69,8 @@ def measure(solver: Solver, data: Mapping[str, Any]) -> tuple[dict[str, Any], Ar
     scores     (N, C) scores of the validation faces
     """
     names = data["class_names"]
-    scores = solver.model.predict(data["X_val"])
+    network = cast(Network, solver.model)  # a model of the course has no predict
+    scores = network.predict(data["X_val"])
     confusion = confusion_matrix(data["y_val"], scores.argmax(axis=1), len(names))
     accuracies = [None if np.isnan(accuracy) else round(accuracy, 4)
                   for accuracy in per_class_accuracy(confusion).tolist()]
@@ -79,7 +81,7 @@ def measure(solver: Solver, data: Mapping[str, Any]) -> tuple[dict[str, Any], Ar
         "best_epoch": solver.best_epoch,
         "per_class": dict(zip(names, accuracies, strict=True)),
         "confusion": confusion.tolist(),
-        "parameters": sum(array.size for array in solver.model.params.values()),
+        "parameters": sum(array.size for array in network.params.values()),
         "epochs": solver.epoch,
         "seconds": round(seconds, 1),
         "images_per_second": round(float(np.median(speeds)), 1),
@@ -100,6 +102,7 @@ def training_run(solver: Solver, data: Mapping[str, Any], scores: Array) -> Trai
         return images
 
     names = data["class_names"]
+    network = cast(Network, solver.model)
     y = data["y_val"]
     predicted = scores.argmax(axis=1)
     chosen = np.concatenate(choose_examples(scores, y))
@@ -112,7 +115,7 @@ def training_run(solver: Solver, data: Mapping[str, Any], scores: Array) -> Trai
         history=History(solver.train_acc_history, solver.val_acc_history, solver.loss_history,
                         steps_per_epoch=len(solver.loss_history) / solver.epoch),
         confusion=confusion_matrix(y, predicted, len(names)),
-        explained=Explained(pixels(X), saliency_map(solver.model, X, predicted[chosen]),
+        explained=Explained(pixels(X), saliency_map(network, X, predicted[chosen]),
                             labels=y[chosen], predicted=predicted[chosen]),
         dataset="built-in faces" if data["synthetic"] else "FER2013",
     )
