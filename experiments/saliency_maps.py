@@ -1,12 +1,14 @@
-"""What a trained net reacts to: saliency maps of validation faces, or of your own pictures.
+"""Draw saliency maps of a trained net for validation faces, or for your own pictures.
 
-    python experiments/saliency_maps.py best.h5                  the surest right and wrong faces
+    python experiments/saliency_maps.py best.h5                  the most certain predictions
     python experiments/saliency_maps.py best.h5 --rows 0 5 9     these rows of PublicTest
-    python experiments/saliency_maps.py best.h5 me.jpg you.png   own pictures, the face in the middle
+    python experiments/saliency_maps.py best.h5 me.jpg you.png   your pictures, faces centered
 """
-
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,72 +16,99 @@ from PIL import Image, ImageOps
 from cs231n_fer.analysis.saliency import choose_examples, saliency_map
 from cs231n_fer.classifiers import load_model
 from cs231n_fer.data_utils import load_data, normalise, restore_pixels
+from cs231n_fer.nets.network import Network
+from cs231n_fer.types import Labels, Pixels
 from cs231n_fer.vis_utils import plot_saliency, save_figure
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("checkpoint", help="a checkpoint that train_final.py wrote, such as best.h5")
-    parser.add_argument("images", nargs="*", help="picture files; default: faces of the validation split")
-    parser.add_argument("--data", help="prepared data file; by default found as in training")
-    parser.add_argument("--rows", type=int, nargs="+", help="rows of the validation split, from 0")
-    parser.add_argument("--out", default="saliency.png", help="figure to write (default: %(default)s)")
+class Faces(NamedTuple):
+    """Faces to explain: pixels (N, 48, 48), labels (N,) or None if unknown, N names to print."""
+
+    pixels: Pixels
+    labels: Labels | None
+    names: Sequence[str]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
+    add = parser.add_argument
+    add("checkpoint", help="checkpoint of train_final.py or train_best.py, such as best.h5")
+    add("images", nargs="*", help="picture files; default: faces of the validation split")
+    add("--data", help="data set of the validation faces; default: look in the usual places")
+    add("--rows", type=int, nargs="+", help="rows of the validation split, from 0")
+    add("--out", default="saliency.png", help="figure to write (default: %(default)s)")
     arguments = parser.parse_args()
     if arguments.images and arguments.rows:
         parser.error("give either picture files or --rows, not both")
     return arguments
 
 
-def read_picture(path, size=48):
-    """Read a picture file as (size, size) uint8 grey: turned upright, its middle square cut out, resized."""
+def read_picture(path: str | Path, size: int = 48) -> Pixels:
+    """Return the central square of a picture file as (size, size) uint8 gray values.
+
+    The picture is turned upright as its EXIF data say, cropped and resized.
+    Raises ValueError for a file that Pillow cannot read.
+    """
     try:
         with Image.open(path) as picture:
             upright = ImageOps.exif_transpose(picture)
             if upright.mode.startswith("I;16"):  # convert("L") would clip 16 bits to white
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            return np.asarray(ImageOps.fit(upright.convert("L"), (size, size), Image.Resampling.LANCZOS))
+            gray = upright.convert("L")
+            return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: not a readable picture ({error}); give a JPEG or PNG file") from error
+        raise ValueError(f"{path}: not a readable picture ({error}); give a JPEG or PNG file"
+                         ) from error
 
 
-def choose_rows(model, data, rows):
-    """The wanted rows, checked, or else the surest right and wrong ones."""
+def choose_rows(model: Network, data: Mapping[str, Any], rows: Sequence[int] | None) -> Labels:
+    """Return the given rows, or by default those of the most certain right and wrong predictions.
+
+    Raises ValueError for rows outside the validation split.
+    """
     count = len(data["y_val"])
     if rows is None:
         return np.concatenate(choose_examples(model.predict(data["X_val"]), data["y_val"]))
     outside = [row for row in rows if not 0 <= row < count]
     if outside:
-        raise ValueError(f"--rows: {outside} out of range, the validation split has rows 0 to {count - 1}")
+        raise ValueError(f"--rows: {outside} out of range, the validation split has rows 0 to "
+                         f"{count - 1}")
     return np.array(rows)
 
 
-def load_faces(model, info, arguments):
-    """Pixels (N, 48, 48) uint8, labels (N,) or None where they are unknown, and a name of each face."""
+def load_faces(model: Network, arguments: argparse.Namespace) -> Faces:
+    """Return the pictures or the validation faces that the command line asks for."""
     if arguments.images:
-        return np.stack([read_picture(path) for path in arguments.images]), None, arguments.images
+        pictures = [read_picture(path) for path in arguments.images]
+        return Faces(np.stack(pictures), None, arguments.images)
     data = load_data(arguments.data)
     rows = choose_rows(model, data, arguments.rows)
     pixels = restore_pixels(data["X_val"][rows], data["mean_image"], data["std"])
-    return pixels, data["y_val"][rows], [f"row {row}" for row in rows]
+    return Faces(pixels, data["y_val"][rows], [f"row {row}" for row in rows])
 
 
-def main():
+def main() -> None:
+    """Print the predictions for the faces and write the figure of their saliency maps."""
     arguments = parse_arguments()
-    print("settings:", ", ".join(f"{name}={value}" for name, value in vars(arguments).items()))
+    settings = [f"{name}={value}" for name, value in vars(arguments).items()]
+    print("settings:", ", ".join(settings))
     model, info = load_model(arguments.checkpoint)
     missing = [key for key in ("class_names", "mean_image", "std") if info.get(key) is None]
     if missing:
-        raise ValueError(f"{arguments.checkpoint}: holds no {', '.join(missing)}; use one of train_final.py")
+        raise ValueError(f"{arguments.checkpoint}: holds no {', '.join(missing)}; use a checkpoint "
+                         "of train_final.py or train_best.py")
     names = list(info["class_names"])
-    pixels, labels, sources = load_faces(model, info, arguments)
-    X = normalise(pixels, info["mean_image"], info["std"])
-    scores = model.predict(X)
-    predicted = scores.argmax(axis=1)
-    for n, source in enumerate(sources):
-        true = "" if labels is None else f", true {names[labels[n]]}"
-        print(f"{source}: predicted {names[predicted[n]]}{true}")
+    faces = load_faces(model, arguments)
+    X = normalise(faces.pixels, info["mean_image"], info["std"])
+    predicted = model.predict(X).argmax(axis=1)
+    for n, face in enumerate(faces.names):
+        true = "" if faces.labels is None else f", true {names[faces.labels[n]]}"
+        print(f"{face}: predicted {names[predicted[n]]}{true}")
     maps = saliency_map(model, X, predicted)
-    print("wrote", save_figure(plot_saliency(pixels, maps, predicted, names, labels=labels), arguments.out))
+    figure = plot_saliency(faces.pixels, maps, predicted, names, labels=faces.labels)
+    print("wrote", save_figure(figure, arguments.out))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""Train the best net of at most 1 M parameters and 100 MFLOP on FER2013; the defaults are what it was trained with.
+"""Train the best net of at most 1 M parameters and 100 MFLOP on FER2013.
 
-    python experiments/train_best.py   # FER2013 if it is found, else the built-in faces
-    python experiments/train_best.py --resume   # go on with an interrupted run, to the same bits
-    python experiments/train_best.py --teacher runs/best*/best.h5 --out runs/student   # learn from trained nets too
+    python experiments/train_best.py             # FER2013 if it is found, else built-in faces
+    python experiments/train_best.py --resume    # continue an interrupted run, bit for bit
+    python experiments/train_best.py --teacher runs/best*/best.h5 --out runs/student
 
-Recipe: random mirror, similarity, brightness and erasing in the loop; Nesterov momentum under a cosine with warm-up;
-label smoothing, or teachers that see the same augmented batch; dropout before the scores; a running average of the
-weights. Writes config.json, metrics.json, history.csv, best.h5, last.h5 and figures to --out.
+The last command distills trained nets into a new one. The model card of the packaged net gives the
+command that trained it. The recipe: random mirroring, similarity transforms, changes of brightness
+and erasing in the training loop; Nesterov momentum with a cosine schedule and warm-up; label
+smoothing, or teachers that see the same augmented batch; dropout before the scores; a running
+average of the weights. Writes config.json, metrics.json, history.csv, best.h5, last.h5 and figures
+to --out.
 """
 # ruff: noqa: E402
 import sys
@@ -18,7 +21,9 @@ if __package__ is None:  # started as a file, not with -m
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see train_final.py
 import numpy as np
@@ -34,6 +39,7 @@ from cs231n_fer.data_utils.augment import (
 )
 from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.layers import smoothed_softmax_loss
+from cs231n_fer.nets.network import Network
 from cs231n_fer.optim.schedules import CosineWarmup
 from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
@@ -42,67 +48,93 @@ from cs231n_fer.vis_utils.report import draw_run, measure
 from experiments.train_final import begin, describe
 
 
-def make_parser():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic'")
-    parser.add_argument("--out", type=Path, default=Path("runs/best"), help="folder of the results")
-    parser.add_argument("--epochs", type=int, default=150)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--blocks", nargs="+", default=["32", "64", "96,96", "128,128,192"],
-                        help="filters of the convolutions before each pool, separated by commas")
-    parser.add_argument("--hidden-dim", type=int, default=0, help="0: global average pooling")
-    parser.add_argument("--dropout-keep", type=float, default=0.6, help="probability to keep a feature")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--update-rule", default="nesterov")
-    parser.add_argument("--learning-rate", type=float, default=0.05, help="at its highest")
-    parser.add_argument("--warmup-epochs", type=float, default=2)
-    parser.add_argument("--reg", type=float, default=5e-4, help="strength of the L2 regularisation")
-    parser.add_argument("--smoothing", type=float, default=0.1, help="of the labels")
-    parser.add_argument("--teacher", type=Path, nargs="+", help="checkpoints to learn from, in place of smoothing")
-    parser.add_argument("--alpha", type=float, default=0.3, help="weight of the labels beside the teachers")
-    parser.add_argument("--temperature", type=float, default=2.0, help="of the teachers")
-    parser.add_argument("--average-decay", type=float, default=0.999, help="of the running average of the weights")
-    parser.add_argument("--rung", default="auto", help="naive, im2col or auto")
-    parser.add_argument("--init", type=Path, help="a checkpoint to start from: layers that agree in name and shape")
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/last.h5")
+def make_parser() -> argparse.ArgumentParser:
+    """Return the command line; the defaults are the recipe of the best net."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--data", help="prepared .h5 file, Kaggle's CSV file or archive, folder of images, or "
+                       "'synthetic'; default: look for FER2013 in the usual places")
+    add("--out", type=Path, default=Path("runs/best"),
+        help="folder of the results (default: %(default)s)")
+    add("--epochs", type=int, default=150, help="number of epochs (default: %(default)s)")
+    add("--seed", type=int, default=0,
+        help="seed of initialization, order, augmentation and dropout (default: %(default)s)")
+    add("--blocks", nargs="+", default=["32", "64", "96,96", "128,128,192"],
+        help="for each block the filters of its convolutions, separated by commas; a 2x2 max-pool "
+             "follows each block (default: 32 64 96,96 128,128,192)")
+    add("--hidden-dim", type=int, default=0,
+        help="units of a hidden affine layer; 0: global average pooling instead (default: 0)")
+    add("--dropout-keep", type=float, default=0.6,
+        help="probability of keeping a feature before the scores (default: %(default)s)")
+    add("--batch-size", type=int, default=64, help="images per step (default: %(default)s)")
+    add("--update-rule", default="nesterov",
+        help="function of cs231n_fer.optim (default: %(default)s)")
+    add("--learning-rate", type=float, default=0.05,
+        help="largest learning rate of the schedule (default: %(default)s)")
+    add("--warmup-epochs", type=float, default=2,
+        help="epochs in which the learning rate rises to its maximum (default: %(default)s)")
+    add("--reg", type=float, default=5e-4, help="L2 regularization strength (default: %(default)s)")
+    add("--smoothing", type=float, default=0.1,
+        help="label smoothing, without --teacher (default: %(default)s)")
+    add("--teacher", type=Path, nargs="+",
+        help="checkpoints of teachers; their mean probabilities replace label smoothing")
+    add("--alpha", type=float, default=0.3,
+        help="weight of the labels in the loss with --teacher (default: %(default)s)")
+    add("--temperature", type=float, default=2.0,
+        help="temperature of the teachers' probabilities (default: %(default)s)")
+    add("--average-decay", type=float, default=0.999,
+        help="decay per step of the running average of the weights (default: %(default)s)")
+    add("--rung", default="auto", help="implementation of the layers: naive, im2col or auto, the "
+                                       "fastest (default: %(default)s)")
+    add("--init", type=Path, help="checkpoint to start from; layers of equal name and shape take "
+                                  "its weights")
+    add("--resume", action="store_true", help="continue the run that wrote last.h5 to --out")
     return parser
 
 
-AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(4, 12, 0.15, "edge"), BrightnessContrast(0.3, 0.3),
-                        RandomErasing(0.5, 0.02, 0.2)))
+AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(4, 12, 0.15, "edge"),
+                        BrightnessContrast(0.3, 0.3), RandomErasing(0.5, 0.02, 0.2)))
 
 
-def load_teacher(path, data):
-    """Return the net of a checkpoint, if its preprocessing is that of the data."""
+def load_teacher(path: Path, data: Mapping[str, Any]) -> Network:
+    """Return the net of a checkpoint; raises ValueError if it was trained on other data."""
     model, info = load_model(path)
-    check(info["std"] == data["std"] and np.array_equal(info["mean_image"], data["mean_image"]),
-          f"{path}: was trained on other data, expected mean image and deviation of {Path(data['source']).name}")
+    same = info["std"] == data["std"] and np.array_equal(info["mean_image"], data["mean_image"])
+    check(same, f"{path}: was trained on other data, expected mean image and deviation of "
+                f"{Path(data['source']).name}")
     return model
 
 
-def build(args, data):
+def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
     """Return the Solver of the run, after printing and saving its settings."""
-    options = {"blocks": [[int(F) for F in block.split(",")] for block in args.blocks], "hidden_dim": args.hidden_dim,
-               "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
-    model = MODELS["DeepConvNet"](**options, loss=partial(smoothed_softmax_loss, smoothing=args.smoothing))
+    blocks = [[int(F) for F in block.split(",")] for block in args.blocks]
+    options = {"blocks": blocks, "hidden_dim": args.hidden_dim,
+               "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed,
+               "rung": args.rung}
+    loss = partial(smoothed_softmax_loss, smoothing=args.smoothing)
+    model = MODELS["DeepConvNet"](**options, loss=loss)
     config = describe(args, data, () if args.teacher else ("alpha", "temperature"))
-    config |= {"augmentation": repr(AUGMENTATION),
-               "teacher": args.teacher and [f"{path.parent.name}/{path.name}" for path in args.teacher]}
+    config["augmentation"] = repr(AUGMENTATION)
+    config["teacher"] = args.teacher and [f"{path.parent.name}/{path.name}"
+                                          for path in args.teacher]
     begin(args, config, model)
     if args.teacher:
-        distil(model, [load_teacher(path, data) for path in args.teacher], args.alpha, args.temperature)
-    solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
-                    schedule=CosineWarmup(args.warmup_epochs), batch_size=args.batch_size, num_epochs=args.epochs,
-                    seed=args.seed, augmentation=AUGMENTATION, average_decay=args.average_decay,
-                    checkpoint_dir=args.out, resume=args.resume,
-                    info={"model": {"kind": "DeepConvNet", "options": options}, "config": config,
-                          "script": "train_best", "class_names": list(data["class_names"]), "std": data["std"]},
-                    info_arrays={"mean_image": data["mean_image"]})
+        teachers = [load_teacher(path, data) for path in args.teacher]
+        distil(model, teachers, args.alpha, args.temperature)
+    info = {"model": {"kind": "DeepConvNet", "options": options}, "config": config,
+            "script": "train_best", "class_names": list(data["class_names"]), "std": data["std"]}
+    solver = Solver(model, data, update_rule=args.update_rule,
+                    optim_config={"learning_rate": args.learning_rate},
+                    schedule=CosineWarmup(args.warmup_epochs), batch_size=args.batch_size,
+                    num_epochs=args.epochs, seed=args.seed, augmentation=AUGMENTATION,
+                    average_decay=args.average_decay, checkpoint_dir=args.out, resume=args.resume,
+                    info=info, info_arrays={"mean_image": data["mean_image"]})
     write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
     return solver
 
 
-def train(args, data):
+def train(args: argparse.Namespace, data: Mapping[str, Any]) -> None:
     """Train on data of load_data and write all results to args.out."""
     solver = build(args, data)
     solver.train()
@@ -111,11 +143,13 @@ def train(args, data):
     metrics["val_acc_with_mirror"] = float(np.mean(mirrored.argmax(axis=1) == data["y_val"]))
     write_text(args.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     draw_run(args.out, solver, data, scores)
-    print(f"validation accuracy {metrics['val_acc']:.4f}, with mirror images {metrics['val_acc_with_mirror']:.4f} "
-          f"(epoch {metrics['best_epoch']}), {metrics['seconds']:.0f} s; results in {args.out}")
+    print(f"validation accuracy {metrics['val_acc']:.4f}, with mirror images "
+          f"{metrics['val_acc_with_mirror']:.4f} (epoch {metrics['best_epoch']}), "
+          f"{metrics['seconds']:.0f} s; results in {args.out}")
 
 
-def main():
+def main() -> None:
+    """Parse the command line and train."""
     args = make_parser().parse_args()
     train(args, load_data(args.data))
 
@@ -126,4 +160,4 @@ if __name__ == "__main__":
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_best: {error}")
     except KeyboardInterrupt as stopped:
-        sys.exit(f"train_best: {stopped or 'interrupted'}; --resume")
+        sys.exit(f"train_best: {stopped or 'interrupted'}; continue with --resume")

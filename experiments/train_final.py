@@ -1,8 +1,8 @@
 """Train the paper's final net on FER2013; the defaults are the paper's parameters (section 4.1).
 
-    python experiments/train_final.py            # FER2013 if it is found, else the built-in faces
+    python experiments/train_final.py            # FER2013 if it is found, else built-in faces
     python experiments/train_final.py --data fer2013.csv --out runs/final --seed 1
-    python experiments/train_final.py --resume   # go on with an interrupted run
+    python experiments/train_final.py --resume   # continue an interrupted run, bit for bit
 
 Writes config.json, metrics.json, history.csv, best.h5, last.h5 and the paper's figures to --out.
 """
@@ -12,9 +12,12 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-# Before NumPy: with 2 threads, OpenBLAS takes 225 ms for a step and 4,400 on a busy machine, with 1 thread 169.
+# Before NumPy: a step takes 169 ms with one thread of OpenBLAS. With two threads it takes 225 ms,
+# and 4,400 ms on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
@@ -23,54 +26,81 @@ from cs231n_fer.classifiers import FinalConvNet, warm_start
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.files.checkpoint import write_text
+from cs231n_fer.nets.network import Network
 from cs231n_fer.shapes import check
 from cs231n_fer.solver import Solver
 from cs231n_fer.vis_utils.report import draw_run, measure
 
 
-def make_parser():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def make_parser() -> argparse.ArgumentParser:
+    """Return the command line; the defaults are the paper's parameters."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
     flag = argparse.BooleanOptionalAction
-    parser.add_argument("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic'")
-    parser.add_argument("--out", type=Path, default=Path("runs/final"), help="folder of the results")
-    parser.add_argument("--epochs", type=int, help="default 40, the paper's; 5 on the built-in faces")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--batch-size", type=int, default=50)
-    parser.add_argument("--update-rule", default="adam")
-    parser.add_argument("--learning-rate", type=float, default=0.00127)
-    parser.add_argument("--lr-decay", type=float, default=0.95, help="factor on the learning rate after each epoch")
-    parser.add_argument("--reg", type=float, default=0.00172, help="strength of the L2 regularisation")
-    parser.add_argument("--filters", type=int, nargs="+", default=[32, 64, 96, 128])
-    parser.add_argument("--hidden-dim", type=int, default=200)
-    parser.add_argument("--dropout-keep", type=float, default=1, help="probability to keep a hidden unit")
-    parser.add_argument("--batchnorm", action=flag, default=True)
-    parser.add_argument("--flip", action=flag, default=True, help="mirror half of the training images")
-    parser.add_argument("--rung", default="auto", help="naive, im2col or auto")
-    parser.add_argument("--init", type=Path, help="a checkpoint to start from: layers that agree in name and shape")
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/last.h5")
+    add("--data", help="prepared .h5 file, Kaggle's CSV file or archive, folder of images, or "
+                       "'synthetic'; default: look for FER2013 in the usual places")
+    add("--out", type=Path, default=Path("runs/final"),
+        help="folder of the results (default: %(default)s)")
+    add("--epochs", type=int, help="default: 40 as in the paper, 5 on synthetic faces")
+    add("--seed", type=int, default=0,
+        help="seed of initialization, order, augmentation and dropout (default: %(default)s)")
+    add("--batch-size", type=int, default=50, help="images per step (default: %(default)s)")
+    add("--update-rule", default="adam", help="function of cs231n_fer.optim (default: %(default)s)")
+    add("--learning-rate", type=float, default=0.00127,
+        help="learning rate of the first epoch (default: %(default)s)")
+    add("--lr-decay", type=float, default=0.95,
+        help="factor on the learning rate after each epoch (default: %(default)s)")
+    add("--reg", type=float, default=0.00172, help="L2 regularization strength "
+                                                   "(default: %(default)s)")
+    add("--filters", type=int, nargs="+", default=[32, 64, 96, 128],
+        help="number of filters of each block (default: 32 64 96 128)")
+    add("--hidden-dim", type=int, default=200,
+        help="units of the hidden affine layer (default: %(default)s)")
+    add("--dropout-keep", type=float, default=1,
+        help="probability of keeping a hidden unit (default: 1, no dropout)")
+    add("--batchnorm", action=flag, default=True, help="batch normalization (default: on)")
+    add("--flip", action=flag, default=True,
+        help="mirror half of the training images at random (default: on)")
+    add("--rung", default="auto", help="implementation of the layers: naive, im2col or auto, the "
+                                       "fastest (default: %(default)s)")
+    add("--init", type=Path, help="checkpoint to start from; layers of equal name and shape take "
+                                  "its weights")
+    add("--resume", action="store_true", help="continue the run that wrote last.h5 to --out")
     return parser
 
 
-def check_same_run(config, path):
-    """Raise ValueError if the run to resume had other settings; only the number of epochs may change."""
+def check_same_run(config: Mapping[str, Any], path: Path) -> None:
+    """Raise ValueError if the run to resume had other settings than config.
+
+    path    config.json of that run; only the number of epochs and the environment may differ
+    """
     before = json.loads(path.read_text(encoding="utf-8"))
     for key in config.keys() - {"epochs", "environment"}:
-        check(config[key] == before.get(key),
-              f"--resume: {key} is {config[key]!r}, but {path.parent} was trained with {before.get(key)!r}")
+        check(config[key] == before.get(key), f"--resume: {key} is {config[key]!r}, but "
+                                              f"{path.parent} was trained with {before.get(key)!r}")
 
 
-def describe(args, data, left_out=()):
-    """Return the options of a run, its data and its machine, as JSON can hold them, without folders."""
-    settings = {key: value.name if isinstance(value, Path) else value for key, value in vars(args).items()
-                if key not in ("out", "resume", *left_out)}
+def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequence[str] = ()
+             ) -> dict[str, Any]:
+    """Return the options of a run, its data and its machine as a dict for JSON, without folders.
+
+    left_out    names of options that do not apply to this run
+    """
+    settings = {key: value.name if isinstance(value, Path) else value
+                for key, value in vars(args).items() if key not in ("out", "resume", *left_out)}
+    environment = {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
+                   "python": platform.python_version(), "cores": os.cpu_count()}
     return {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
             "training_images": len(data["X_train"]), "validation_images": len(data["X_val"]),
-            "environment": {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
-                            "python": platform.python_version(), "cores": os.cpu_count()}}
+            "environment": environment}
 
 
-def begin(args, config, model):
-    """Print a run's settings and its net, check them against a run to resume, and start from --init."""
+def begin(args: argparse.Namespace, config: Mapping[str, Any], model: Network) -> None:
+    """Print the settings of a run and its net, and load the weights of --init into the net.
+
+    Raises ValueError if the run to resume had other settings.
+    """
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
     if args.resume and (args.out / "config.json").exists():
         check_same_run(config, args.out / "config.json")
@@ -78,24 +108,27 @@ def begin(args, config, model):
         print(warm_start(model, args.init))
 
 
-def build(args, data):
+def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
     """Return the Solver of the run, after printing and saving its settings."""
-    options = {"num_filters": args.filters, "hidden_dim": args.hidden_dim, "batchnorm": args.batchnorm,
-               "dropout_keep_ratio": args.dropout_keep, "reg": args.reg, "seed": args.seed, "rung": args.rung}
+    options = {"num_filters": args.filters, "hidden_dim": args.hidden_dim,
+               "batchnorm": args.batchnorm, "dropout_keep_ratio": args.dropout_keep,
+               "reg": args.reg, "seed": args.seed, "rung": args.rung}
     model = FinalConvNet(**options)
     config = describe(args, data)
     begin(args, config, model)
-    info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config, "script": "train_final",
-            "class_names": list(data["class_names"]), "std": data["std"]}
-    solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
-                    lr_decay=args.lr_decay, batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
+    info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config,
+            "script": "train_final", "class_names": list(data["class_names"]), "std": data["std"]}
+    solver = Solver(model, data, update_rule=args.update_rule,
+                    optim_config={"learning_rate": args.learning_rate}, lr_decay=args.lr_decay,
+                    batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
                     augmentation=HorizontalFlip() if args.flip else None, checkpoint_dir=args.out,
                     resume=args.resume, info=info, info_arrays={"mean_image": data["mean_image"]})
     write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
     return solver
 
 
-def main():
+def main() -> None:
+    """Train, and write all results to --out."""
     parser = make_parser()
     args = parser.parse_args()
     if args.epochs is not None and args.epochs < 1:
@@ -108,7 +141,8 @@ def main():
     write_text(args.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     draw_run(args.out, solver, data, scores)
     print(f"validation accuracy {metrics['val_acc']:.4f} (epoch {metrics['best_epoch']}), "
-          f"{metrics['seconds']:.0f} s, {metrics['images_per_second']:.0f} images/s; results in {args.out}")
+          f"{metrics['seconds']:.0f} s, {metrics['images_per_second']:.0f} images/s; "
+          f"results in {args.out}")
 
 
 if __name__ == "__main__":
@@ -117,4 +151,4 @@ if __name__ == "__main__":
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_final: {error}")
     except KeyboardInterrupt as stopped:
-        sys.exit(f"train_final: {stopped or 'interrupted'}; --resume")
+        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with --resume")

@@ -28,7 +28,8 @@ RANKS = {
 # Libraries that only some may import: rooms, or modules of them.
 RESERVED = {
     "numba": {"kernels"}, "llvmlite": {"kernels"},
-    "matplotlib": {"vis_utils.figures", "vis_utils.curves"},
+    "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",
+                   "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
     "PIL": {"data_utils.image_folder"},
     "tqdm": {"solver.solver", "data_utils.prepared"},

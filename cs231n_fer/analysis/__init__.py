@@ -1,6 +1,10 @@
-"""What a trained net can do (metrics), what it looks at (saliency), and models beside it (linear_svm,
-empath).
+"""Analysis of trained nets, and two models to compare them with.
 
-To add a measure: a function of labels, scores or maps in the module of its kind; its figures go to
-vis_utils.
+    metrics       accuracy, confusion matrix, confidence interval, rank correlation
+    saliency      maps of the pixels that a net reacts to
+    linear_svm    a linear SVM on given features
+    empath        Gabor filters and principal components, the features of EMPATH's net
+
+To add a measure: write a function of labels, scores or maps in the module of its kind, and its
+figure in vis_utils.
 """

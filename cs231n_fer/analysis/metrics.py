@@ -1,108 +1,136 @@
-"""How good a classifier is: accuracy, confusion matrix, accuracy per class, intervals, rank correlation. NumPy only."""
-
+"""Measures of a classifier: accuracy, confusion matrix, confidence interval, rank correlation."""
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..shapes import check, common_floats, plain_array, real_numbers
+from ..types import Array, Labels
+
+__all__ = ["accuracy", "confusion_matrix", "per_class_accuracy", "rank_correlation",
+           "wilson_interval"]
 
 
-def accuracy(scores, y):
-    """Fraction of rows whose highest score is the true class; ties go to the lowest class.
+def accuracy(scores: Array, y: Labels) -> float:
+    """Return the fraction of rows whose highest score is that of the true class.
 
-    scores    (N, C) float, N >= 1
+    scores    (N, C) floats, N >= 1; the lowest class wins a tie
     y         (N,) integer true classes
-    Returns   Python float from 0 to 1.
-    Raises ValueError for wrong shapes and for NaN scores, which would silently count as class 0.
+    Raises ValueError for wrong shapes or dtypes and for NaN scores, whose argmax would be
+    meaningless.
     """
-    scores, y = np.asarray(scores), np.asarray(y)
-    if scores.ndim != 2 or scores.size == 0 or y.shape != scores.shape[:1]:
-        raise ValueError(f"scores: got {scores.shape} with y {y.shape}, expected (N, C) with (N,) and N >= 1")
+    (scores,) = common_floats("accuracy", scores=scores)
+    y = plain_array(y, "y")
+    check(scores.ndim == 2 and scores.size > 0 and y.shape == scores.shape[:1],
+          f"scores: got {scores.shape} with y {y.shape}, expected (N, C) with (N,) and N >= 1")
+    _check_integers(y, "y")
     undefined = int(np.isnan(scores).any(axis=1).sum())
-    if undefined:
-        raise ValueError(f"scores: {undefined} of {len(scores)} rows hold NaN; the net has diverged, "
-                         "train it with a smaller learning rate")
+    check(not undefined, f"scores: {undefined} of {len(scores)} rows hold NaN; the net has "
+                         "diverged, train it with a smaller learning rate")
     return float(np.mean(scores.argmax(axis=1) == y))
 
 
-def confusion_matrix(y_true, y_pred, num_classes):
-    """Count how often class i (row) was predicted as class j (column).
+def confusion_matrix(y_true: Labels, y_pred: Labels, num_classes: int) -> NDArray[np.int64]:
+    """Return the number of images of each true class (row) that got each predicted class (column).
 
     y_true, y_pred    (N,) integers from 0 to num_classes - 1
-    Returns           (num_classes, num_classes) int64; it sums to N, its rows to the images per true class.
+    Returns           (num_classes, num_classes) int64; the sum of a row is the size of its class.
     Raises ValueError for wrong shapes, labels out of range or labels that are not integers.
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.ndim != 1 or y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true, y_pred: got {y_true.shape} and {y_pred.shape}, expected (N,) for both")
-    for name, labels in (("y_true", y_true), ("y_pred", y_pred)):
-        if labels.size and labels.dtype.kind not in "iu":
-            raise ValueError(f"{name}: got dtype {labels.dtype}, expected integers; take argmax of scores")
-        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
-            raise ValueError(f"{name}: labels reach from {labels.min()} to {labels.max()}, "
-                             f"expected 0 to {num_classes - 1}")
+    y_true = plain_array(y_true, "y_true")
+    y_pred = plain_array(y_pred, "y_pred")
+    check(y_true.ndim == 1 and y_true.shape == y_pred.shape,
+          f"y_true, y_pred: got {y_true.shape} and {y_pred.shape}, expected (N,) for both")
+    _check_labels(y_true, "y_true", num_classes)
+    _check_labels(y_pred, "y_pred", num_classes)
     cells = y_true.astype(np.int64) * num_classes + y_pred.astype(np.int64)
-    return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)
+    counts = np.bincount(cells, minlength=num_classes**2).astype(np.int64)
+    return counts.reshape(num_classes, num_classes)
 
 
-def per_class_accuracy(confusion):
-    """Fraction of each true class that was predicted right (the recall of the class).
+def per_class_accuracy(confusion: NDArray[Any]) -> Array:
+    """Return the fraction of each true class that was predicted correctly, the recall of the class.
 
     confusion    (C, C) counts, rows true, columns predicted
-    Returns      (C,) float64 from 0 to 1; nan for a class without images.
+    Returns      (C,) float64 from 0 to 1; NaN for a class without images.
     """
-    confusion = _check_confusion(confusion)
-    totals = confusion.sum(axis=1)
-    right = np.diag(confusion).astype(np.float64)
-    return np.divide(right, totals, out=np.full(len(totals), np.nan), where=totals > 0)
+    counts = real_numbers(confusion, np.float64, "confusion")
+    check(counts.ndim == 2 and counts.shape[0] == counts.shape[1],
+          f"confusion: got shape {counts.shape}, expected square counts (C, C)")
+    return _divide(np.diag(counts), counts.sum(axis=1))
 
 
-def wilson_interval(correct, total, confidence=0.95):
-    """Confidence interval of a proportion that stays in [0, 1] and is honest for small classes.
+def wilson_interval(correct: ArrayLike, total: ArrayLike, confidence: float = 0.95
+                    ) -> tuple[Array, Array]:
+    """Return the Wilson score interval of a proportion, which stays in [0, 1] for small samples.
 
     correct, total    numbers or arrays of one shape, 0 <= correct <= total
     confidence        between 0 and 1, exclusive
-    Returns           (low, high) float64, shaped as the inputs; (0, 1) where total is 0.
-    Wilson 1927, "Probable inference", eq. for p; z is the normal quantile.
+    Returns           (low, high), float64 of the same shape; (0, 1) where total is 0.
+    Source: Wilson 1927, "Probable inference"; z is the normal quantile.
     """
-    correct, total = np.asarray(correct, dtype=np.float64), np.asarray(total, dtype=np.float64)
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence: got {confidence}, expected a number between 0 and 1, such as 0.95")
-    if correct.shape != total.shape or not np.all((correct >= 0) & (correct <= total)):
-        raise ValueError(f"correct, total: got {correct.tolist()} of {total.tolist()}, "
-                         "expected equal shapes and 0 <= correct <= total")
+    k = real_numbers(correct, np.float64, "correct")
+    n = real_numbers(total, np.float64, "total")
+    check(0 < confidence < 1,
+          f"confidence: got {confidence}, expected a number between 0 and 1, such as 0.95")
+    check(k.shape == n.shape and bool(np.all((k >= 0) & (k <= n))),
+          f"correct, total: got {k.tolist()} of {n.tolist()}, "
+          "expected equal shapes and 0 <= correct <= total")
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    centre = (correct + z * z / 2) / (total + z * z)
-    variance = correct * (total - correct) / np.maximum(total, 1)
-    half_width = z / (total + z * z) * np.sqrt(variance + z * z / 4)
-    return np.clip(centre - half_width, 0, 1), np.clip(centre + half_width, 0, 1)
+    center = (k + z * z / 2) / (n + z * z)
+    variance = k * (n - k) / np.maximum(n, 1)
+    half_width = z / (n + z * z) * np.sqrt(variance + z * z / 4)
+    return np.clip(center - half_width, 0, 1), np.clip(center + half_width, 0, 1)
 
 
-def rank_correlation(first, second):
-    """Spearman's rank correlation along the last axis: 1 where both rise together, -1 where one falls (Spearman 1904).
+def rank_correlation(first: NDArray[Any], second: NDArray[Any]) -> Any:
+    """Return Spearman's rank correlation along the last axis (Spearman 1904).
 
-    first, second    (..., K) numbers; equal ones share the mean of their ranks
-    Returns          (...) float64 from -1 to 1; nan where all values of one are equal
+    first, second    (..., K) numbers; equal numbers share the mean of their ranks
+    Returns          (...) float64 from -1 to 1, a scalar for one axis; NaN where all numbers of
+                     first or of second are equal.
     """
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if first.shape != second.shape or first.ndim < 1 or np.isnan(first).any() or np.isnan(second).any():
-        raise ValueError(f"first, second: got shapes {first.shape} and {second.shape}, expected (..., K) for both and "
-                         "no NaN")
-    a, b = _centred_ranks(first), _centred_ranks(second)
+    x = real_numbers(first, np.float64, "first")
+    y = real_numbers(second, np.float64, "second")
+    fits = x.shape == y.shape and x.ndim >= 1
+    check(fits and not np.isnan(x).any() and not np.isnan(y).any(),
+          f"first, second: got shapes {x.shape} and {y.shape}, expected (..., K) for both "
+          "and no NaN")
+    a = _centered_ranks(x)
+    b = _centered_ranks(y)
     scale = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
-    return np.divide((a * b).sum(axis=-1), scale, out=np.full(scale.shape, np.nan), where=scale > 0)[()]
+    return _divide((a * b).sum(axis=-1), scale)[()]
 
 
-def _centred_ranks(values):
-    """Ranks along the last axis, minus their mean."""
+def _centered_ranks(values: Array) -> Array:
+    """Return ranks along the last axis, minus their mean; ties share the mean of their ranks."""
     rows = values.reshape(-1, values.shape[-1])
     ranks = np.empty(rows.shape)
     for rank, row in zip(ranks, rows, strict=True):
         ordered = np.sort(row)
         rank[:] = np.searchsorted(ordered, row, "left") + np.searchsorted(ordered, row, "right")
-    return ((ranks - values.shape[-1]) / 2).reshape(values.shape)
+    ranks -= values.shape[-1]
+    ranks /= 2
+    return ranks.reshape(values.shape)
 
 
-def _check_confusion(confusion):
-    confusion = np.asarray(confusion)
-    if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
-        raise ValueError(f"confusion: got shape {confusion.shape}, expected square counts (C, C)")
-    return confusion
+def _divide(values: Array, totals: Array) -> Array:
+    """Return values / totals, NaN where a total is not above 0."""
+    ratios = np.full(np.shape(totals), np.nan)
+    np.divide(values, totals, out=ratios, where=totals > 0)
+    return ratios
+
+
+def _check_integers(labels: NDArray[Any], name: str) -> None:
+    """Raise ValueError unless labels are integers; an empty list has no dtype to check."""
+    check(labels.dtype.kind in "iu" or labels.size == 0,
+          f"{name}: got dtype {labels.dtype}, expected integers; take argmax of scores")
+
+
+def _check_labels(labels: NDArray[Any], name: str, num_classes: int) -> None:
+    """Raise ValueError unless labels are integers from 0 to num_classes - 1."""
+    _check_integers(labels, name)
+    if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise ValueError(f"{name}: labels reach from {labels.min()} to {labels.max()}, "
+                         f"expected 0 to {num_classes - 1}")

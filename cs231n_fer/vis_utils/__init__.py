@@ -1,13 +1,26 @@
-"""Figures of faces and classes (figures) and of trainings (curves), and the report of a finished run.
+"""Figures of faces, classes and trainings, and the report of a finished run.
 
-To add a figure: a function that takes numbers and an `ax`, and returns a figure; a line of report.py
-if every run shall have it.
+    style          colors, axes, legends, and how a figure is written
+    placement      heights of labels that would otherwise cover each other
+    tiles          small pictures: examples, saliency maps, the course's visualize_grid
+    figures        class distribution, confusion matrix, comparison with people
+    comparisons    several nets: with intervals, against cost, over the settings of a search
+    curves         accuracy and loss over epochs; has the names of comparisons too
+    report         measure a finished run and write its figures
+
+To add a figure: write a function that takes numbers and ax=None and returns its Axes, and a line in
+report.py if every run is to have it.
 """
 from .figures import (
-    BLUE,
     EKMAN,
-    GREY,
     HUMAN_FER2013,
+    plot_class_distribution,
+    plot_confusion,
+    plot_human_comparison,
+)
+from .style import (
+    BLUE,
+    GREY,
     INK,
     ORANGE,
     PALE,
@@ -16,15 +29,9 @@ from .figures import (
     finish_axes,
     new_axes,
     new_figure,
-    plot_class_distribution,
-    plot_confusion,
-    plot_examples,
-    plot_human_comparison,
-    plot_saliency,
-    plot_tiles,
     save_figure,
-    visualize_grid,
 )
+from .tiles import plot_examples, plot_saliency, plot_tiles, visualize_grid
 
 __all__ = [
     "BLUE",

@@ -1,81 +1,146 @@
-"""What a finished training run has to show: its numbers, and the figures of the paper."""
+"""The report of a finished training: its numbers, and the figures that the paper shows of a net."""
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..analysis.metrics import confusion_matrix, per_class_accuracy
 from ..analysis.saliency import choose_examples, saliency_map
 from ..data_utils import restore_pixels
-from . import curves, figures
+from ..nets.network import Network
+from ..solver import Solver
+from ..types import Array, Labels, Pixels
+from . import curves, figures, style, tiles
+
+__all__ = ["Examples", "Explained", "History", "TrainingRun", "draw_run", "measure",
+           "training_run", "write_training_figures"]
+
+SHOWN = 2000  # training faces among which the examples of each class are looked for
 
 
-def measure(solver, data):
+class Examples(NamedTuple):
+    """Faces with their classes; the figure shows the first four of each class."""
+
+    images: Pixels    # (N, H, W)
+    labels: Labels    # (N,)
+
+
+class History(NamedTuple):
+    """How a training went."""
+
+    train_acc: Sequence[float]    # (E,) fractions from 0 to 1, one per epoch
+    val_acc: Sequence[float]      # (E,)
+    loss: Sequence[float]         # training loss of each step
+    steps_per_epoch: float | None = None    # None: the axis of the loss counts steps
+    first_epoch: int = 0          # epoch of the first accuracy
+
+
+class Explained(NamedTuple):
+    """Faces with saliency maps of their predicted classes."""
+
+    images: Pixels       # (K, H, W)
+    maps: Array          # (K, H, W)
+    labels: Labels       # (K,) true classes
+    predicted: Labels    # (K,)
+
+
+class TrainingRun(NamedTuple):
+    """What the paper's figures show of one training."""
+
+    class_names: Sequence[str]
+    counts_by_split: Mapping[str, NDArray[Any]]    # {name of a split: (C,) faces per class}
+    examples: Examples
+    history: History
+    confusion: NDArray[Any]    # (C, C) counts on validation, rows true, columns predicted
+    explained: Explained
+    dataset: str = "FER2013"   # name of the faces in the comparison with people
+
+
+def measure(solver: Solver, data: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
     """Return (numbers, scores) of the best epoch on validation.
 
-    solver     a Solver after train(), so that its model holds the best parameters
-    data       as load_data gives it
-    numbers    dict that JSON can hold: val_acc, best_epoch, per_class (None for a class without faces), confusion
-               (rows true, columns predicted), parameters, epochs, seconds (of training), images_per_second (median)
+    solver     a Solver after train(), whose model holds the best parameters
+    data       dict of load_data
+    numbers    dict for a JSON file: val_acc, best_epoch, per_class {name: accuracy, None for a
+               class without faces}, confusion (rows true, columns predicted), parameters, epochs,
+               seconds of training, images_per_second (median over epochs)
     scores     (N, C) scores of the validation faces
     """
-    scores, names = solver.model.predict(data["X_val"]), data["class_names"]
+    names = data["class_names"]
+    network = cast(Network, solver.model)  # a model of the course has no predict
+    scores = network.predict(data["X_val"])
     confusion = confusion_matrix(data["y_val"], scores.argmax(axis=1), len(names))
-    shares = [None if np.isnan(share) else round(share, 4) for share in per_class_accuracy(confusion).tolist()]
-    return {"val_acc": float(np.trace(confusion) / confusion.sum()), "best_epoch": solver.best_epoch,
-            "per_class": dict(zip(names, shares, strict=True)), "confusion": confusion.tolist(),
-            "parameters": sum(array.size for array in solver.model.params.values()), "epochs": solver.epoch,
-            "seconds": round(sum(row["seconds"] for row in solver.history), 1),
-            "images_per_second": round(float(np.median([row["images_per_second"] for row in solver.history] or [0])), 1)
-            }, scores
-
-
-def draw_run(folder, solver, data, scores):
-    """Write the paper's figures of a run to a folder; arguments as measure takes and gives them."""
-    def pixels(X):
-        return restore_pixels(X, data["mean_image"], data["std"])
-
-    y, names = data["y_val"], data["class_names"]
-    guess = scores.argmax(axis=1)
-    chosen, shown = np.concatenate(choose_examples(scores, y)), slice(0, 2000)
-    counts = {name: np.bincount(labels, minlength=len(names))
-              for name, labels in (("Training", data["y_train"]), ("Validation", y))}
-    return write_training_figures(
-        folder, class_names=names, dataset="built-in faces" if data["synthetic"] else "FER2013", counts_by_split=counts,
-        example_images=pixels(data["X_train"][shown]), example_labels=data["y_train"][shown],
-        train_acc_history=solver.train_acc_history, val_acc_history=solver.val_acc_history,
-        loss_history=solver.loss_history, iterations_per_epoch=len(solver.loss_history) / solver.epoch,
-        confusion=confusion_matrix(y, guess, len(names)), saliency_images=pixels(data["X_val"][chosen]),
-        saliency_maps=saliency_map(solver.model, data["X_val"][chosen], guess[chosen]), saliency_labels=y[chosen],
-        saliency_predicted=guess[chosen])
-
-
-def write_training_figures(folder, *, class_names, counts_by_split, example_images, example_labels,
-                           train_acc_history, val_acc_history, loss_history, confusion,
-                           saliency_images, saliency_maps, saliency_labels, saliency_predicted,
-                           iterations_per_epoch=None, first_epoch=0, dataset="FER2013"):
-    """Write the seven figures that the paper shows, one PNG each; returns their Paths.
-
-    folder                   made if missing; figures of the same name are replaced
-    class_names              C names
-    counts_by_split          dict split name -> (C,) labelled faces per class
-    example_images           (N, H, W) uint8 faces with example_labels (N,); shows the first four per class
-    train_acc_history        fractions 0..1 per epoch, as val_acc_history; the first entry is first_epoch
-    loss_history             training loss of each step; iterations_per_epoch turns its axis into epochs
-    confusion                (C, C) counts on the validation split, rows true, columns predicted
-    saliency_images          (K, H, W) uint8 faces with saliency_maps (K, H, W) of the predicted class,
-                             saliency_labels (K,) and saliency_predicted (K,)
-    dataset                  name of the faces in the comparison with people
-    examples.png and saliency.png show faces: of FER2013 they must not be published.
-    """
-    folder = Path(folder)
-    axes = {
-        "class_distribution": figures.plot_class_distribution(counts_by_split, class_names),
-        "examples": figures.plot_examples(example_images, example_labels, class_names),
-        "accuracy": curves.plot_accuracy(train_acc_history, val_acc_history, first_epoch=first_epoch),
-        "loss": curves.plot_loss(loss_history, iterations_per_epoch=iterations_per_epoch),
-        "confusion_matrix": figures.plot_confusion(confusion, class_names),
-        "saliency": figures.plot_saliency(saliency_images, saliency_maps, saliency_predicted, class_names,
-                                            labels=saliency_labels),
-        "per_class_accuracy": figures.plot_human_comparison(confusion, class_names, dataset=dataset),
+    accuracies = [None if np.isnan(accuracy) else round(accuracy, 4)
+                  for accuracy in per_class_accuracy(confusion).tolist()]
+    seconds = sum(row["seconds"] for row in solver.history)
+    speeds = [row["images_per_second"] for row in solver.history] or [0]
+    numbers = {
+        "val_acc": float(np.trace(confusion) / confusion.sum()),
+        "best_epoch": solver.best_epoch,
+        "per_class": dict(zip(names, accuracies, strict=True)),
+        "confusion": confusion.tolist(),
+        "parameters": sum(array.size for array in network.params.values()),
+        "epochs": solver.epoch,
+        "seconds": round(seconds, 1),
+        "images_per_second": round(float(np.median(speeds)), 1),
     }
-    return [figures.save_figure(ax, folder / f"{name}.png") for name, ax in axes.items()]
+    return numbers, scores
+
+
+def draw_run(folder: str | Path, solver: Solver, data: Mapping[str, Any], scores: Array
+             ) -> list[Path]:
+    """Write the paper's figures of a training to a folder; arguments and scores as of measure."""
+    return write_training_figures(folder, training_run(solver, data, scores))
+
+
+def training_run(solver: Solver, data: Mapping[str, Any], scores: Array) -> TrainingRun:
+    """Return what the figures show of a training; arguments and scores as of measure."""
+    def pixels(X: Array) -> Pixels:
+        images: Pixels = restore_pixels(X, data["mean_image"], data["std"])
+        return images
+
+    names = data["class_names"]
+    network = cast(Network, solver.model)
+    y = data["y_val"]
+    predicted = scores.argmax(axis=1)
+    chosen = np.concatenate(choose_examples(scores, y))
+    X = data["X_val"][chosen]
+    return TrainingRun(
+        class_names=names,
+        counts_by_split={"Training": np.bincount(data["y_train"], minlength=len(names)),
+                         "Validation": np.bincount(y, minlength=len(names))},
+        examples=Examples(pixels(data["X_train"][:SHOWN]), data["y_train"][:SHOWN]),
+        history=History(solver.train_acc_history, solver.val_acc_history, solver.loss_history,
+                        steps_per_epoch=len(solver.loss_history) / solver.epoch),
+        confusion=confusion_matrix(y, predicted, len(names)),
+        explained=Explained(pixels(X), saliency_map(network, X, predicted[chosen]),
+                            labels=y[chosen], predicted=predicted[chosen]),
+        dataset="built-in faces" if data["synthetic"] else "FER2013",
+    )
+
+
+def write_training_figures(folder: str | Path, run: TrainingRun) -> list[Path]:
+    """Write the seven figures that the paper shows of a training, and return their Paths.
+
+    folder    created if missing; figures of the same names are replaced
+    examples.png and saliency.png show faces: those of FER2013 must not be published.
+    """
+    names = run.class_names
+    history = run.history
+    explained = run.explained
+    axes = {
+        "class_distribution": figures.plot_class_distribution(run.counts_by_split, names),
+        "examples": tiles.plot_examples(run.examples.images, run.examples.labels, names),
+        "accuracy": curves.plot_accuracy(history.train_acc, history.val_acc,
+                                         first_epoch=history.first_epoch),
+        "loss": curves.plot_loss(history.loss, iterations_per_epoch=history.steps_per_epoch),
+        "confusion_matrix": figures.plot_confusion(run.confusion, names),
+        "saliency": tiles.plot_saliency(explained.images, explained.maps, explained.predicted,
+                                        names, labels=explained.labels),
+        "per_class_accuracy": figures.plot_human_comparison(run.confusion, names,
+                                                            dataset=run.dataset),
+    }
+    folder = Path(folder)
+    return [style.save_figure(ax, folder / f"{name}.png") for name, ax in axes.items()]

@@ -159,7 +159,7 @@ def test_the_share_inside_a_region_counts_what_lies_within_the_face_only():
 
 @pytest.mark.parametrize("X, y, message", [
     (np.zeros((2, 4, 4)), np.zeros(2, int), "four axes"),
-    (np.zeros((2, 1, 4, 4), int), np.zeros(2, int), "dtype int64, expected normalised floats"),
+    (np.zeros((2, 1, 4, 4), int), np.zeros(2, int), "dtype int64, expected normalized floats"),
     (np.zeros((2, 1, 4, 4)), np.zeros(3, int), r"y: labels have shape \(3,\)"),
     (np.zeros((2, 1, 4, 4)), np.array([0, 7]), "expected 0 to 6"),
     (np.zeros((2, 1, 4, 4)), np.array([0, -1]), "expected 0 to 6"),

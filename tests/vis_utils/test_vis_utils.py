@@ -9,7 +9,13 @@ from PIL import Image
 
 from cs231n_fer import vis_utils
 from cs231n_fer.vis_utils import curves
-from cs231n_fer.vis_utils.report import write_training_figures
+from cs231n_fer.vis_utils.report import (
+    Examples,
+    Explained,
+    History,
+    TrainingRun,
+    write_training_figures,
+)
 
 NAMES = ("Anger", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral")
 RNG = np.random.default_rng(0)
@@ -178,11 +184,10 @@ def test_the_grid_shows_a_constant_image_as_black():
 
 
 def test_a_training_run_writes_its_seven_figures(tmp_path):
-    paths = write_training_figures(
-        tmp_path / "new", class_names=NAMES, counts_by_split=COUNTS, confusion=CONFUSION,
-        example_images=IMAGES, example_labels=LABELS,
-        train_acc_history=TRAIN, val_acc_history=VAL, loss_history=LOSS,
-        saliency_images=IMAGES, saliency_maps=MAPS, saliency_labels=LABELS, saliency_predicted=PREDICTED)
+    paths = write_training_figures(tmp_path / "new", TrainingRun(
+        class_names=NAMES, counts_by_split=COUNTS, confusion=CONFUSION,
+        examples=Examples(IMAGES, LABELS), history=History(TRAIN, VAL, LOSS),
+        explained=Explained(IMAGES, MAPS, labels=LABELS, predicted=PREDICTED)))
     assert [path.name for path in paths] == [f"{name}.png" for name in PLOTS]
     assert all(path.stat().st_size > 5000 for path in paths)
 
@@ -257,7 +262,41 @@ def test_labels_are_spread_without_changing_their_order_or_more_than_needed(valu
     (lambda: vis_utils.plot_tiles(MAPS[None], "a", "b", title="A", cmaps=["gray"]), "tiles: got shape"),
     (lambda: curves.plot_groups({}, title="A", xlabel="b"), "groups: got 0 series"),
     (lambda: vis_utils.visualize_grid(IMAGES), "Xs: got shape"),
+    (lambda: vis_utils.plot_class_distribution({}, NAMES), "counts: got no split"),
+    (lambda: vis_utils.plot_examples(IMAGES, LABELS * 1.0, NAMES), "labels: got dtype float64"),
+    (lambda: curves.plot_accuracy(["0.1"], [0.1]), "train_acc_history has dtype <U3"),
+    (lambda: curves.plot_accuracy([0.1], [0.1j]), "val_acc_history has dtype complex128"),
+    (lambda: curves.plot_loss([1.0, None]), "loss_history has dtype object"),
+    (lambda: curves.plot_loss(LOSS, window=2.5), "window: got 2.5, expected an integer"),
+    (lambda: curves.plot_curves({"a": [1j]}, title=""), r"curves\['a'\] has dtype complex128"),
+    (lambda: curves.plot_curves({"a": [1]}, title="", dashed={"a": []}), r"dashed\['a'\]: got"),
 ])
 def test_bad_input_gets_an_error_that_names_it(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+def masked(array):
+    """The array with a mask on its first number."""
+    return np.ma.MaskedArray(array, np.arange(array.size).reshape(array.shape) == 0)
+
+
+@pytest.mark.parametrize("call, argument", [
+    (lambda: vis_utils.visualize_grid(masked(IMAGES[..., None])), "Xs"),
+    (lambda: vis_utils.plot_examples(masked(IMAGES), LABELS, NAMES), "images"),
+    (lambda: vis_utils.plot_examples(IMAGES, masked(LABELS), NAMES), "labels"),
+    (lambda: vis_utils.plot_saliency(IMAGES, masked(MAPS), PREDICTED, NAMES), "maps"),
+    (lambda: vis_utils.plot_saliency(IMAGES, MAPS, masked(PREDICTED), NAMES), "predicted"),
+    (lambda: vis_utils.plot_tiles(masked(MAPS[:2, None]), "ab", "c", title="", cmaps=["gray"]), "tiles"),
+    (lambda: vis_utils.plot_confusion(masked(CONFUSION), NAMES), "confusion"),
+    (lambda: vis_utils.plot_human_comparison(masked(CONFUSION), NAMES), "confusion"),
+    (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES, voters=masked(VOTERS)), "voters"),
+    (lambda: vis_utils.plot_class_distribution({"A": masked(RNG.integers(0, 9, 7))}, NAMES),
+     r"counts\['A'\]"),
+    (lambda: curves.plot_accuracy(masked(TRAIN), VAL), "train_acc_history"),
+    (lambda: curves.plot_loss(masked(LOSS)), "loss_history"),
+    (lambda: curves.plot_curves({"A": masked(VAL)}, title=""), r"curves\['A'\]"),
+])
+def test_a_mask_that_a_figure_would_lose_is_refused(call, argument):
+    with pytest.raises(ValueError, match=f"^{argument}: got a masked array, whose mask"):
         call()
