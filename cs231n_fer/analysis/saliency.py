@@ -9,7 +9,7 @@ With several colour channels each pixel shows its strongest channel.
 
 import numpy as np
 
-from ..nets.network import TEST
+from ..nets.layer import TEST
 from ..shapes import check, check_images, scores_and_labels
 
 

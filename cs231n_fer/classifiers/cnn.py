@@ -2,8 +2,10 @@
 import numpy as np
 
 from ..fast_layers.losses import softmax_loss_fast
-from ..nets.network import Chain, Network, fuse
+from ..nets.chain import Chain
+from ..nets.network import Network
 from ..nets.records import Affine, Conv, MaxPool, ReLU
+from ..nets.sandwich import fuse
 from .fc_net import course_names
 
 

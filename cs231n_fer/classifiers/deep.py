@@ -6,8 +6,11 @@ compute.
 import numpy as np
 
 from ..fast_layers.losses import softmax_loss_fast
-from ..nets.network import Chain, Network, Residual, fuse
-from ..nets.records import Affine, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool, ReLU
+from ..nets.chain import Chain, Residual
+from ..nets.network import Network
+from ..nets.norms import BatchNorm
+from ..nets.records import Affine, Conv, Dropout, GlobalAvgPool, MaxPool, ReLU
+from ..nets.sandwich import fuse
 from ..shapes import check
 
 FACE_SHAPE = (1, 48, 48)

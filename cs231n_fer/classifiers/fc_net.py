@@ -1,8 +1,10 @@
 """The course's fully connected nets (assignment 2)."""
 import numpy as np
 
-from ..nets.network import Chain, Network
-from ..nets.records import Affine, BatchNorm, Dropout, LayerNorm, ReLU
+from ..nets.chain import Chain
+from ..nets.network import Network
+from ..nets.norms import BatchNorm, LayerNorm
+from ..nets.records import Affine, Dropout, ReLU
 from ..shapes import check
 
 

@@ -2,8 +2,11 @@
 import numpy as np
 
 from ..fast_layers.losses import softmax_loss_fast
-from ..nets.network import Chain, Network, Sandwich
-from ..nets.records import Affine, BatchNorm, Conv, Dropout, MaxPool, ReLU
+from ..nets.chain import Chain
+from ..nets.network import Network
+from ..nets.norms import BatchNorm
+from ..nets.records import Affine, Conv, Dropout, MaxPool, ReLU
+from ..nets.sandwich import Sandwich
 from .cnn import ThreeLayerConvNet
 from .deep import FACE_SHAPE, NUM_EMOTIONS, SCORE_SCALE
 
