@@ -17,7 +17,7 @@ from numpy.random import Generator
 from .. import layers as L
 from ..nets.network import Network
 from ..shapes import conv_output_size
-from ..types import Array, Arrays, PoolParam, Shape
+from ..types import Array, Arrays, BatchnormParam, PoolParam, Shape
 from .checks import GAP, spaced
 
 Problem: TypeAlias = tuple[Arrays, tuple[Any, ...]]  # (arguments, rest)
@@ -274,14 +274,14 @@ def draw_sandwich(*names: str, conv: Draw = draw_conv) -> Draw:
         pool: PoolParam = {"pool_height": min(2, Ho), "pool_width": width, "stride": 2}
         # Where all windows lie in the padding the variance is 0: eps 1e-5 would magnify rounding
         # 300 times.
-        bn = {"mode": "train", "eps": 0.1, "momentum": 0.9}
+        bn: BatchnormParam = {"mode": "train", "eps": 0.1, "momentum": 0.9}
         x, w, b = arguments.values()
         maps = L.conv_forward_im2col(x, w, b, conv_param)[0]
         if "bn" in names:
             gamma = rng.normal(size=(F,))
             beta = rng.normal(size=(F,))
             arguments.update(gamma=gamma, beta=beta)
-            maps = L.spatial_batchnorm_forward(maps, gamma, beta, dict(bn))[0]
+            maps = L.spatial_batchnorm_forward(maps, gamma, beta, bn.copy())[0]
         near = near_kinks(maps, pool if "pool" in names else None)
         settings = {"bn": bn, "pool": pool}
         return near, (arguments, (conv_param, *(settings[name] for name in names)))
