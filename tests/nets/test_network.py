@@ -69,6 +69,7 @@ def test_a_layer_that_is_inline_adds_nothing_to_the_paths_of_its_arrays():
         "a/b", "a", "b", INLINE]
     layers = Chain((("fc", Affine(4)), (INLINE, Chain((("relu", ReLU()), ("scores", Affine(3)))))))
     assert list(Network(layers, (5,)).params) == ["fc/w", "fc/b", "scores/w", "scores/b"]
+    assert list(Network(Chain(((INLINE, Affine(4)),)), (5,)).params) == ["w", "b"]
     assert [path for path, *_ in layers.rows("net", (5,))] == ["net/fc", "net/relu", "net/scores"]
 
 
