@@ -3,18 +3,10 @@ import numpy as np
 
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.classifiers.pretrained import PretrainedNet
-from cs231n_fer.nets.network import Chain, Network, Residual
-from cs231n_fer.nets.records import (
-    Affine,
-    BatchNorm,
-    Conv,
-    Dropout,
-    GlobalAvgPool,
-    GroupNorm,
-    LeakyReLU,
-    MaxPool,
-    ReLU,
-)
+from cs231n_fer.nets.chain import Chain, Residual
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.norms import BatchNorm, GroupNorm
+from cs231n_fer.nets.records import Affine, Conv, Dropout, GlobalAvgPool, LeakyReLU, MaxPool, ReLU
 
 
 def final_net(seed=0, **options):

@@ -8,7 +8,8 @@ from cs231n_fer.data_utils import normalise
 from cs231n_fer.data_utils.ferplus import emotion_votes
 from cs231n_fer.data_utils.prepared import write_prepared
 from cs231n_fer.data_utils.summary import occur_in
-from cs231n_fer.nets.network import Chain, Network
+from cs231n_fer.nets.chain import Chain
+from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.records import Affine
 
 PIXELS, EMOTION, USAGE = np.zeros((4, 48, 48), np.uint8), np.zeros(4, np.uint8), np.array([0, 0, 1, 2], np.uint8)

@@ -18,8 +18,9 @@ from cs231n_fer.fast_layers import norm as N
 from cs231n_fer.fast_layers import pool as P
 from cs231n_fer.fast_layers import sandwiches as S
 from cs231n_fer.nets.inference import Predictor
-from cs231n_fer.nets.network import Network, fuse
-from cs231n_fer.nets.records import TEST
+from cs231n_fer.nets.layer import TEST
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.sandwich import fuse
 from cs231n_fer.optim.schedules import CosineWarmup
 from cs231n_fer.solver import Solver
 from cs231n_fer.solver.averaging import WeightAverage

@@ -25,7 +25,7 @@ from cs231n_fer.data_utils.augment import (
 from cs231n_fer.fast_layers import set_threads
 from cs231n_fer.kernels.vectors.machine import MOST_THREADS, threads
 from cs231n_fer.nets.inference import MOST_SIZES, Predictor, features
-from cs231n_fer.nets.records import TEST
+from cs231n_fer.nets.layer import TEST
 from cs231n_fer.solver import Solver
 from cs231n_fer.solver.distillation import distil, teacher_of
 

@@ -9,7 +9,8 @@ from math import ceil
 import numpy as np
 
 from ..layers.losses import l2_svm_loss
-from ..nets.network import Chain, Network
+from ..nets.chain import Chain
+from ..nets.network import Network
 from ..nets.records import Affine
 from ..optim.schedules import CosineWarmup
 from ..shapes import check, plain_array

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..nets.records import TEST, Mode
+from ..nets.layer import TEST, Mode
 from ..shapes import (
     check,
     check_images,

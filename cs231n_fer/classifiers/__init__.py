@@ -1,7 +1,7 @@
-"""The named networks: the course's (fc_net, cnn), the paper's (paper), deeper ones, and a trained one.
+"""Named networks: the course's (fc_net, cnn), the paper's (paper), deeper ones, a trained one.
 
 To add a network: a subclass of Network in a module here, and its name in MODELS of restore.py, so
-that checkpoints of it can be read.
+that its checkpoints can be loaded.
 """
 from .cnn import ThreeLayerConvNet
 from .deep import DeepConvNet, ResidualNet

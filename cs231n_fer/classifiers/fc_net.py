@@ -1,55 +1,93 @@
-"""The course's fully connected nets (assignment 2)."""
+"""The course's fully connected networks (assignment 2)."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import DTypeLike
 
-from ..nets.network import Chain, Network
-from ..nets.records import Affine, BatchNorm, Dropout, LayerNorm, ReLU
+from ..nets.chain import Chain, NamedLayer
+from ..nets.layer import Layer
+from ..nets.network import Network, NetworkOptions
+from ..nets.norms import BatchNorm, LayerNorm
+from ..nets.records import Affine, Dropout, ReLU
 from ..shapes import check
+from ..types import Shape
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["FullyConnectedNet", "TwoLayerNet"]
 
 
-def course_names(layer, input_shape):
-    """Map paths to the names of the course: weights and biases W1, b1, W2..., and gamma1, beta1... in order."""
+def course_names(layer: Layer, input_shape: Shape) -> dict[str, str]:
+    """Return {path: the course's name}, counted in the order of the layers: W1, b1, W2, b2."""
     params, _ = layer.array_shapes(input_shape)
-    letters, counts, names = {"w": "W", "b": "b"}, {}, {}
+    letters = {"w": "W"}
+    counts: Counter[str] = Counter()
+    names = {}
     for path in params:
         kind = path.split("/")[-1]
-        counts[kind] = counts.get(kind, 0) + 1
+        counts[kind] += 1
         names[path] = f"{letters.get(kind, kind)}{counts[kind]}"
     return names
 
 
 class TwoLayerNet(Network):
-    """affine - ReLU - affine - softmax, with the course's parameters W1, b1, W2, b2 (assignment 2)."""
+    """affine - ReLU - affine - softmax, with parameters W1, b1, W2, b2 (assignment 2).
 
-    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0,
-                 dtype=np.float64, seed=None, max_params=None):
-        layer = Chain((("affine1", Affine(hidden_dim, weight_scale)), ("relu1", ReLU()),
+    input_dim      numbers of one sample
+    hidden_dim     units of the hidden layer
+    num_classes    number of scores
+    weight_scale   standard deviation of the initial weights
+    reg, dtype, seed, max_params: see Network
+    """
+
+    def __init__(self, input_dim: int = 3 * 32 * 32, hidden_dim: int = 100, num_classes: int = 10,
+                 *, weight_scale: float = 1e-3, reg: float = 0.0, dtype: DTypeLike = np.float64,
+                 seed: int | None = None, max_params: int | None = None) -> None:
+        layer = Chain((("affine1", Affine(hidden_dim, weight_scale)),
+                       ("relu1", ReLU()),
                        ("affine2", Affine(num_classes, weight_scale))))
-        super().__init__(layer, (input_dim,), reg=reg, dtype=dtype, seed=seed,
-                         max_params=max_params, names=course_names(layer, (input_dim,)))
+        names = course_names(layer, (input_dim,))
+        super().__init__(layer, (input_dim,), reg=reg, dtype=dtype, seed=seed, names=names,
+                         max_params=max_params)
 
 
 class FullyConnectedNet(Network):
-    """{affine - [batchnorm or layernorm] - ReLU - [dropout]} x (L - 1) - affine - softmax (assignment 2).
+    """{affine - [batchnorm or layernorm] - ReLU - [dropout]} x (L - 1) - affine - softmax.
 
-    hidden_dims          list of the sizes of the hidden layers
-    dropout_keep_ratio   probability to keep a value; 1 means no dropout
+    hidden_dims          sizes of the hidden layers
+    input_dim            numbers of one sample
+    num_classes          number of scores
+    dropout_keep_ratio   probability of keeping a number; 1: no dropout
     normalization        None, "batchnorm" or "layernorm"
-    seed                 of the weights; if given, every dropout mask is drawn anew from it, as in the course
+    weight_scale         standard deviation of the initial weights
+    options              loss, reg, dtype, seed, max_params: see Network; as in the course, a seed
+                         also fixes the dropout masks, the same ones in every pass
+    Parameters have the course's names (assignment 2): W1, b1, gamma1, beta1, W2, ...
     """
 
-    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout_keep_ratio=1, normalization=None,
-                 reg=0.0, weight_scale=1e-2, dtype=np.float32, seed=None,
-                 max_params=None):
-        norms = {None: None, "batchnorm": BatchNorm(), "layernorm": LayerNorm()}
-        check(normalization in norms, f"normalization: got {normalization!r}, expected one of {list(norms)}")
-        layers = []
+    def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32,
+                 num_classes: int = 10, dropout_keep_ratio: float = 1, *,
+                 normalization: str | None = None, weight_scale: float = 1e-2,
+                 **options: Unpack[NetworkOptions]) -> None:
+        norms: dict[str | None, Layer | None] = {
+            None: None, "batchnorm": BatchNorm(), "layernorm": LayerNorm()}
+        check(normalization in norms,
+              f"normalization: got {normalization!r}, expected one of {list(norms)}")
+        norm = norms[normalization]
+        layers: list[NamedLayer] = []
         for i, units in enumerate(hidden_dims, start=1):
             layers.append((f"affine{i}", Affine(units, weight_scale)))
-            if normalization:
-                layers.append((f"norm{i}", norms[normalization]))
+            if norm:
+                layers.append((f"norm{i}", norm))
             layers.append((f"relu{i}", ReLU()))
             if dropout_keep_ratio != 1:
-                layers.append((f"dropout{i}", Dropout(dropout_keep_ratio, seed)))
-        layer = Chain((*layers, (f"affine{len(hidden_dims) + 1}", Affine(num_classes, weight_scale))))
-        super().__init__(layer, (input_dim,), reg=reg, dtype=dtype, seed=seed,
-                         max_params=max_params, names=course_names(layer, (input_dim,)))
+                layers.append((f"dropout{i}", Dropout(dropout_keep_ratio, options.get("seed"))))
+        scores = Affine(num_classes, weight_scale)
+        layer = Chain((*layers, (f"affine{len(hidden_dims) + 1}", scores)))
+        names = course_names(layer, (input_dim,))
+        super().__init__(layer, (input_dim,), names=names, **options)

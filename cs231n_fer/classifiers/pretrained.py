@@ -1,9 +1,14 @@
-"""The trained net that comes with the package, and how such a file is made of a checkpoint.
+"""The trained network in the package, and how to export one from a checkpoint.
 
-The file is a checkpoint like any other, but of what prediction needs alone, its weights in half precision: they are
-multiplied in single precision, as they were trained. Beside it pretrained.md says what the net is for and what not.
+The file is a checkpoint that holds only what prediction needs, with weights in half precision; they
+are converted to single precision, in which the network was trained, before they are used. The model
+card pretrained.md beside it describes the intended use and the limits of the network.
 """
+from __future__ import annotations
+
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,50 +17,67 @@ from ..data_utils import normalise
 from ..files.checkpoint import load_checkpoint, save_checkpoint
 from ..layers.losses import log_softmax
 from ..nets.inference import Predictor
+from ..nets.network import Network
 from ..shapes import check
+from ..types import Array, Pixels
 from .restore import load_model
+
+__all__ = ["WEIGHTS", "PretrainedNet", "export", "load_pretrained"]
 
 WEIGHTS = Path(__file__).with_name("pretrained.h5")
 NEEDED = ("class_names", "mean_image", "std")
 
 
 class PretrainedNet(Independent):
-    """A trained net with its preprocessing.
+    """A trained network with its preprocessing.
 
-    model         the Network, for saliency maps and the like
-    class_names   tuple of the C names, in the order of the probabilities
-    info          what else the checkpoint holds: mean_image, std, the settings of the training
-    Later changes of the model have no effect on predict.
+    model         the Network, for saliency maps for example
+    class_names   tuple of C names, in the order of the probabilities
+    info          the other contents of the checkpoint: mean_image, std, the training settings
+    Later changes of the model have no effect on predict. Raises ValueError if info lacks the
+    preprocessing.
     """
 
-    def __init__(self, model, info):
+    def __init__(self, model: Network, info: dict[str, Any]) -> None:
         missing = [key for key in NEEDED if info.get(key) is None]
-        check(not missing, f"info: holds no {', '.join(missing)}; expected that of a checkpoint of train_best.py")
-        self.model, self.info, self.class_names = model, info, tuple(info["class_names"])
+        check(not missing, f"info: holds no {', '.join(missing)}; expected that of a checkpoint of "
+                           "train_best.py")
+        self.model = model
+        self.info = info
+        self.class_names = tuple(info["class_names"])
         self._scores = Predictor(model)
 
-    def predict(self, images, mirror=True, batch_size=256):
-        """Return the probabilities (N, C) float32 of images (N, 48, 48) uint8, a face each that fills its picture.
+    def predict(self, images: Pixels, mirror: bool = True, batch_size: int = 256) -> Array:
+        """Return the probabilities (N, C), float32, of images (N, 48, 48), uint8.
 
-        mirror   take the mean of the probabilities of a face and of its mirror image, which takes twice the time
+        mirror   average over an image and its mirror image, which takes twice the time
+        Every image must show one face that fills it. Raises ValueError for other arrays.
         """
-        images, shape = np.asarray(images), self.model.input_shape[1:]
-        check(images.dtype == np.uint8 and images.ndim == 3 and images.shape[1:] == shape and len(images) > 0,
-              f"images: got {images.dtype} {images.shape}, expected uint8 (N, {shape[0]}, {shape[1]}), grey, N >= 1")
-        batches = [images[i:i + batch_size] for i in range(0, len(images), batch_size)]
+        images = np.asarray(images)
+        height, width = self.model.input_shape[1:]
+        good = images.dtype == np.uint8 and images.ndim == 3 and len(images) > 0
+        check(good and images.shape[1:] == (height, width),
+              f"images: got {images.dtype} {images.shape}, "
+              f"expected uint8 (N, {height}, {width}), gray, N >= 1")
+        batches = [images[start:start + batch_size] for start in range(0, len(images), batch_size)]
         return np.concatenate([self._probabilities(batch, mirror) for batch in batches])
 
-    def _probabilities(self, images, mirror):
-        ways = [images, images[..., ::-1]] if mirror else [images]
-        each = [np.exp(log_softmax(self._scores(normalise(way, self.info["mean_image"], self.info["std"]))))
-                for way in ways]
-        return np.mean(each, axis=0, dtype=np.float32)
+    def _probabilities(self, images: Pixels, mirror: bool) -> Array:
+        """Return the probabilities of one batch."""
+        views = [images, images[..., ::-1]] if mirror else [images]
+        found: list[Array] = []
+        for view in views:
+            X = normalise(view, self.info["mean_image"], self.info["std"])
+            found.append(np.exp(log_softmax(self._scores(X))))
+        mean: Array = np.mean(found, axis=0, dtype=np.float32)
+        return mean
 
 
-def load_pretrained(path=None):
-    """Return the PretrainedNet of a checkpoint; None: of the file in this package, trained on FER2013.
+def load_pretrained(path: str | PathLike[str] | None = None) -> PretrainedNet:
+    """Return the PretrainedNet of a checkpoint; None is the file in this package.
 
-    Raises FileNotFoundError where there is no file, ValueError where it holds no net with its preprocessing.
+    Raises FileNotFoundError if there is no file, ValueError if it holds no network with its
+    preprocessing.
     """
     if path is None and not WEIGHTS.exists():
         raise FileNotFoundError(f"this installation has no {WEIGHTS.name}; train a net with "
@@ -63,16 +85,22 @@ def load_pretrained(path=None):
     return PretrainedNet(*load_model(path or WEIGHTS))
 
 
-def export(checkpoint, path):
-    """Write what prediction needs of a checkpoint to path, weights as float16; returns the bytes of the new file.
+def export(checkpoint: str | PathLike[str], path: str | PathLike[str]) -> int:
+    """Write what prediction needs of a checkpoint to path; return the size of the file in bytes.
 
-    Vectors (biases, batchnorm), of which there are few, stay float32: running variances may leave float16's range.
+    Weights become float16. Vectors (biases, batchnorm) stay float32: they take little space, and
+    running variances may exceed the range of float16. Raises ValueError if the checkpoint lacks the
+    preprocessing.
     """
     arrays, info = load_checkpoint(checkpoint)
     missing = [key for key in NEEDED if key not in {**arrays, **info}]
-    check(not missing, f"{checkpoint}: holds no {', '.join(missing)}; use one of train_best.py or train_final.py")
-    kept = {name: array.astype(np.float16) if name.startswith("params/") and array.ndim > 1 else array
-            for name, array in arrays.items() if name == "mean_image" or name.startswith(("params/", "buffers/"))}
+    check(not missing, f"{checkpoint}: holds no {', '.join(missing)}; "
+                       "use one of train_best.py or train_final.py")
+    kept = {}
+    for name, array in arrays.items():
+        if name == "mean_image" or name.startswith(("params/", "buffers/")):
+            is_weight = name.startswith("params/") and array.ndim > 1
+            kept[name] = array.astype(np.float16) if is_weight else array
     wanted = ("model", "class_names", "std", "script", "config", "best_epoch", "best_val_acc")
     save_checkpoint(path, kept, {key: info[key] for key in wanted if key in info})
     return Path(path).stat().st_size

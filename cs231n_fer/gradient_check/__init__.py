@@ -1,6 +1,6 @@
-"""Gradient checks: numeric gradients (checks), random problems (draws), and the table of all (cases).
+"""Gradient checks: numerical gradients (checks), random problems (draws), the table (cases).
 
-To add a check: a function in draws that draws what the layer takes, and a row in CASES.
+To add a check: a function in draws for the arguments of the layer, and a row in CASES.
 """
 from .checks import (
     EPS,

@@ -1,231 +1,318 @@
-"""Random problems for gradient checks: what a layer takes, in shapes that are apt to break it.
+"""Random problems for gradient checks, in shapes and values that are likely to break a layer.
 
-draw(rng) returns the arguments that are differentiated (name -> float64 array) and the tuple of the rest. Sizes are
-small, because numerical gradients cost two calls for each number, and odd: one sample, one filter, height and width
-that differ, strides that don't divide, padding of 0 and of a whole window. LAYOUTS are the ways in which the same
-numbers can lie in memory.
+draw(rng) returns the arguments that are differentiated, by name, in float64, and a tuple of the
+other arguments. Sizes are small, because a numerical gradient costs two calls per number, and odd:
+one sample, one filter, height unlike width, strides that don't divide, padding of 0 and of a whole
+window. LAYOUTS are the ways in which the same numbers can lie in memory.
 """
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, TypeAlias
+
 import numpy as np
+from numpy.random import Generator
 
 from .. import layers as L
+from ..nets.network import Network
 from ..shapes import conv_output_size
+from ..types import Array, Arrays, BatchnormParam, PoolParam, Shape
 from .checks import GAP, spaced
 
-MARGIN = 1e-3  # between what a ReLU or a max-pool compares: far above the rounding of float32, so that it decides alike
+Problem: TypeAlias = tuple[Arrays, tuple[Any, ...]]  # (arguments, rest)
+Draw: TypeAlias = Callable[[Generator], Problem]
+
+# Numbers that a ReLU or a max-pool compares differ by this much at least: far more than rounding in
+# float32, so that both dtypes decide alike.
+MARGIN = 1e-3
 
 
-def channels_last(array):
-    """Store (N, C, H, W) as (N, H, W, C); arrays of less axes likewise."""
+def channels_last(array: Array) -> Array:
+    """Return a copy that lies in memory as (N, H, W, C), or likewise with fewer axes."""
     order = (0, *range(2, array.ndim), 1)[:array.ndim]
     return np.array(array.transpose(order), order="C").transpose(np.argsort(order).astype(int))
 
 
-def strided(array):
-    """Store an array in every second place, along every axis, of a larger one."""
-    view = np.zeros([2 * size for size in array.shape], array.dtype)[(..., *[slice(None, None, 2)] * array.ndim)]
+def strided(array: Array) -> Array:
+    """Return a copy that occupies every second place of a larger array, along every axis."""
+    larger = np.zeros([2 * n for n in array.shape], array.dtype)
+    every_second: Any = (..., *[slice(None, None, 2)] * array.ndim)
+    view: Array = larger[every_second]
     view[...] = array
     return view
 
 
-LAYOUTS = {"C": lambda array: np.array(array, order="C"), "Fortran": lambda array: np.array(array, order="F"),
-           "channels-last": channels_last, "strided": strided}
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "C": lambda array: np.array(array, order="C"),
+    "Fortran": lambda array: np.array(array, order="F"),
+    "channels-last": channels_last,
+    "strided": strided,
+}
 
 
-def oddities(arguments, rest):
-    """Return the set of what is odd about the shapes of a drawn problem, by the names that the tables print."""
-    x, w = next(iter(arguments.values())), arguments.get("w", np.empty(()))
-    parameters = {key: value for each in rest if isinstance(each, dict) for key, value in each.items()}
+def oddities(arguments: Arrays, rest: tuple[Any, ...]) -> set[str]:
+    """Return what is odd about the shapes of a problem, in the words of the tables."""
+    x = next(iter(arguments.values()))
+    w = arguments.get("w", np.empty(()))
+    parameters = {key: value for param in rest if isinstance(param, dict)
+                  for key, value in param.items()}
+    window = w.shape[2:]
+    if w.ndim != 4:
+        window = parameters.get("pool_height"), parameters.get("pool_width")
     images = x.ndim == 4
-    window = w.shape[2:] if w.ndim == 4 else (parameters.get("pool_height"), parameters.get("pool_width"))
-    odd = {"N = 1": x.ndim > 1 and len(x) == 1, "H != W": images and x.shape[2] != x.shape[3],
-           "one filter": w.ndim == 4 and len(w) == 1,
-           "stride other than window": images and "stride" in parameters and parameters["stride"] not in window,
-           "pad at least the window": "pad" in parameters and parameters["pad"] >= max(window)}
+    odd = {
+        "N = 1": x.ndim > 1 and len(x) == 1,
+        "H != W": images and x.shape[2] != x.shape[3],
+        "one filter": w.ndim == 4 and len(w) == 1,
+        "stride other than window":
+            images and "stride" in parameters and parameters["stride"] not in window,
+        "pad at least the window": "pad" in parameters and parameters["pad"] >= max(window),
+    }
     return {name for name, is_so in odd.items() if is_so}
 
 
-def draw_affine(rng):
-    """x of two to four axes, w, b."""
-    shape = tuple(rng.integers(1, 4, rng.integers(1, 4)))
-    N, D, M = rng.integers(1, 5), int(np.prod(shape)), rng.integers(1, 5)
-    return {"x": rng.normal(size=(N, *shape)), "w": rng.normal(size=(D, M)), "b": rng.normal(size=M)}, ()
+def size(rng: Generator, low: int, high: int) -> int:
+    """Draw an integer of at least low and below high."""
+    return int(rng.integers(low, high))
 
 
-def draw_spaced(*rest):
-    """x of one to four axes without ties or values near 0, followed by `rest`."""
-    return lambda rng: ({"x": spaced(rng, tuple(rng.integers(1, 5, rng.integers(1, 5))))}, rest)
+def draw_affine(rng: Generator) -> Problem:
+    """Draw x of two to four axes, w, b."""
+    shape = tuple(rng.integers(1, 4, size(rng, 1, 4)))
+    N = size(rng, 1, 5)
+    M = size(rng, 1, 5)
+    x = rng.normal(size=(N, *shape))
+    return {"x": x, "w": rng.normal(size=(prod(shape), M)), "b": rng.normal(size=(M,))}, ()
 
 
-def draw_large(rng):
-    """x (N, C, H, W) without ties or values near 0, of so many numbers that a kernel is faster than NumPy."""
-    N, C, H, W = rng.integers(1, 3), rng.integers(1, 3), rng.integers(160, 190), rng.integers(210, 240)
+def draw_spaced(*rest: Any) -> Draw:
+    """Return a draw of x of one to four axes, without ties or values near 0, followed by rest."""
+    def draw(rng: Generator) -> Problem:
+        return {"x": spaced(rng, tuple(rng.integers(1, 5, size(rng, 1, 5))))}, rest
+
+    return draw
+
+
+def draw_large(rng: Generator) -> Problem:
+    """Draw x (N, C, H, W) as draw_spaced, large enough for a kernel to be faster than NumPy."""
+    N = size(rng, 1, 3)
+    C = size(rng, 1, 3)
+    H = size(rng, 160, 190)
+    W = size(rng, 210, 240)
     return {"x": spaced(rng, (N, C, H, W))}, ()
 
 
-def draw_conv(rng):
-    """x, w, b: non-square windows and images, strides that don't divide, pad 0 and pad as large as the window."""
+def draw_conv(rng: Generator) -> Problem:
+    """Draw x, w, b: images and windows that aren't square, strides that don't divide."""
     N, C, F, HH, WW = rng.integers(1, 4, 5)
-    H, W = HH + rng.integers(0, 4), WW + rng.integers(0, 4)
-    arguments = {"x": rng.normal(size=(N, C, H, W)), "w": rng.normal(size=(F, C, HH, WW)), "b": rng.normal(size=F)}
-    return arguments, ({"stride": int(rng.integers(1, 4)), "pad": int(rng.choice([0, 1, max(HH, WW)]))},)
+    H = HH + size(rng, 0, 4)
+    W = WW + size(rng, 0, 4)
+    arguments = {"x": rng.normal(size=(N, C, H, W)), "w": rng.normal(size=(F, C, HH, WW)),
+                 "b": rng.normal(size=F)}
+    stride = size(rng, 1, 4)
+    pad = int(rng.choice([0, 1, max(HH, WW)]))
+    return arguments, ({"stride": stride, "pad": pad},)
 
 
-def draw_conv_3x3(rng):
-    """x, w, b of the windows that Winograd's convolution takes, and images that are no multiple of its tiles."""
+def draw_conv_3x3(rng: Generator) -> Problem:
+    """Draw x, w, b for Winograd's algorithm, with images that aren't a multiple of its tiles."""
     N, C, F = rng.integers(1, 4, 3)
-    x = rng.normal(size=(N, C, rng.integers(3, 9), rng.integers(3, 9)))
-    arguments = {"x": x, "w": rng.normal(size=(F, C, 3, 3)), "b": rng.normal(size=F)}
-    return arguments, ({"stride": 1, "pad": int(rng.integers(0, 4))},)
+    H = size(rng, 3, 9)
+    W = size(rng, 3, 9)
+    arguments = {"x": rng.normal(size=(N, C, H, W)), "w": rng.normal(size=(F, C, 3, 3)),
+                 "b": rng.normal(size=F)}
+    return arguments, ({"stride": 1, "pad": size(rng, 0, 4)},)
 
 
-def draw_pool(rng):
-    """x without ties: windows of 1 to 3, overlapping, with gaps between them, and with a rest at the border."""
+def draw_pool(rng: Generator) -> Problem:
+    """Draw x without ties, and windows that overlap, leave gaps, or don't reach the border."""
     N, C, HH, WW = rng.integers(1, 4, 4)
-    x = spaced(rng, (N, C, HH + rng.integers(0, 5), WW + rng.integers(0, 5)))
-    return {"x": x}, ({"pool_height": int(HH), "pool_width": int(WW), "stride": int(rng.integers(1, 4))},)
+    H = HH + size(rng, 0, 5)
+    W = WW + size(rng, 0, 5)
+    x = spaced(rng, (N, C, H, W))
+    stride = size(rng, 1, 4)
+    return {"x": x}, ({"pool_height": int(HH), "pool_width": int(WW), "stride": stride},)
 
 
-def draw_tiling_pool(rng):
-    """x without ties, and square windows that tile it, as the reshape rung needs."""
-    N, C, size, rows, columns = (int(k) for k in rng.integers(1, 4, 5))
-    x = spaced(rng, (N, C, size * rows, size * columns))
-    return {"x": x}, ({"pool_height": size, "pool_width": size, "stride": size},)
+def draw_tiling_pool(rng: Generator) -> Problem:
+    """Draw x without ties, and square windows that tile it, as the reshape rung needs."""
+    N, C, side, rows, columns = (int(k) for k in rng.integers(1, 4, 5))
+    x = spaced(rng, (N, C, side * rows, side * columns))
+    return {"x": x}, ({"pool_height": side, "pool_width": side, "stride": side},)
 
 
-def draw_images(rng):
-    """x (N, C, H, W)."""
+def draw_images(rng: Generator) -> Problem:
+    """Draw x (N, C, H, W)."""
     return {"x": rng.normal(size=rng.integers(1, 5, 4))}, ()
 
 
-def draw_vector_norm(rng):
-    """x (N, D), gamma, beta. Never 2 or 3 values in a mean: of 2 the gradient nearly cancels (xhat is +1 and -1)."""
-    N, D = rng.choice([1, 4, 5, 9]), rng.integers(1, 5)
+def draw_vector_norm(rng: Generator) -> Problem:
+    """Draw x (N, D), gamma, beta.
+
+    N is never 2 or 3: normalizing two values gives +1 and -1, and the gradient nearly vanishes.
+    """
+    N = int(rng.choice([1, 4, 5, 9]))
+    D = size(rng, 1, 5)
     return norm_arguments(rng, (N, D), (D,)), ({"mode": "train", "eps": 1e-5, "momentum": 0.9},)
 
 
-def draw_layernorm(rng):
-    """The same with the mean over the other axis."""
-    N, D = rng.integers(1, 5), rng.choice([1, 4, 5, 9])
+def draw_layernorm(rng: Generator) -> Problem:
+    """Draw x (N, D), gamma, beta, with D never 2 or 3, see draw_vector_norm."""
+    N = size(rng, 1, 5)
+    D = int(rng.choice([1, 4, 5, 9]))
     return norm_arguments(rng, (N, D), (D,)), ({"eps": 1e-5},)
 
 
-def draw_image_norm(rng):
-    """x (N, C, H, W) of at least 6 values for each channel, gamma, beta."""
-    N, C, H, W = rng.integers(1, 4), rng.integers(1, 4), rng.integers(2, 4), rng.integers(3, 6)
-    return norm_arguments(rng, (N, C, H, W), (C,)), ({"mode": "train", "eps": 1e-5, "momentum": 0.9},)
+def draw_image_norm(rng: Generator) -> Problem:
+    """Draw x (N, C, H, W) with at least 6 values in each channel, gamma, beta."""
+    N = size(rng, 1, 4)
+    C = size(rng, 1, 4)
+    H = size(rng, 2, 4)
+    W = size(rng, 3, 6)
+    arguments = norm_arguments(rng, (N, C, H, W), (C,))
+    return arguments, ({"mode": "train", "eps": 1e-5, "momentum": 0.9},)
 
 
-def draw_groupnorm(rng):
-    """x (N, C, H, W), gamma and beta (1, C, 1, 1) as in the course, the number of groups, eps."""
-    N, groups, each, H, W = rng.integers(1, 4), *rng.integers(1, 3, 2), rng.integers(2, 4), rng.integers(3, 6)
-    C = groups * each
-    return norm_arguments(rng, (N, C, H, W), (1, C, 1, 1)), (int(groups), {"eps": 1e-5})
+def draw_groupnorm(rng: Generator) -> Problem:
+    """Draw x (N, C, H, W), gamma and beta (1, C, 1, 1) as in the course, and groups of channels."""
+    N = size(rng, 1, 4)
+    groups, channels = (int(k) for k in rng.integers(1, 3, 2))
+    H = size(rng, 2, 4)
+    W = size(rng, 3, 6)
+    C = groups * channels
+    arguments = norm_arguments(rng, (N, C, H, W), (1, C, 1, 1))
+    return arguments, (groups, {"eps": 1e-5})
 
 
-def norm_arguments(rng, shape, channels):
-    """Arguments of a normalisation, with a mean and a scale that have to be taken off."""
-    return {"x": 3 * rng.normal(size=shape) + 1, "gamma": rng.normal(size=channels), "beta": rng.normal(size=channels)}
+def norm_arguments(rng: Generator, shape: Shape, channels: Shape) -> Arrays:
+    """Return arguments of a normalization, with a mean and a scale to be removed."""
+    return {"x": 3 * rng.normal(size=shape) + 1, "gamma": rng.normal(size=channels),
+            "beta": rng.normal(size=channels)}
 
 
-def draw_test_mode(draw):
-    """The same in test mode: linear in each argument, with running averages that are far from those of x."""
-    def with_running_averages(rng):
+def draw_test_mode(draw: Draw) -> Draw:
+    """Return a draw in test mode: linear in x, with running averages unlike the statistics of x."""
+    def with_running_averages(rng: Generator) -> Problem:
         arguments, _ = draw(rng)
         C = arguments["gamma"].size
-        return arguments, ({"mode": "test", "eps": 1e-5, "momentum": 0.9, "running_mean": rng.normal(size=C),
+        return arguments, ({"mode": "test", "eps": 1e-5, "momentum": 0.9,
+                            "running_mean": rng.normal(size=C),
                             "running_var": rng.uniform(0.5, 2, size=C)},)
+
     return with_running_averages
 
 
-def draw_scores(rng):
-    """x (N, C) scores and y labels."""
-    N, C = rng.integers(1, 6), rng.integers(1, 8)
+def draw_scores(rng: Generator) -> Problem:
+    """Draw scores x (N, C) and labels y (N,)."""
+    N = size(rng, 1, 6)
+    C = size(rng, 1, 8)
     return {"x": 2 * rng.normal(size=(N, C))}, (rng.integers(0, C, N),)
 
 
-def draw_weighted_scores(rng):
-    """The same, and a weight for each class."""
+def draw_weighted_scores(rng: Generator) -> Problem:
+    """Draw scores, labels, and class weights (C,)."""
     arguments, (y,) = draw_scores(rng)
     return arguments, (y, rng.uniform(0.1, 10, arguments["x"].shape[1]))
 
 
-def draw_spaced_scores(gap):
-    """Scores and labels, scores a multiple of gap apart: no margin may then lie on a kink, which gap has to see to."""
-    def draw(rng):
+def draw_spaced_scores(gap: float) -> Draw:
+    """Return a draw of scores and labels, with scores that differ by multiples of gap.
+
+    gap must be such that no margin of the loss lies on a kink.
+    """
+    def draw(rng: Generator) -> Problem:
         arguments, rest = draw_scores(rng)
         return {"x": spaced(rng, arguments["x"].shape) * (gap / GAP)}, rest
+
     return draw
 
 
-def draw_distillation(rng):
-    """Scores, labels, a teacher's probabilities, alpha and temperature."""
+def draw_distillation(rng: Generator) -> Problem:
+    """Draw scores, labels, a teacher's probabilities, alpha and temperature."""
     arguments, (y,) = draw_scores(rng)
     teacher = np.exp(rng.normal(size=arguments["x"].shape))
-    return arguments, (y, teacher / teacher.sum(axis=1, keepdims=True), rng.uniform(), rng.uniform(1, 4))
+    teacher /= teacher.sum(axis=1, keepdims=True)
+    return arguments, (y, teacher, rng.uniform(), rng.uniform(1, 4))
 
 
-def near_kinks(maps, pool_param):
-    """Whether a ReLU of maps (N, F, Ho, Wo), or a max-pool after it, compares numbers that differ by less than MARGIN.
+def near_kinks(maps: Array, pool_param: PoolParam | None) -> bool:
+    """Return whether a ReLU, or a max-pool after it, compares numbers closer than MARGIN.
 
-    Equal ones don't count: windows full of zeros, and places where a filter sees nothing but padding.
+    maps (N, F, Ho, Wo) are its input. Equal numbers don't count: they come from windows full of
+    zeros, and from places where a filter sees nothing but padding.
     """
     if np.abs(maps).min() < MARGIN:
         return True
     if pool_param is None:
         return False
-    window = pool_param["pool_height"], pool_param["pool_width"]
-    columns = L.im2col(np.maximum(maps, 0), *window, pool_param["stride"]).reshape(-1, window[0] * window[1],
-                                                                                maps.shape[1])
+    height = pool_param["pool_height"]
+    width = pool_param["pool_width"]
+    columns = L.im2col(np.maximum(maps, 0), height, width, pool_param["stride"])
+    columns = columns.reshape(-1, height * width, maps.shape[1])
     gaps = columns.max(axis=1, keepdims=True) - columns
     return bool(((gaps > 1e-9) & (gaps < MARGIN)).any())
 
 
-def draw_sandwich(*names, conv=draw_conv):
-    """x, w, b of a convolution as drawn above, and what the layers after it need: of "bn" and "pool" those in names.
+def draw_sandwich(*names: str, conv: Draw = draw_conv) -> Draw:
+    """Return a draw for a convolution and the layers after it, repeated until no kink is near.
 
-    What is drawn again until no kink is near. Windows of a pool are 2 x 2, which are fused, or 2 x 3.
+    names   of the layers "bn" and "pool", those that follow
+    conv    draws the convolution
+    Windows of a pool are 2 x 2, which kernels fuse, or 2 x 3.
     """
-    def draw_once(rng):
+    def draw_once(rng: Generator) -> tuple[bool, Problem]:
         arguments, (conv_param,) = conv(rng)
         if "bn" in names:
-            # At least four samples for each mean: of two, xhat is +1 and -1 whatever x is, and the gradient vanishes.
+            # At least four samples in each mean, see draw_vector_norm.
             arguments["x"] = rng.normal(size=(4, *arguments["x"].shape[1:]))
-        (F, _, HH, WW), (H, W) = arguments["w"].shape, arguments["x"].shape[2:]
-        Ho, Wo = conv_output_size(H, HH, **conv_param), conv_output_size(W, WW, **conv_param)
-        # Where all windows lie in the padding the variance is 0, and eps 1e-5 would magnify rounding 300 times.
-        rest = {"bn": {"mode": "train", "eps": 0.1, "momentum": 0.9},
-                "pool": {"pool_height": min(2, Ho), "pool_width": min(int(rng.choice([2, 2, 3])), Wo), "stride": 2}}
-        maps = L.conv_forward_im2col(*arguments.values(), conv_param)[0]
+        F, _, HH, WW = arguments["w"].shape
+        H, W = arguments["x"].shape[2:]
+        Ho = conv_output_size(H, HH, **conv_param)
+        Wo = conv_output_size(W, WW, **conv_param)
+        width = min(int(rng.choice([2, 2, 3])), Wo)
+        pool: PoolParam = {"pool_height": min(2, Ho), "pool_width": width, "stride": 2}
+        # Where all windows lie in the padding the variance is 0: eps 1e-5 would magnify rounding
+        # 300 times.
+        bn: BatchnormParam = {"mode": "train", "eps": 0.1, "momentum": 0.9}
+        x, w, b = arguments.values()
+        maps = L.conv_forward_im2col(x, w, b, conv_param)[0]
         if "bn" in names:
-            arguments.update(gamma=rng.normal(size=F), beta=rng.normal(size=F))
-            maps = L.spatial_batchnorm_forward(maps, arguments["gamma"], arguments["beta"], dict(rest["bn"]))[0]
-        near = near_kinks(maps, rest["pool"] if "pool" in names else None)
-        return near, (arguments, (conv_param, *(rest[name] for name in names)))
+            gamma = rng.normal(size=(F,))
+            beta = rng.normal(size=(F,))
+            arguments.update(gamma=gamma, beta=beta)
+            maps = L.spatial_batchnorm_forward(maps, gamma, beta, bn.copy())[0]
+        near = near_kinks(maps, pool if "pool" in names else None)
+        settings = {"bn": bn, "pool": pool}
+        return near, (arguments, (conv_param, *(settings[name] for name in names)))
 
-    def draw(rng):
+    def draw(rng: Generator) -> Problem:
         near = True
         while near:
             near, problem = draw_once(rng)
         return problem
+
     return draw
 
 
-def draw_network(make):
-    """All parameters of a small network as one vector; the rest is the network, X, y."""
-    def draw(rng):
+def draw_network(make: Callable[..., Network]) -> Draw:
+    """Return a draw of all parameters of a small network as one vector; the rest is (net, X, y)."""
+    def draw(rng: Generator) -> Problem:
         model = make(dtype=np.float64, seed=int(rng.integers(1 << 30)))
         X = rng.normal(size=(rng.integers(2, 4), *model.input_shape))
         y = rng.integers(0, model.predict(X).shape[1], len(X))
-        # Zero biases and unit gammas would leave what they multiply unseen.
+        # Biases of 0 and gammas of 1 would hide errors in what they add to and multiply.
         params = [array + 0.1 * rng.normal(size=array.shape) if array.ndim == 1 else array
                   for array in model.params.values()]
         return {"params": np.concatenate([array.ravel() for array in params])}, (model, X, y)
+
     return draw
 
 
-def draw_picture(make):
-    """X of a small network; the rest is the network."""
-    def draw(rng):
+def draw_picture(make: Callable[..., Network]) -> Draw:
+    """Return a draw of the images X of a small network; the rest is (net,)."""
+    def draw(rng: Generator) -> Problem:
         _, (model, X, _) = draw_network(make)(rng)
         return {"X": X}, (model,)
+
     return draw

@@ -1,9 +1,14 @@
-"""Networks: layers as frozen records, chains of them, and nets made ready for inference.
+"""Networks: layers as frozen records, chains of them, and networks prepared for inference.
 
     ladder       operation -> rung -> (forward, backward)
+    layer        the contract of a layer, and how a pass is run
     records      layers as frozen records
-    network      Chain, Residual, Network
-    inference    a trained net made ready: its weights prepared once
+    norms        those that normalize
+    paths        names of arrays
+    chain        Chain and Residual, layers made of layers
+    sandwich     fused layers
+    network      Network: a layer with its arrays, loss and regularization
+    inference    Predictor: a trained network with its weights prepared once
 
 To add a layer to networks: a record in records, and a row of ladder if it has more than one rung.
 """

@@ -1,9 +1,15 @@
-"""Inference: a network whose weights don't change any more, made ready once.
+"""Inference: a network whose parameters no longer change, prepared once for many forward passes.
 
-Batchnorm becomes part of the weights, Winograd's transforms of the weights are taken, memory is laid out, and what is
-left of a pass is a list of calls with all their arguments. With fewer images than threads the threads share an image.
+Batchnorm is folded into the weights, Winograd's transforms of the weights are computed, memory is
+allocated, and a pass becomes a list of calls with all their arguments. A batch with fewer images
+than threads splits its images among them.
 """
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,185 +26,247 @@ from ..kernels import conv as kernels
 from ..kernels import product
 from ..kernels.arguments import ForwardArrays
 from ..shapes import check, real_numbers
+from ..types import Array, Arrays, Shape
+from .chain import Chain
 from .ladder import is_fused
-from .network import Chain, Sandwich, fuse, pick
-from .records import TEST, Affine, BatchNorm, Conv, GlobalAvgPool, MaxPool, ReLU
+from .layer import TEST, Layer
+from .network import Network
+from .paths import INLINE, pick
+from .records import Affine, GlobalAvgPool, ReLU
+from .sandwich import Sandwich, fuse
 
-MOST_SIZES = 4  # of batches that are kept ready
+__all__ = ["MOST_SIZES", "Predictor", "features"]
+
+MOST_SIZES = 4  # batch sizes whose prepared passes are kept
+
+
+class Call(NamedTuple):
+    """A call of a prepared pass, and how many numbers of scratch memory each thread needs."""
+    function: Callable[..., object]
+    arguments: tuple[Any, ...]
+    scratch: int = 0
+
+
+Calls: TypeAlias = list[Call]
+Bound: TypeAlias = tuple[Callable[..., object], tuple[Any, ...]]  # a function, all its arguments
+
+
+class Pass(NamedTuple):
+    """A prepared pass for batches of one size: the calls read x and write scores."""
+    x: Array
+    calls: list[Bound]
+    scores: Array
 
 
 class Predictor(Independent):
     """Test-time scores of a network as it is now: predictor(X (N, *input_shape)) -> (N, classes).
 
     network   a Network; later changes of its parameters have no effect here
-    until     name of one of the layers of its Chain: stop before it, and give what it would get, (N, ...) features
-    The first call for an N makes memory and weights ready. Any number of threads may call it at once: each makes ready
-    what it needs where the others use all that there is, and leaves it for the next call.
+    until     name of a layer of its Chain: return the input (N, ...) of this layer instead
+    The first call for a batch size N prepares memory and weights. Any number of threads may call a
+    Predictor at once: a thread prepares a pass of its own while all others are in use, and leaves
+    it for later calls.
     """
 
-    def __init__(self, network, until=None):
-        self.input_shape, self.dtype = network.input_shape, network.dtype
+    def __init__(self, network: Network, until: str | None = None) -> None:
+        self.input_shape = network.input_shape
+        self.dtype = network.dtype
         param_shapes, buffer_shapes = network.layer.array_shapes(network.input_shape)
         params = {path: network.params[name] for path, name in network.names.items()}
         self.params = copied_to(self.dtype, params, param_shapes)
         self.buffers = copied_to(self.dtype, network.buffers, buffer_shapes)
-        self.layer = fuse(network.layer if until is None else before(network.layer, until))
-        self.ready = {}  # (N, threads) -> list of what is ready for such a batch and in no thread's use
+        self.layer = fuse(network.layer if until is None else before(chain_of(network), until))
+        self.ready: dict[tuple[int, int], list[Pass]] = {}  # (N, threads) -> passes not in use
 
-    def __getstate__(self):
-        """A copy makes ready what it needs itself: calls hold addresses, and arrays that are written on."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave prepared passes out of a copy: they hold addresses and arrays in use."""
         return {**self.__dict__, "params": packed(self.params), "ready": {}}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Unpack the parameters."""
         self.__dict__.update(state, params=unpacked(state["params"]))
 
-    def __call__(self, X):
-        """Return the scores of X (N, *input_shape)."""
+    def __call__(self, X: Array) -> Array:
+        """Return the scores (N, classes) of X (N, *input_shape), N >= 1; raises ValueError."""
         X = real_numbers(X, self.dtype, "X")
         if not X.ndim or X.shape[1:] != self.input_shape or not len(X):
-            raise ValueError(f"X: has shape {X.shape}, expected (N, {', '.join(map(str, self.input_shape))}) with N of "
-                             "at least 1")
+            expected = ", ".join(map(str, self.input_shape))
+            raise ValueError(f"X: has shape {X.shape}, expected (N, {expected}) "
+                             "with N of at least 1")
         key = len(X), threads()
-        ready = self._take(key) or self._make_ready(len(X))
-        x, calls, out = ready
-        x[...] = X
-        for function, arguments in calls:
+        ready = self._take(key) or self._prepare(len(X))
+        ready.x[...] = X
+        for function, arguments in ready.calls:
             function(*arguments)
-        scores = out.copy()
+        scores = ready.scores.copy()
         self._keep(key, ready)
         return scores
 
-    def _take(self, key):
-        """Take what is ready for a batch away from the other threads; None where nothing is. A pop is atomic."""
+    def _take(self, key: tuple[int, int]) -> Pass | None:
+        """Take a prepared pass away from the other threads, or return None; a pop is atomic."""
         try:
             return self.ready[key].pop()
         except (KeyError, IndexError):
             return None
 
-    def _keep(self, key, ready):
-        """Leave what is ready to the next call; of more than MOST_SIZES kinds of batches the last one alone."""
+    def _keep(self, key: tuple[int, int], ready: Pass) -> None:
+        """Leave a pass for later calls; the first one beyond MOST_SIZES replaces all others."""
         if key not in self.ready and len(self.ready) >= MOST_SIZES:
             self.ready.clear()
         self.ready.setdefault(key, []).append(ready)
 
-    def _make_ready(self, count):
-        """Return (input, calls, scores) for `count` images: each call writes what the next one reads."""
+    def _prepare(self, count: int) -> Pass:
+        """Return a pass for batches of `count` images."""
         x = np.zeros((count, *self.input_shape), self.dtype)
         calls, scores = calls_of(self.layer, self.params, self.buffers, x)
-        return x, with_scratch(calls, self.dtype), scores
+        return Pass(x, with_scratch(calls, self.dtype), scores)
 
 
-def copied_to(dtype, arrays, shapes):
-    """Return copies of arrays by name in a dtype, each in its own memory order.
+def copied_to(dtype: np.dtype[Any], arrays: Arrays, shapes: Mapping[str, Shape]) -> Arrays:
+    """Return copies of arrays by name in a dtype, in their memory order.
 
-    The network promotes a parameter of another dtype at each pass; here all take that of the network.
-    Raises ValueError where an array has not the shape {name: shape} that its layer gave it.
+    A network converts a parameter of another dtype in every pass; here all get the network's once.
+    Raises ValueError if an array doesn't have the shape that its layer gave it.
     """
-    found = {}
+    found: Arrays = {}
     for name, shape in shapes.items():
         array = real_numbers(arrays[name], dtype, name).copy(order="K")
-        check(array.shape == tuple(shape), f"{name}: has shape {array.shape}, expected {tuple(shape)}")
+        check(array.shape == shape, f"{name}: has shape {array.shape}, expected {shape}")
         found[name] = array
     return found
 
 
-def features(network, X, batch_size=256):
-    """Return what the head of a network gets, (N, C, H, W): the maps below its first affine or averaging layer."""
-    layers = [(name, type(layer)) for name, layer in network.layer.layers]
-    heads = [name for name, kind in layers if kind in (Affine, GlobalAvgPool)]
+def features(network: Network, X: Array, batch_size: int = 256) -> Array:
+    """Return the input (N, C, H, W) of a network's head: of its first affine or averaging layer.
+
+    Raises ValueError if the network has no such layer.
+    """
+    layers = chain_of(network).layers
+    heads = [name for name, layer in layers if type(layer) in (Affine, GlobalAvgPool)]
     check(heads, f"network: has no affine or averaging layer, expected one after {layers[-1][0]!r}")
     extract = Predictor(network, until=heads[0])
-    return np.concatenate([extract(X[i:i + batch_size]) for i in range(0, len(X), batch_size)])
+    batches = [X[start:start + batch_size] for start in range(0, len(X), batch_size)]
+    return np.concatenate([extract(batch) for batch in batches])
 
 
-def before(chain, name):
+def chain_of(network: Network) -> Chain:
+    """Return the Chain of a network; raises ValueError if its layer is another."""
+    if not isinstance(network.layer, Chain):
+        kind = type(network.layer).__name__
+        raise ValueError(f"network: its layer is of type {kind}, expected a Chain")
+    return network.layer
+
+
+def before(chain: Chain, name: str) -> Chain:
     """Return the layers of a Chain before the named one, as a Chain."""
-    names = [each for each, _ in chain.layers]
-    check(name in names, f"until: got {name!r}, expected one of {', '.join(filter(None, names))}")
+    names = [other for other, _ in chain.layers]
+    known = ", ".join(other for other in names if other != INLINE)
+    check(name in names, f"until: got {name!r}, expected one of {known}")
     return Chain(chain.layers[:names.index(name)])
 
 
-def with_scratch(calls, dtype):
-    """Return [(function, arguments)] of calls of calls_of: those that need scratch memory get the same, at the end.
+def with_scratch(calls: Calls, dtype: np.dtype[Any]) -> list[Bound]:
+    """Return (function, arguments) of calls; those that need scratch memory share it.
 
-    With memory of its own for each layer weights and memory are more than L2 holds: 210 instead of 174 us for one face.
+    With memory of its own for each layer, weights and memory exceed L2: 210 instead of 174 us for
+    one face.
     """
-    scratch = arena.empty((threads(), max((size for *_, size in calls), default=0)), dtype)
-    return [(function, (*arguments, scratch) if size else arguments) for function, arguments, size in calls]
+    most = max((call.scratch for call in calls), default=0)
+    scratch = arena.empty((threads(), most), dtype)
+    return [(function, (*arguments, scratch) if size else arguments)
+            for function, arguments, size in calls]
 
 
-def calls_of(layer, params, buffers, x):
-    """Return ([(function, arguments, scratch)], out): calls that write to the array out what a layer makes of array x.
-
-    scratch   numbers of scratch memory that every thread needs, which then is a last argument
-    """
-    if isinstance(layer, Sandwich) and COMPILED and can_run(layer):
-        return sandwich_calls(layer, params, buffers, x)
-    if isinstance(layer, Affine) and COMPILED and layer.rung == "auto":
-        return affine_calls(params["w"], params["b"], x)
-    if isinstance(layer, ReLU):
-        out = arena.empty(x.shape, x.dtype)
-        return [(partial(np.maximum, out=out), (x, 0), 0)], out
-    if not isinstance(layer, Chain) or isinstance(layer, Sandwich):
-        out = arena.empty((len(x), *layer.out_shape(x.shape[1:])), x.dtype)
-        return [(run_layer, (layer, params, buffers, x, out), 0)], out
-    calls = []
-    for name, inner in layer.layers:
-        inner_calls, x = calls_of(inner, pick(params, name), pick(buffers, name), x)
-        calls += inner_calls
-    return calls, x
+def calls_of(layer: Layer, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
+    """Return the calls that compute a layer's output from x, and the array that they write to."""
+    prepare: Callable[..., tuple[Calls, Array]] = PREPARE.get(type(layer), any_calls)
+    return prepare(layer, params, buffers, x)
 
 
-def run_layer(layer, params, buffers, x, out):
-    """Any layer, as the network runs it."""
+def any_calls(layer: Layer, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
+    """Prepare a layer of any kind: call it as the network does."""
+    out = arena.empty((len(x), *layer.out_shape(x.shape[1:])), x.dtype)
+    return [Call(run_layer, (layer, params, buffers, x, out))], out
+
+
+def run_layer(layer: Layer, params: Arrays, buffers: Arrays, x: Array, out: Array) -> None:
+    """Write the output of a layer to out."""
     out[...] = layer.forward(params, buffers, x, TEST)[0]
 
 
-def can_run(sandwich):
-    """Whether a sandwich is one call of a kernel."""
-    pool = sandwich.parts.get(MaxPool)
-    return is_fused(sandwich.parts[Conv][1].rung) and (pool is None or is_2x2(pool[1].pool_param))
+def chain_calls(chain: Chain, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
+    """Prepare the layers of a Chain in order."""
+    calls: Calls = []
+    for name, layer in chain.layers:
+        layer_calls, x = calls_of(layer, pick(params, name), pick(buffers, name), x)
+        calls += layer_calls
+    return calls, x
 
 
-def in_memory_order(x):
-    """Return x (N, C, H, W) as (N, H, W, C): the same memory if it lies so, else a copy and the call that makes it."""
+def relu_calls(layer: ReLU, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
+    """Prepare a ReLU on any rung."""
+    out = arena.empty(x.shape, x.dtype)
+    return [Call(partial(np.maximum, out=out), (x, 0))], out
+
+
+def in_memory_order(x: Array) -> tuple[Calls, Array]:
+    """Return x (N, C, H, W) as (N, H, W, C) in C order: a view if possible, else a copy."""
     turned = x.transpose(0, 2, 3, 1)
     return ([], turned) if turned.flags.carray else copied(turned)
 
 
-def copied(x):
-    """Return x in C order: a copy, and the call that makes it."""
+def copied(x: Array) -> tuple[Calls, Array]:
+    """Return a copy of x in C order, and the call that makes it."""
     copy = arena.empty(x.shape, x.dtype)
-    return [(np.copyto, (copy, x), 0)], copy
+    return [Call(np.copyto, (copy, x))], copy
 
 
-def affine_calls(w, b, x):
-    """An affine layer; behind images its rows are put into the order of their memory, (H, W, C)."""
-    calls = []
+def affine_calls(layer: Affine, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
+    """Prepare an affine layer, for images with its weights in their memory order (H, W, C)."""
+    if not COMPILED or layer.rung != "auto":
+        return any_calls(layer, params, buffers, x)
+    w = params["w"]
+    b = params["b"]
+    calls: Calls = []
     if x.ndim == 4:
-        w = np.ascontiguousarray(w.reshape(*x.shape[1:], -1).transpose(1, 2, 0, 3)).reshape(len(w), -1)
+        w = w.reshape(*x.shape[1:], -1).transpose(1, 2, 0, 3)
+        w = np.ascontiguousarray(w).reshape(math.prod(x.shape[1:]), -1)
         calls, x = in_memory_order(x)
     elif not x.flags.carray:
         calls, x = copied(x)
     arguments, out = product_call(x.reshape(len(x), -1), w)
     out = out[:, :len(b)]
-    return [*calls, (product.product, arguments, 0), (np.add, (out, b, out), 0)], out
+    return [*calls, Call(product.product, arguments), Call(np.add, (out, b, out))], out
 
 
-def sandwich_calls(sandwich, params, buffers, x):
-    """conv [- batchnorm] - ReLU [- 2 x 2 max-pool], with batchnorm in the weights."""
-    parts, dtype, N = sandwich.parts, x.dtype, len(x)
-    paths, (_, record) = sandwich.paths, parts[Conv]
+def can_run(sandwich: Sandwich) -> bool:
+    """Return whether one call of a kernel computes a sandwich."""
+    pool = sandwich.pool
+    return COMPILED and is_fused(sandwich.conv.rung) and (pool is None or is_2x2(pool.pool_param))
+
+
+def sandwich_calls(sandwich: Sandwich, params: Arrays, buffers: Arrays, x: Array
+                   ) -> tuple[Calls, Array]:
+    """Prepare conv [- batchnorm] - ReLU [- 2 x 2 max-pool]; batchnorm is folded into w and b."""
+    if not can_run(sandwich):
+        return any_calls(sandwich, params, buffers, x)
+    dtype = x.dtype
+    N = len(x)
+    paths = sandwich.paths
     w = params[paths["w"]]
     b = params[paths["b"]] if "b" in paths else np.zeros(len(w), dtype)
-    if BatchNorm in parts:
-        _, bn = parts[BatchNorm]
-        w, b = fold(w, b, params[paths["gamma"]], params[paths["beta"]], buffers[paths["running_mean"]],
-                    1 / np.sqrt(buffers[paths["running_var"]] + dtype.type(bn.eps)))
-    conv, pools = find_convolution(x, w, record.conv_param, record.rung), MaxPool in parts
-    size, nothing = conv.plan.size, conv.nothing
-    u = prepare_weights(ConvCache(None, contiguous(w, (2, 3, 1, 0)), conv), scratch_of(conv.plan, dtype))
+    if sandwich.norm:
+        rstd = 1 / np.sqrt(buffers[paths["running_var"]] + dtype.type(sandwich.norm.eps))
+        gamma = params[paths["gamma"]]
+        w, b = fold(w, b, gamma, params[paths["beta"]], buffers[paths["running_mean"]], rstd)
+    record = sandwich.conv
+    pools = sandwich.pool is not None
+    conv = find_convolution(x, w, record.conv_param, record.rung)
+    size = conv.plan.size
+    nothing = conv.nothing
     calls, x = in_memory_order(x)
+    cached = ConvCache(x, contiguous(w, (2, 3, 1, 0)), conv)
+    u = prepare_weights(cached, scratch_of(conv.plan, dtype))
     half = 2 if pools else 1
     out = arena.empty((N, size.Ho // half, size.Wo // half, size.F), dtype)
     arrays = ForwardArrays(
@@ -207,4 +275,9 @@ def sandwich_calls(sandwich, params, buffers, x):
         argmax=conv.no_bytes, sums=nothing)
     epilogue = POOL if pools else RELU
     arguments = (conv.numbers, conv.forward, epilogue, arrays, parts_of(N, conv.plan))
-    return [*calls, (kernels.forward, arguments, conv.plan.scratch)], out.transpose(0, 3, 1, 2)
+    run = Call(kernels.forward, arguments, conv.plan.scratch)
+    return [*calls, run], out.transpose(0, 3, 1, 2)
+
+
+PREPARE: dict[type[Layer], Callable[..., tuple[Calls, Array]]] = {
+    Affine: affine_calls, Chain: chain_calls, ReLU: relu_calls, Sandwich: sandwich_calls}

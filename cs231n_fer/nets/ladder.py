@@ -1,15 +1,22 @@
-"""The ladder: operation -> rung -> (forward, backward). Nothing else knows which functions a rung stands for.
+"""The ladder: operation -> rung -> (forward, backward). Nothing else knows which functions a rung
+stands for.
 
 naive     the definition, in loops
-im2col    NumPy and BLAS: the best that can be done without a compiler
-fast      compiled kernels; convolution directly, any window and stride; sandwiches fused
+im2col    NumPy: convolution is one matrix product of what im2col lays out; the best without a
+          compiler
+fast      compiled kernels; direct convolution with any window and stride; fused sandwiches
 winograd  compiled kernels; 3 x 3 convolution of stride 1 by Winograd's algorithm
 auto      the fastest rung of each operation for its shapes; im2col where NUMBA_DISABLE_JIT=1
 
-Every rung of an operation takes the same arguments and returns the same results; tests hold each against the one
-before. A rung that an operation doesn't have stands for the next one below.
+A rung is chosen for a whole network, so it is named after its convolution. An operation that lacks
+a rung runs on the next lower one that it has. All rungs of an operation take the same arguments and
+return the same results: tests compare each rung with the one below it.
 """
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import cache, partial
+from typing import Any, NamedTuple, TypeAlias
 
 from .. import fast_layers as F
 from .. import layer_utils as U
@@ -21,16 +28,29 @@ from ..fast_layers import pool as P
 from ..fast_layers import sandwiches as S
 from ..fast_layers.activations import relu_backward_fast, relu_forward_fast
 from ..shapes import check
+from ..types import Array, Cache
+
+__all__ = ["LADDER", "RUNGS", "Pair", "functions", "is_fused"]
+
+Forward: TypeAlias = Callable[..., tuple[Array, Cache]]
+Backward: TypeAlias = Callable[..., Any]  # (dout, cache) -> dx, or a tuple that begins with dx
 
 RUNGS = ("naive", "im2col", "fast", "winograd")
 
 
-def compiled(forward, backward):
-    """The rungs that choose an engine for a convolution."""
-    return {rung: (partial(forward, engine=rung), backward) for rung in ("fast", "winograd", "auto")}
+class Pair(NamedTuple):
+    """The two functions of an operation on a rung."""
+    forward: Forward
+    backward: Backward
 
 
-LADDER = {
+def compiled(forward: Forward, backward: Backward) -> dict[str, tuple[Forward, Backward]]:
+    """Return the rungs of an operation with a convolution, which choose its engine."""
+    engines = ("fast", "winograd", "auto")
+    return {engine: (partial(forward, engine=engine), backward) for engine in engines}
+
+
+LADDER: dict[str, dict[str, tuple[Forward, Backward]]] = {
     "affine": {"naive": (L.affine_forward_naive, L.affine_backward_naive),
                "im2col": (L.affine_forward, L.affine_backward),
                "fast": (F.affine_forward_fast, F.affine_backward_fast)},
@@ -46,12 +66,14 @@ LADDER = {
     "avg_pool": {"naive": (L.avg_pool_forward_naive, L.avg_pool_backward_naive),
                  "im2col": (L.avg_pool_forward_im2col, L.avg_pool_backward_im2col),
                  "fast": (P.avg_pool_forward_fast, P.avg_pool_backward_fast)},
-    "spatial_batchnorm": {"naive": (L.spatial_batchnorm_forward_naive, L.spatial_batchnorm_backward_naive),
-                          "im2col": (L.spatial_batchnorm_forward, L.spatial_batchnorm_backward),
-                          "fast": (N.spatial_batchnorm_forward_fast, N.spatial_batchnorm_backward_fast)},
-    "spatial_groupnorm": {"naive": (L.spatial_groupnorm_forward_naive, L.spatial_groupnorm_backward_naive),
-                          "im2col": (L.spatial_groupnorm_forward, L.spatial_groupnorm_backward),
-                          "fast": (N.spatial_groupnorm_forward_fast, N.spatial_groupnorm_backward_fast)},
+    "spatial_batchnorm": {
+        "naive": (L.spatial_batchnorm_forward_naive, L.spatial_batchnorm_backward_naive),
+        "im2col": (L.spatial_batchnorm_forward, L.spatial_batchnorm_backward),
+        "fast": (N.spatial_batchnorm_forward_fast, N.spatial_batchnorm_backward_fast)},
+    "spatial_groupnorm": {
+        "naive": (L.spatial_groupnorm_forward_naive, L.spatial_groupnorm_backward_naive),
+        "im2col": (L.spatial_groupnorm_forward, L.spatial_groupnorm_backward),
+        "fast": (N.spatial_groupnorm_forward_fast, N.spatial_groupnorm_backward_fast)},
     "conv_relu": {"im2col": (U.conv_relu_forward, U.conv_relu_backward),
                   **compiled(S.conv_relu_forward, S.conv_relu_backward)},
     "conv_relu_pool": {"im2col": (U.conv_relu_pool_forward, U.conv_relu_pool_backward),
@@ -64,16 +86,21 @@ LADDER = {
 
 
 @cache
-def functions(operation, rung):
-    """Return (forward, backward) of an operation on a rung; raises ValueError naming the rungs that exist."""
+def functions(operation: str, rung: str) -> Pair:
+    """Return the functions of an operation on a rung, or on the next lower rung that it has.
+
+    Raises ValueError for an unknown rung.
+    """
     check(rung in (*RUNGS, "auto"), f"rung: got {rung!r}, expected 'auto' or one of {RUNGS}")
     rungs = LADDER[operation]
-    if rung == "auto" and F.COMPILED:
-        return rungs.get("auto") or rungs[max(rungs, key=RUNGS.index)]
-    highest = "im2col" if rung == "auto" else rung
-    return rungs[max((each for each in rungs if each in RUNGS[:RUNGS.index(highest) + 1]), key=RUNGS.index)]
+    if rung == "auto" and F.COMPILED and "auto" in rungs:
+        return Pair(*rungs["auto"])
+    if rung == "auto":
+        rung = RUNGS[-1] if F.COMPILED else "im2col"
+    lower = [name for name in RUNGS[:RUNGS.index(rung) + 1] if name in rungs]
+    return Pair(*rungs[lower[-1]])
 
 
-def is_fused(rung):
-    """Whether a sandwich on this rung runs as one operation: naive and im2col run its layers one by one."""
+def is_fused(rung: str) -> bool:
+    """Return whether a sandwich runs as one operation: on naive and im2col it does not."""
     return rung in ("fast", "winograd") or (rung == "auto" and F.COMPILED)

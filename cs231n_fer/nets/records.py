@@ -1,79 +1,44 @@
-"""Layers as frozen records: hyper-parameters only, bound to the functions of the ladder.
+"""The layers of networks: records of hyperparameters, bound to the functions of the ladder.
 
-A record holds no array and no state, so one record can serve many networks and threads. Its contract:
-
-    out_shape(shape)                          shape of one output for one input, both without the N axis
-    init(rng, shape, dtype)                   -> (params, buffers): new arrays by name
-    array_shapes(shape)                       -> (params, buffers): the shapes of these arrays by name
-    forward(params, buffers, x, mode)         -> (out, cache)
-    backward(dout, cache)                     -> (dx, grads), grads.keys() == params.keys()
-    gradients(dout, cache)                    -> grads alone: a net's first layer need not compute dx
-    flops(shape)                              multiplications and additions of one forward pass of one sample
-
-Buffers (running averages) are what a forward pass in training mode may change; params are never written to.
+Those that normalize are in norms.py; layer.py says what forward, backward and the other methods
+take and return.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike
 
 from .. import layers as L
 from ..shapes import check, conv_output_size
+from ..types import Array, Arrays, Cache, ConvParam, DropoutParam, PoolParam, Shape
 from .ladder import functions
+from .layer import Layer, Mode, Shapes
+
+__all__ = ["Affine", "AvgPool", "Conv", "Dropout", "GlobalAvgPool", "LeakyReLU", "MaxPool", "ReLU"]
 
 
-@dataclass(frozen=True)
-class Mode:
-    """How to run a forward pass: train or test, and the np.random.Generator that draws the dropout masks."""
-    train: bool
-    rng: np.random.Generator | None = None
-
-    @property
-    def name(self):
-        """'train' or 'test', the word that the course's parameter dictionaries use."""
-        return "train" if self.train else "test"
-
-
-TEST = Mode(train=False)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer without parameters that keeps the shape: what the records below have in common."""
-
-    def out_shape(self, shape):
-        """Return the shape of one output."""
-        return shape
-
-    def init(self, rng, shape, dtype):
-        """Return (params, buffers): none."""
-        return {}, {}
-
-    def array_shapes(self, shape):
-        """Return (params, buffers) as init does, but the shapes of the arrays: none."""
-        return {}, {}
-
-    def gradients(self, dout, cache):
-        """Return the gradients of the parameters alone."""
-        return self.backward(dout, cache)[1]
-
-    def flops(self, shape):
-        """Return 0: only layers that multiply matrices are counted."""
-        return 0
-
-
-def initial_weights(rng, shape, dtype, weight_scale):
-    """Draw weights by He's rule (He et al. 2015), or from a normal distribution of the given standard deviation."""
-    if weight_scale is None:
+def initial_weights(rng: Generator, shape: Shape, dtype: DTypeLike, scale: float | None) -> Array:
+    """Return weights of He's rule (He et al. 2015), or normal ones of standard deviation scale."""
+    if scale is None:
         return L.he_normal(rng, shape, dtype)
-    return L.scaled_normal(rng, shape, weight_scale, dtype)
+    return L.scaled_normal(rng, shape, scale, dtype)
 
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """Convolution with `filters` filters of size x size; pad None keeps height and width at stride 1.
+    """Convolution.
 
-    bias False keeps b at zero by leaving it out of the parameters: right before a batchnorm, which cancels it.
+    filters        number of filters
+    size           height and width of a filter
+    stride, pad    of the windows; pad None keeps height and width where size is odd and stride 1
+    bias           False leaves b out of the parameters: right before a batchnorm, which cancels it
+    weight_scale   standard deviation of the initial weights; None: He's rule
+    rung           of the ladder
     """
     filters: int
     size: int = 3
@@ -84,78 +49,91 @@ class Conv(Layer):
     rung: str = "auto"
 
     @property
-    def conv_param(self):
+    def conv_param(self) -> ConvParam:
         """The course's dictionary of stride and padding."""
-        return {"stride": self.stride, "pad": (self.size - 1) // 2 if self.pad is None else self.pad}
+        pad = (self.size - 1) // 2 if self.pad is None else self.pad
+        return {"stride": self.stride, "pad": pad}
 
-    def out_shape(self, shape):
-        """(C, H, W) -> (F, Ho, Wo)."""
+    def out_shape(self, shape: Shape) -> Shape:
+        """Return (F, Ho, Wo) for (C, H, W)."""
         check(self.filters >= 1, f"filters: got {self.filters}, expected 1 or more")
-        check(len(shape) == 3, f"Conv: input shape is {shape}, expected (C, H, W); Conv must come before Affine")
-        return (self.filters, *(conv_output_size(s, self.size, **self.conv_param) for s in shape[1:]))
+        check(len(shape) == 3, f"Conv: input shape is {shape}, expected (C, H, W); "
+                               "Conv must come before Affine")
+        sizes = (conv_output_size(side, self.size, **self.conv_param) for side in shape[1:])
+        return (self.filters, *sizes)
 
-    def init(self, rng, shape, dtype):
-        """Draw w (F, C, HH, WW), in channels-last memory, and zero b (F,)."""
-        w = initial_weights(rng, (self.filters, shape[0], self.size, self.size), dtype, self.weight_scale)
-        return ({"w": w, "b": np.zeros(self.filters, dtype)} if self.bias else {"w": w}), {}
+    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
+        """Draw w (F, C, HH, WW), in channels-last memory order; b (F,) is zero."""
+        shapes, _ = self.array_shapes(shape)
+        params = {"w": initial_weights(rng, shapes["w"], dtype, self.weight_scale)}
+        if self.bias:
+            params["b"] = np.zeros(self.filters, dtype)
+        return params, {}
 
-    def array_shapes(self, shape):
-        """The shapes of w and b."""
-        w = self.filters, shape[0], self.size, self.size
-        return ({"w": w, "b": (self.filters,)} if self.bias else {"w": w}), {}
+    def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
+        """Return the shapes of w and, if there is a bias, b."""
+        shapes: Shapes = {"w": (self.filters, shape[0], self.size, self.size)}
+        if self.bias:
+            shapes["b"] = (self.filters,)
+        return shapes, {}
 
-    def forward(self, params, buffers, x, mode):
-        """Convolve on this record's rung."""
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Convolve x (N, C, H, W)."""
         b = params["b"] if self.bias else np.zeros(self.filters, x.dtype)
-        return functions("conv", self.rung)[0](x, params["w"], b, self.conv_param)
+        return functions("conv", self.rung).forward(x, params["w"], b, self.conv_param)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and the gradients of w and b."""
-        dx, dw, db = functions("conv", self.rung)[1](dout, cache)
+        dx, dw, db = functions("conv", self.rung).backward(dout, cache)
         return dx, ({"w": dw, "b": db} if self.bias else {"w": dw})
 
-    def gradients(self, dout, cache):
-        """Return the gradients of w and b."""
-        _, dw, db = functions("conv", self.rung)[1](dout, cache, want_dx=False)
+    def gradients(self, dout: Array, cache: Cache) -> Arrays:
+        """Return the gradients of w and b without computing dx."""
+        _, dw, db = functions("conv", self.rung).backward(dout, cache, want_dx=False)
         return {"w": dw, "b": db} if self.bias else {"w": dw}
 
-    def flops(self, shape):
-        """Two for each product of a filter value with a pixel."""
+    def flops(self, shape: Shape) -> int:
+        """Return 2 for each product of a weight with a pixel."""
         return 2 * prod(self.out_shape(shape)) * shape[0] * self.size ** 2
 
 
 @dataclass(frozen=True)
 class Affine(Layer):
-    """out = x w + b with `units` outputs; flattens (C, H, W) in logical order."""
+    """out = x w + b; images (C, H, W) are flattened in this order.
+
+    units          number of outputs
+    weight_scale   standard deviation of the initial weights; None: He's rule
+    rung           of the ladder
+    """
     units: int
     weight_scale: float | None = None
     rung: str = "auto"
 
-    def out_shape(self, shape):
-        """Any shape -> (units,)."""
+    def out_shape(self, shape: Shape) -> Shape:
+        """Return (units,) for any shape."""
         check(self.units >= 1, f"units: got {self.units}, expected 1 or more")
         return (self.units,)
 
-    def init(self, rng, shape, dtype):
-        """Draw w (D, M) and zero b (M,)."""
+    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
+        """Draw w (D, M); b (M,) is zero."""
         w = initial_weights(rng, (prod(shape), self.units), dtype, self.weight_scale)
         return {"w": w, "b": np.zeros(self.units, dtype)}, {}
 
-    def array_shapes(self, shape):
-        """The shapes of w and b."""
+    def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
+        """Return the shapes of w and b."""
         return {"w": (prod(shape), self.units), "b": (self.units,)}, {}
 
-    def forward(self, params, buffers, x, mode):
-        """Multiply on this record's rung."""
-        return functions("affine", self.rung)[0](x, params["w"], params["b"])
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Return x w + b."""
+        return functions("affine", self.rung).forward(x, params["w"], params["b"])
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and the gradients of w and b."""
-        dx, dw, db = functions("affine", self.rung)[1](dout, cache)
+        dx, dw, db = functions("affine", self.rung).backward(dout, cache)
         return dx, {"w": dw, "b": db}
 
-    def flops(self, shape):
-        """Two for each weight."""
+    def flops(self, shape: Shape) -> int:
+        """Return 2 for each weight."""
         return 2 * prod(shape) * self.units
 
 
@@ -164,57 +142,61 @@ class ReLU(Layer):
     """max(x, 0)."""
     rung: str = "auto"
 
-    def forward(self, params, buffers, x, mode):
-        """Clip at zero."""
-        return functions("relu", self.rung)[0](x)
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Return max(x, 0)."""
+        return functions("relu", self.rung).forward(x)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and no gradients."""
-        return functions("relu", self.rung)[1](dout, cache), {}
+        return functions("relu", self.rung).backward(dout, cache), {}
 
 
 @dataclass(frozen=True)
 class LeakyReLU(Layer):
-    """x where positive, slope * x elsewhere (Maas et al. 2013)."""
+    """x where x is positive, slope * x elsewhere (Maas et al. 2013)."""
     slope: float = 0.01
 
-    def forward(self, params, buffers, x, mode):
-        """Scale what is negative by slope."""
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Multiply negative numbers by slope."""
         return L.leaky_relu_forward(x, self.slope)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and no gradients."""
         return L.leaky_relu_backward(dout, cache), {}
 
 
 @dataclass(frozen=True)
 class _Pool(Layer):
-    """A window of size x size moved by stride (None: by its own size)."""
+    """Pooling over windows of size x size; stride None is the size: windows without overlap."""
     size: int = 2
     stride: int | None = None
     rung: str = "auto"
+    operation: ClassVar[str]
 
     @property
-    def pool_param(self):
+    def pool_param(self) -> PoolParam:
         """The course's dictionary of window and stride."""
-        return {"pool_height": self.size, "pool_width": self.size, "stride": self.stride or self.size}
+        stride = self.stride or self.size
+        return {"pool_height": self.size, "pool_width": self.size, "stride": stride}
 
-    def out_shape(self, shape):
-        """(C, H, W) -> (C, Ho, Wo)."""
-        check(len(shape) == 3, f"pool: input shape is {shape}, expected (C, H, W); pooling must come before Affine")
-        return (shape[0], *(conv_output_size(s, self.size, self.pool_param["stride"], 0) for s in shape[1:]))
+    def out_shape(self, shape: Shape) -> Shape:
+        """Return (C, Ho, Wo) for (C, H, W)."""
+        check(len(shape) == 3, f"pool: input shape is {shape}, expected (C, H, W); "
+                               "pooling must come before Affine")
+        stride = self.pool_param["stride"]
+        return (shape[0], *(conv_output_size(side, self.size, stride, 0) for side in shape[1:]))
 
-    def forward(self, params, buffers, x, mode):
-        """Pool on this record's rung."""
-        return functions(self.operation, self.rung)[0](x, self.pool_param)
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Pool x (N, C, H, W)."""
+        return functions(self.operation, self.rung).forward(x, self.pool_param)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and no gradients."""
-        return functions(self.operation, self.rung)[1](dout, cache), {}
+        return functions(self.operation, self.rung).backward(dout, cache), {}
 
 
 class MaxPool(_Pool):
-    """The maximum of each window; ties go to the first in reading order."""
+    """The maximum of each window; the gradient goes to the first maximum in row-major order."""
     operation = "max_pool"
 
 
@@ -227,113 +209,39 @@ class AvgPool(_Pool):
 class GlobalAvgPool(Layer):
     """The mean of each channel (Lin et al. 2014)."""
 
-    def out_shape(self, shape):
-        """(C, H, W) -> (C,)."""
+    def out_shape(self, shape: Shape) -> Shape:
+        """Return (C,) for (C, H, W)."""
         return shape[:1]
 
-    def forward(self, params, buffers, x, mode):
-        """Average each channel."""
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Average x (N, C, H, W) over height and width."""
         return L.global_avg_pool_forward(x)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and no gradients."""
         return L.global_avg_pool_backward(dout, cache), {}
 
 
 @dataclass(frozen=True)
-class BatchNorm(Layer):
-    """Batch normalisation (Ioffe & Szegedy 2015): over N for vectors, over N, H, W for images."""
-    eps: float = 1e-5
-    momentum: float = 0.9
-    rung: str = "auto"
-
-    def init(self, rng, shape, dtype):
-        """gamma one, beta zero; running mean zero and variance one as buffers."""
-        C = shape[0]
-        return ({"gamma": np.ones(C, dtype), "beta": np.zeros(C, dtype)},
-                {"running_mean": np.zeros(C, dtype), "running_var": np.ones(C, dtype)})
-
-    def array_shapes(self, shape):
-        """C numbers in each of the four."""
-        C = shape[:1]
-        return {"gamma": C, "beta": C}, {"running_mean": C, "running_var": C}
-
-    def forward(self, params, buffers, x, mode):
-        """Normalise; in training mode the running averages move in place."""
-        bn_param = {"mode": mode.name, "eps": self.eps, "momentum": self.momentum, **buffers}
-        forward = functions("spatial_batchnorm", self.rung)[0] if x.ndim == 4 else L.batchnorm_forward
-        return forward(x, params["gamma"], params["beta"], bn_param)
-
-    def backward(self, dout, cache):
-        """Return dx and the gradients of gamma and beta."""
-        backward = functions("spatial_batchnorm", self.rung)[1] if dout.ndim == 4 else L.batchnorm_backward_alt
-        dx, dgamma, dbeta = backward(dout, cache)
-        return dx, {"gamma": dgamma, "beta": dbeta}
-
-
-@dataclass(frozen=True)
-class LayerNorm(Layer):
-    """Layer normalisation of vectors (Ba et al. 2016)."""
-    eps: float = 1e-5
-
-    def init(self, rng, shape, dtype):
-        """gamma one, beta zero."""
-        return {"gamma": np.ones(shape[0], dtype), "beta": np.zeros(shape[0], dtype)}, {}
-
-    def array_shapes(self, shape):
-        """As many numbers in both as a sample has."""
-        return {"gamma": shape[:1], "beta": shape[:1]}, {}
-
-    def forward(self, params, buffers, x, mode):
-        """Normalise each sample."""
-        return L.layernorm_forward(x, params["gamma"], params["beta"], {"eps": self.eps})
-
-    def backward(self, dout, cache):
-        """Return dx and the gradients of gamma and beta."""
-        dx, dgamma, dbeta = L.layernorm_backward(dout, cache)
-        return dx, {"gamma": dgamma, "beta": dbeta}
-
-
-@dataclass(frozen=True)
-class GroupNorm(Layer):
-    """Group normalisation of images (Wu & He 2018): over each of `groups` groups of channels."""
-    groups: int
-    eps: float = 1e-5
-    rung: str = "auto"
-
-    def init(self, rng, shape, dtype):
-        """gamma one, beta zero, (1, C, 1, 1) as in the course."""
-        return {"gamma": np.ones((1, shape[0], 1, 1), dtype), "beta": np.zeros((1, shape[0], 1, 1), dtype)}, {}
-
-    def array_shapes(self, shape):
-        """(1, C, 1, 1) for both."""
-        return {"gamma": (1, shape[0], 1, 1), "beta": (1, shape[0], 1, 1)}, {}
-
-    def forward(self, params, buffers, x, mode):
-        """Normalise each group of channels of each sample."""
-        forward = functions("spatial_groupnorm", self.rung)[0]
-        return forward(x, params["gamma"], params["beta"], self.groups, {"eps": self.eps})
-
-    def backward(self, dout, cache):
-        """Return dx and the gradients of gamma and beta."""
-        dx, dgamma, dbeta = functions("spatial_groupnorm", self.rung)[1](dout, cache)
-        return dx, {"gamma": dgamma, "beta": dbeta}
-
-
-@dataclass(frozen=True)
 class Dropout(Layer):
-    """Inverted dropout (Srivastava et al. 2014); `keep` is the probability to keep a value.
+    """Inverted dropout (Srivastava et al. 2014).
 
-    With a seed every forward pass draws the same mask, as numeric gradient checks need it; else the mode's rng draws.
+    keep   probability of keeping a number
+    seed   None draws masks from the mode's generator; a seed draws the same mask in every pass, as
+           numeric gradient checks need it
     """
     keep: float = 0.5
     seed: int | None = None
 
-    def forward(self, params, buffers, x, mode):
-        """Drop values in training mode, hand x on in test mode."""
-        source = {"rng": mode.rng} if self.seed is None else {"seed": self.seed}
-        return L.dropout_forward(x, {"p": self.keep, "mode": mode.name, **source})
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Drop numbers of x in training mode, return x in test mode."""
+        settings: DropoutParam = {"p": self.keep, "mode": mode.name}
+        if self.seed is None:
+            settings["rng"] = mode.rng
+        else:
+            settings["seed"] = self.seed
+        return L.dropout_forward(x, settings)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and no gradients."""
         return L.dropout_backward(dout, cache), {}

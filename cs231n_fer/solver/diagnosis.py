@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays.flat import Flat
-from ..nets.network import Chain, Layer, Mode, Network, Residual, Sandwich
+from ..nets.chain import Chain, Residual
+from ..nets.layer import Layer, Mode
+from ..nets.network import Network
+from ..nets.sandwich import Sandwich
 
 
 def finite(arrays):

@@ -15,7 +15,7 @@ from cs231n_fer.analysis.saliency import (
     share_inside,
     smooth_grad,
 )
-from cs231n_fer.nets.network import TEST
+from cs231n_fer.nets.layer import TEST
 
 MAPS = [saliency_map, smooth_grad, functools.partial(occlusion_map, size=2, stride=2)]
 SCRIPT = pathlib.Path(__file__).parents[2] / "experiments" / "saliency_maps.py"

@@ -20,10 +20,12 @@ from cs231n_fer.layers import (
     batchnorm_forward_naive,
     softmax_loss,
 )
+from cs231n_fer.nets.chain import Chain
 from cs231n_fer.nets.inference import Predictor
 from cs231n_fer.nets.ladder import LADDER
-from cs231n_fer.nets.network import Chain, Network
-from cs231n_fer.nets.records import Affine, BatchNorm, Conv, MaxPool, ReLU
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.norms import BatchNorm
+from cs231n_fer.nets.records import Affine, Conv, MaxPool, ReLU
 from cs231n_fer.solver import Solver
 
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}

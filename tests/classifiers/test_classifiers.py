@@ -181,6 +181,7 @@ ODD = {  # name: (what info holds as model, part of the error)
         ("TwoLayerNet", {**TINY, "reg": "x"}), ("TwoLayerNet", {**TINY, "reg": math.nan}),
         ("TwoLayerNet", {**TINY, "weight_scale": []}), ("TwoLayerNet", {**TINY, "seed": "x"}),
         ("TwoLayerNet", {**TINY, "max_params": 10**12}),
+        ("FinalConvNet", {"names": {"affine1/w": "W1"}}), ("TwoLayerNet", {**TINY, "names": {}}),
         ("FullyConnectedNet", {"hidden_dims": [10**6] * 3}), ("FullyConnectedNet", {"hidden_dims": 3}),
         ("FullyConnectedNet", {"hidden_dims": [2], "normalization": "x"}),
         ("FullyConnectedNet", {"hidden_dims": [2], "normalization": []}),
@@ -230,7 +231,7 @@ def test_a_net_starts_from_the_layers_of_another_that_agree_in_name_and_shape(tm
     model, fresh = FinalConvNet(**options), FinalConvNet(**options)
     assert warm_start(model, tmp_path / "a.h5") == (
         "started from a.h5: block1/conv, block1/bn, block2/conv, block2/bn, block4/bn, affine1; "
-        "anew: block3/conv, block3/bn, block4/conv, affine2")
+        "newly initialized: block3/conv, block3/bn, block4/conv, affine2")
     for own, found, source in ((model.params, fresh.params, old.params), (model.buffers, fresh.buffers, old.buffers)):
         for name, array in own.items():
             anew = name.startswith(("block3", "block4/conv", "affine2"))
@@ -245,5 +246,5 @@ def test_a_layer_takes_over_all_of_its_arrays_or_none(tmp_path):
     save(tmp_path / "a.h5", "FinalConvNet", old)
     model = FinalConvNet(**{**SAVED["FinalConvNet"], "seed": 9})
     before = model.params["affine1/w"].copy()
-    assert warm_start(model, tmp_path / "a.h5").endswith("; anew: affine1")
+    assert warm_start(model, tmp_path / "a.h5").endswith("; newly initialized: affine1")
     np.testing.assert_array_equal(model.params["affine1/w"], before)

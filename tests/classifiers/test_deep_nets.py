@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 
 from cs231n_fer.classifiers import DeepConvNet, FinalConvNet, FullyConnectedNet, ResidualNet
+from cs231n_fer.nets.chain import Chain
 from cs231n_fer.nets.inference import Predictor, features
-from cs231n_fer.nets.network import Chain, Network
-from cs231n_fer.nets.records import Conv, Mode
+from cs231n_fer.nets.layer import Mode
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.records import Conv
 
 
 def count(model):

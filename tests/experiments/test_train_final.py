@@ -119,8 +119,8 @@ def test_resume_refuses_other_settings_and_leaves_the_files_alone(finished, chan
 def test_a_training_starts_from_another_checkpoint_where_names_and_shapes_agree(finished, tmp_path, capsys):
     capsys.readouterr()
     run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path, "--epochs", 1, "--init", finished / "best.h5")
-    assert ("started from best.h5: block1/conv, block1/bn, block2/conv, block2/bn; anew: affine1, affine2\n"
-            in capsys.readouterr().out)
+    assert ("started from best.h5: block1/conv, block1/bn, block2/conv, block2/bn; "
+            "newly initialized: affine1, affine2\n" in capsys.readouterr().out)
     run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path / "fresh", "--epochs", 1)
     started, fresh = (load_checkpoint(folder / "last.h5")[0]["loss_history"]
                       for folder in (tmp_path, tmp_path / "fresh"))

@@ -18,22 +18,13 @@ from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.fast_layers.sandwiches import POOL_2X2
 from cs231n_fer.kernels import update
 from cs231n_fer.kernels.vectors.calls import X86
+from cs231n_fer.nets.chain import Chain, Residual
 from cs231n_fer.nets.inference import Predictor
 from cs231n_fer.nets.ladder import functions
-from cs231n_fer.nets.network import Chain, Network, Residual, Sandwich, fuse
-from cs231n_fer.nets.records import (
-    Affine,
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dropout,
-    GlobalAvgPool,
-    GroupNorm,
-    LayerNorm,
-    LeakyReLU,
-    MaxPool,
-    ReLU,
-)
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
+from cs231n_fer.nets.records import Affine, AvgPool, Conv, Dropout, GlobalAvgPool, LeakyReLU, MaxPool, ReLU
+from cs231n_fer.nets.sandwich import Sandwich, fuse
 
 
 @compiled

@@ -11,6 +11,7 @@ import pytest
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.gradient_check.cases import CASES, largest_errors
 from cs231n_fer.gradient_check.draws import oddities
+from cs231n_fer.nets.ladder import LADDER
 
 # Kernels are slow where they aren't compiled; that their gradients are right is tested there too.
 SLOW = {"naive"} if COMPILED else {"naive", "fast", "winograd"}
@@ -22,6 +23,13 @@ def shapes_of(case):
     if "48" in case.layer or (case.rung in SLOW and case.layer.startswith("conv_")):
         return 1
     return 3 if case.is_network or case.rung in SLOW else 20
+
+
+def test_every_rung_of_every_operation_of_the_ladder_has_a_row_under_its_name():
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+    assert {f"{operation} {rung}" for operation, rungs in LADDER.items()
+            for rung in rungs if rung != "auto"} <= set(names)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -61,13 +69,13 @@ def test_every_case_fails_with_its_last_gradient_broken(case, break_gradient):
 
 
 def test_a_gradient_of_another_dtype_fails():
-    case = next(case for case in CASES if case.name == "relu numpy")
+    case = next(case for case in CASES if case.name == "relu im2col")
     wide = dataclasses.replace(case, backward=lambda dout, cache: case.backward(dout, cache).astype(np.float64))
     assert not largest_errors(wide, shapes=1, seed=0)[0]["float32"][2]
 
 
 def test_a_layer_that_writes_on_its_inputs_is_caught():
-    case = next(case for case in CASES if case.name == "relu numpy")
+    case = next(case for case in CASES if case.name == "relu im2col")
 
     def clip_in_place(x):
         return np.maximum(x, 0, out=x), x

@@ -3,9 +3,12 @@ import numpy as np
 import pytest
 from layouts import compiled, protected
 
+from cs231n_fer.nets.chain import Chain
 from cs231n_fer.nets.ladder import RUNGS
-from cs231n_fer.nets.network import TEST, Chain, Mode, Sandwich
-from cs231n_fer.nets.records import BatchNorm, Conv, GroupNorm, MaxPool, ReLU
+from cs231n_fer.nets.layer import TEST, Mode
+from cs231n_fer.nets.norms import BatchNorm, GroupNorm
+from cs231n_fer.nets.records import Conv, MaxPool, ReLU
+from cs231n_fer.nets.sandwich import Sandwich
 
 SHAPE = 5, 6
 TRAIN = Mode(train=True)

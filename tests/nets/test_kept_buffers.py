@@ -6,7 +6,7 @@ from layouts import compiled, protected
 from cs231n_fer import layers as L
 from cs231n_fer.classifiers import DeepConvNet, FinalConvNet, FullyConnectedNet, ResidualNet
 from cs231n_fer.nets.ladder import LADDER, RUNGS, functions
-from cs231n_fer.nets.network import TEST, Mode
+from cs231n_fer.nets.layer import TEST, Mode
 
 AVERAGES = ("running_mean", "running_var")
 CONV = {"stride": 1, "pad": 1}

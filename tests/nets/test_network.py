@@ -1,21 +1,15 @@
-"""Networks: names of parameters at any depth, the loss, regularisation, saliency's way back, and the summary."""
+"""Networks: names of parameters at any depth, the loss, regularization, the gradient of the images, and the summary."""
 import numpy as np
 import pytest
 
 from cs231n_fer.gradient_check import directional_check
 from cs231n_fer.layers import l2_svm_loss, softmax_loss
-from cs231n_fer.nets.network import TEST, Chain, Mode, Network, Residual, pick, put
-from cs231n_fer.nets.records import (
-    Affine,
-    BatchNorm,
-    Conv,
-    Dropout,
-    GlobalAvgPool,
-    GroupNorm,
-    LayerNorm,
-    MaxPool,
-    ReLU,
-)
+from cs231n_fer.nets.chain import Chain, Residual
+from cs231n_fer.nets.layer import TEST, Mode
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
+from cs231n_fer.nets.paths import INLINE, join, pick, put
+from cs231n_fer.nets.records import Affine, Conv, Dropout, GlobalAvgPool, MaxPool, ReLU
 
 SHAPE = (2, 8, 6)
 
@@ -66,6 +60,22 @@ def test_parameters_are_named_by_their_paths():
 
 def test_pick_undoes_put_and_leaves_longer_names_alone():
     assert pick({**put("conv", {"w": 1, "b/c": 2}), "conv2/w": 3, "conv": 4}, "conv") == {"w": 1, "b/c": 2}
+
+
+def test_a_layer_that_is_inline_adds_nothing_to_the_paths_of_its_arrays():
+    arrays = {"conv/w": 1, "bn/gamma": 2}
+    assert pick(arrays, INLINE) == put(INLINE, arrays) == arrays
+    assert [join(*parts) for parts in [("a", "b"), ("a", INLINE), (INLINE, "b"), (INLINE, INLINE)]] == [
+        "a/b", "a", "b", INLINE]
+    layers = Chain((("fc", Affine(4)), (INLINE, Chain((("relu", ReLU()), ("scores", Affine(3)))))))
+    assert list(Network(layers, (5,)).params) == ["fc/w", "fc/b", "scores/w", "scores/b"]
+    assert list(Network(Chain(((INLINE, Affine(4)),)), (5,)).params) == ["w", "b"]
+    assert [path for path, *_ in layers.rows("net", (5,))] == ["net/fc", "net/relu", "net/scores"]
+
+
+def test_what_is_inline_must_not_share_the_branches_of_a_residual_either():
+    with pytest.raises(ValueError, match="several have the path body/"):
+        Chain(((INLINE, Residual(ReLU())), ("body", ReLU())))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

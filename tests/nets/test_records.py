@@ -5,23 +5,12 @@ import numpy as np
 import pytest
 
 from cs231n_fer.gradient_check import directional_check, spaced
+from cs231n_fer.nets.chain import Chain, Residual
 from cs231n_fer.nets.ladder import LADDER
-from cs231n_fer.nets.network import Chain, Residual, Sandwich
-from cs231n_fer.nets.records import (
-    TEST,
-    Affine,
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dropout,
-    GlobalAvgPool,
-    GroupNorm,
-    LayerNorm,
-    LeakyReLU,
-    MaxPool,
-    Mode,
-    ReLU,
-)
+from cs231n_fer.nets.layer import TEST, Mode
+from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
+from cs231n_fer.nets.records import Affine, AvgPool, Conv, Dropout, GlobalAvgPool, LeakyReLU, MaxPool, ReLU
+from cs231n_fer.nets.sandwich import Sandwich
 
 IMAGE, VECTOR = (4, 6, 5), (6,)
 SHORTCUT = Chain((("conv", Conv(5, 1, stride=2)),))

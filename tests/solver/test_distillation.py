@@ -6,7 +6,7 @@ from toys import faces
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.layers import distillation_loss, softmax_loss
-from cs231n_fer.nets.records import Mode
+from cs231n_fer.nets.layer import Mode
 from cs231n_fer.solver import Solver
 from cs231n_fer.solver.distillation import distil, teacher_of
 

@@ -7,8 +7,12 @@ from cs231n_fer.arrays.flat import Flat
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.files.checkpoint import load_checkpoint
 from cs231n_fer.layers import softmax_loss
-from cs231n_fer.nets.network import Chain, Network, Residual, fuse
-from cs231n_fer.nets.records import Affine, BatchNorm, Conv, Dropout, Layer, MaxPool, ReLU
+from cs231n_fer.nets.chain import Chain, Residual
+from cs231n_fer.nets.layer import Layer
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.norms import BatchNorm
+from cs231n_fer.nets.records import Affine, Conv, Dropout, MaxPool, ReLU
+from cs231n_fer.nets.sandwich import fuse
 from cs231n_fer.solver import Solver
 from cs231n_fer.solver.diagnosis import finite, origin
 

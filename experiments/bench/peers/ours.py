@@ -7,9 +7,12 @@ import numpy as np
 from cs231n_fer import classifiers
 from cs231n_fer.classifiers import deep
 from cs231n_fer.data_utils.augment import HorizontalFlip
+from cs231n_fer.nets.chain import Chain
 from cs231n_fer.nets.inference import Predictor
-from cs231n_fer.nets.network import Chain, Network, fuse
-from cs231n_fer.nets.records import Affine, BatchNorm, Conv, MaxPool, ReLU
+from cs231n_fer.nets.network import Network
+from cs231n_fer.nets.norms import BatchNorm
+from cs231n_fer.nets.records import Affine, Conv, MaxPool, ReLU
+from cs231n_fer.nets.sandwich import fuse
 from cs231n_fer.solver import Solver
 
 from ..nets import EMOTIONS, FACE_SHAPE, LEARNING_RATE, REG, Net

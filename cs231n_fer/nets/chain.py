@@ -1,0 +1,208 @@
+"""Layers made of layers: Chain runs them one after the other, Residual adds a shortcut.
+
+Both are layers themselves, so they nest to any depth; the names of parameters are paths, unique at
+any depth.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from ..shapes import check
+from ..types import Array, Arrays, Cache, Shape
+from .layer import Layer, Mode, Row, Shapes
+from .paths import INLINE, Value, join, pick, put
+
+__all__ = ["Chain", "NamedLayer", "Residual"]
+
+NamedLayer: TypeAlias = tuple[str, Layer]
+
+
+@dataclass(frozen=True)
+class Chain(Layer):
+    """Layers that run one after the other.
+
+    layers   tuple of (name, layer) pairs; the arrays of a layer are found below its name, see
+             paths.INLINE
+    Raises ValueError if a name is that of another layer or the beginning of its path, because the
+    two layers would share parameters.
+    """
+    layers: tuple[NamedLayer, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse names that clash."""
+        names = sorted(name + "/" for name in self.inner_names())
+        shared = [name for name, later in pairwise(names) if later.startswith(name)]
+        check(not shared, f"layers: several have the path {', '.join(shared)}; "
+                          "give each layer a name of its own")
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """Return the output shape of the last layer."""
+        for _, layer in self.layers:
+            shape = layer.out_shape(shape)
+        return shape
+
+    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
+        """Return the parameters and buffers of all layers, each below its layer's name."""
+        params: Arrays = {}
+        buffers: Arrays = {}
+        for name, layer in self.layers:
+            new_params, new_buffers = layer.init(rng, shape, dtype)
+            params.update(put(name, new_params))
+            buffers.update(put(name, new_buffers))
+            shape = layer.out_shape(shape)
+        return params, buffers
+
+    def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
+        """Return the shapes of the parameters and buffers of all layers."""
+        params: Shapes = {}
+        buffers: Shapes = {}
+        for name, layer in self.layers:
+            param_shapes, buffer_shapes = layer.array_shapes(shape)
+            params.update(put(name, param_shapes))
+            buffers.update(put(name, buffer_shapes))
+            shape = layer.out_shape(shape)
+        return params, buffers
+
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Feed the output of each layer to the next; return the last output and all caches."""
+        caches = []
+        for name, layer in self.layers:
+            x, cache = layer.forward(pick(params, name), pick(buffers, name), x, mode)
+            caches.append(cache)
+        return x, caches
+
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
+        """Backpropagate through the layers, last to first.
+
+        dout    gradient of the loss with respect to the output of the chain, of the same shape
+        cache   the list of caches from forward, one for each layer
+        Returns (dx, grads): the gradient with respect to the input, and those of the parameters by
+        path.
+
+        This is the chain rule: if layer i computes x_i = f_i(x_{i-1}), then dL/dx_{i-1} is dL/dx_i
+        times the Jacobian of f_i. So the dx of one layer is the dout of the layer before it, and no
+        layer needs to know its neighbors.
+        """
+        return _backpropagate(self.layers, dout, cache)
+
+    def gradients(self, dout: Array, cache: Cache) -> Arrays:
+        """Return the gradients of the parameters alone: the first layer doesn't compute dx."""
+        if not self.layers:
+            return {}
+        name, first = self.layers[0]
+        dout, grads = _backpropagate(self.layers[1:], dout, cache[1:])
+        grads.update(put(name, first.gradients(dout, cache[0])))
+        return grads
+
+    def flops(self, shape: Shape) -> int:
+        """Return the sum over the layers."""
+        total = 0
+        for _, layer in self.layers:
+            total += layer.flops(shape)
+            shape = layer.out_shape(shape)
+        return total
+
+    def replace_inner(self, change: Callable[[Layer], Layer]) -> Layer:
+        """Return a Chain of the changed layers under the same names."""
+        return Chain(tuple((name, change(layer)) for name, layer in self.layers))
+
+    def inner_names(self) -> list[str]:
+        """Return the names of the layers, and in place of INLINE those inside of that layer."""
+        found: list[str] = []
+        for name, layer in self.layers:
+            found += layer.inner_names() if name == INLINE else [name]
+        return found
+
+    def rows(self, path: str, shape: Shape) -> Iterator[Row]:
+        """Yield the rows of the layers in order."""
+        for name, layer in self.layers:
+            yield from layer.rows(join(path, name), shape)
+            shape = layer.out_shape(shape)
+
+
+def _backpropagate(layers: tuple[NamedLayer, ...], dout: Array, caches: list[Cache]
+                   ) -> tuple[Array, Arrays]:
+    """Return dx of the first of some layers, and the gradients of all their parameters by path."""
+    grads: Arrays = {}
+    for (name, layer), cache in zip(reversed(layers), reversed(caches), strict=True):
+        dout, layer_grads = layer.backward(dout, cache)
+        grads.update(put(name, layer_grads))
+    return dout, grads
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """body(x) + shortcut(x) (He et al. 2016, equations 1 and 2).
+
+    body       a layer, in most cases a Chain
+    shortcut   the empty Chain is the identity; a Chain with a 1 x 1 Conv changes the shape as the
+               body does
+    """
+    body: Layer
+    shortcut: Layer = Chain(())
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """Return the output shape of both branches; raises ValueError if they differ."""
+        body = self.body.out_shape(shape)
+        shortcut = self.shortcut.out_shape(shape)
+        check(body == shortcut,
+              f"Residual: body gives {body} but shortcut gives {shortcut} for input {shape}; "
+              "put a 1x1 Conv with the same stride into the shortcut")
+        return body
+
+    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
+        """Return the parameters and buffers below "body" and "shortcut"."""
+        body_params, body_buffers = self.body.init(rng, shape, dtype)
+        short_params, short_buffers = self.shortcut.init(rng, shape, dtype)
+        return _both(body_params, short_params), _both(body_buffers, short_buffers)
+
+    def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
+        """Return the shapes of the parameters and buffers below "body" and "shortcut"."""
+        body_params, body_buffers = self.body.array_shapes(shape)
+        short_params, short_buffers = self.shortcut.array_shapes(shape)
+        return _both(body_params, short_params), _both(body_buffers, short_buffers)
+
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Return the sum of both branches, and their caches."""
+        outs = []
+        caches = []
+        for name, branch in ("body", self.body), ("shortcut", self.shortcut):
+            out, cache = branch.forward(pick(params, name), pick(buffers, name), x, mode)
+            outs.append(out)
+            caches.append(cache)
+        return outs[0] + outs[1], caches
+
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
+        """Backpropagate dout through both branches; dx is the sum of theirs."""
+        body_cache, short_cache = cache
+        dbody, body_grads = self.body.backward(dout, body_cache)
+        dshort, short_grads = self.shortcut.backward(dout, short_cache)
+        return dbody + dshort, _both(body_grads, short_grads)
+
+    def flops(self, shape: Shape) -> int:
+        """Return the sum of both branches."""
+        return self.body.flops(shape) + self.shortcut.flops(shape)
+
+    def replace_inner(self, change: Callable[[Layer], Layer]) -> Layer:
+        """Return a Residual of the changed branches."""
+        return Residual(change(self.body), change(self.shortcut))
+
+    def inner_names(self) -> list[str]:
+        """Return the names of both branches."""
+        return ["body", "shortcut"]
+
+    def rows(self, path: str, shape: Shape) -> Iterator[Row]:
+        """Yield the rows of the body, then those of the shortcut."""
+        yield from self.body.rows(join(path, "body"), shape)
+        yield from self.shortcut.rows(join(path, "shortcut"), shape)
+
+
+def _both(body: dict[str, Value], shortcut: dict[str, Value]) -> dict[str, Value]:
+    """Return the entries of both branches of a Residual, below their names."""
+    return {**put("body", body), **put("shortcut", shortcut)}

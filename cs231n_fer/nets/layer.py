@@ -1,0 +1,91 @@
+"""The contract of a layer: a frozen record of hyperparameters, without arrays or state.
+
+One record can therefore serve many networks and threads. Arrays are passed in and returned by name:
+
+    out_shape(shape)                      shape of one output from that of one input, both without N
+    init(rng, shape, dtype)               -> (params, buffers), new arrays
+    array_shapes(shape)                   -> (params, buffers), the shapes of these arrays
+    forward(params, buffers, x, mode)     -> (out, cache)
+    backward(dout, cache)                 -> (dx, grads), grads.keys() == params.keys()
+    gradients(dout, cache)                -> grads alone: the first layer of a net needs no dx
+    flops(shape)                          multiplications and additions to run one sample forward
+
+Buffers are the running averages: a forward pass in training mode updates them in place. Parameters
+are never written to.
+"""
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from ..types import Array, Arrays, Cache, Shape
+
+__all__ = ["TEST", "Layer", "Mode", "Row", "Shapes"]
+
+Shapes: TypeAlias = dict[str, Shape]
+Row: TypeAlias = "tuple[str, Layer, Shape, Shape]"  # path, layer, input shape, output shape
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How to run a forward pass: for training or for testing, and what draws dropout masks."""
+    train: bool
+    rng: Generator | None = None
+
+    @property
+    def name(self) -> Literal["train", "test"]:
+        """Return "train" or "test", as the course's parameter dictionaries spell it."""
+        return "train" if self.train else "test"
+
+
+TEST = Mode(train=False)
+
+
+@dataclass(frozen=True)
+class Layer(ABC):
+    """A layer without parameters whose output has the shape of its input; others override that."""
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """Return the shape of one output; raises ValueError if the input has too few axes."""
+        return shape
+
+    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
+        """Return new parameters and buffers by name; random ones are drawn from rng."""
+        return {}, {}
+
+    def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
+        """Return the shapes of the parameters and buffers that init would create."""
+        return {}, {}
+
+    @abstractmethod
+    def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
+        """Return the output for a batch x (N, *shape), and what backward needs."""
+
+    @abstractmethod
+    def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
+        """Return dx and the gradients of the parameters by name."""
+
+    def gradients(self, dout: Array, cache: Cache) -> Arrays:
+        """Return the gradients of the parameters alone."""
+        return self.backward(dout, cache)[1]
+
+    def flops(self, shape: Shape) -> int:
+        """Return 0: only matrix products and convolutions are counted."""
+        return 0
+
+    def replace_inner(self, change: Callable[[Layer], Layer]) -> Layer:
+        """Return the layer with change(inner) in place of the layers directly inside it."""
+        return self
+
+    def inner_names(self) -> list[str]:
+        """Return the names of the layers inside it."""
+        return []
+
+    def rows(self, path: str, shape: Shape) -> Iterator[Row]:
+        """Yield a row for every layer inside it at any depth, or for itself if there are none."""
+        yield path, self, shape, self.out_shape(shape)
