@@ -18,7 +18,7 @@ def relu_forward_fast(x):
     (x,) = common_floats("relu", x=x)
     if x.size < FEW:
         return relu_forward(x)
-    out = arena.like(x)
+    out = arena.empty_like(x)
     update.run(activations.relu, [update.protected(x, out)], [out], NO_NUMBERS)
     return out, out
 
@@ -28,6 +28,6 @@ def relu_backward_fast(dout, cache):
     if cache.size < FEW:
         return relu_backward(dout, cache)
     dout = gradient_like(dout, cache.shape, cache.dtype, "relu")
-    dx = arena.like(cache)
+    dx = arena.empty_like(cache)
     update.run(activations.relu_back, [update.protected(dout, dx), update.protected(cache, dx)], [dx], NO_NUMBERS)
     return dx
