@@ -1,53 +1,91 @@
-"""The compiled rung of max-pool and average pool: any window and stride, the contract of layers/pool.py.
+"""The compiled rung of max-pooling and average pooling, for any window and stride.
 
-Windows of more than 256 numbers, whose position a byte can't hold, are left to NumPy.
+The contract is that of layers/pool.py. Windows of more than 256 pixels, whose positions don't fit
+into a byte, are left to NumPy. A 2 x 2 max-pool with stride 2 behind a convolution is fused with
+it, see sandwiches.
 """
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import arena
-from ..arrays.seam import contiguous
+from ..arrays.seam import channels_first, contiguous
 from ..kernels import pool as kernels
-from ..kernels.vectors.calls import flat
+from ..kernels.vectors.calls import Step, flat
 from ..kernels.vectors.machine import VECTOR_BYTES, lanes_of
-from ..layers import (
+from ..layers.pool import (
     avg_pool_backward_im2col,
     avg_pool_forward_im2col,
     max_pool_backward_im2col,
     max_pool_forward_im2col,
+    pool_geometry,
 )
-from ..layers.pool import pool_geometry
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check, common_floats, gradient_like, pool_window
+from ..types import Array, Cache, PoolParam, Shape
+from .copies import rebuilt
+
+__all__ = ["PoolCache", "avg_pool_backward_fast", "avg_pool_forward_fast", "is_2x2",
+           "max_pool_backward_fast", "max_pool_forward_fast"]
 
 
 class PoolCache(NamedTuple):
-    """What both backward passes need."""
-    shape: tuple         # (N, H, W, C) of x
-    out_shape: tuple     # (N, C, Ho, Wo)
-    dtype: np.dtype
-    winners: np.ndarray  # of a max-pool
-    numbers: np.ndarray  # flat(Windows)
+    """What the backward pass of a pool needs."""
+    shape: Shape                  # (N, H, W, C) of x
+    out_shape: Shape              # (N, C, Ho, Wo)
+    dtype: np.dtype[Any]
+    winners: NDArray[np.uint8]    # (N, Ho, Wo, Cp), flat: positions of the maxima; or empty
+    numbers: NDArray[np.int64]    # flat(Windows)
     is_max: bool
 
-    def __reduce__(self):
-        """A copy is of use where vectors have as many lanes."""
-        return moved, (VECTOR_BYTES, PoolCache, *self)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Refuse a copy where vectors have another size."""
+        return rebuilt, (VECTOR_BYTES, PoolCache, *self)
 
 
-def moved(vector_bytes, make, *arguments):
-    """Return make(*arguments): what a copy of a cache of a forward pass becomes in its process.
+def is_2x2(pool_param: PoolParam) -> bool:
+    """Return whether windows are 2 x 2 with stride 2, the pool that is fused with a convolution.
 
-    Raises ValueError where vectors have another size than they had in the process of that forward pass.
+    Raises ValueError for a wrong pool_param.
     """
-    check(vector_bytes == VECTOR_BYTES,
-          f"cache: is of a forward pass with vectors of {vector_bytes} bytes, here they have {VECTOR_BYTES}; run the "
-          "forward pass in this process, or set CS231N_FER_SIMD to what it was there")
-    return make(*arguments)
+    return bool(pool_window(pool_param) == (2, 2, 2))
 
 
-def pool_forward(step, below, x, pool_param, is_max):
-    """Run a forward step over all images, or the rung below where the kernels can't; returns (out, cache)."""
+def max_pool_forward_fast(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
+    """Take the maximum of every window.
+
+    Arguments, returns and errors are those of layers.max_pool_forward_naive. The cache keeps where
+    in its window every maximum is.
+    """
+    return pool_forward(kernels.take_maximum, max_pool_forward_im2col, x, pool_param, is_max=True)
+
+
+def max_pool_backward_fast(dout: Array, cache: Cache) -> Array:
+    """Return dx (N, C, H, W): dout at the first maximum of each window."""
+    return pool_backward(kernels.give_to_winners, max_pool_backward_im2col, dout, cache,
+                         is_max=True)
+
+
+def avg_pool_forward_fast(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
+    """Take the mean of every window.
+
+    Arguments, returns and errors are those of layers.avg_pool_forward_naive.
+    """
+    return pool_forward(kernels.take_mean, avg_pool_forward_im2col, x, pool_param, is_max=False)
+
+
+def avg_pool_backward_fast(dout: Array, cache: Cache) -> Array:
+    """Return dx (N, C, H, W): dout divided equally among the pixels of each window."""
+    return pool_backward(kernels.share, avg_pool_backward_im2col, dout, cache, is_max=False)
+
+
+def pool_forward(step: Step, below: Callable[..., tuple[Array, Cache]], x: Array,
+                 pool_param: PoolParam, is_max: bool) -> tuple[Array, Cache]:
+    """Run a forward step for all images; return out (N, C, Ho, Wo) and the cache.
+
+    below   the function of the rung below, for what the kernels can't do
+    """
     (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
     if not x.size or HH * WW > 256:
@@ -58,37 +96,23 @@ def pool_forward(step, below, x, pool_param, is_max):
     winners = arena.empty(len(x) * Ho * Wo * windows.Cp if is_max else 0, np.uint8)
     numbers = flat(windows)
     kernels.over_images(step.address(x.dtype), x.reshape(-1), out.reshape(-1), winners, numbers, len(x))
-    out = out.transpose(0, 3, 1, 2)
+    out = channels_first(out)
     return out, PoolCache(x.shape, out.shape, x.dtype, winners, numbers, is_max)
 
 
-def pool_backward(step, below, dout, cache, is_max):
-    """Run a backward step over all images, or the rung below where it went forward; returns dx."""
+def pool_backward(step: Step, below: Callable[..., Array], dout: Array, cache: Cache,
+                  is_max: bool) -> Array:
+    """Run a backward step for all images; return dx.
+
+    below   the backward function of the rung below, for a cache that its forward function made
+    Raises ValueError for the cache of another kind of pool.
+    """
     if not isinstance(cache, PoolCache):
         return below(dout, cache)
-    check(cache.is_max == is_max, "cache: is of another kind of pool, expected that of its own forward pass")
+    check(cache.is_max == is_max,
+          "cache: is of another kind of pool, expected that of its own forward pass")
     dout = contiguous(gradient_like(dout, cache.out_shape, cache.dtype, "pool"), (0, 2, 3, 1))
     dx = arena.empty(cache.shape, dout.dtype)
     kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.winners, cache.numbers,
                         len(dout))
-    return dx.transpose(0, 3, 1, 2)
-
-
-def max_pool_forward_fast(x, pool_param):
-    """Take the maximum of every window; arguments, returns and errors as layers.max_pool_forward_naive."""
-    return pool_forward(kernels.take_maximum, max_pool_forward_im2col, x, pool_param, is_max=True)
-
-
-def max_pool_backward_fast(dout, cache):
-    """Give dout to the winner of each window; returns dx (N, C, H, W)."""
-    return pool_backward(kernels.give_to_winners, max_pool_backward_im2col, dout, cache, is_max=True)
-
-
-def avg_pool_forward_fast(x, pool_param):
-    """Take the mean of every window; arguments, returns and errors as layers.avg_pool_forward_naive."""
-    return pool_forward(kernels.take_mean, avg_pool_forward_im2col, x, pool_param, is_max=False)
-
-
-def avg_pool_backward_fast(dout, cache):
-    """Share dout among the numbers of each window; returns dx (N, C, H, W)."""
-    return pool_backward(kernels.share, avg_pool_backward_im2col, dout, cache, is_max=False)
+    return channels_first(dx)
