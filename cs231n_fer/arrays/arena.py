@@ -125,7 +125,7 @@ class _Slab:
 
     def __init__(self, size: int) -> None:
         memory = np.empty(size, np.uint8)
-        self.memory = memoryview(memory)
+        self.memory = memory.data
         self.left = size - ALIGN
         self.next = -memory.ctypes.data % ALIGN
 

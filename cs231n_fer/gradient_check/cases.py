@@ -158,9 +158,9 @@ def largest_errors(case, shapes, seed, most=40):
 
 def fused_cases(layer, names, forward, backward):
     """A fused sandwich on both of its rungs."""
-    return (Case(layer, "fast", "kinked", D.draw_sandwich(*names), partial(forward, engine="fast"), backward),
+    return (Case(layer, "fast", "kinked", D.draw_sandwich(*names), partial(forward, rung="fast"), backward),
             Case(layer, "winograd", "kinked", D.draw_sandwich(*names, conv=D.draw_conv_3x3),
-                 partial(forward, engine="winograd"), backward))
+                 partial(forward, rung="winograd"), backward))
 
 
 DROP = {"p": 0.6, "mode": "train", "seed": 3}

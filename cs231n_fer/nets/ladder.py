@@ -26,8 +26,8 @@ RUNGS = ("naive", "im2col", "fast", "winograd")
 
 
 def compiled(forward, backward):
-    """The rungs that choose an engine for a convolution."""
-    return {rung: (partial(forward, engine=rung), backward) for rung in ("fast", "winograd", "auto")}
+    """Return the compiled rungs of an operation that begins with a convolution."""
+    return {rung: (partial(forward, rung=rung), backward) for rung in ("fast", "winograd", "auto")}
 
 
 LADDER = {
