@@ -13,21 +13,25 @@ compute an operation; see nets/ladder.py for all of them.
     plans        how a convolution of one size is computed
     passes       the forward and the backward pass of a planned convolution
     channels     batchnorm's numbers for each channel, and its passes over all pixels
+    windows      batchnorm's moments below a one-channel image, from its windows
     gradients    the gradients of all parameters in one array, with L2 regularization
     copies       what depends on this processor when a cache is copied to another process
     compile_ahead
                  what a second process compiles while this one starts
 
-A fused pass enters these files one after the other and never comes back to one that it has left:
+A fused pass enters these files one after the other and never comes back to one that it has left
+(pool only says whether windows are 2 x 2; kernels that a file calls are in parentheses):
 
-    conv_relu_pool_forward       sandwiches - pool (is it 2 x 2?) - plans - passes - kernels/conv
-    conv_relu_pool_backward      sandwiches - passes - kernels/conv
-    conv_bn_relu_pool_forward    in training mode
-                                 batchnorm - pool - plans - passes - kernels/conv
-                                 - channels - kernels/batchnorm
-                                 where batchnorm becomes part of the weights
-                                 batchnorm - pool - plans - sandwiches - passes - kernels/conv
-    conv_bn_relu_pool_backward   batchnorm - channels - kernels/batchnorm - passes - kernels/conv
+    conv_relu_pool_forward       sandwiches - pool - plans - passes (conv)
+    conv_relu_pool_backward      sandwiches - passes (conv)
+    conv_bn_relu_pool_forward
+      training mode              batchnorm - pool - plans - passes (conv) - channels (batchnorm)
+      test mode                  batchnorm - pool - plans - sandwiches - passes (conv)
+      below a one-channel image  batchnorm - pool - plans - windows (patches) - sandwiches
+                                 - passes (conv) - channels (batchnorm)
+    conv_bn_relu_pool_backward
+      training mode              batchnorm - channels (batchnorm) - passes (conv)
+      else                       batchnorm - sandwiches - passes (conv)
 
 To add a layer: define it in layers/, write its kernel, put its forward and its backward function
 into the module of its name here, and enter them in nets/ladder.py and gradient_check/cases.py. A

@@ -33,10 +33,11 @@ from .channels import (
     image_sums,
     over_images,
 )
-from .passes import LINEAR, out_shape, run_backward, run_forward, window_moments
+from .passes import LINEAR, run_backward, run_forward
 from .plans import ConvCache, conv_cache
 from .pool import is_2x2, max_pool_backward_fast, max_pool_forward_fast
 from .sandwiches import ReluCache, conv_relu_backward, relu_sandwich
+from .windows import window_moments
 
 __all__ = ["BatchnormCache", "FoldedCache", "WindowsCache", "conv_bn_relu_backward",
            "conv_bn_relu_forward", "conv_bn_relu_pool_backward", "conv_bn_relu_pool_forward",
@@ -132,8 +133,8 @@ class BatchnormCache(NamedTuple):
         """
         conv = self.conv
         z = self.z
-        dout = gradient_like(dout, out_shape(conv, self.winners is not None), z.dtype,
-                             "conv_bn_relu")
+        shape = channels_first(self.normalised).shape
+        dout = gradient_like(dout, shape, z.dtype, "conv_bn_relu")
         dout = contiguous(dout, (0, 2, 3, 1))
         sums = image_sums(kernels.gradient_sums, self.normalised, conv.size, dout=dout,
                           winners=self.winners, vectors=self.vectors, relu=True)

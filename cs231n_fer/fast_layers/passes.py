@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from ..arrays import arena
 from ..arrays.seam import channels_first, contiguous, padded
 from ..kernels import conv as kernels
-from ..kernels import patches, pixels
+from ..kernels import pixels
 from ..kernels.shape import VECTORS, Plan
-from ..kernels.vectors.calls import flat
 from ..kernels.vectors.machine import MOST_THREADS, threads
 from ..shapes import check, gradient_like
 from ..types import Array, Shape
 from .plans import ConvCache
 
 __all__ = ["LINEAR", "Gradients", "Outputs", "parts_of", "prepare_weights", "run_backward",
-           "run_forward", "scratch_of", "window_moments"]
+           "run_forward", "scratch_of"]
 
 LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
 Gradients: TypeAlias = tuple[Array | None, Array, Array]  # dx or None, dw, db
@@ -157,26 +156,3 @@ def scratch_of(plan: Plan, dtype: np.dtype[Any]) -> Array:
     Pages that no thread touches take no memory.
     """
     return arena.empty((MOST_THREADS, plan.scratch), dtype)
-
-
-def window_moments(cached: ConvCache) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """Return the moments of all windows p of one-channel images, see kernels/patches.py.
-
-    Returns the mean (taps, 1), the sum of (p - mean)(p - mean)^T (taps, taps), both in float64, and
-    the number of windows.
-    """
-    size = cached.size
-    dtype = cached.x.dtype
-    N = len(cached.x)
-    windows = patches.windows_of(size)
-    sums = arena.empty(patches.sums_shape(N, size), dtype)
-    centres = arena.empty(N, dtype)
-    scratch = arena.empty((MOST_THREADS, patches.scratch_size(windows)), dtype)
-    patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype), cached.x.reshape(-1),
-                        sums.reshape(-1), centres, scratch, N)
-    taps = size.HH * size.WW
-    count = size.Ho * size.Wo
-    centre = np.empty(taps)
-    scatter = np.empty((taps, taps))
-    patches.combine(sums, centres, count, centre, scatter)
-    return centre[:, None], scatter, N * count
