@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..types import Shape
 from . import arena
 
-__all__ = ["channels_first", "contiguous", "dense", "flattened", "padded"]
+__all__ = ["channels_first", "contiguous", "dense", "padded"]
 
 
 def contiguous(array: NDArray[Any], axes: Shape) -> NDArray[Any]:
@@ -49,8 +49,3 @@ def dense(matrix: NDArray[Any]) -> NDArray[Any]:
     """Return a matrix without gaps, in C or Fortran order: itself or a copy in C order."""
     flags = matrix.flags
     return matrix if flags.forc and flags.behaved else contiguous(matrix, (0, 1))
-
-
-def flattened(matrix: NDArray[Any]) -> NDArray[Any]:
-    """View a dense matrix as a flat array, in memory order."""
-    return (matrix if matrix.flags.c_contiguous else matrix.T).reshape(-1)

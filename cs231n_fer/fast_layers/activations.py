@@ -33,5 +33,6 @@ def relu_backward_fast(dout: Array, cache: Array) -> Array:
         return relu_backward(dout, cache)
     dout = gradient_like(dout, cache.shape, cache.dtype, "relu")
     dx = arena.empty_like(cache)
-    update.run(activations.relu_back, [update.protected(dout, dx), update.protected(cache, dx)], [dx], NO_NUMBERS)
+    inputs = [update.protected(dout, dx), update.protected(cache, dx)]
+    update.run(activations.relu_back, inputs, [dx], NO_NUMBERS)
     return dx

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..arrays import arena
-from ..arrays.seam import channels_first, contiguous, dense, flattened, padded
+from ..arrays.seam import channels_first, contiguous, dense, padded
 from ..kernels import product
 from ..kernels.shape import VECTORS
 from ..kernels.vectors.machine import MOST_THREADS, lanes_of
@@ -49,8 +49,8 @@ def rows_of(x: Array) -> Array:
         return x.reshape(len(x), prod(x.shape[1:]))
     N, C, H, W = x.shape
     rows = arena.empty((N, C * H * W), x.dtype)
-    product.transpose(contiguous(x, (0, 2, 3, 1)).reshape(-1), C * H * W, C, rows.reshape(-1), C * H * W, H * W,
-                      N, C, H * W, lanes_of(x.dtype))
+    product.transpose(contiguous(x, (0, 2, 3, 1)).reshape(-1), C * H * W, C, rows.reshape(-1),
+                      C * H * W, H * W, N, C, H * W, lanes_of(x.dtype))
     return rows
 
 
@@ -65,8 +65,8 @@ def gradient_of_rows(w: Array, dout: Array, shape: Shape) -> Array:
     product.product(*arguments)
     N, C, H, W = shape
     images = arena.empty((N, H, W, C), turned.dtype)
-    product.transpose(turned.reshape(-1), turned.shape[1], H * W * turned.shape[1], images.reshape(-1), C, C * H * W,
-                      H * W, N, C, lanes_of(turned.dtype))
+    product.transpose(turned.reshape(-1), turned.shape[1], H * W * turned.shape[1],
+                      images.reshape(-1), C, C * H * W, H * W, N, C, lanes_of(turned.dtype))
     return channels_first(images)
 
 
@@ -105,7 +105,7 @@ def product_call(a: Array, b: Array) -> tuple[tuple[Any, ...], Array]:
     c = arena.empty((parts, rows, b.shape[1]), a.dtype)
     scratch_size = product.scratch_size(rows, len(b), parts, lanes)
     scratch = arena.empty((MOST_THREADS, scratch_size), a.dtype)
-    arguments = (product.product_part.address(a.dtype), flattened(a), a.strides[0] // itemsize,
-                 a.strides[1] // itemsize, b.reshape(-1), c.reshape(-1), rows, len(b), b.shape[1], lanes, parts,
-                 product.block_of(rows), scratch)
+    arguments = (product.product_part.address(a.dtype), a.ravel(order="K"),
+                 a.strides[0] // itemsize, a.strides[1] // itemsize, b.reshape(-1), c.reshape(-1),
+                 rows, len(b), b.shape[1], lanes, parts, product.block_of(rows), scratch)
     return arguments, c[0]

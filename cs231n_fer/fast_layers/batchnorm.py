@@ -111,7 +111,7 @@ class WindowsCache(NamedTuple):
         sums = padded(np.array([[dbeta, dgamma]], dtype), conv.size.Fp)
         *_, vectors = backward_vectors(sums, self.gamma, self.moments, self.shift.astype(dtype),
                                        count)
-        return run_backward(conv, dout, kept=z, winners=self.inner.winners, vectors=vectors)[0]
+        return run_backward(conv, dout, kept=z, argmax=self.inner.argmax, vectors=vectors)[0]
 
 
 class BatchnormCache(NamedTuple):
@@ -119,7 +119,7 @@ class BatchnormCache(NamedTuple):
     conv: ConvCache
     z: Array                            # (N, Ho, Wo, F) before batchnorm
     normalised: Array                   # the input of batchnorm: z, or below a max-pool its maxima
-    winners: NDArray[np.uint8] | None   # positions of the maxima
+    argmax: NDArray[np.uint8] | None    # of every window, below a max-pool
     gamma: Array
     moments: Moments
     vectors: Array                      # (4, Fp), see channels.forward_vectors
@@ -137,10 +137,10 @@ class BatchnormCache(NamedTuple):
         dout = gradient_like(dout, shape, z.dtype, "conv_bn_relu")
         dout = contiguous(dout, (0, 2, 3, 1))
         sums = image_sums(kernels.gradient_sums, self.normalised, conv.size, dout=dout,
-                          winners=self.winners, vectors=self.vectors, relu=True)
+                          argmax=self.argmax, vectors=self.vectors, relu=True)
         dgamma, dbeta, vectors = backward_vectors(
             sums, self.gamma, self.moments, self.vectors[3], z.size // z.shape[3])
-        dx, dw, db = run_backward(conv, channels_first(dout), kept=z, winners=self.winners,
+        dx, dw, db = run_backward(conv, channels_first(dout), kept=z, argmax=self.argmax,
                                   vectors=vectors, want_dx=want_dx)
         return dx, dw, np.zeros(len(db), db.dtype), dgamma, dbeta
 
@@ -252,9 +252,9 @@ def forward_by_outputs(cached: ConvCache, b: Array, gamma: Array, beta: Array, e
     z = outputs.out
     moments, vectors = forward_vectors(outputs.sums, z.shape[1] * z.shape[2], gamma, beta, eps)
     normalised = outputs.pooled if pools else z
-    winners = outputs.winners if pools else None
+    argmax = outputs.argmax if pools else None
     out = arena.empty(normalised.shape, z.dtype)
-    over_images(kernels.normalise, normalised, cached.size, out=out, winners=winners,
+    over_images(kernels.normalise, normalised, cached.size, out=out, argmax=argmax,
                 vectors=vectors[2:], relu=True)
-    cache = BatchnormCache(cached, z, normalised, winners, gamma, moments, vectors)
+    cache = BatchnormCache(cached, z, normalised, argmax, gamma, moments, vectors)
     return channels_first(out), cache, moments[0], moments[1]

@@ -43,32 +43,34 @@ def channels_of(x: Array) -> Channels:
 
 
 def over_images(kernel: Step, z: Array, size: Channels | ConvSize, *, out: Array | None = None,
-                dout: Array | None = None, winners: NDArray[np.uint8] | None = None,
+                dout: Array | None = None, argmax: NDArray[np.uint8] | None = None,
                 vectors: Array | None = None, sums: Array | None = None,
                 relu: bool = False) -> None:
     """Run a step of kernels/batchnorm.py, which says what it reads and writes, over all images.
 
     z, out, dout   (N, H, W, F)
-    winners        (N, H, W, Fp): positions of the maxima, behind a max-pool
+    argmax         (N, H, W, Fp): of every window, behind a max-pool
     vectors        (k, Fp), or (N, k, Fp) if every image has its own
     sums           (N, 2, Fp)
     """
     nothing = np.empty(0, z.dtype)
     step = kernel.address(z.dtype)
     kernels.over_images(
-        step, z.reshape(-1), nothing if out is None else out.reshape(-1), nothing if dout is None else dout.reshape(-1),
-        np.empty(0, np.uint8) if winners is None else winners.reshape(-1),
+        step, z.reshape(-1), nothing if out is None else out.reshape(-1),
+        nothing if dout is None else dout.reshape(-1),
+        np.empty(0, np.uint8) if argmax is None else argmax.reshape(-1),
         nothing if vectors is None else vectors.reshape(-1),
         0 if vectors is None or vectors.ndim == 2 else vectors[0].size, relu,
-        nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2], size.F, size.Fp, size.lanes)
+        nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2],
+        size.F, size.Fp, size.lanes)
 
 
 def image_sums(kernel: Step, z: Array, size: Channels | ConvSize, *, dout: Array | None = None,
-               winners: NDArray[np.uint8] | None = None, vectors: Array | None = None,
+               argmax: NDArray[np.uint8] | None = None, vectors: Array | None = None,
                relu: bool = False) -> Array:
     """Run a step that adds up every channel of every image; return the sums (N, 2, Fp)."""
     sums = arena.empty((len(z), 2, size.Fp), z.dtype)
-    over_images(kernel, z, size, dout=dout, winners=winners, vectors=vectors, sums=sums, relu=relu)
+    over_images(kernel, z, size, dout=dout, argmax=argmax, vectors=vectors, sums=sums, relu=relu)
     return sums
 
 
@@ -81,7 +83,8 @@ def forward_vectors(sums: Array, pixels: int, gamma: Array, beta: Array, eps: fl
     """
     moments = np.empty((3, len(gamma)))
     vectors = np.empty((4, sums.shape[2]), sums.dtype)
-    kernels.forward_vectors(sums, pixels, contiguous(gamma, (0,)), contiguous(beta, (0,)), eps, moments, vectors)
+    kernels.forward_vectors(sums, pixels, contiguous(gamma, (0,)), contiguous(beta, (0,)), eps,
+                            moments, vectors)
     return moments, vectors
 
 
@@ -95,7 +98,8 @@ def backward_vectors(sums: Array, gamma: Array, moments: Moments, shift: Array, 
     """
     totals = np.empty((2, len(gamma)))
     vectors = np.empty((4, sums.shape[2]), sums.dtype)
-    kernels.backward_vectors(sums, contiguous(gamma, (0,)), moments, shift, float(count), totals, vectors)
+    kernels.backward_vectors(sums, contiguous(gamma, (0,)), moments, shift, float(count), totals,
+                             vectors)
     dbeta, dgamma = totals.astype(sums.dtype)
     return dgamma, dbeta, vectors
 

@@ -30,7 +30,7 @@ class Outputs(NamedTuple):
     """What a forward pass writes; arrays that its epilogue doesn't write are empty."""
     out: Array                   # (N, Ho, Wo, F)
     pooled: Array                # (N, Ho // 2, Wo // 2, F)
-    winners: NDArray[np.uint8]   # (N, Ho // 2, Wo // 2, Fp)
+    argmax: NDArray[np.uint8]    # (N, Ho // 2, Wo // 2, Fp)
     sums: Array                  # (N, 2, Fp)
 
 
@@ -48,7 +48,7 @@ def run_forward(cached: ConvCache, b: Array, epilogue: kernels.Epilogue,
     dtype = x.dtype
     out = conv.nothing
     pooled = conv.nothing
-    winners = conv.no_bytes
+    argmax = conv.no_bytes
     sums = conv.nothing
     if epilogue.writes:
         out = arena.empty((N, size.Ho, size.Wo, size.F), dtype)
@@ -59,26 +59,27 @@ def run_forward(cached: ConvCache, b: Array, epilogue: kernels.Epilogue,
               f"window: size 2 does not fit into {size.Ho} x {size.Wo}, the outputs of the "
               "convolution; use larger images or more padding")
         pooled = arena.empty((N, size.Ho // 2, size.Wo // 2, size.F), dtype)
-        winners = arena.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
+        argmax = arena.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
     in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= pixels.STREAM_BYTES
                 and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not np.count_nonzero(b))
     scratch = scratch_of(plan, dtype)
-    kernels.forward(conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1), prepare_weights(cached, scratch),
-                    padded(b, size.Fp), conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1),
-                    pooled.reshape(-1), winners.reshape(-1), sums.reshape(-1), N, *parts_of(N, plan),
-                    scratch)
-    return Outputs(out, pooled, winners, sums)
+    kernels.forward(
+        conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1),
+        prepare_weights(cached, scratch), padded(b, size.Fp),
+        conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1), pooled.reshape(-1),
+        argmax.reshape(-1), sums.reshape(-1), N, *parts_of(N, plan), scratch)
+    return Outputs(out, pooled, argmax, sums)
 
 
 def run_backward(cached: ConvCache, dout: Array, *, relu: bool = False, kept: Array | None = None,
-                 winners: NDArray[np.uint8] | None = None, vectors: Array | None = None,
+                 argmax: NDArray[np.uint8] | None = None, vectors: Array | None = None,
                  want_dx: bool = True) -> Gradients:
     """Return dx, dw, db of a convolution with its epilogue; dx is None if want_dx is False.
 
     dout      (N, F, Ho, Wo), or (N, F, Ho // 2, Wo // 2) below a max-pool
     relu      whether the gradient passes only where `kept` is positive
     kept      (N, Ho, Wo, F): the output of ReLU; with batchnorm z, its input
-    winners   (N, Ho // 2, Wo // 2, Fp): positions of the maxima, below a max-pool
+    argmax    (N, Ho // 2, Wo // 2, Fp): of every window, below a max-pool
     vectors   (4, Fp), with batchnorm, see channels.backward_vectors
     """
     x, w, conv = cached
@@ -86,7 +87,7 @@ def run_backward(cached: ConvCache, dout: Array, *, relu: bool = False, kept: Ar
     size = plan.size
     dtype = x.dtype
     N = len(x)
-    dout = gradient_like(dout, out_shape(cached, pooled=winners is not None), dtype, "conv")
+    dout = gradient_like(dout, out_shape(cached, pooled=argmax is not None), dtype, "conv")
     if N == 0:
         return gradients_of_no_images(cached, want_dx)
     chunks = kernels.chunks_of(N)
@@ -97,10 +98,12 @@ def run_backward(cached: ConvCache, dout: Array, *, relu: bool = False, kept: Ar
     dw = arena.empty((chunks, w.size), dtype)
     db = arena.empty((splits, chunks, size.Fp), dtype)
     kernels.backward(
-        conv.numbers, kernels.backward_addresses(plan.m, dtype), relu, contiguous(dout, (0, 2, 3, 1)).reshape(-1),
-        conv.nothing if kept is None else kept.reshape(-1), conv.no_bytes if winners is None else winners.reshape(-1),
-        conv.nothing if vectors is None else vectors.reshape(-1), x.reshape(-1), prepared, want_dx,
-        dx.reshape(-1), dw, db, splits, scratch, N)
+        conv.numbers, kernels.backward_addresses(plan.m, dtype), relu,
+        contiguous(dout, (0, 2, 3, 1)).reshape(-1),
+        conv.nothing if kept is None else kept.reshape(-1),
+        conv.no_bytes if argmax is None else argmax.reshape(-1),
+        conv.nothing if vectors is None else vectors.reshape(-1),
+        x.reshape(-1), prepared, want_dx, dx.reshape(-1), dw, db, splits, scratch, N)
     return (channels_first(dx) if want_dx else None, filters_first(dw[0].reshape(w.shape)),
             db[0, 0, :size.F].copy())
 

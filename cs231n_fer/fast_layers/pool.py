@@ -35,7 +35,7 @@ class PoolCache(NamedTuple):
     shape: Shape                  # (N, H, W, C) of x
     out_shape: Shape              # (N, C, Ho, Wo)
     dtype: np.dtype[Any]
-    winners: NDArray[np.uint8]    # (N, Ho, Wo, Cp), flat: positions of the maxima; or empty
+    argmax: NDArray[np.uint8]     # (N, Ho, Wo, Cp), flat; empty for an average pool
     numbers: NDArray[np.int64]    # flat(Windows)
     is_max: bool
 
@@ -55,8 +55,8 @@ def is_2x2(pool_param: PoolParam) -> bool:
 def max_pool_forward_fast(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
     """Take the maximum of every window.
 
-    Arguments, returns and errors are those of layers.max_pool_forward_naive. The cache keeps where
-    in its window every maximum is.
+    Arguments, returns and errors are those of layers.max_pool_forward_naive. The cache keeps the
+    argmax of every window: the position of the first maximum, in reading order.
     """
     return pool_forward(kernels.take_maximum, max_pool_forward_im2col, x, pool_param, is_max=True)
 
@@ -93,11 +93,12 @@ def pool_forward(step: Step, below: Callable[..., tuple[Array, Cache]], x: Array
     x = contiguous(x, (0, 2, 3, 1))
     windows = kernels.windows_of(x.shape, HH, WW, stride, Ho, Wo, lanes_of(x.dtype))
     out = arena.empty((len(x), Ho, Wo, x.shape[3]), x.dtype)
-    winners = arena.empty(len(x) * Ho * Wo * windows.Cp if is_max else 0, np.uint8)
+    argmax = arena.empty(len(x) * Ho * Wo * windows.Cp if is_max else 0, np.uint8)
     numbers = flat(windows)
-    kernels.over_images(step.address(x.dtype), x.reshape(-1), out.reshape(-1), winners, numbers, len(x))
+    kernels.over_images(step.address(x.dtype), x.reshape(-1), out.reshape(-1), argmax, numbers,
+                        len(x))
     out = channels_first(out)
-    return out, PoolCache(x.shape, out.shape, x.dtype, winners, numbers, is_max)
+    return out, PoolCache(x.shape, out.shape, x.dtype, argmax, numbers, is_max)
 
 
 def pool_backward(step: Step, below: Callable[..., Array], dout: Array, cache: Cache,
@@ -113,6 +114,6 @@ def pool_backward(step: Step, below: Callable[..., Array], dout: Array, cache: C
           "cache: is of another kind of pool, expected that of its own forward pass")
     dout = contiguous(gradient_like(dout, cache.out_shape, cache.dtype, "pool"), (0, 2, 3, 1))
     dx = arena.empty(cache.shape, dout.dtype)
-    kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.winners, cache.numbers,
-                        len(dout))
+    kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.argmax,
+                        cache.numbers, len(dout))
     return channels_first(dx)

@@ -28,7 +28,7 @@ class ReluCache(NamedTuple):
     """What the backward pass of conv - ReLU [- max-pool] needs."""
     conv: ConvCache
     out: Array | None                   # (N, Ho, Wo, F), without a fused max-pool
-    winners: NDArray[np.uint8] | None   # positions of the maxima, with one
+    argmax: NDArray[np.uint8] | None    # of every window, with one
     pool: Cache = None                  # the cache of a max-pool that isn't fused
 
 
@@ -47,7 +47,7 @@ def conv_relu_pool_forward(x: Array, w: Array, b: Array, conv_param: ConvParam,
     """Compute conv - ReLU - max-pool; arguments and returns as layer_utils.conv_relu_pool_forward.
 
     rung   "fast", "winograd" or "auto", see plans
-    The cache keeps x, w and the positions of the maxima.
+    The cache keeps x, w and the argmax of every window.
     """
     fused = is_2x2(pool_param)
     out, cache = relu_sandwich(*conv_cache(x, w, b, conv_param, rung), pools=fused)
@@ -61,7 +61,7 @@ def relu_sandwich(cached: ConvCache, b: Array, pools: bool) -> tuple[Array, Relu
     """Compute conv - ReLU, with a fused max-pool if `pools`, of checked arguments."""
     outputs = run_forward(cached, b, POOL if pools else RELU)
     if pools:
-        return channels_first(outputs.pooled), ReluCache(cached, None, outputs.winners)
+        return channels_first(outputs.pooled), ReluCache(cached, None, outputs.argmax)
     return channels_first(outputs.out), ReluCache(cached, outputs.out, None)
 
 
@@ -72,7 +72,7 @@ def conv_relu_backward(dout: Array, cache: ReluCache, want_dx: bool = True) -> G
     """
     if cache.pool is not None:
         dout = max_pool_backward_fast(dout, cache.pool)
-    return run_backward(cache.conv, dout, relu=True, kept=cache.out, winners=cache.winners,
+    return run_backward(cache.conv, dout, relu=True, kept=cache.out, argmax=cache.argmax,
                         want_dx=want_dx)
 
 

@@ -27,8 +27,8 @@ def window_moments(cached: ConvCache) -> tuple[NDArray[np.float64], NDArray[np.f
     sums = arena.empty(patches.sums_shape(N, size), dtype)
     centres = arena.empty(N, dtype)
     scratch = arena.empty((MOST_THREADS, patches.scratch_size(windows)), dtype)
-    patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype), cached.x.reshape(-1),
-                        sums.reshape(-1), centres, scratch, N)
+    patches.over_images(flat(windows), pixels.pack.address(dtype), patches.moments.address(dtype),
+                        cached.x.reshape(-1), sums.reshape(-1), centres, scratch, N)
     taps = size.HH * size.WW
     count = size.Ho * size.Wo
     centre = np.empty(taps)

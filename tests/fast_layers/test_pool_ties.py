@@ -42,15 +42,15 @@ def corners(y):
     return np.stack([y[:, :, i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1)])
 
 
-def winners_of(cache):
+def argmax_of(cache):
     """What a fused forward pass wrote down, (N, F, Ho, Wo)."""
     if isinstance(cache, (B.FoldedCache, B.WindowsCache)):
         cache = cache.inner
-    return cache.winners[..., :cache.conv.size.F].transpose(0, 3, 1, 2)
+    return cache.argmax[..., :cache.conv.size.F].transpose(0, 3, 1, 2)
 
 
 def assert_the_first_wins(arguments, settings, rung, fused, unfused):
-    """Compare winners, outputs and gradients with those of the composition in float64.
+    """Compare argmax, outputs and gradients with those of the composition in float64.
 
     fused, unfused  (forward, backward) with the pool; unfused also has the forward pass without it
     """
@@ -64,7 +64,7 @@ def assert_the_first_wins(arguments, settings, rung, fused, unfused):
     assert clear.mean() > 0.9 and tied.mean() > 0.2, "the numbers show nothing"
 
     first = np.where(top > 0, np.argmax(y, axis=0), DEAD)
-    np.testing.assert_array_equal(winners_of(cache)[clear], first[clear])
+    np.testing.assert_array_equal(argmax_of(cache)[clear], first[clear])
     limit = 1e-11 if out.dtype == np.float64 else 1e-4
     np.testing.assert_allclose(out, true_out, rtol=0, atol=limit)
     dout = np.random.default_rng(9).standard_normal(out.shape).astype(out.dtype) * clear
