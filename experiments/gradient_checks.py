@@ -1,11 +1,13 @@
 """Check every gradient of the engine: layer x rung x dtype, the largest error over many random shapes, a verdict.
 
-    python experiments/gradient_checks.py                everything, 20 shapes for each row
-    python experiments/gradient_checks.py --shapes 200   writes the result and README's table, as any 200 or more do
+    python experiments/gradient_checks.py   everything, 20 shapes for each row
+    python experiments/gradient_checks.py --shapes 200   also writes the page GRADIENTS.md
     python experiments/gradient_checks.py --layer conv   rows whose layer contains "conv"
 
-float64: the analytic gradient against numerical ones. float32: against the analytic gradient in float64. Whole networks
-take a tenth of the shapes. Exits with 1 if any row fails, and with 2 if --layer names none.
+In float64, analytic gradients are compared with numerical ones; in float32, with the analytic ones
+in float64. Networks are checked on a tenth of the shapes. A run over all layers with 200 or more
+shapes writes experiments/results/GRADIENTS.md, a shorter one runs/GRADIENTS.md. Exits with 1 if a
+row fails, and with 2 if no layer matches --layer.
 """
 import sys
 from pathlib import Path
@@ -18,16 +20,25 @@ import argparse
 import numpy as np
 
 from cs231n_fer.gradient_check.cases import CASES, largest_errors
-from experiments.bench.report import RESULTS, json_text, table, write_readme
+from experiments.bench.report import (
+    GRADIENTS,
+    RESULTS,
+    json_text,
+    quick_copy,
+    table,
+    write_page,
+)
 
-ENOUGH = 200  # shapes for a result to be kept
+ENOUGH = 200  # shapes; results of fewer are not published
+PROMISE = "Every gradient is correct, on every rung, in float32 and float64"
 
 
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layer", default="", help="check only rows whose layer contains this text")
-    parser.add_argument("--shapes", type=int, default=20, help="random shapes for each row")
+    parser.add_argument("--layer", default="",
+                        help="check only layers whose name contains this text")
+    parser.add_argument("--shapes", type=int, default=20, help="number of random shapes per row")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(f"gradient checks: layer {options.layer or 'all'}, shapes {options.shapes}, seed {options.seed}, "
@@ -55,15 +66,17 @@ def result(rows, options):
     """What is kept of a run: its promise, its figure, and its rows."""
     entries = [(row, row[dtype]) for row in rows for dtype in ("float64", "float32") if dtype in row]
     count, (network,) = sum(not row["network"] for row, _ in entries), {row["shapes"] for row in rows if row["network"]}
-    return {"promise": "every gradient is the derivative of its function, on every rung, in float32 and float64",
-            "measured": f"{sum(row['passed'] for row in rows)} of {len(rows)} rows pass: {count} times layer, rung and "
-                        f"dtype on {options.shapes} shapes each, networks on {network}; the largest error is "
-                        f"{max(entry['error'] / entry['limit'] for _, entry in entries):.0%} of its limit",
+    largest = max(entry["error"] / entry["limit"] for _, entry in entries)
+    return {"promise": PROMISE,
+            "measured": f"{sum(row['passed'] for row in rows)} of {len(rows)} rows pass; {count} "
+                        "combinations of layer, rung and dtype were checked on "
+                        f"{options.shapes} shapes each, networks on {network}; the largest error "
+                        f"is {largest:.0%} of its limit",
             "command": f"python experiments/gradient_checks.py --shapes {options.shapes}", "rows": rows}
 
 
-def readme_table(rows):
-    """A line for each layer: the worst of its rungs, which is the one whose error is the largest part of its limit."""
+def page_table(rows):
+    """Return a table that shows, for every layer, the rung nearest to its limit."""
     lines = []
     for layer in dict.fromkeys(row["layer"] for row in rows):
         of_layer, cells = [row for row in rows if row["layer"] == layer], []
@@ -75,18 +88,25 @@ def readme_table(rows):
     return table(["layer", "rungs", "shapes", "float64 error", "limit", "float32 error", "limit"], lines)
 
 
+def publish(rows, options):
+    """Write GRADIENTS.md and the result for the table of promises; see the module docstring."""
+    kept = result(rows, options)
+    page = GRADIENTS if options.shapes >= ENOUGH else quick_copy(GRADIENTS)
+    body = f"Measured with `{kept['command']}`.\n\n{page_table(rows)}"
+    print(write_page(page, "gradients", body))
+    if options.shapes >= ENOUGH:
+        path = RESULTS / "reliability" / "gradients.json"
+        path.write_text(json_text(kept), encoding="utf-8")
+
+
 def main():
     options = parse()
     print(f"{'layer':28}  {'rung':8} {'kind':9} {'dtype':7} {'largest error':>13} {'limit':>8}  verdict")
     rows = [check(case, options) for case in CASES if options.layer in case.layer]
     failed = sum(not row["passed"] for row in rows)
     print(f"{failed} rows fail" if failed else "every row passes")
-    if options.shapes >= ENOUGH and not options.layer:
-        kept = result(rows, options)
-        path = RESULTS / "reliability" / "gradients.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json_text(kept), encoding="utf-8")
-        print(write_readme("gradients", f"Measured by `{kept['command']}`.\n\n{readme_table(rows)}"))
+    if not options.layer:
+        publish(rows, options)
     return 1 if failed else 0
 
 

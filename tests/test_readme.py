@@ -1,4 +1,4 @@
-"""README: its example runs, its names exist, and its results come from a finished run."""
+"""README and its pages: short, and every command, link, name and number in them is right."""
 import importlib
 import json
 import re
@@ -6,12 +6,37 @@ import sys
 
 import pytest
 from jobs import EXPERIMENTS, script
+from test_architecture import RANKS
 
 import cs231n_fer
 
 ROOT = EXPERIMENTS.parent
-
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md",
+         *sorted((EXPERIMENTS / "results").glob("*.md"))]
+TWO_COMMANDS = ("pip install -e . && python experiments/train_final.py",
+                'pip install -e ".[test]" && pytest')
+
+
+def names(paths):
+    return [path.name for path in paths]
+
+
+def commands(text):
+    """Every `python ...` command of a text, as it follows a back-tick, an indentation or `&&`."""
+    return re.findall(r"(?:`|^    |&& )(python [^`\n]*)", text, re.MULTILINE)
+
+
+def links(text):
+    """The targets of every relative link and picture of a text."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [target.split("#")[0] for target in targets if not re.match(r"https?:|#", target)]
+
+
+def test_readme_is_short_and_narrow():
+    lines = README.splitlines()
+    assert len(lines) <= 160
+    assert [line for line in lines if len(line) > 100] == []
 
 
 def test_the_example_runs_and_learns_and_is_short(tmp_path, monkeypatch, capsys):
@@ -27,70 +52,160 @@ def test_the_example_runs_and_learns_and_is_short(tmp_path, monkeypatch, capsys)
 
 def test_the_two_commands_are_the_ones_that_the_ci_script_runs():
     ci = (ROOT / ".ci" / "run").read_text()
-    for command in ("pip install -e . && python experiments/train_final.py", 'pip install -e ".[test]" && pytest'):
+    for command in TWO_COMMANDS:
         assert f"    {command}\n" in README
         for part in command.split(" && "):
-            assert re.search(rf"^{re.escape(part)}", ci.replace("pip install -q", "pip install"), re.MULTILINE), part
+            run = ci.replace("pip install -q", "pip install")
+            assert re.search(rf"^{re.escape(part)}", run, re.MULTILINE), part
 
 
-def test_the_reading_order_is_the_packages():
-    order = re.search(r"\n\n(    (?:types|shapes) .*?)\n\nImporting", cs231n_fer.__doc__, re.DOTALL)[1]
-    assert f"\n\n{order}\n\n" in README
+def test_the_map_of_rooms_lists_every_room_once_and_in_an_order_that_imports_allow():
+    section = README.split("## Map of rooms")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    rooms = [room for row in rows for room in re.findall(r"`(\w+)`", row)]
+    folders = {path.parent.name for path in (ROOT / "cs231n_fer").glob("*/__init__.py")}
+    assert folders <= set(rooms) <= set(RANKS)
+    ranks = [RANKS[room] for room in rooms]
+    assert ranks == sorted(ranks) and len(set(rooms)) == len(rooms)
 
 
-def test_every_file_that_is_named_exists_and_every_name_can_be_imported():
-    for path in re.findall(r"\b(?:experiments|data|tests|cs231n_fer)/[\w/]+\.(?:py|md|png)", README):
+def test_the_reading_order_that_readme_points_to_is_in_the_package_docstring():
+    order = re.search(r"\n\n(    \w.*?)\n\n\S", cs231n_fer.__doc__, re.DOTALL)[1]
+    assert "help(cs231n_fer)" in README
+    assert all(re.search(rf"^    .*\b{room}\b", order, re.MULTILINE) for room in RANKS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_command_names_a_file_or_a_module_that_exists(page):
+    for command in commands(page.read_text(encoding="utf-8")):
+        words = command.split()
+        if words[1] == "-m":
+            assert importlib.util.find_spec(words[2]), command
+        else:
+            assert (ROOT / words[1]).is_file(), command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_relative_link_leads_to_a_file(page):
+    for target in links(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_commands_and_links_are_found_where_they_stand():
+    text = ("`python a.py`\n    python -m b\nx && python c.py --d\n"
+            "[e](f.md#g) ![h](i.png) [j](https://k)")
+    assert commands(text) == ["python a.py", "python -m b", "python c.py --d"]
+    assert links(text) == ["f.md", "i.png"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_file_that_is_named_exists_and_every_name_can_be_imported(page):
+    text = page.read_text(encoding="utf-8")
+    if page.name == "CHANGELOG.md":  # its table names files that no longer exist
+        text = re.sub(r"^\| `.*$", "", text, flags=re.MULTILINE)
+    for path in re.findall(r"\b(?:experiments|data|tests|cs231n_fer)/[\w/]+\.(?:py|md|png)", text):
         assert (ROOT / path).exists(), path
-    for path in re.findall(r"\]\(([^)]+)\)", README):
-        assert (ROOT / path).exists(), path
-    for module in re.findall(r"`(cs231n_fer(?:\.\w+)*)`", README):
+    for module in re.findall(r"`(cs231n_fer(?:\.\w+)*)`", text):
         assert importlib.import_module(module), module
-    optim, solver = (importlib.import_module(f"cs231n_fer.{name}") for name in ("optim", "solver"))
+
+
+def test_the_names_that_the_course_lacks_exist():
+    optim = importlib.import_module("cs231n_fer.optim")
+    solver = importlib.import_module("cs231n_fer.solver")
     assert all(hasattr(optim, name) for name in ("nesterov", "adagrad", "adamw")) and solver.Solver
 
 
-def test_the_results_are_those_of_the_recorded_run():
-    module = script("checks.readme_results")
-    results = ROOT / module.RESULTS
-    if not results.exists():
-        assert "No finished run on FER2013 is recorded yet" in README
-        return
-    assert module.fill(README, module.section(results)) == README
-    assert not {"examples.png", "saliency.png"} & {file.name for file in results.iterdir()}
+def between(text, name):
+    """The text between the markers of a page, which are part of it."""
+    return text.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- /{name} -->")[0]
+
+
+def test_the_tables_are_those_of_the_recorded_runs():
+    module = script("checks.readme_results")  # if this fails, run it
+    final, best = module.read_run(module.FINAL), module.read_run(module.BEST)
+    card = module.CARD.read_text(encoding="utf-8")
+    step = json.loads(module.STEP.read_text(encoding="utf-8"))
+    assert between(README, "results") == module.accuracy_table(final, card)
+    assert between(README, "speed") == module.speed_table(step)
+    assert between(module.PAGE.read_text(encoding="utf-8"), "results") == module.page(final, best)
+    assert len(module.SPEED_ROWS) <= 8
+
+
+def test_the_report_is_that_of_the_recorded_experiments():
+    reproduce = script("reproduce_paper")
+    folder = EXPERIMENTS / "results" / "paper"
+    text = (EXPERIMENTS / "results" / "REPORT.md").read_text(encoding="utf-8")
+    assert reproduce.report(folder, reproduce.EXPERIMENTS) == text
+
+
+def test_no_published_picture_shows_faces_of_fer2013():
+    for folder in ("final", "best"):
+        published = {file.name for file in (EXPERIMENTS / "results" / folder).iterdir()}
+        assert not {"examples.png", "saliency.png"} & published
 
 
 @pytest.fixture
-def results(tmp_path, monkeypatch, finished):
-    """readme_results.py, run on a finished run of train_final.py; returns (module, README that it wrote)."""
-    (tmp_path / "README.md").write_text(README, encoding="utf-8")
+def published(tmp_path, monkeypatch, finished):
+    """Publish a finished run of train_final.py; return (module, README, RESULTS.md) as written."""
     module = script("checks.readme_results")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
+    for name in ("README", "PAGE"):
+        copy = tmp_path / getattr(module, name).name
+        copy.write_text(getattr(module, name).read_text(encoding="utf-8"), encoding="utf-8")
+        monkeypatch.setattr(module, name, copy)
+    monkeypatch.setattr(module, "FINAL", tmp_path / "final")
     monkeypatch.setattr(sys, "argv", ["readme_results.py", "--run", str(finished)])
     module.main()
-    return module, (tmp_path / "README.md").read_text(encoding="utf-8")
+    return module, *(path.read_text(encoding="utf-8") for path in (module.README, module.PAGE))
 
 
-def test_the_script_copies_a_run_without_its_faces_and_writes_its_numbers(results, tmp_path, finished):
-    module, readme = results
-    assert sorted(file.name for file in (tmp_path / module.RESULTS).iterdir()) == sorted(module.KEPT)
+def test_the_script_copies_a_run_without_its_faces_and_writes_its_numbers(published, finished):
+    module, readme, page = published
+    assert sorted(file.name for file in module.FINAL.iterdir()) == sorted(module.KEPT)
     assert not {"examples.png", "saliency.png"} & set(module.KEPT)
     metrics = json.loads((finished / "metrics.json").read_text())
-    for part in (f"**{100 * metrics['val_acc']:.1f} %**", "60.7 %", f"best epoch {metrics['best_epoch']}",
-                 f"{metrics['parameters']:,} parameters, 3 epochs of 70 faces, measured on 30",
-                 "--seed 3 --batch-size 16", "--filters 3 4 --hidden-dim 6"):
+    for part in (f"**{100 * metrics['val_acc']:.1f} %**", "60.7 %"):
         assert part in readme, part
-    before, after = README.split(module.START)[0], README.split(module.END)[1]
+    text = " ".join(page.split())
+    for part in (f"best epoch {metrics['best_epoch']}", f"{metrics['parameters']:,} parameters",
+                 "trained on 70 faces for 3 epochs and evaluated on 30;",
+                 "--seed 3 --batch-size 16", "--filters 3 4 --hidden-dim 6"):
+        assert part in text, part
+
+
+def test_the_script_leaves_the_rest_of_readme_as_it_is(published):
+    module, readme, _ = published
+    before, after = README.split("<!-- results -->")[0], README.split("<!-- /results -->")[1]
     assert readme.startswith(before) and readme.endswith(after)
-    assert module.fill(readme, module.section(tmp_path / module.RESULTS)) == readme
+    module.main()
+    assert module.README.read_text(encoding="utf-8") == readme
 
 
-def test_the_command_names_every_option_that_is_not_at_its_default(results):
-    command = results[0].command
+def test_the_command_names_every_option_that_is_not_at_its_default():
+    command = script("checks.readme_results").command
     assert command({"epochs": 40}) == "python experiments/train_final.py"
-    assert command({"epochs": 3, "data": "a.h5", "batchnorm": False, "filters": [8, 16], "reg": 0.1}) == (
-        "python experiments/train_final.py --data a.h5 --epochs 3 --reg 0.1 --filters 8 16 --no-batchnorm")
+    config = {"epochs": 3, "data": "a.h5", "batchnorm": False, "filters": [8, 16], "reg": 0.1}
+    assert command(config) == ("python experiments/train_final.py --data a.h5 --epochs 3 "
+                               "--reg 0.1 --filters 8 16 --no-batchnorm")
 
 
-def test_a_readme_without_marks_is_an_error(results):
-    with pytest.raises(ValueError, match="README.md: expected the lines <!-- results --> and"):
-        results[0].fill("text", "new")
+def test_a_page_without_markers_is_an_error(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("text")
+    with pytest.raises(ValueError, match="README.md: markers <!-- results --> and .* expected one"):
+        script("checks.readme_results").fill(page, "results", "new")
+    assert page.read_text() == "text"
+
+
+def test_a_model_card_without_a_row_is_an_error():
+    with pytest.raises(ValueError, match="pretrained.md: found no row 'a'"):
+        script("checks.readme_results").card_row("| b | 1.0 % | 0.5 to 1.5 |", "a")
+
+
+def test_the_picture_shows_the_most_confident_correct_face_of_every_emotion():
+    import numpy as np
+
+    probabilities = np.array([[.9, .1], [.6, .4], [.2, .8], [.7, .3]])
+    most_confident = script("checks.readme_picture").most_confident
+    assert most_confident(probabilities, np.array([1, 0, 1, 0])) == [3, 2]
+    assert most_confident(probabilities, np.array([1, 0, 0, 0])) == [3]  # class 1: none is correct
+    assert most_confident(probabilities, np.array([1, 1, 1, 1])) == [2]  # class 0: no such face

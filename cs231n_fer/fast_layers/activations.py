@@ -3,10 +3,9 @@
 The contract is that of layers/activations.py. The gain is reused memory; small arrays are left to
 NumPy.
 """
-import numpy as np
-
 from ..arrays import arena
-from ..kernels import activations, update
+from ..kernels import elementwise
+from ..kernels.update import protected
 from ..layers.activations import relu_backward, relu_forward
 from ..shapes import common_floats, gradient_like
 from ..types import Array
@@ -14,7 +13,6 @@ from ..types import Array
 __all__ = ["relu_backward_fast", "relu_forward_fast"]
 
 SMALL = 2 ** 15  # elements: NumPy has clipped so many before a kernel has started
-NO_NUMBERS = np.empty(0)
 
 
 def relu_forward_fast(x: Array) -> tuple[Array, Array]:
@@ -23,7 +21,8 @@ def relu_forward_fast(x: Array) -> tuple[Array, Array]:
     if x.size < SMALL:
         return relu_forward(x)
     out = arena.empty_like(x)
-    update.run(activations.relu, [update.protected(x, out)], [out], NO_NUMBERS)
+    address = elementwise.relu_block.address(out.dtype)
+    elementwise.relu(address, protected(x, out), out.ravel(order="K"))
     return out, out
 
 
@@ -33,6 +32,6 @@ def relu_backward_fast(dout: Array, cache: Array) -> Array:
         return relu_backward(dout, cache)
     dout = gradient_like(dout, cache.shape, cache.dtype, "relu")
     dx = arena.empty_like(cache)
-    inputs = [update.protected(dout, dx), update.protected(cache, dx)]
-    update.run(activations.relu_back, inputs, [dx], NO_NUMBERS)
+    address = elementwise.relu_back_block.address(dx.dtype)
+    elementwise.relu_back(address, protected(dout, dx), protected(cache, dx), dx.ravel(order="K"))
     return dx

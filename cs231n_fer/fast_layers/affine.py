@@ -49,8 +49,11 @@ def rows_of(x: Array) -> Array:
         return x.reshape(len(x), prod(x.shape[1:]))
     N, C, H, W = x.shape
     rows = arena.empty((N, C * H * W), x.dtype)
-    product.transpose(contiguous(x, (0, 2, 3, 1)).reshape(-1), C * H * W, C, rows.reshape(-1),
-                      C * H * W, H * W, N, C, H * W, lanes_of(x.dtype))
+    x_strides = product.MatrixStrides(matrix=C * H * W, row=C)
+    row_strides = product.MatrixStrides(matrix=C * H * W, row=H * W)
+    images = contiguous(x, (0, 2, 3, 1)).reshape(-1)
+    product.transpose(images, x_strides, rows.reshape(-1), row_strides,
+                      N, C, H * W, lanes_of(x.dtype))
     return rows
 
 
@@ -65,8 +68,11 @@ def gradient_of_rows(w: Array, dout: Array, shape: Shape) -> Array:
     product.product(*arguments)
     N, C, H, W = shape
     images = arena.empty((N, H, W, C), turned.dtype)
-    product.transpose(turned.reshape(-1), turned.shape[1], H * W * turned.shape[1],
-                      images.reshape(-1), C, C * H * W, H * W, N, C, lanes_of(turned.dtype))
+    columns = turned.shape[1]
+    turned_strides = product.MatrixStrides(matrix=columns, row=H * W * columns)
+    image_strides = product.MatrixStrides(matrix=C, row=C * H * W)
+    product.transpose(turned.reshape(-1), turned_strides, images.reshape(-1), image_strides,
+                      H * W, N, C, lanes_of(turned.dtype))
     return channels_first(images)
 
 
@@ -99,13 +105,15 @@ def product_call(a: Array, b: Array) -> tuple[tuple[Any, ...], Array]:
     """
     rows = len(a)
     lanes = lanes_of(a.dtype)
-    itemsize = a.itemsize
     b = padded(b, max(b.shape[1], VECTORS * lanes))
     parts = product.parts_of_steps(rows, len(b))
     c = arena.empty((parts, rows, b.shape[1]), a.dtype)
     scratch_size = product.scratch_size(rows, len(b), parts, lanes)
     scratch = arena.empty((MOST_THREADS, scratch_size), a.dtype)
-    arguments = (product.product_part.address(a.dtype), a.ravel(order="K"),
-                 a.strides[0] // itemsize, a.strides[1] // itemsize, b.reshape(-1), c.reshape(-1),
-                 rows, len(b), b.shape[1], lanes, parts, product.block_of(rows), scratch)
+    size = product.ProductSize(
+        rows=rows, steps=len(b), columns=b.shape[1],
+        a_row=a.strides[0] // a.itemsize, a_step=a.strides[1] // a.itemsize,
+        lanes=lanes, parts=parts, block=product.block_of(rows))
+    address = product.product_part.address(a.dtype)
+    arguments = (address, size, a.ravel(order="K"), b.reshape(-1), c.reshape(-1), scratch)
     return arguments, c[0]

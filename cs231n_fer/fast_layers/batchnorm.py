@@ -21,7 +21,7 @@ from ..arrays import arena
 from ..arrays.seam import channels_first, contiguous, padded
 from ..kernels import batchnorm as kernels
 from ..kernels import patches
-from ..kernels.conv import Epilogue
+from ..kernels.arguments import Epilogue
 from ..layers.batchnorm import batchnorm_settings
 from ..shapes import check, common_floats, gradient_like
 from ..types import Array, BatchnormParam, Cache, ConvParam, PoolParam

@@ -54,15 +54,17 @@ def over_images(kernel: Step, z: Array, size: Channels | ConvSize, *, out: Array
     sums           (N, 2, Fp)
     """
     nothing = np.empty(0, z.dtype)
-    step = kernel.address(z.dtype)
-    kernels.over_images(
-        step, z.reshape(-1), nothing if out is None else out.reshape(-1),
-        nothing if dout is None else dout.reshape(-1),
-        np.empty(0, np.uint8) if argmax is None else argmax.reshape(-1),
-        nothing if vectors is None else vectors.reshape(-1),
-        0 if vectors is None or vectors.ndim == 2 else vectors[0].size, relu,
-        nothing if sums is None else sums.reshape(-1), len(z), z.shape[1] * z.shape[2],
-        size.F, size.Fp, size.lanes)
+    arrays = kernels.Arrays(
+        z=z.reshape(-1), out=nothing if out is None else out.reshape(-1),
+        dout=nothing if dout is None else dout.reshape(-1),
+        argmax=np.empty(0, np.uint8) if argmax is None else argmax.reshape(-1),
+        vectors=nothing if vectors is None else vectors.reshape(-1),
+        sums=nothing if sums is None else sums.reshape(-1))
+    apart = 0 if vectors is None or vectors.ndim == 2 else vectors[0].size
+    settings = kernels.Settings(
+        pixels=z.shape[1] * z.shape[2], F=size.F, Fp=size.Fp, lanes=size.lanes,
+        vectors_apart=apart, relu=relu)
+    kernels.over_images(kernel.address(z.dtype), arrays, settings, len(z))
 
 
 def image_sums(kernel: Step, z: Array, size: Channels | ConvSize, *, dout: Array | None = None,

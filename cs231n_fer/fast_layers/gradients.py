@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..arrays.flat import Flat, check_fits
 from ..kernels import gradients as kernels
 from ..kernels import update
-from ..kernels.update import BLOCK
+from ..kernels.parts import BLOCK
 from ..kernels.vectors.jit import DISABLED
 from ..types import Arrays, Shape
 

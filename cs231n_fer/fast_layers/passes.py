@@ -13,6 +13,7 @@ from ..arrays import arena
 from ..arrays.seam import channels_first, contiguous, padded
 from ..kernels import conv as kernels
 from ..kernels import pixels
+from ..kernels.arguments import BackwardArrays, BackwardOptions, Epilogue, ForwardArrays, Parts
 from ..kernels.shape import VECTORS, Plan
 from ..kernels.vectors.machine import MOST_THREADS, threads
 from ..shapes import check, gradient_like
@@ -22,7 +23,7 @@ from .plans import ConvCache
 __all__ = ["LINEAR", "Gradients", "Outputs", "parts_of", "prepare_weights", "run_backward",
            "run_forward", "scratch_of"]
 
-LINEAR = kernels.Epilogue(writes=True, relu=False, pools=False, sums=False)
+LINEAR = Epilogue(writes=True, relu=False, pools=False, sums=False)
 Gradients: TypeAlias = tuple[Array | None, Array, Array]  # dx or None, dw, db
 
 
@@ -34,7 +35,7 @@ class Outputs(NamedTuple):
     sums: Array                  # (N, 2, Fp)
 
 
-def run_forward(cached: ConvCache, b: Array, epilogue: kernels.Epilogue,
+def run_forward(cached: ConvCache, b: Array, epilogue: Epilogue,
                 sign: Array | None = None) -> Outputs:
     """Convolve, add b (F,) and apply an epilogue.
 
@@ -63,11 +64,13 @@ def run_forward(cached: ConvCache, b: Array, epilogue: kernels.Epilogue,
     in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= pixels.STREAM_BYTES
                 and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not np.count_nonzero(b))
     scratch = scratch_of(plan, dtype)
-    kernels.forward(
-        conv.numbers, conv.forward, epilogue, in_place, x.reshape(-1),
-        prepare_weights(cached, scratch), padded(b, size.Fp),
-        conv.ones if sign is None else padded(sign, size.Fp), out.reshape(-1), pooled.reshape(-1),
-        argmax.reshape(-1), sums.reshape(-1), N, *parts_of(N, plan), scratch)
+    if in_place:
+        epilogue = epilogue._replace(in_place=True)
+    arrays = ForwardArrays(
+        x=x.reshape(-1), weights=prepare_weights(cached, scratch), bias=padded(b, size.Fp),
+        sign=conv.ones if sign is None else padded(sign, size.Fp), out=out.reshape(-1),
+        pooled=pooled.reshape(-1), argmax=argmax.reshape(-1), sums=sums.reshape(-1))
+    kernels.forward(conv.numbers, conv.forward, epilogue, arrays, parts_of(N, plan), scratch)
     return Outputs(out, pooled, argmax, sums)
 
 
@@ -93,17 +96,22 @@ def run_backward(cached: ConvCache, dout: Array, *, relu: bool = False, kept: Ar
     chunks = kernels.chunks_of(N)
     splits = kernels.backward_splits(plan, threads(), chunks, want_dx)
     scratch = scratch_of(plan, dtype)
-    prepared = prepare_weights(cached, scratch, turned=not plan.few) if want_dx else conv.nothing
-    dx = arena.empty(x.shape, dtype) if want_dx else conv.nothing
+    weights = conv.nothing
+    dx = conv.nothing
+    if want_dx:
+        weights = prepare_weights(cached, scratch, turned=not plan.few_channels)
+        dx = arena.empty(x.shape, dtype)
     dw = arena.empty((chunks, w.size), dtype)
     db = arena.empty((splits, chunks, size.Fp), dtype)
-    kernels.backward(
-        conv.numbers, kernels.backward_addresses(plan.m, dtype), relu,
-        contiguous(dout, (0, 2, 3, 1)).reshape(-1),
-        conv.nothing if kept is None else kept.reshape(-1),
-        conv.no_bytes if argmax is None else argmax.reshape(-1),
-        conv.nothing if vectors is None else vectors.reshape(-1),
-        x.reshape(-1), prepared, want_dx, dx.reshape(-1), dw, db, splits, scratch, N)
+    arrays = BackwardArrays(
+        x=x.reshape(-1), weights=weights, dout=contiguous(dout, (0, 2, 3, 1)).reshape(-1),
+        kept=conv.nothing if kept is None else kept.reshape(-1),
+        argmax=conv.no_bytes if argmax is None else argmax.reshape(-1),
+        vectors=conv.nothing if vectors is None else vectors.reshape(-1), dx=dx.reshape(-1))
+    options = BackwardOptions(relu=relu, want_dx=want_dx)
+    parts = Parts(images=N, ranges=chunks, splits=splits)
+    steps = kernels.backward_addresses(plan.m, dtype)
+    kernels.backward(conv.numbers, steps, options, arrays, dw, db, parts, scratch)
     return (channels_first(dx) if want_dx else None, filters_first(dw[0].reshape(w.shape)),
             db[0, 0, :size.F].copy())
 
@@ -127,13 +135,14 @@ def out_shape(cached: ConvCache, pooled: bool) -> Shape:
     return len(cached.x), size.F, size.Ho // window, size.Wo // window
 
 
-def parts_of(N: int, plan: Plan) -> tuple[int, int]:
-    """Return the parts of a batch, and of every image if there are fewer images than threads."""
+def parts_of(N: int, plan: Plan) -> Parts:
+    """Return the Parts of a batch, and of every image if there are fewer images than threads."""
     size = plan.size
     workers = threads()
     ranges = max(1, min(workers, N))
     most = size.Fp // (VECTORS * size.lanes) if plan.m else -(-size.Ho // plan.strip)
-    return ranges, max(1, min(workers // ranges, most))
+    splits = max(1, min(workers // ranges, most))
+    return Parts(images=N, ranges=ranges, splits=splits)
 
 
 def prepare_weights(cached: ConvCache, scratch: Array, turned: bool = False) -> Array:

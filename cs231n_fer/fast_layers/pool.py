@@ -32,12 +32,11 @@ __all__ = ["PoolCache", "avg_pool_backward_fast", "avg_pool_forward_fast", "is_2
 
 class PoolCache(NamedTuple):
     """What the backward pass of a pool needs."""
-    shape: Shape                  # (N, H, W, C) of x
-    out_shape: Shape              # (N, C, Ho, Wo)
+    shape: Shape                      # (N, H, W, C) of x
+    out_shape: Shape                  # (N, C, Ho, Wo)
     dtype: np.dtype[Any]
-    argmax: NDArray[np.uint8]     # (N, Ho, Wo, Cp), flat; empty for an average pool
-    numbers: NDArray[np.int64]    # flat(Windows)
-    is_max: bool
+    argmax: NDArray[np.uint8] | None  # (N, Ho, Wo, Cp), flat; None for an average pool
+    numbers: NDArray[np.int64]        # flat(Windows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Refuse a copy where vectors have another size."""
@@ -63,7 +62,7 @@ def max_pool_forward_fast(x: Array, pool_param: PoolParam) -> tuple[Array, Cache
 
 def max_pool_backward_fast(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): dout at the first maximum of each window."""
-    return pool_backward(kernels.give_to_winners, max_pool_backward_im2col, dout, cache,
+    return pool_backward(kernels.give_to_argmax, max_pool_backward_im2col, dout, cache,
                          is_max=True)
 
 
@@ -77,7 +76,7 @@ def avg_pool_forward_fast(x: Array, pool_param: PoolParam) -> tuple[Array, Cache
 
 def avg_pool_backward_fast(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): dout divided equally among the pixels of each window."""
-    return pool_backward(kernels.share, avg_pool_backward_im2col, dout, cache, is_max=False)
+    return pool_backward(kernels.spread_mean, avg_pool_backward_im2col, dout, cache, is_max=False)
 
 
 def pool_forward(step: Step, below: Callable[..., tuple[Array, Cache]], x: Array,
@@ -93,12 +92,11 @@ def pool_forward(step: Step, below: Callable[..., tuple[Array, Cache]], x: Array
     x = contiguous(x, (0, 2, 3, 1))
     windows = kernels.windows_of(x.shape, HH, WW, stride, Ho, Wo, lanes_of(x.dtype))
     out = arena.empty((len(x), Ho, Wo, x.shape[3]), x.dtype)
-    argmax = arena.empty(len(x) * Ho * Wo * windows.Cp if is_max else 0, np.uint8)
+    argmax = arena.empty(len(x) * Ho * Wo * windows.Cp, np.uint8) if is_max else None
     numbers = flat(windows)
-    kernels.over_images(step.address(x.dtype), x.reshape(-1), out.reshape(-1), argmax, numbers,
-                        len(x))
+    run(step, x, out, argmax, numbers)
     out = channels_first(out)
-    return out, PoolCache(x.shape, out.shape, x.dtype, argmax, numbers, is_max)
+    return out, PoolCache(x.shape, out.shape, x.dtype, argmax, numbers)
 
 
 def pool_backward(step: Step, below: Callable[..., Array], dout: Array, cache: Cache,
@@ -110,10 +108,24 @@ def pool_backward(step: Step, below: Callable[..., Array], dout: Array, cache: C
     """
     if not isinstance(cache, PoolCache):
         return below(dout, cache)
-    check(cache.is_max == is_max,
+    check((cache.argmax is not None) == is_max,
           "cache: is of another kind of pool, expected that of its own forward pass")
     dout = contiguous(gradient_like(dout, cache.out_shape, cache.dtype, "pool"), (0, 2, 3, 1))
     dx = arena.empty(cache.shape, dout.dtype)
-    kernels.over_images(step.address(dout.dtype), dout.reshape(-1), dx.reshape(-1), cache.argmax,
-                        cache.numbers, len(dout))
+    run(step, dout, dx, cache.argmax, cache.numbers)
     return channels_first(dx)
+
+
+def run(step: Step, source: Array, target: Array, argmax: NDArray[np.uint8] | None,
+        numbers: NDArray[np.int64]) -> None:
+    """Run a step, which reads `source` and writes `target`, for all images.
+
+    argmax, numbers   see PoolCache
+    """
+    address = step.address(source.dtype)
+    inputs = source.reshape(-1)
+    outputs = target.reshape(-1)
+    if argmax is None:
+        kernels.means_over_images(address, inputs, outputs, numbers, len(source))
+    else:
+        kernels.over_images(address, inputs, outputs, argmax, numbers, len(source))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays.seam import channels_first
-from ..kernels.conv import Epilogue
+from ..kernels.arguments import Epilogue
 from ..types import Array, Cache, ConvParam, PoolParam
 from .passes import Gradients, run_backward, run_forward
 from .plans import ConvCache, conv_cache

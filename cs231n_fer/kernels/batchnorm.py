@@ -1,13 +1,16 @@
 """The passes of batchnorm that read all numbers: moments, applying it, the sums of its backward pass, and dz.
 
-They work on pixels (N, P, F) in channels-last memory, which behind a max-pool are the winners of each window only: a
-scale is monotone, so the maximum can be taken first, and a quarter of the numbers is left. Behind a convolution its
+They work on pixels (N, P, F) in channels-last memory, which behind a max-pool are the largest of
+each window only: a scale is monotone, so the maximum can be taken first, and a quarter of the
+numbers is left. Behind a convolution its
 own kernel knows the moments and forms dz; batchnorm as a layer of its own takes all four, and so does groupnorm, whose
 scales and shifts differ from image to image.
 
 Between the passes stand a few numbers for each channel, `vectors`. With NumPy a layer's took 0.2 ms of a step, of ten
 calls each, whose code the passes have driven out of the caches; here they are one kernel forward and one backward.
 """
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
@@ -16,12 +19,36 @@ from .vectors.calls import BOOL, BYTES, FLOATS, INT, call, step
 from .vectors.jit import jit
 from .vectors.simd import drain, load, load_bytes, select, store, store_bytes, zeros
 
-ARGUMENTS = FLOATS, FLOATS, FLOATS, BYTES, FLOATS, BOOL, FLOATS, INT, INT, INT, INT, INT
+
+class Arrays(NamedTuple):
+    """What the passes read and write; arrays that a pass doesn't need are empty."""
+    z: FLOATS        # (N, P, F)
+    out: FLOATS      # like z
+    dout: FLOATS     # like z
+    argmax: BYTES    # (N, P, Fp): which number of its window each pixel is, behind a max-pool
+    vectors: FLOATS  # (k, Fp), or (N, k, Fp) if each image has its own
+    sums: FLOATS     # (N, 2, Fp)
 
 
-@step(*ARGUMENTS)
-def moments(z, _, __, ___, ____, _____, sums, image, pixels, F, Fp, lanes):
+class Settings(NamedTuple):
+    """The sizes of these arrays, and whether a ReLU follows."""
+    pixels: INT         # P
+    F: INT
+    Fp: INT
+    lanes: INT          # numbers in a vector
+    vectors_apart: INT  # numbers from the vectors of one image to the next; 0 if all have the same
+    relu: BOOL
+
+
+@step(Arrays, Settings, INT)
+def moments(arrays, settings, image):
     """sums[image] = mean of one image, and sum of squared distances from it: two passes, as pixels.moments."""
+    z = arrays.z
+    sums = arrays.sums
+    pixels = settings.pixels
+    F = settings.F
+    Fp = settings.Fp
+    lanes = settings.lanes
     for f in range(0, F, lanes):
         mean, squares = zeros(sums, 1), zeros(sums, 1)
         for pixel in range(image * pixels, (image + 1) * pixels):
@@ -34,37 +61,57 @@ def moments(z, _, __, ___, ____, _____, sums, image, pixels, F, Fp, lanes):
         store(sums, (image * 2 + 1) * Fp + f, squares)
 
 
-@step(*ARGUMENTS)
-def normalise(z, out, _, winners, vectors, relu, __, image, pixels, F, Fp, lanes):
-    """out = vectors[0] * z + vectors[1], or relu of it, for one image; where that cuts off, winners become DEAD."""
+@step(Arrays, Settings, INT)
+def normalise(arrays, settings, image):
+    """out = vectors[0] * z + vectors[1], or relu of it, for one image.
+
+    Where ReLU cuts off, argmax becomes DEAD.
+    """
+    z = arrays.z
+    out = arrays.out
+    argmax = arrays.argmax
+    vectors = arrays.vectors[image * settings.vectors_apart:]
+    pixels = settings.pixels
+    F = settings.F
+    Fp = settings.Fp
+    lanes = settings.lanes
     past = goes_past(out, F, lanes)
     for pixel in range(image * pixels, (image + 1) * pixels):
         for f in range(0, F, lanes):
             y = load(vectors, f, 1) * get(z, pixel * F, f, F, lanes) + load(vectors, Fp + f, 1)
-            if relu:
-                if len(winners):
-                    winner = load_bytes(winners, pixel * Fp + f, z)
-                    store_bytes(winners, pixel * Fp + f, select(y > 0.0, winner, DEAD))
+            if settings.relu:
+                if len(argmax):
+                    winner = load_bytes(argmax, pixel * Fp + f, z)
+                    store_bytes(argmax, pixel * Fp + f, select(y > 0.0, winner, DEAD))
                 y = select(y < 0.0, 0.0, y)
             put_out(out, pixel * F, f, F, lanes, y, past)
     drain()
 
 
-@step(*ARGUMENTS)
-def gradient_sums(z, _, dout, winners, vectors, relu, sums, image, pixels, F, Fp, lanes):
+@step(Arrays, Settings, INT)
+def gradient_sums(arrays, settings, image):
     """sums[image] = sums over one image of dout and of dout * xhat, xhat = (z - vectors[0]) * vectors[1].
 
-    With relu only where vectors[2] * z + vectors[3], what normalise gave, is positive, which below a max-pool winners
-    say: DEAD ones don't count. sums (N, 2, Fp).
+    With relu only where vectors[2] * z + vectors[3], what normalise gave, is positive, which below
+    a max-pool argmax says: DEAD ones don't count.
     """
+    z = arrays.z
+    dout = arrays.dout
+    argmax = arrays.argmax
+    sums = arrays.sums
+    vectors = arrays.vectors[image * settings.vectors_apart:]
+    pixels = settings.pixels
+    F = settings.F
+    Fp = settings.Fp
+    lanes = settings.lanes
     total, along = image * 2 * Fp, (image * 2 + 1) * Fp
     clear(sums, total, 2 * Fp, lanes)
     for pixel in range(image * pixels, (image + 1) * pixels):
         for f in range(0, F, lanes):
             d, z_here = get(dout, pixel * F, f, F, lanes), get(z, pixel * F, f, F, lanes)
-            if relu:
-                if len(winners):
-                    d = select(load_bytes(winners, pixel * Fp + f, z) < DEAD, d, 0.0)
+            if settings.relu:
+                if len(argmax):
+                    d = select(load_bytes(argmax, pixel * Fp + f, z) < DEAD, d, 0.0)
                 else:
                     d = select(load(vectors, 2 * Fp + f, 1) * z_here + load(vectors, 3 * Fp + f, 1) > 0.0, d, 0.0)
             xhat = (z_here - load(vectors, f, 1)) * load(vectors, Fp + f, 1)
@@ -72,9 +119,17 @@ def gradient_sums(z, _, dout, winners, vectors, relu, sums, image, pixels, F, Fp
             store(sums, along + f, load(sums, along + f, 1) + d * xhat)
 
 
-@step(*ARGUMENTS)
-def line(z, out, dout, _, vectors, __, ___, image, pixels, F, Fp, lanes):
+@step(Arrays, Settings, INT)
+def line(arrays, settings, image):
     """out = dz of one image from dout and z, see backward_vectors."""
+    z = arrays.z
+    out = arrays.out
+    dout = arrays.dout
+    vectors = arrays.vectors[image * settings.vectors_apart:]
+    pixels = settings.pixels
+    F = settings.F
+    Fp = settings.Fp
+    lanes = settings.lanes
     past = goes_past(out, F, lanes)
     for pixel in range(image * pixels, (image + 1) * pixels):
         for f in range(0, F, lanes):
@@ -84,10 +139,10 @@ def line(z, out, dout, _, vectors, __, ___, image, pixels, F, Fp, lanes):
 
 
 @jit(parallel=True)
-def over_images(address, z, out, dout, winners, vectors, apart, relu, sums, count, pixels, F, Fp, lanes):
-    """Call a step for every image; the vectors of two images lie `apart` numbers apart, 0 if all have the same."""
+def over_images(address, arrays, settings, count):
+    """Call a step for every image."""
     for image in prange(count):
-        call(address, z, out, dout, winners, vectors[image * apart:], relu, sums, image, pixels, F, Fp, lanes)
+        call(address, arrays, settings, image)
 
 
 @jit

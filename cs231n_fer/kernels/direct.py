@@ -10,15 +10,27 @@ two vectors of filters make a register tile. Nothing is copied HH * WW times, as
 """
 from functools import cache
 
+from .arguments import Strip
 from .pixels import get
-from .shape import VECTORS, Matrices, Plan, make_grid, round_up
-from .tile import CHANNEL_ROWS, FIVE_ROWS, NARROW_ROWS, channel_tile, five_tile, narrow_tile, product_tile
+from .shape import VECTORS, Plan, make_grid, round_up
+from .tile import (
+    CHANNEL_ROWS,
+    FIVE_ROWS,
+    NARROW_ROWS,
+    Columns,
+    Depth,
+    Rows,
+    channel_tile,
+    five_tile,
+    narrow_tile,
+    product_tile,
+)
 from .vectors.calls import BOOL, FLOATS, INT, step
 from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS, VECTOR_BYTES
 from .vectors.simd import fma, lane_sum, zeros
 
-FEW = 4  # channels that dx has no register tiles for
+FEW_CHANNELS = 4  # that dx has no register tiles for
 STRIP_BYTES = 24 * 1024  # of outputs, which are finished in L1: of 48 x 48 outputs and 32 filters 4 rows, not 295 KB
 
 
@@ -29,32 +41,33 @@ def direct_plan(size):
     # The last register tile of a row reads pixels that are in excess; they are zeros.
     width = max(size.W + 2 * size.pad, (columns - 1) * size.stride + size.WW)
     height = size.H + 2 * size.pad
-    few = size.stride == 1 and size.C <= FEW
+    few = size.stride == 1 and size.C <= FEW_CHANNELS
     x_grid, dx_grid = make_grid(height, width, size.C), make_grid(height, width, size.C if few else size.Cp)
     z_grid = make_grid(size.Ho, columns, size.Fp)
     z_at, dx_at = x_grid.size, x_grid.size + z_grid.size
     row = size.WW * size.C
     run = row if row == FIVE_ROWS else round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
     strip = max(1, STRIP_BYTES // (columns * size.Fp * (VECTOR_BYTES // size.lanes)) // 2) * 2
-    nothing = Matrices(0, 0, 0)
     dU_at = dx_at + dx_grid.size
-    return Plan(size, 0, 1, strip, 0, x_grid, z_grid, dx_grid, z_at, dx_at, nothing, nothing,
-                dU_at + size.HH * run * size.Fp, run, size.C * size.Fp, size.F * size.Cp, 0, dU_at, int(few))
+    return Plan(
+        size=size, m=0, images=1, strip=strip, x_grid=x_grid, z_grid=z_grid, dx_grid=dx_grid,
+        z_at=z_at, dx_at=dx_at, U_apart=size.C * size.Fp, UT_apart=size.F * size.Cp,
+        dU_at=dU_at, scratch=dU_at + size.HH * run * size.Fp, run=run, few_channels=int(few))
 
 
-@step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
-def multiply(plan, w, images, f0, f1, top, bottom, s, z, z_at):
-    """Rows top...bottom of z for the filters f0...f1 of a padded image; row 0 of z is at z[z_at]; w (HH, WW, C, Fp).
-
-    A block is one image, so `images`, an argument of winograd.multiply, is 1.
-    """
+@step(Plan, Strip, FLOATS, FLOATS, FLOATS, INT)
+def multiply(plan, strip, w, s, z, z_at):
+    """A strip of z from the one padded image in s; row 0 of z is at z[z_at]; w (HH, WW, C, Fp)."""
     size, z_row = plan.size, plan.z_grid.row
     row, pixel, run = plan.x_grid.row, size.stride * size.C, size.WW * size.C
-    for f in range(f0, f1, VECTORS * size.lanes):  # two vectors of every filter value stay in L1
-        for i in range(top, bottom):
+    # Two vectors of every filter value stay in L1.
+    for f in range(strip.first, strip.last, VECTORS * size.lanes):
+        right = Columns(at=f, run=run * size.Fp, step=size.Fp)
+        for i in range(strip.top, strip.bottom):
             for j in range(0, size.Wo, TILE_ROWS):
-                product_tile(s, i * size.stride * row + j * pixel, pixel, row, 1, w, f, run * size.Fp, size.Fp,
-                             size.HH, run, z, z_at + i * z_row + j * size.Fp + f, size.Fp, False)
+                left = Rows(at=i * size.stride * row + j * pixel, row=pixel, run=row, step=1)
+                product_tile(s, left, w, right, Depth(runs=size.HH, steps=run),
+                             z, z_at + i * z_row + j * size.Fp + f, size.Fp, False)
 
 
 def make_add_run(tile, rows):
@@ -63,9 +76,11 @@ def make_add_run(tile, rows):
     def add_run(plan, f, hh, top, bottom, s, adds):
         size, row, z_row = plan.size, plan.x_grid.row, plan.z_grid.row
         x, w = (top * size.stride + hh) * row, plan.dU_at + hh * plan.run * size.Fp + f
+        right = Columns(at=plan.z_at + f, run=z_row, step=size.Fp)
+        depth = Depth(runs=bottom - top, steps=size.Wo)
         for k in range(0, plan.run, rows):
-            tile(s, x + k, 1, size.stride * row, size.stride * size.C, s, plan.z_at + f, z_row, size.Fp,
-                 bottom - top, size.Wo, s, w + k * size.Fp, size.Fp, adds)
+            left = Rows(at=x + k, row=1, run=size.stride * row, step=size.stride * size.C)
+            tile(s, left, s, right, depth, s, w + k * size.Fp, size.Fp, adds)
     return add_run
 
 
@@ -98,13 +113,16 @@ def add_dx(plan, top, bottom, s, wt):
                 w = (hh * size.WW + ww) * size.F * size.Cp
                 dx = plan.dx_at + (i * size.stride + hh) * row + ww * size.Cp
                 for c in range(0, size.C, VECTORS * size.lanes):
+                    right = Columns(at=w + c, run=0, step=size.Cp)
                     for j in range(0, size.Wo, TILE_ROWS):
-                        product_tile(s, plan.z_at + (i - top) * z_row + j * size.Fp, size.Fp, 0, 1, wt, w + c, 0,
-                                     size.Cp, 1, size.F, s, dx + j * pixel + c, pixel, True)
+                        dz = plan.z_at + (i - top) * z_row + j * size.Fp
+                        left = Rows(at=dz, row=size.Fp, run=0, step=1)
+                        product_tile(s, left, wt, right, Depth(runs=1, steps=size.F),
+                                     s, dx + j * pixel + c, pixel, True)
 
 
 @jit(inline=True)
-def add_dx_of_few(plan, top, bottom, s, w):
+def add_dx_of_few_channels(plan, top, bottom, s, w):
     """The same for few channels, of which a register tile would be empty but for a few columns: lanes are filters.
 
     w (HH, WW, C, Fp). Of 50 one-channel images, 48 x 48 with 32 filters: 2.3 ms instead of 5.4.
@@ -124,15 +142,15 @@ def add_dx_of_few(plan, top, bottom, s, w):
                     s[plan.dx_at + (i + hh) * row + j * size.C + c] += lane_sum(total)
 
 
-@step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, BOOL, BOOL, BOOL)
-def multiply_back(plan, w, images, c0, c1, top, bottom, s, adds, want_dw, want_dx):
-    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx; w turned unless plan.few.
+@step(Plan, FLOATS, INT, INT, FLOATS, BOOL, BOOL)
+def multiply_back(plan, w, top, bottom, s, adds, want_dx):
+    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx.
 
-    All channels: it isn't split, so that c0, c1 and want_dw, arguments of winograd.multiply_back, say nothing here.
+    w is turned unless plan.few_channels.
     """
     add_dw(plan, top, bottom, s, adds)
     if want_dx:
-        if plan.few:
-            add_dx_of_few(plan, top, bottom, s, w)
+        if plan.few_channels:
+            add_dx_of_few_channels(plan, top, bottom, s, w)
         else:
             add_dx(plan, top, bottom, s, w)

@@ -3,6 +3,8 @@
 The arrays lie anywhere in memory, and a tuple of them would be compiled again for each number of arrays: kernels are
 handed their addresses. Blocks are worked on in parallel; they don't depend on the threads.
 """
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
@@ -10,16 +12,28 @@ from .vectors.calls import DOUBLES, FLOATS, INT, call, floats_at, step
 from .vectors.jit import jit
 
 
-@step(INT, INT, INT, INT, FLOATS, INT, DOUBLES, INT, DOUBLES, DOUBLES, INT)
-def add_l2(dw_address, w_address, begin, count, out, at, strengths, which, squares, marks, block):
-    """out = dw + strength w for `count` numbers from `begin` on, which go to `at`; squares = strength sum(w^2).
+class Block(NamedTuple):
+    """Some numbers of one array, which are worked on together."""
+    dw: INT     # address of the array's gradient,
+    w: INT      # and its own
+    which: INT  # number of the array
+    begin: INT  # where the block begins in it,
+    count: INT  # how many numbers it has,
+    at: INT     # and where they go
 
-    marks = NaN if one of them is infinite or NaN, which times 0 is NaN; else 0.
+
+@step(Block, INT, FLOATS, DOUBLES, DOUBLES, DOUBLES)
+def add_l2(block, index, out, strengths, squares, marks):
+    """out = dw + strength w for one block, which has an index; squares[index] = strength sum(w^2).
+
+    marks[index] = NaN if one of them is infinite or NaN, which times 0 is NaN; else 0.
     """
-    dw = floats_at(dw_address, begin, count, out)
-    w = floats_at(w_address, begin, count, out)
+    dw = floats_at(block.dw, block.begin, block.count, out)
+    w = floats_at(block.w, block.begin, block.count, out)
     total, mark, zero = 0.0, out.dtype.type(0), out.dtype.type(0)
-    out, strength = out[at:at + count], out.dtype.type(strengths[which])
+    out = out[block.at:block.at + block.count]
+    strength = out.dtype.type(strengths[block.which])
+    count = block.count
     if strength == 0:
         for i in range(count):  # out[:] = dw takes 2.3 s more to compile
             out[i] = dw[i]
@@ -29,21 +43,23 @@ def add_l2(dw_address, w_address, begin, count, out, at, strengths, which, squar
             out[i] = dw[i] + strength * w[i]
             mark += out[i] * zero
             total += np.float64(w[i]) * np.float64(w[i])
-    squares[block], marks[block] = strengths[which] * total, mark
+    squares[index] = strengths[block.which] * total
+    marks[index] = mark
 
 
 @jit(parallel=True, doubles=("strengths", "squares", "marks"))
 def gather(address, gradients, weights, blocks, out, strengths, squares, marks):
-    """Call the step for every block (which array, where it begins in it, how many numbers, where they go).
+    """Call the step for every row of blocks: which array, begin, count and at of a Block.
 
     Returns the sum of squares, and that of marks.
     """
-    for block in prange(len(blocks)):
-        which = blocks[block, 0]
-        call(address, gradients[which], weights[which], blocks[block, 1], blocks[block, 2], out, blocks[block, 3],
-             strengths, which, squares, marks, block)
+    for index in prange(len(blocks)):
+        which = blocks[index, 0]
+        block = Block(dw=gradients[which], w=weights[which], which=which, begin=blocks[index, 1],
+                      count=blocks[index, 2], at=blocks[index, 3])
+        call(address, block, index, out, strengths, squares, marks)
     total, mark = 0.0, 0.0
-    for block in range(len(blocks)):
-        total += squares[block]
-        mark += marks[block]
+    for index in range(len(blocks)):
+        total += squares[index]
+        mark += marks[index]
     return total, mark

@@ -4,18 +4,18 @@ A convolution writes one image z of its outputs to scratch memory, whose channel
 functions here take it from there to the arrays of the caller: bias, ReLU and max-pool in one pass, or the moments
 that batchnorm needs. Backwards, they form dz in scratch memory from what the layer above handed down.
 
-    s, at, grid    scratch memory, where an image begins in it, and its layout
+    s, grid        scratch memory, and the layout of an image in it
     size           ConvSize of the convolution
-    top, bottom    rows of outputs, an even number of them but for the last of an image
-    image          which image of the caller's flat arrays: x (N, H, W, C), out and z (N, Ho, Wo, F)
-    first, last    filters, or channels of dx
+    region         Region of the image that is worked on
+    arrays         ForwardArrays or BackwardArrays: those of the caller
 
 They go from pixel to pixel, through all channels of each (`f` is a vector of them): then memory comes as one stream. A
 vector of channels of all pixels first, then the next one, makes a step of conv-conv-pool take 1.06 times as long. Only
 `moments`, which reads z twice, does that, to have it in L1 the second time.
 """
+from .arguments import BackwardArrays, ForwardArrays, Region
 from .shape import ConvSize, Grid
-from .vectors.calls import BOOL, BYTES, FLOATS, INT, step
+from .vectors.calls import BOOL, FLOATS, INT, step
 from .vectors.jit import jit
 from .vectors.simd import (
     drain,
@@ -39,7 +39,7 @@ from .vectors.simd import (
 # An array larger than this is not in a cache any more when it is read again, and a cache would first read what is
 # written on. With a limit of 1.5 MiB a training step of batch 50 takes 1.04 times as long, without one a step of 256.
 STREAM_BYTES = 4 * 2 ** 20
-DEAD = 4.0  # in place of the winner's number in a 2 x 2 window: ReLU has cut the maximum off
+DEAD = 4.0  # in place of the argmax in a 2 x 2 window: ReLU has cut the maximum off
 
 
 @jit(inline=True)
@@ -131,28 +131,31 @@ def pack(x, image, size, s, at, grid):
     clear(s, at + (size.pad + size.H) * row, grid.size - (size.pad + size.H) * row, lanes)
 
 
-@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, INT, INT)
-def unpack(s, at, grid, size, image, dx, first, last):
+@step(FLOATS, Grid, ConvSize, Region, FLOATS)
+def unpack(s, grid, size, region, dx):
     """Copy channels first...last of one image from scratch memory to dx, without its border."""
     C, row, past = size.C, grid.row, goes_past(dx, size.C, size.lanes)
     for i in range(size.H):
-        source = at + (size.pad + i) * row + size.pad * grid.channels
-        target = (image * size.H + i) * size.W * C
+        source = region.at + (size.pad + i) * row + size.pad * grid.channels
+        target = (region.image * size.H + i) * size.W * C
         for j in range(size.W):
-            for c in range(first, last, size.lanes):
+            for c in range(region.first, region.last, size.lanes):
                 here = get(s, source + j * grid.channels, c, C, size.lanes)
                 put_out(dx, target + j * C, c, C, size.lanes, here, past)
     drain()
 
 
-@step(FLOATS, INT, Grid, ConvSize, INT, INT, INT, FLOATS, BOOL, FLOATS, INT, INT)
-def write(s, at, grid, size, image, top, bottom, bias, relu, out, first, last):
+@step(FLOATS, Grid, ConvSize, Region, ForwardArrays, BOOL)
+def write(s, grid, size, region, arrays, relu):
     """out = z + bias, or relu of it, for filters first...last."""
+    bias = arrays.bias
+    out = arrays.out
     F, row, past = size.F, grid.row, goes_past(out, size.F, size.lanes)
-    for i in range(top, bottom):
-        source, target = at + i * row, (image * size.Ho + i) * size.Wo * F
+    for i in range(region.top, region.bottom):
+        source = region.at + i * row
+        target = (region.image * size.Ho + i) * size.Wo * F
         for j in range(size.Wo):
-            for f in range(first, last, size.lanes):
+            for f in range(region.first, region.last, size.lanes):
                 z = load(s, source + j * grid.channels + f, 1) + load(bias, f, 1)
                 if relu:
                     z = select(z < 0.0, 0.0, z)  # so that NaN stays
@@ -160,21 +163,28 @@ def write(s, at, grid, size, image, top, bottom, bias, relu, out, first, last):
     drain()
 
 
-@step(FLOATS, INT, Grid, ConvSize, INT, INT, INT, FLOATS, FLOATS, BOOL, FLOATS, BYTES, INT, INT)
-def pool(s, at, grid, size, image, top, bottom, bias, sign, relu, out, winners, first, last):
+@step(FLOATS, Grid, ConvSize, Region, ForwardArrays, BOOL)
+def pool(s, grid, size, region, arrays, relu):
     """2 x 2 max-pool of z + bias for filters first...last: the first of the largest of sign * (z + bias).
 
-    out gets its value, winners (uint8, Fp channels, or empty) which of the four it was; with relu, DEAD where it isn't
-    positive. (A forward pass for scores alone passes no winners: threads that share an image would share their lines.)
+    pooled gets its value, argmax which of the four it was; with relu, DEAD where it isn't positive.
+    (A forward pass for scores alone passes no argmax: threads that share an image would share their
+    lines.)
     The sign is 1, or that of batchnorm's gamma: what batchnorm, whose mean is not yet known, makes the largest.
     """
+    bias = arrays.bias
+    sign = arrays.sign
+    pooled = arrays.pooled
+    argmax = arrays.argmax
     Ho, Wo, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.row
-    past = goes_past(out, F, size.lanes)
-    for i in range(top // 2, bottom // 2):
+    past = goes_past(pooled, F, size.lanes)
+    for i in range(region.top // 2, region.bottom // 2):
         for j in range(Wo):
-            pixel = (image * Ho + i) * Wo + j
-            for f in range(first, last, size.lanes):
-                corner, b, up = at + 2 * (i * row + j * grid.channels) + f, load(bias, f, 1), load(sign, f, 1)
+            pixel = (region.image * Ho + i) * Wo + j
+            for f in range(region.first, region.last, size.lanes):
+                corner = region.at + 2 * (i * row + j * grid.channels) + f
+                b = load(bias, f, 1)
+                up = load(sign, f, 1)
                 best = load(s, corner, 1) + b
                 winner = zeros(s, 1)
                 for k in range(1, 4):
@@ -183,9 +193,9 @@ def pool(s, at, grid, size, image, top, bottom, bias, sign, relu, out, winners, 
                     best, winner = select(beats, z, best), select(beats, k * 1.0, winner)
                 if relu:
                     winner, best = select(best > 0.0, winner, DEAD), select(best < 0.0, 0.0, best)
-                put_out(out, pixel * F, f, F, size.lanes, best, past)
-                if len(winners):
-                    store_bytes(winners, pixel * size.Fp + f, winner)
+                put_out(pooled, pixel * F, f, F, size.lanes, best, past)
+                if len(argmax):
+                    store_bytes(argmax, pixel * size.Fp + f, winner)
     drain()
 
 
@@ -205,13 +215,15 @@ def sum_pixels(s, at, pixel, row, size, centre, squared):
     return vector(sums, 0) + vector(sums, 1) + (vector(sums, 2) + vector(sums, 3)) + rest
 
 
-@step(FLOATS, INT, Grid, ConvSize, INT, FLOATS, FLOATS, INT, INT)
-def moments(s, at, grid, size, image, bias, sums, first, last):
+@step(FLOATS, Grid, ConvSize, Region, FLOATS, FLOATS)
+def moments(s, grid, size, region, bias, sums):
     """Mean of each filter's z + bias over one image, and sum of squared distances from it: sums (N, 2, Fp).
 
     Two passes, the second in L1: no difference of large numbers (Chan et al. 1983 say how images combine).
     """
-    for f in range(first, last, size.lanes):
+    at = region.at
+    image = region.image
+    for f in range(region.first, region.last, size.lanes):
         mean = sum_pixels(s, at + f, grid.channels, grid.row, size, zeros(s, 1), False) * (1 / (size.Ho * size.Wo))
         store(sums, image * 2 * size.Fp + f, mean + load(bias, f, 1))
         store(sums, (image * 2 + 1) * size.Fp + f, sum_pixels(s, at + f, grid.channels, grid.row, size, mean, True))
@@ -231,40 +243,52 @@ def dz_of(d, z, pixel, vectors, f, size):
     return d
 
 
-@step(FLOATS, BYTES, FLOATS, FLOATS, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
-def unpool(dout, winners, z, vectors, image, top, bottom, size, s, at, grid, db):
+@step(BackwardArrays, ConvSize, Region, FLOATS, Grid, FLOATS)
+def unpool(arrays, size, region, s, grid, db):
     """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,).
 
     With batchnorm in between, vectors (4, Fp) are those of its backward pass, and nobody reads db; else they are empty.
     """
+    dout = arrays.dout
+    argmax = arrays.argmax
+    z = arrays.kept
+    vectors = arrays.vectors
+    image = region.image
+    at = region.at
     Hp, Wp, F, Fp, lanes, row = size.Ho // 2, size.Wo // 2, size.F, size.Fp, size.lanes, grid.row
-    for i in range(top // 2, bottom // 2):
+    for i in range(region.top // 2, region.bottom // 2):
         for j in range(Wp):
             pixel, corner = (image * Hp + i) * Wp + j, at + 2 * (i * row + j * grid.channels)
             for f in range(0, F, lanes):
-                d, winner = get(dout, pixel * F, f, F, lanes), load_bytes(winners, pixel * Fp + f, s)
+                d = get(dout, pixel * F, f, F, lanes)
+                winner = load_bytes(argmax, pixel * Fp + f, s)
                 for k in range(4):
                     here = (image * size.Ho + 2 * i + k // 2) * size.Wo + 2 * j + k % 2
                     dz = dz_of(select(winner == k * 1.0, d, 0.0), z, here, vectors, f, size)
                     store(s, corner + k // 2 * row + k % 2 * grid.channels + f, dz)
                 store(db, f, load(db, f, 1) + select(winner < DEAD, d, 0.0))
-    for i in range(top, bottom):  # pixels that no window covers
+    for i in range(region.top, region.bottom):  # pixels that no window covers
         for j in range(2 * Wp if i < 2 * Hp else 0, size.Wo):
             for f in range(0, F, lanes):
                 dz = dz_of(zeros(s, 1), z, (image * size.Ho + i) * size.Wo + j, vectors, f, size)
                 store(s, at + i * row + j * grid.channels + f, dz)
-    clear_beyond(s, at, grid, size, top, bottom)
+    clear_beyond(s, grid, size, region)
 
 
-@step(FLOATS, FLOATS, BOOL, FLOATS, INT, INT, INT, ConvSize, FLOATS, INT, Grid, FLOATS)
-def mask(dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, db):
+@step(BackwardArrays, BOOL, ConvSize, Region, FLOATS, Grid, FLOATS)
+def mask(arrays, relu, size, region, s, grid, db):
     """dz of one image: dout, with relu where kept is positive; its sum is added to db (Fp,).
 
     With batchnorm kept is z, and dout passes where vectors[0] * z + vectors[3], what batchnorm made of it, is positive:
     so that need not be read. The rest as in unpool.
     """
+    dout = arrays.dout
+    kept = arrays.kept
+    vectors = arrays.vectors
+    image = region.image
+    at = region.at
     F, Fp, lanes, row = size.F, size.Fp, size.lanes, grid.row
-    for i in range(top, bottom):
+    for i in range(region.top, region.bottom):
         for j in range(size.Wo):
             pixel = ((image * size.Ho + i) * size.Wo + j) * F
             for f in range(0, F, lanes):
@@ -277,13 +301,13 @@ def mask(dout, kept, relu, vectors, image, top, bottom, size, s, at, grid, db):
                     d = select(get(kept, pixel, f, F, lanes) > 0.0, d, 0.0)
                 store(s, at + i * row + j * grid.channels + f, d)
                 store(db, f, load(db, f, 1) + d)
-    clear_beyond(s, at, grid, size, top, bottom)
+    clear_beyond(s, grid, size, region)
 
 
 @jit(inline=True)
-def clear_beyond(s, at, grid, size, top, bottom):
+def clear_beyond(s, grid, size, region):
     """Write zeros to the pixels of the grid that are no outputs."""
     row = grid.row
-    for i in range(top, bottom if bottom < size.Ho else grid.rows):
+    for i in range(region.top, region.bottom if region.bottom < size.Ho else grid.rows):
         inside = size.Wo * grid.channels if i < size.Ho else 0
-        clear(s, at + i * row + inside, row - inside, size.lanes)
+        clear(s, region.at + i * row + inside, row - inside, size.lanes)

@@ -1,7 +1,8 @@
 """Max-pool and average pool of any window, for channels-last images: each step takes one image, lanes are channels.
 
-x (N, H, W, C), out and dout (N, Ho, Wo, C), winners (N, Ho, Wo, Cp) of uint8: which number of its window won, in
-reading order. Where windows overlap their gradients add up. Behind a convolution a max-pool is fused (pixels.py).
+x (N, H, W, C), out and dout (N, Ho, Wo, C), argmax (N, Ho, Wo, Cp) of uint8: which number of its
+window is the largest, in reading order. Where windows overlap their gradients add up. Behind a
+convolution a max-pool is fused (pixels.py).
 """
 from functools import cache
 from typing import NamedTuple
@@ -32,7 +33,9 @@ class Windows(NamedTuple):
 @cache
 def windows_of(shape, HH, WW, stride, Ho, Wo, lanes):
     """Return the Windows in images of a shape (N, H, W, C)."""
-    return Windows(*shape[1:], HH, WW, stride, Ho, Wo, round_up(shape[3], lanes), lanes)
+    _, H, W, C = shape
+    return Windows(H=H, W=W, C=C, HH=HH, WW=WW, stride=stride, Ho=Ho, Wo=Wo,
+                   Cp=round_up(C, lanes), lanes=lanes)
 
 
 @jit(inline=True)
@@ -42,8 +45,8 @@ def pixel_of(p, image, i, j, k):
 
 
 @step(FLOATS, FLOATS, BYTES, INT, Windows)
-def take_maximum(x, out, winners, image, p):
-    """out = the largest number of each window, winners = the first that is so large; a NaN is larger than any."""
+def take_maximum(x, out, argmax, image, p):
+    """out = the largest of each window, argmax = the first of these; a NaN is larger than any."""
     for i in range(p.Ho):
         for j in range(p.Wo):
             pixel = (image * p.Ho + i) * p.Wo + j
@@ -54,25 +57,26 @@ def take_maximum(x, out, winners, image, p):
                     beats = (z > best) | (z != z)
                     best, winner = select(beats, z, best), select(beats, k * 1.0, winner)
                 put(out, pixel * p.C, c, p.C, p.lanes, best)
-                store_bytes(winners, pixel * p.Cp + c, winner)
+                store_bytes(argmax, pixel * p.Cp + c, winner)
 
 
 @step(FLOATS, FLOATS, BYTES, INT, Windows)
-def give_to_winners(dout, dx, winners, image, p):
+def give_to_argmax(dout, dx, argmax, image, p):
     """dx of take_maximum."""
     clear(dx, image * p.H * p.W * p.C, p.H * p.W * p.C, p.lanes)
     for i in range(p.Ho):
         for j in range(p.Wo):
             pixel = (image * p.Ho + i) * p.Wo + j
             for c in range(0, p.C, p.lanes):
-                d, winner = get(dout, pixel * p.C, c, p.C, p.lanes), load_bytes(winners, pixel * p.Cp + c, dx)
+                d = get(dout, pixel * p.C, c, p.C, p.lanes)
+                winner = load_bytes(argmax, pixel * p.Cp + c, dx)
                 for k in range(p.HH * p.WW):
                     at = pixel_of(p, image, i, j, k)
                     put(dx, at, c, p.C, p.lanes, get(dx, at, c, p.C, p.lanes) + select(winner == k * 1.0, d, 0.0))
 
 
-@step(FLOATS, FLOATS, BYTES, INT, Windows)
-def take_mean(x, out, _, image, p):
+@step(FLOATS, FLOATS, INT, Windows)
+def take_mean(x, out, image, p):
     """out = the mean of each window."""
     for i in range(p.Ho):
         for j in range(p.Wo):
@@ -83,8 +87,8 @@ def take_mean(x, out, _, image, p):
                 put(out, ((image * p.Ho + i) * p.Wo + j) * p.C, c, p.C, p.lanes, total * (1 / (p.HH * p.WW)))
 
 
-@step(FLOATS, FLOATS, BYTES, INT, Windows)
-def share(dout, dx, _, image, p):
+@step(FLOATS, FLOATS, INT, Windows)
+def spread_mean(dout, dx, image, p):
     """dx of take_mean."""
     clear(dx, image * p.H * p.W * p.C, p.H * p.W * p.C, p.lanes)
     for i in range(p.Ho):
@@ -97,7 +101,17 @@ def share(dout, dx, _, image, p):
 
 
 @jit(parallel=True)
-def over_images(address, a, b, winners, numbers, count):
-    """Call a step for every image; numbers: flat(Windows)."""
+def over_images(address, a, b, argmax, numbers, count):
+    """Call a step of a max-pool, which reads a and writes b, for every image.
+
+    numbers   flat(Windows)
+    """
     for image in prange(count):
-        call(address, a, b, winners, image, nested(numbers, Windows))
+        call(address, a, b, argmax, image, nested(numbers, Windows))
+
+
+@jit(parallel=True)
+def means_over_images(address, a, b, numbers, count):
+    """Call a step of an average pool, which reads a and writes b, for every image."""
+    for image in prange(count):
+        call(address, a, b, image, nested(numbers, Windows))

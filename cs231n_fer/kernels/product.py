@@ -3,11 +3,14 @@
 A second pool of threads, such as BLAS keeps, fights with ours for the cores; this one product serves the forward pass
 and both gradients, since a's rows and columns may lie at any distance: the transpose of a matrix is the matrix itself.
 """
+from typing import NamedTuple
+
 from numba import get_thread_id, prange
 
+from .parts import add_rows, part_of
 from .pixels import turn
 from .shape import VECTORS, round_up
-from .tile import product_tile, row_tile
+from .tile import Columns, Depth, Rows, product_tile, row_tile
 from .vectors.calls import FLOATS, INT, call, step
 from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS
@@ -20,31 +23,68 @@ BLOCK_ROWS = 8 * TILE_ROWS  # of a task, whose numbers of a stay in L2 for all c
 LONG = 256  # columns that don't stay in L1 beside a
 
 
-@step(FLOATS, INT, INT, FLOATS, FLOATS, INT, INT, INT, INT, INT, INT, INT, INT, INT, FLOATS)
-def product_part(a, a_row, a_step, b, c, c_at, column, rows, columns, row, block, begin, end, lanes, s):
-    """Columns column... of c, from c_at on, for a `block` of rows from `row` on: the products of steps begin...end.
+class ProductSize(NamedTuple):
+    """A product of matrices (rows, steps) and (steps, columns), and how it becomes tasks."""
+    rows: INT
+    steps: INT
+    columns: INT  # as wide as a register tile at least
+    a_row: INT    # numbers from one row of a to the next,
+    a_step: INT   # and from one of its columns to the next
+    lanes: INT    # numbers in a vector
+    parts: INT    # partial sums
+    block: INT    # rows of a task
 
-    a: rows a_row and columns a_step apart; b has `columns` columns, c (rows, columns). The last register tile overlaps
-    the one before; less rows than a tile are taken one by one. Long columns of b are copied to scratch memory s, where
-    they are one stream: 50 x 18432 by 18432 x 100, the baseline net's forward pass, takes 0.6 of the time.
+
+class Task(NamedTuple):
+    """What one task of a product computes: the sum over steps begin...end for a block of rows."""
+    part: INT    # which partial sum it belongs to
+    row: INT     # first row
+    column: INT  # first column, of those of one register tile
+    begin: INT
+    end: INT
+
+
+class MatrixStrides(NamedTuple):
+    """Numbers from one matrix of an array to the next, and from one row of a matrix to the next."""
+    matrix: INT
+    row: INT
+
+
+@step(ProductSize, Task, FLOATS, FLOATS, FLOATS, FLOATS)
+def product_part(size, task, a, b, c, s):
+    """One task's sums of products in c (parts, rows, columns), from a and b (steps, columns).
+
+    The last register tile overlaps the one before; less rows than a tile are taken one by one.
+    Long columns of b are copied to scratch memory s, where they are one stream: 50 x 18432 by
+    18432 x 100, the baseline net's forward pass, takes 0.6 of the time.
     """
-    width, depth, bottom = VECTORS * lanes, end - begin, min(row + block, rows)
+    rows = size.rows
+    columns = size.columns
+    a_row = size.a_row
+    a_step = size.a_step
+    width = VECTORS * size.lanes
+    bottom = min(task.row + size.block, rows)
+    a_at = task.begin * a_step
+    c_at = task.part * rows * columns + task.column
+    depth = Depth(runs=1, steps=task.end - task.begin)
+    in_b = Columns(at=task.begin * columns + task.column, run=0, step=columns)
     if rows < TILE_ROWS:
         for r in range(rows):
-            row_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, b, begin * columns + column, 0, columns,
-                     1, depth, c, c_at + r * columns + column, columns, False)
+            left = Rows(at=a_at + r * a_row, row=a_row, run=0, step=a_step)
+            row_tile(a, left, b, in_b, depth, c, c_at + r * columns, columns, False)
         return
-    if depth > LONG:
-        for k in range(depth):
-            store(s, k * width, load(b, (begin + k) * columns + column, VECTORS))
-    for first in range(row, bottom, TILE_ROWS):
+    if depth.steps > LONG:
+        for k in range(depth.steps):
+            store(s, k * width, load(b, in_b.at + k * columns, VECTORS))
+    for first in range(task.row, bottom, TILE_ROWS):
         r = min(first, rows - TILE_ROWS)
-        if depth > LONG:  # one tile that reads from either array would take 1.05 times as long
-            product_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, s, 0, 0, width,
-                         1, depth, c, c_at + r * columns + column, columns, False)
+        left = Rows(at=a_at + r * a_row, row=a_row, run=0, step=a_step)
+        # One tile that reads from either array would take 1.05 times as long.
+        if depth.steps > LONG:
+            in_scratch = Columns(at=0, run=0, step=width)
+            product_tile(a, left, s, in_scratch, depth, c, c_at + r * columns, columns, False)
         else:
-            product_tile(a, r * a_row + begin * a_step, a_row, 0, a_step, b, begin * columns + column, 0, columns,
-                         1, depth, c, c_at + r * columns + column, columns, False)
+            product_tile(a, left, b, in_b, depth, c, c_at + r * columns, columns, False)
 
 
 def block_of(rows):
@@ -66,40 +106,33 @@ def parts_of_steps(rows, steps):
     return max(1, min(steps // (DEPTH if rows >= TILE_ROWS else 4 * DEPTH), MOST_PARTS))
 
 
-@jit(inline=True)
-def portion(count, part, parts):
-    """Begin and end of one of so many parts of 0...count, as equal as they can be."""
-    return part * count // parts, (part + 1) * count // parts
-
-
-@jit(inline=True)
-def add_rows(rows, begin, end):
-    """Add the numbers begin...end of all rows, which are partial sums, to those of the first."""
-    total = rows[0, begin:end]
-    for k in range(1, len(rows)):
-        more = rows[k, begin:end]
-        for i in range(len(more)):
-            total[i] += more[i]
-
-
 @jit(parallel=True)
-def product(address, a, a_row, a_step, b, c, rows, steps, columns, lanes, parts, block, scratch):
-    """c (parts, rows, columns), flat, = partial sums of a b, at last the first is their sum; columns as wide as a tile.
+def product(address, size, a, b, c, scratch):
+    """c (parts, rows, columns), flat, = partial sums of a b; at last the first is their sum.
 
-    address   of product_part, which says what a and b are;  block: rows of a task;  scratch (threads, scratch_size)
+    address   of product_part;  size   ProductSize of a b;  scratch   (threads, scratch_size)
     """
-    width, size = VECTORS * lanes, rows * columns
-    across, down = -(-columns // width), -(-rows // block)
-    for task in prange(across * down * parts):
-        part, row, column = task // (across * down), task // across % down * block, task % across * width
-        begin, end = portion(steps, part, parts)
-        call(address, a, a_row, a_step, b, c, part * size, min(column, columns - width), rows, columns, row, block,
-             begin, end, lanes, scratch[get_thread_id()])
-    add_rows(c.reshape(parts, size), 0, size)  # in one thread: another parallel loop takes 0.3 s to compile
+    width = VECTORS * size.lanes
+    count = size.rows * size.columns
+    across = -(-size.columns // width)
+    down = -(-size.rows // size.block)
+    for k in prange(across * down * size.parts):
+        part = k // (across * down)
+        row = k // across % down * size.block
+        column = min(k % across * width, size.columns - width)
+        begin, end = part_of(size.steps, part, size.parts)
+        task = Task(part=part, row=row, column=column, begin=begin, end=end)
+        call(address, size, task, a, b, c, scratch[get_thread_id()])
+    # In one thread: another parallel loop takes 0.3 s to compile.
+    add_rows(c.reshape(size.parts, count), 0, count)
 
 
 @jit(parallel=True)
-def transpose(x, x_apart, x_row, out, out_apart, out_row, count, rows, columns, lanes):
-    """out[k][i, j] = x[k][j, i] for `count` matrices: so many rows and columns of out, which lie so far apart."""
+def transpose(x, x_strides, out, out_strides, count, rows, columns, lanes):
+    """out[k][i, j] = x[k][j, i] for `count` matrices; so many rows and columns of out.
+
+    x_strides, out_strides   MatrixStrides
+    """
     for k in prange(count):
-        turn(x, k * x_apart, x_row, out, k * out_apart, out_row, rows, columns, lanes)
+        turn(x, k * x_strides.matrix, x_strides.row, out, k * out_strides.matrix, out_strides.row,
+             rows, columns, lanes)

@@ -34,8 +34,9 @@ def conv_size(image_shape, w_shape, stride, pad, dtype):
     (C, H, W), (F, _, HH, WW) = image_shape, w_shape
     lanes = lanes_of(dtype)
     Ho, Wo = conv_output_size(H, HH, stride, pad), conv_output_size(W, WW, stride, pad)
-    return ConvSize(H, W, C, F, HH, WW, stride, pad, Ho, Wo, round_up(C, VECTORS * lanes),
-                    round_up(F, VECTORS * lanes), lanes)
+    columns = VECTORS * lanes
+    return ConvSize(H=H, W=W, C=C, F=F, HH=HH, WW=WW, stride=stride, pad=pad, Ho=Ho, Wo=Wo,
+                    Cp=round_up(C, columns), Fp=round_up(F, columns), lanes=lanes)
 
 
 class Grid(NamedTuple):
@@ -49,7 +50,8 @@ class Grid(NamedTuple):
 
 def make_grid(rows, width, channels):
     """Return a Grid; its size has room for one register tile more, which may be read but means nothing."""
-    return Grid(rows, width, channels, width * channels, round_up((rows * width + TILE_ROWS) * channels, 16))
+    size = round_up((rows * width + TILE_ROWS) * channels, 16)
+    return Grid(rows=rows, width=width, channels=channels, row=width * channels, size=size)
 
 
 class Matrices(NamedTuple):
@@ -62,24 +64,25 @@ class Matrices(NamedTuple):
 class Plan(NamedTuple):
     """A convolution of one size, by Winograd's tiles of m outputs or directly (m = 0): a block, and where it lies.
 
-    An engine that doesn't need a field has 0 there. Positions are in numbers, in a thread's scratch memory.
+    A field that an engine doesn't need is 0. Positions are in numbers of a thread's scratch memory.
     """
     size: ConvSize
     m: int
-    images: int     # images in a block
-    strip: int      # rows of outputs that are worked on together: all of them where a block has several images
-    across: int     # tiles in a row of an image
-    x_grid: Grid    # a padded image, at 0
-    z_grid: Grid    # an image of outputs, at z_at
-    dx_grid: Grid   # the gradient of a padded image, at dx_at
+    images: int         # images in a block
+    strip: int          # rows of outputs worked on together: all where there are several images
+    x_grid: Grid        # a padded image, at 0
+    z_grid: Grid        # an image of outputs, at z_at
+    dx_grid: Grid       # the gradient of a padded image, at dx_at
     z_at: int
     dx_at: int
-    V: Matrices
-    M: Matrices
-    scratch: int    # numbers of scratch memory in all
-    run: int        # direct: numbers in the row of a window, rounded up to the rows of the tile that adds dw
-    U_apart: int    # numbers from one position (direct: tap) of the weights to the next,
-    UT_apart: int   # of the weights turned,
-    dU_apart: int   # and, with Winograd, of their gradient
-    dU_at: int      # where the gradient of the weights is summed, as the engine has it
-    few: int        # direct: 1 where channels are so few that dx comes from weights that aren't turned, else 0
+    scratch: int        # numbers of scratch memory in all
+    U_apart: int        # numbers from one position (direct: tap) of the weights to the next,
+    UT_apart: int       # of the weights turned,
+    dU_at: int          # where the gradient of the weights is summed, as the engine has it
+    dU_apart: int = 0   # Winograd: numbers from one position of it to the next
+    across: int = 0     # Winograd: tiles in a row of an image
+    V: Matrices = Matrices(at=0, row=0, apart=0)
+    M: Matrices = Matrices(at=0, row=0, apart=0)
+    run: int = 0        # direct: numbers in the row of a window, rounded up to whole tiles of dw
+    # Direct: 1 where channels are so few that dx comes from weights that aren't turned, else 0.
+    few_channels: int = 0

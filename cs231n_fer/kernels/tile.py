@@ -11,6 +11,8 @@ With 12 x 2 sums of 16 floats a core of an AVX-512 machine runs at 98 % of its p
 sizes: distances are known at run time only, so that each kernel is compiled once for all shapes; blocks.Emitter.spaced
 says what that took. All functions here are inlined.
 """
+from typing import NamedTuple
+
 from .shape import VECTORS
 from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS, VECTOR_BYTES
@@ -20,6 +22,33 @@ from .vectors.simd import load, load_rows, outer_fma, splat, store_rows, zeros
 NARROW_ROWS = 4
 FIVE_ROWS = 5  # the row of a 5 x 5 window on one channel: in channel tiles it would be 8
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
+
+
+class Rows(NamedTuple):
+    """Where a has the rows of a tile; number k of run r of row i lies behind `at` by
+
+    i * row + r * run + k * step
+    """
+    at: int
+    row: int
+    run: int
+    step: int
+
+
+class Columns(NamedTuple):
+    """Where b has the columns of a tile; its vectors k of run r begin behind `at` by
+
+    r * run + k * step
+    """
+    at: int
+    run: int
+    step: int
+
+
+class Depth(NamedTuple):
+    """How many products make a sum: of so many steps in each of so many runs."""
+    runs: int
+    steps: int
 
 
 @jit(inline=True)
@@ -34,18 +63,23 @@ def make_tile(rows, vectors):
     sums = rows * vectors
 
     @jit(inline=True)
-    def tile(a, a_at, a_row, a_run, a_step, b, b_at, b_run, b_step, runs, steps, c, c_at, c_row, adds):
+    def tile(a, left, b, right, depth, c, c_at, c_row, adds):
         """Multiply rows of a with columns of b: for every row i of the tile, and all its columns at once,
 
-        c[i] (+)= sum over r < runs, k < steps of  a[a_at + i a_row + r a_run + k a_step] * b[b_at + r b_run + k b_step]
+        c[i] (+)= sum over r < depth.runs, k < depth.steps of
+                  a[left.at + i left.row + r left.run + k left.step]
+                  * b[right.at + r right.run + k right.step]
 
-        where `adds` says whether to add to what c holds.
+        left    Rows of a;  right  Columns of b
+        c[i]    begins at c_at + i c_row
+        adds    whether to add to what c holds
         """
         total = load_rows(c, c_at, c_row, sums, vectors) if adds else zeros(c, sums)
-        for r in range(runs):
-            for k in range(steps):
-                column = splat(a, a_at + r * a_run + k * a_step, a_row, rows)
-                total = outer_fma(column, load(b, b_at + r * b_run + k * b_step, vectors), total)
+        for r in range(depth.runs):
+            for k in range(depth.steps):
+                column = splat(a, left.at + r * left.run + k * left.step, left.row, rows)
+                row = load(b, right.at + r * right.run + k * right.step, vectors)
+                total = outer_fma(column, row, total)
         store_rows(c, c_at, c_row, total, vectors)
     return tile
 

@@ -5,63 +5,91 @@ come write-protected, so no kernel can write on them, and Numba compiles one ver
 outputs are new arrays. Hyper-parameters come as float64 and are rounded once to the type of w, in which everything is
 computed. The loops are plain: LLVM turns them into vectors.
 
-Every step takes the same arguments, so that one driver serves all: w, dw, two arrays of state, their successors, the
-hyper-parameters, and the block begin...end. A rule without a state ignores what stands in its place.
+Every step takes a State, what follows it, the hyper-parameters, and the block begin...end, so that
+one driver serves all rules.
 """
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
+from .parts import BLOCK
 from .vectors.calls import DOUBLES, FLOATS, INT, call, step
 from .vectors.jit import jit
 
-BLOCK = 16384
-ARGUMENTS = (FLOATS,) * 7 + (DOUBLES, INT, INT)
+
+class State(NamedTuple):
+    """What an update reads, flat arrays; those that a rule doesn't have are empty."""
+    w: FLOATS
+    dw: FLOATS
+    first: FLOATS
+    second: FLOATS
 
 
-@step(*ARGUMENTS)
-def sgd(w, dw, _, __, next_w, ___, ____, numbers, begin, end):
+class NextState(NamedTuple):
+    """What it writes, their successors; those that a rule doesn't have are empty."""
+    w: FLOATS
+    first: FLOATS
+    second: FLOATS
+
+
+@step(State, NextState, DOUBLES, INT, INT)
+def sgd(state, following, numbers, begin, end):
     """The definition is optim.sgd_numpy."""
-    rate = w.dtype.type(numbers[0])
-    w, dw, next_w = w[begin:end], dw[begin:end], next_w[begin:end]
+    rate = state.w.dtype.type(numbers[0])
+    w = state.w[begin:end]
+    dw = state.dw[begin:end]
+    next_w = following.w[begin:end]
     for i in range(len(w)):
         next_w[i] = w[i] - rate * dw[i]
 
 
-@step(*ARGUMENTS)
-def momentum(w, dw, velocity, _, next_w, next_velocity, __, numbers, begin, end):
+@step(State, NextState, DOUBLES, INT, INT)
+def momentum(state, following, numbers, begin, end):
     """The definition is optim.momentum_numpy."""
-    real = w.dtype.type
+    real = state.w.dtype.type
     rate, keep, look_ahead = real(numbers[0]), real(numbers[1]), real(numbers[2])
-    w, dw, velocity = w[begin:end], dw[begin:end], velocity[begin:end]
-    next_w, next_velocity = next_w[begin:end], next_velocity[begin:end]
+    w = state.w[begin:end]
+    dw = state.dw[begin:end]
+    velocity = state.first[begin:end]
+    next_w = following.w[begin:end]
+    next_velocity = following.first[begin:end]
     for i in range(len(w)):
         new = keep * velocity[i] - rate * dw[i]
         next_velocity[i] = new
         next_w[i] = w[i] + (new + look_ahead * (new - velocity[i]))
 
 
-@step(*ARGUMENTS)
-def rms(w, dw, cache, _, next_w, next_cache, __, numbers, begin, end):
+@step(State, NextState, DOUBLES, INT, INT)
+def rms(state, following, numbers, begin, end):
     """The definition is optim.rms_numpy."""
-    real = w.dtype.type
+    real = state.w.dtype.type
     rate, keep, add, epsilon = real(numbers[0]), real(numbers[1]), real(numbers[2]), real(numbers[3])
-    w, dw, cache = w[begin:end], dw[begin:end], cache[begin:end]
-    next_w, next_cache = next_w[begin:end], next_cache[begin:end]
+    w = state.w[begin:end]
+    dw = state.dw[begin:end]
+    cache = state.first[begin:end]
+    next_w = following.w[begin:end]
+    next_cache = following.first[begin:end]
     for i in range(len(w)):
         square = keep * cache[i] + add * (dw[i] * dw[i])
         next_cache[i] = square
         next_w[i] = w[i] - rate * dw[i] / (np.sqrt(square) + epsilon)
 
 
-@step(*ARGUMENTS)
-def adam(w, dw, m, v, next_w, next_m, next_v, numbers, begin, end):
+@step(State, NextState, DOUBLES, INT, INT)
+def adam(state, following, numbers, begin, end):
     """The definition is optim.adam_numpy."""
-    real = w.dtype.type
+    real = state.w.dtype.type
     beta1, beta2, rate, root_scale = real(numbers[0]), real(numbers[1]), real(numbers[2]), real(numbers[3])
     new1, new2 = real(1 - numbers[0]), real(1 - numbers[1])  # in float64: 1 - float32(0.999) is off by 5e-5
     epsilon, shrink = real(numbers[4]), real(numbers[5])
-    w, dw, m, v = w[begin:end], dw[begin:end], m[begin:end], v[begin:end]
-    next_w, next_m, next_v = next_w[begin:end], next_m[begin:end], next_v[begin:end]
+    w = state.w[begin:end]
+    dw = state.dw[begin:end]
+    m = state.first[begin:end]
+    v = state.second[begin:end]
+    next_w = following.w[begin:end]
+    next_m = following.first[begin:end]
+    next_v = following.second[begin:end]
     for i in range(len(w)):
         mean = beta1 * m[i] + new1 * dw[i]
         square = beta2 * v[i] + new2 * (dw[i] * dw[i])
@@ -72,18 +100,11 @@ def adam(w, dw, m, v, next_w, next_m, next_v, numbers, begin, end):
 
 
 @jit(parallel=True, doubles=("numbers",))
-def over_blocks(rule, w, dw, first, second, next_w, next_first, next_second, numbers):
+def over_blocks(rule, state, following, numbers):
     """Call the step at an address for every block."""
-    for block in prange(-(-len(w) // BLOCK)):
-        call(rule, w, dw, first, second, next_w, next_first, next_second, numbers, block * BLOCK,
-             min((block + 1) * BLOCK, len(w)))
-
-
-def run(rule, inputs, outputs, numbers):
-    """Run a step over arrays of any memory order: inputs as `protected` gives them, outputs new and without gaps."""
-    flat = [array.ravel(order="K") for array in outputs]
-    over_blocks(rule.address(flat[0].dtype), *inputs, *inputs[:1] * (4 - len(inputs)),
-                *flat, *flat[:1] * (3 - len(flat)), numbers)
+    count = len(state.w)
+    for block in prange(-(-count // BLOCK)):
+        call(rule, state, following, numbers, block * BLOCK, min((block + 1) * BLOCK, count))
 
 
 def one_pass(rule, arrays, numbers):
@@ -94,7 +115,13 @@ def one_pass(rule, arrays, numbers):
     Returns [next_w, *next state], new arrays with the dtype and the memory order of w.
     """
     new = [np.empty_like(arrays[0], subok=False) for _ in arrays[1:]]
-    run(rule, [protected(array, new[0]) for array in arrays], new, np.array(numbers, np.float64))
+    w, dw, *old_state = (protected(array, new[0]) for array in arrays)
+    next_w, *next_state = (array.ravel(order="K") for array in new)
+    first, second = *old_state, *[w[:0]] * (2 - len(old_state))
+    next_first, next_second = *next_state, *[next_w[:0]] * (2 - len(next_state))
+    state = State(w=w, dw=dw, first=first, second=second)
+    following = NextState(w=next_w, first=next_first, second=next_second)
+    over_blocks(rule.address(w.dtype), state, following, np.array(numbers, np.float64))
     return new
 
 

@@ -19,9 +19,10 @@ matrices, of which a tile reads two vectors from every row, they kept it waiting
 import math
 from functools import cache
 
+from .arguments import Strip
 from .shape import VECTORS, Matrices, Plan, make_grid, round_up
-from .tile import CHANNEL_ROWS, channel_tile, panel, product_tile
-from .vectors.calls import BOOL, FLOATS, INT, step
+from .tile import CHANNEL_ROWS, Columns, Depth, Rows, channel_tile, panel, product_tile
+from .vectors.calls import BOOL, FLOATS, step
 from .vectors.machine import TILE_ROWS
 from .winograd_tiles import rows_of_tiles
 
@@ -82,43 +83,55 @@ def winograd_plan(size, m, itemsize):
     x_grid, z_grid = make_grid(down * m + 2, across * m + 2, size.Cp), make_grid(down * m, across * m, size.Fp)
     # Positions are a cache line further apart than needed: else they all fall on 2 to 8 sets of L1, and the transforms
     # take 1.4 to 1.9 times as long.
-    V = Matrices(x_grid.size, size.Cp, rows * size.Cp + line)
-    M = Matrices(V.at + positions * V.apart, size.Fp, rows * size.Fp + line)
+    V = Matrices(at=x_grid.size, row=size.Cp, apart=rows * size.Cp + line)
+    M = Matrices(at=V.at + positions * V.apart, row=size.Fp, apart=rows * size.Fp + line)
     z_at = M.at + positions * M.apart
     dx_at = 0 if strip >= down else z_at + z_grid.size  # 0: in place of the image, which is read no more by then
     dU_at, dU_apart = z_at + z_grid.size + (x_grid.size if dx_at else 0), size.Cp * size.Fp + line
-    return Plan(size, m, images, strip * m, across, x_grid, z_grid, x_grid, z_at, dx_at, V, M,
-                dU_at + positions * dU_apart, 0, size.C * size.Fp + line, size.F * size.Cp + line, dU_apart, dU_at, 0)
+    return Plan(
+        size=size, m=m, images=images, strip=strip * m, across=across,
+        x_grid=x_grid, z_grid=z_grid, dx_grid=x_grid, z_at=z_at, dx_at=dx_at, V=V, M=M,
+        U_apart=size.C * size.Fp + line, UT_apart=size.F * size.Cp + line,
+        dU_apart=dU_apart, dU_at=dU_at, scratch=dU_at + positions * dU_apart)
 
 
-@step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, FLOATS, INT)
-def multiply(plan, u, images, f0, f1, top, bottom, s, _, __):
-    """M[q] = V[q] U[q] of a block, for the filters f0...f1; the last two are arguments of direct.multiply."""
+@step(Plan, Strip, FLOATS, FLOATS)
+def multiply(plan, strip, u, s):
+    """M[q] = V[q] U[q] of a block, for the filters first...last of a strip."""
     size, V, M = plan.size, plan.V, plan.M
-    rows = images * rows_of_tiles(top, bottom, plan) * plan.across
+    columns = VECTORS * size.lanes
+    rows = strip.images * rows_of_tiles(strip.top, strip.bottom, plan) * plan.across
     for q in range((plan.m + 2) ** 2):
-        for f in range(f0, f1, VECTORS * size.lanes):  # these columns of U[q] stay in L1
-            for t in range(0, rows, TILE_ROWS):        # all of V[q] passes by
-                product_tile(s, V.at + q * V.apart + t * V.row, V.row, 0, 1,
-                             u, q * plan.U_apart + panel(0, f, size.C, size.lanes), 0, VECTORS * size.lanes,
-                             1, size.C, s, M.at + q * M.apart + t * M.row + f, M.row, False)
+        for f in range(strip.first, strip.last, columns):  # these columns of U[q] stay in L1
+            u_at = q * plan.U_apart + panel(0, f, size.C, size.lanes)
+            right = Columns(at=u_at, run=0, step=columns)
+            for t in range(0, rows, TILE_ROWS):            # all of V[q] passes by
+                left = Rows(at=V.at + q * V.apart + t * V.row, row=V.row, run=0, step=1)
+                product_tile(s, left, u, right, Depth(runs=1, steps=size.C),
+                             s, M.at + q * M.apart + t * M.row + f, M.row, False)
 
 
-@step(Plan, FLOATS, INT, INT, INT, INT, INT, FLOATS, BOOL, BOOL, BOOL)
-def multiply_back(plan, ut, images, c0, c1, top, bottom, s, adds, want_dw, want_dx):
-    """dU[q] (+)= V[q]^T dM[q] of a block, then dV[q] = dM[q] U[q]^T in V's place, for the channels c0...c1."""
+@step(Plan, Strip, FLOATS, FLOATS, BOOL, BOOL, BOOL)
+def multiply_back(plan, strip, ut, s, adds, want_dw, want_dx):
+    """dU[q] (+)= V[q]^T dM[q], then dV[q] = dM[q] U[q]^T in V's place, for a strip's channels."""
     size, V, M, columns = plan.size, plan.V, plan.M, VECTORS * plan.size.lanes
-    rows = images * rows_of_tiles(top, bottom, plan) * plan.across
+    c0 = strip.first
+    c1 = strip.last
+    rows = strip.images * rows_of_tiles(strip.top, strip.bottom, plan) * plan.across
     end = c1 if want_dw else c0  # with a branch around its loops a step took 1.04 times as long (batch 256, AVX2)
     for q in range((plan.m + 2) ** 2):
         v, m = V.at + q * V.apart, M.at + q * M.apart
         for f in range(0, size.F, columns):
+            right = Columns(at=m + f, run=0, step=M.row)
             for c in range(c0, end, CHANNEL_ROWS):
-                channel_tile(s, v + c, 1, 0, V.row, s, m + f, 0, M.row, 1, rows,
-                             s, plan.dU_at + q * plan.dU_apart + panel(c, f, size.Cp, size.lanes), columns, adds)
+                left = Rows(at=v + c, row=1, run=0, step=V.row)
+                dU = plan.dU_at + q * plan.dU_apart + panel(c, f, size.Cp, size.lanes)
+                channel_tile(s, left, s, right, Depth(runs=1, steps=rows), s, dU, columns, adds)
         if want_dx:
             for c in range(c0, c1, columns):
+                ut_at = q * plan.UT_apart + panel(0, c, size.F, size.lanes)
+                right = Columns(at=ut_at, run=0, step=columns)
                 for t in range(0, rows, TILE_ROWS):
-                    product_tile(s, m + t * M.row, M.row, 0, 1,
-                                 ut, q * plan.UT_apart + panel(0, c, size.F, size.lanes), 0, columns,
-                                 1, size.F, s, v + t * V.row + c, V.row, False)
+                    left = Rows(at=m + t * M.row, row=M.row, run=0, step=1)
+                    product_tile(s, left, ut, right, Depth(runs=1, steps=size.F),
+                                 s, v + t * V.row + c, V.row, False)

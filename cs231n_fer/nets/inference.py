@@ -18,6 +18,7 @@ from ..fast_layers.plans import ConvCache, find_convolution
 from ..fast_layers.sandwiches import POOL, RELU, is_2x2
 from ..kernels import conv as kernels
 from ..kernels import product
+from ..kernels.arguments import ForwardArrays
 from ..shapes import check, real_numbers
 from .ladder import is_fused
 from .network import Chain, Sandwich, fuse, pick
@@ -200,7 +201,10 @@ def sandwich_calls(sandwich, params, buffers, x):
     calls, x = in_memory_order(x)
     half = 2 if pools else 1
     out = arena.empty((N, size.Ho // half, size.Wo // half, size.F), dtype)
-    target = (nothing, out.reshape(-1)) if pools else (out.reshape(-1), nothing)
-    arguments = (conv.numbers, conv.forward, POOL if pools else RELU, False, x.reshape(-1), u, padded(b, size.Fp),
-                 conv.ones, *target, conv.no_bytes, nothing, N, *parts_of(N, conv.plan))
+    arrays = ForwardArrays(
+        x=x.reshape(-1), weights=u, bias=padded(b, size.Fp), sign=conv.ones,
+        out=nothing if pools else out.reshape(-1), pooled=out.reshape(-1) if pools else nothing,
+        argmax=conv.no_bytes, sums=nothing)
+    epilogue = POOL if pools else RELU
+    arguments = (conv.numbers, conv.forward, epilogue, arrays, parts_of(N, conv.plan))
     return [*calls, (kernels.forward, arguments, conv.plan.scratch)], out.transpose(0, 3, 1, 2)

@@ -7,7 +7,7 @@
     interleave   starts the workers and times them in turns: A B C A B C ...
     cases        from a net, a batch and a thread count to the rows of a table
     statistics   medians, ratios, slopes
-    report       tables, README markers, JSON
+    report       tables, the markers of pages, JSON
     machine      what the machine is, and whether it is quiet
     options      the command line that the scripts share
 

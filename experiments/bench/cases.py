@@ -11,8 +11,8 @@ from .statistics import fastest, gflops_per_second, ratio, summary
 
 PEAK = {"label": "FMA peak", "group": "peak", "peer": "fma_peak", "block_seconds": 0.1}
 GROUPS = ("PyTorch tuned", "PyTorch as installed", "ONNX Runtime", "OpenVINO")
-HEADER = ("engine", "ms", "min", "images/s", "GFLOP/s", "% of peak", "times ours", "in rounds", "peak MiB", "rise MiB",
-          "faults", "against float64")
+HEADER = ("engine", "ms", "min", "images/s", "GFLOP/s", "% of peak", "time / ours", "range",
+          "peak MiB", "MiB growth", "page faults", "error vs float64")
 
 
 def flops_of(net, batch, training):
@@ -99,7 +99,7 @@ def percent(rate, peak):
 
 
 def overview(cases):
-    """Return README's table: a row for each case; of each group of engines the fastest, and its time over ours."""
+    """Return a table with one row per case, and the fastest variant of each group of engines."""
     groups = [group for group in GROUPS if any(e["group"] == group for case in cases for e in case["engines"])]
     header = ["case", "ours ms", "images/s", "GFLOP/s", "% of peak", "MiB",
               *(text for group in groups for text in (f"{group} ms", "ratio", "MiB"))]
@@ -123,9 +123,11 @@ def overview(cases):
     best = {}
     for case in cases:
         best[case["threads"]] = max(best.get(case["threads"], 0), case["peak_gflops"] or 0)
-    peaks = [f"{rate:.0f} with {threads} thread{'s' * (threads > 1)}" for threads, rate in best.items() if rate]
-    note = f"FMA peak in the same run, GFLOP/s: {', '.join(peaks) or 'not measured'}."
-    note += " Medians; a ratio is the peer's time over ours, and a group's fastest variant counts."
+    peaks = [f"{rate:.0f} GFLOP/s with {threads} thread{'s' * (threads > 1)}"
+             for threads, rate in best.items() if rate]
+    note = f"FMA peak in the same run: {', '.join(peaks) or 'not measured'}. Times are medians. "
+    note += ("A ratio is the other engine's time divided by ours; only the fastest variant of each "
+             "engine is shown.")
     return f"{note}\n\n{table(header, rows)}"
 
 

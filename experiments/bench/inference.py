@@ -1,6 +1,6 @@
 """Time test-time scores of our engine beside PyTorch's, ONNX Runtime's and OpenVINO's, on the same weights and faces.
 
-    python experiments/bench/inference.py --readme
+    python experiments/bench/inference.py --page
     python experiments/bench/inference.py --quick                 a smoke test of about a minute
     python experiments/bench/inference.py --nets final --batches 1 50 --threads 2
 

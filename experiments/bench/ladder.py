@@ -1,6 +1,6 @@
 """Time each operation of cs231n_fer.nets.ladder on the layer shapes of the paper's net, rung by rung.
 
-    python experiments/bench/ladder.py --readme
+    python experiments/bench/ladder.py --page
     python experiments/bench/ladder.py --quick                    a smoke test of about a minute
     python experiments/bench/ladder.py --operations conv --rungs im2col fast winograd
 
@@ -65,7 +65,7 @@ def rows_of(results, peak):
 
 
 def overview(groups):
-    """README's table: a row for each operation and shape, a column for each rung."""
+    """Return SPEED.md's table: a row for each operation and shape, a column for each rung."""
     rungs = list(dict.fromkeys(row[1] for rows in groups for row in rows))
     lines = []
     for rows in groups:
@@ -73,8 +73,10 @@ def overview(groups):
                  for _, rung, ms, _, _, gain, _ in rows if ms}
         best = min((row for row in rows if row[2]), key=lambda row: row[2], default=rows[0])
         lines.append([rows[0][0], *(cells.get(rung, "-") for rung in rungs), best[3], best[4]])
-    return "Milliseconds for forward and backward of a batch, and times the rung before.\n\n" + \
-        table(["operation", *rungs, "GFLOP/s of the best", "% of peak"], lines)
+    note = ("Milliseconds for the forward and backward pass of one batch; in parentheses, the "
+            "speed-up over the rung to the left.")
+    header = ["operation", *rungs, "best GFLOP/s", "% of peak"]
+    return f"{note}\n\n{table(header, lines)}"
 
 
 def main():
@@ -91,8 +93,8 @@ def main():
         rungs = time_in_turns(specs_of(*each, args.rungs, threads), **options.turns(args))
         results += rungs
         groups.append(rows_of(rungs, peak))
-        print(table(["operation", "rung", "ms", "GFLOP/s", "% of peak", "times before", "differs"], groups[-1]),
-              end="\n\n", flush=True)
+        header = ["operation", "rung", "ms", "GFLOP/s", "% of peak", "speed-up", "difference"]
+        print(table(header, groups[-1]), end="\n\n", flush=True)
     options.finish("bench_ladder", args, facts, {"peak_gflops": peak, "engines": results}, overview(groups))
     return 1 if any(result["error"] for result in results) else 0
 

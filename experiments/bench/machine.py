@@ -34,7 +34,7 @@ def versions():
 
 
 def describe():
-    """Return the facts that belong above a table."""
+    """Return the facts that are printed above a table."""
     return {"date": datetime.date.today().isoformat(), "processor": processor(), "cores": cores(),
             "system": platform.system(), "versions": versions(), "load": round(os.getloadavg()[0], 2)}
 
@@ -43,12 +43,12 @@ def sentence(facts):
     """Write describe()'s facts as one sentence."""
     packages = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return (f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['system']}; {packages}; "
-            f"load average at the start {facts['load']}")
+            f"load average {facts['load']} at the start")
 
 
 def warning(facts):
     """Return a warning if the machine isn't quiet, else None."""
     if facts["load"] > QUIET:
-        return (f"WARNING: the load average is {facts['load']}, above {QUIET}: something else is running, and these "
-                "times say little")
+        return (f"WARNING: the load average is {facts['load']}, above {QUIET}: other programs are "
+                "running, so these times are unreliable")
     return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import machine
 from .interleave import SIMD, WAITING
-from .report import write_readme, write_results
+from .report import SPEED, quick_copy, write_page, write_results
 
 
 def parser(description):
@@ -14,17 +14,25 @@ def parser(description):
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = made.add_argument
     add("--threads", type=int, nargs="+",
-        help="thread counts, the same for everybody; default: all cores, and 1 where engines are compared")
-    add("--rungs", nargs="+", default=["auto"], help="of ours; the first is the one that ratios are about")
-    add("--rounds", type=int, help="blocks of each worker (default 8; 3 with --quick)")
-    add("--block-seconds", type=float, help="length of a block (default 0.6; 0.3 with --quick)")
-    add("--limit", type=float, default=300, help="seconds in which an engine must be ready (default %(default)s)")
-    add("--simd", choices=sorted(SIMD), help="hold ours and PyTorch to this vector unit")
+        help="numbers of threads, the same for all engines (default: all cores; also 1 where "
+             "engines are compared)")
+    add("--rungs", nargs="+", default=["auto"],
+        help="rungs of this engine; ratios refer to the first")
+    add("--rounds", type=int, help="timed blocks per worker (default 8; 3 with --quick)")
+    add("--block-seconds", type=float, help="duration of a block (default 0.6; 0.3 with --quick)")
+    add("--limit", type=float, default=300,
+        help="seconds after which an engine that is not ready is skipped "
+             "(default: %(default)s)")
+    add("--simd", choices=sorted(SIMD),
+        help="restrict this engine and PyTorch to this instruction set")
     add("--waiting", choices=sorted(WAITING), default="passive",
-        help="idle OpenMP threads: passive ones sleep at once, default ones spin a little (default: %(default)s)")
-    add("--machine", metavar="NAME", help="results and README's table get this name of a second machine in theirs")
-    add("--quick", action="store_true", help="a smoke test of about a minute; results go to runs/")
-    add("--readme", action="store_true", help="also write the tables between the markers of README.md")
+        help="idle OpenMP threads: passive ones sleep at once, default ones spin briefly "
+             "(default: %(default)s)")
+    add("--machine", metavar="NAME",
+        help="suffix for the results and the table of a second machine, such as zen3")
+    add("--quick", action="store_true",
+        help="a smoke test of about a minute; results and page go to runs/")
+    add("--page", action="store_true", help="also write the table to experiments/results/SPEED.md")
     return made
 
 
@@ -53,13 +61,13 @@ def turns(args):
 
 
 def finish(name, args, facts, results, body):
-    """Print README's text, write the JSON and, if it is wanted, that text to the README; body is its tables."""
+    """Print the table, write the results as JSON and, with --page, the table to SPEED.md."""
     name = "_".join(filter(None, [name, getattr(args, "simd", None), getattr(args, "machine", None)]))
     command = shlex.join(["python", f"experiments/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    body = f"Measured by `{command}`: {machine.sentence(facts)}.\n\n{body}"
+    body = f"Measured with `{command}`: {machine.sentence(facts)}.\n\n{body}"
     print(f"\n{body}\n")
-    settings = {key: value for key, value in vars(args).items() if key not in ("readme", "quick")}
+    settings = {key: value for key, value in vars(args).items() if key not in ("page", "quick")}
     print("results:", write_results(name, {"command": command, "machine": facts, "settings": settings,
                                            "results": results}, args.quick))
-    if args.readme:
-        print(write_readme(name, body))
+    if args.page:
+        print(write_page(quick_copy(SPEED) if args.quick else SPEED, name, body))

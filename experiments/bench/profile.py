@@ -1,11 +1,12 @@
 """Where a training step's time goes: which compiled kernels, and how much Python lies between them.
 
-    python experiments/bench/profile.py --readme   the benchmark's nets, batch 50, all cores
+    python experiments/bench/profile.py --page   the benchmark's nets, batch 50, all cores
     python experiments/bench/profile.py --nets final --batch 256
     python experiments/bench/profile.py --quick    a smoke test
 
-Every kernel that Python calls is timed; Python is the rest of a step. "Multiply-adds at peak" is what the products of
-convolutions and affine layers would take if nothing but multiply-adds had to be done, counted as Winograd counts them.
+Every kernel called from Python is timed; the rest of a step is Python code. "Multiply-adds at the
+FMA peak" is the time that the matrix products of convolutions and affine layers would take at the
+peak rate, with the number of multiplications that Winograd convolution needs.
 """
 import sys
 from pathlib import Path
@@ -20,7 +21,17 @@ from statistics import median
 import numpy as np
 
 from cs231n_fer.fast_layers.plans import PLAN_IMAGES, choose_plan
-from cs231n_fer.kernels import batchnorm, conv, gradients, losses, patches, pool, product, update
+from cs231n_fer.kernels import (
+    batchnorm,
+    conv,
+    elementwise,
+    gradients,
+    losses,
+    patches,
+    pool,
+    product,
+    update,
+)
 from cs231n_fer.solver import Solver
 from experiments.bench import machine, options
 from experiments.bench.nets import FACE_SHAPE, NETS
@@ -30,15 +41,20 @@ from experiments.bench.report import number, table
 
 PARTS = {  # what a kernel is part of
     (conv, "forward"): "convolutions, forward", (conv, "backward"): "convolutions, backward",
-    (conv, "prepare"): "weights made ready for them", (patches, "over_images"): "batchnorm",
+    (conv, "prepare"): "weight preparation", (patches, "over_images"): "batchnorm",
     (batchnorm, "over_images"): "batchnorm", (batchnorm, "forward_vectors"): "batchnorm",
     (batchnorm, "backward_vectors"): "batchnorm", (batchnorm, "update_average"): "batchnorm",
     (patches, "combine"): "batchnorm", (patches, "moments_of_outputs"): "batchnorm",
-    (pool, "over_images"): "pools and ReLU alone",
+    (pool, "over_images"): "unfused pooling and ReLU",
+    (pool, "means_over_images"): "unfused pooling and ReLU",
+    (elementwise, "relu"): "unfused pooling and ReLU",
+    (elementwise, "relu_back"): "unfused pooling and ReLU",
     (product, "product"): "affine layers", (product, "transpose"): "affine layers",
-    (losses, "softmax"): "the loss", (gradients, "gather"): "L2 and update",
+    (losses, "softmax"): "loss", (gradients, "gather"): "L2 and update",
     (update, "over_blocks"): "L2 and update"}
-PYTHON, STEP, PEAK = "Python between kernels", "the step", "multiply-adds at peak"
+PYTHON = "Python code between kernels"
+STEP = "whole step"
+PEAK = "multiply-adds at the FMA peak"
 
 
 def parse():
@@ -47,7 +63,7 @@ def parse():
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--steps", type=int, default=100, help="of which the median counts (default: %(default)s)")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--page", action="store_true")
     return parser.parse_args()
 
 
@@ -119,8 +135,9 @@ def main():
     parts = [part for part in [*dict.fromkeys(PARTS.values()), PYTHON, STEP, PEAK]
              if any(part in each for each in results.values())]
     rows = [[part, *(each.get(part) for each in results.values())] for part in parts]
-    body = (f"Batch {args.batch}, {facts['cores']} threads, FMA peak {number(peak)} GFLOP/s; ms, medians of {steps} "
-            f"steps of `Solver`.\n\n{table(['part of a step', *results], rows)}")
+    note = (f"Batch {args.batch}, {facts['cores']} threads, FMA peak {number(peak)} GFLOP/s; times "
+            f"are medians over {steps} steps of `Solver`, in milliseconds.")
+    body = f"{note}\n\n{table(['part of the step', *results], rows)}"
     options.finish("bench_profile", args, facts, {"peak_gflops": peak, "parts": results}, body)
 
 

@@ -1,13 +1,18 @@
-"""Tables in Markdown, put between the markers of README.md, and results in JSON."""
+"""Tables in Markdown, written between the markers of a page, and results in JSON."""
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 from .statistics import summary
 
 ROOT = Path(__file__).resolve().parents[2]
-README, RESULTS = ROOT / "README.md", ROOT / "experiments" / "results"
+README = ROOT / "README.md"
+RESULTS = ROOT / "experiments" / "results"
+SPEED = RESULTS / "SPEED.md"
+GRADIENTS = RESULTS / "GRADIENTS.md"
+RELIABILITY = RESULTS / "RELIABILITY.md"
 QUICK_RESULTS = ROOT / "runs"  # not tracked: a smoke test must not replace a measurement
 
 
@@ -49,16 +54,22 @@ def replace_between(text, name, body):
     return f"{before}{start}\n{body.strip()}\n{end}{rest.split(end)[1]}"
 
 
-def write_readme(name, body, path=README):
-    """Put body between the markers of the README; returns a sentence that says what became of it."""
+def quick_copy(page):
+    """Copy a page to the folder of smoke tests and return the copy's path."""
+    QUICK_RESULTS.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(page, QUICK_RESULTS / page.name))
+
+
+def write_page(path, name, body):
+    """Write body between the markers of a page; returns a sentence that says what was done."""
     if not path.exists():
-        return f"{path.name} doesn't exist: its table {name} was not written"
+        return f"{path.name} doesn't exist: table {name} was not written"
     try:
         text = replace_between(path.read_text(encoding="utf-8"), name, body)
     except ValueError as error:
         return f"{path.name} was not changed: {error}"
     path.write_text(text, encoding="utf-8")
-    return f"{path.name}: table {name} written"
+    return f"{path}: table {name} written"
 
 
 def write_results(name, results, quick=False):

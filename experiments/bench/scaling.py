@@ -1,6 +1,6 @@
 """How the time of our engine grows: with the batch, the threads, the depth and width of the net, the number of faces.
 
-    python experiments/bench/scaling.py --readme
+    python experiments/bench/scaling.py --page
     python experiments/bench/scaling.py --quick                   a smoke test of about a minute
     python experiments/bench/scaling.py --sections threads --threads-batch 256
 
@@ -25,8 +25,13 @@ from experiments.bench.statistics import exponents, gflops_per_second, line, sum
 BATCHES = (1, 2, 4, 8, 16, 32, 50, 64, 128, 256, 512)
 SIZES = {"batch": BATCHES, "inference": BATCHES,
          "depth": (1, 2, 3, 4), "width": (0.5, 0.75, 1, 1.5, 2), "data": (500, 1000, 2000, 4000, 8000)}
-SECTIONS = {"batch": "images in a step", "inference": "images scored at once", "threads": "threads",
-            "depth": "convolutions in a block", "width": "times as many filters", "data": "faces in an epoch"}
+SECTIONS = {  # name: (heading, first column)
+    "batch": ("Training step by batch size", "batch size"),
+    "inference": ("Inference by batch size", "batch size"),
+    "threads": ("Training step by number of threads", "threads"),
+    "depth": ("Training step by depth", "convolutions per block"),
+    "width": ("Training step by width", "filters, times the original"),
+    "data": ("Epoch by number of training images", "training images")}
 
 
 def parse():
@@ -88,12 +93,13 @@ def section_table(section, sizes, results, peaks):
         alone = peak["median"] / least["median"] if peak["median"] and least["median"] else None
         scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}", alone] if section == "threads" else [e]
         rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate, percent(rate, peak["best"]), *scaled])
-    last = ["speed-up", "efficiency", "multiply-adds alone"] if section == "threads" else ["exponent"]
-    body = table([SECTIONS[section], "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)
+    last = ["speed-up", "efficiency", "FMA speed-up"] if section == "threads" else ["exponent"]
+    heading, first = SECTIONS[section]
+    body = table([first, "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)
     if section in ("batch", "inference", "data") and len(sizes) > 1:
         fixed, slope = line(sizes, times)
-        body += f"\n\nTime = {fixed:.3g} ms + {1e3 * slope:.3g} us for each image."
-    return f"{section}:\n\n{body}"
+        body += f"\n\nTime = {fixed:.3g} ms + {1e3 * slope:.3g} us per image."
+    return f"{heading}:\n\n{body}"
 
 
 def main():
@@ -107,7 +113,8 @@ def main():
         tables.append(section_table(section, sizes_of(section, args), done[section], peaks))
         print(f"\n{tables[-1]}", flush=True)
     listed = ", ".join(f"{number(peak['best'])} with {count}" for count, peak in peaks.items())
-    note = f"FMA peak in the same run, GFLOP/s: {listed} threads. Medians; {args.threads[0]} threads."
+    note = (f"FMA peak in the same run, GFLOP/s: {listed} threads. Times are medians with "
+            f"{args.threads[0]} threads unless the table says otherwise.")
     results = {"peaks_gflops": peaks, "sections": done}
     options.finish("bench_scaling", args, facts, results, "\n\n".join([note, *tables]))
     return 1 if any(result["error"] for results in done.values() for result in results) else 0

@@ -1,7 +1,7 @@
 """Where Solver.train() spends its time on real faces, with flips: in the step (forward, backward, update) or around it.
 
-    python experiments/bench/solver.py --readme   two epochs of FER2013, if it is found, on all cores
-    python experiments/bench/solver.py --quick    3,000 faces, a smoke test
+    python experiments/bench/solver.py --page   two epochs of FER2013, if it is found, on all cores
+    python experiments/bench/solver.py --quick   3,000 faces, a smoke test
     CS231N_FER_DATA=data/fer2013.h5 python experiments/bench/solver.py --epochs 40 --batchnorm
 
 Around it are: gathering and mirroring the batches, the accuracies on 1,000 training faces and all validation faces
@@ -33,11 +33,11 @@ def parse():
     add = parser.add_argument
     add("--epochs", type=int, default=2)
     add("--batch-size", type=int, default=50)
-    add("--images", type=int, help="use only so many training faces")
+    add("--images", type=int, help="number of training faces to use (default: all)")
     add("--batchnorm", action="store_true")
     add("--rung", default="auto")
     add("--quick", action="store_true")
-    add("--readme", action="store_true")
+    add("--page", action="store_true")
     return parser
 
 
@@ -54,11 +54,11 @@ def watch(solver, seconds):
     loss, update = solver.model.loss, solver._update
 
     def timed_loss(X, y=None):
-        with clock(seconds, "accuracies" if y is None else "forward and backward"):
+        with clock(seconds, "evaluation" if y is None else "forward and backward"):
             return loss(X, y)
 
     def timed_update(*arguments):
-        with clock(seconds, "update"):
+        with clock(seconds, "parameter update"):
             return update(*arguments)
 
     solver.model.loss, solver._update = timed_loss, timed_update
@@ -82,16 +82,18 @@ def main():
                         batch_size=args.batch_size, num_epochs=args.epochs, augmentation=HorizontalFlip(),
                         checkpoint_dir=folder)
         watch(solver, seconds)
-        with clock(seconds, "in all"):
+        with clock(seconds, "total"):
             solver.train()
-    total = seconds.pop("in all")
-    step = seconds["forward and backward"] + seconds["update"]
-    seconds["batches, flips, checkpoints and the rest"] = total - sum(seconds.values())
+    total = seconds.pop("total")
+    step = seconds["forward and backward"] + seconds["parameter update"]
+    seconds["batches, augmentation, checkpoints and other work"] = total - sum(seconds.values())
     images = args.epochs * len(data["X_train"])
-    rows = [[name, each, f"{each / total:.1%}"] for name, each in [*seconds.items(), ("in all", total)]]
+    rows = [[name, spent, f"{spent / total:.1%}"]
+            for name, spent in [*seconds.items(), ("total", total)]]
     faces = "the built-in faces" if "synthetic" in data["source"] else "FER2013"
     body = (f"{args.epochs} epochs of {len(data['X_train']):,} images of {faces}, batch {args.batch_size}: "
-            f"{images / total:,.0f} images/s, **{(total - step) / total:.1%} of the time outside the step**.\n\n"
+            f"{images / total:,.0f} images/s, **{(total - step) / total:.1%} of the time is spent "
+            f"outside the training step**.\n\n"
             f"{table(['part', 's', 'share'], rows)}")
     options.finish("bench_solver", args, facts, {"seconds": dict(seconds), "total": total, "images": images,
                                                  "outside_step": (total - step) / total}, body)

@@ -1,7 +1,7 @@
 """Time a training step (forward, backward, Adam with L2) of our engine beside PyTorch's, on the same weights and faces.
 
-    python experiments/bench/step.py --readme                   every net, batch and thread count, README's tables
-    python experiments/bench/step.py --quick                    a smoke test of about a minute
+    python experiments/bench/step.py --page   every net, batch size and thread count, for SPEED.md
+    python experiments/bench/step.py --quick   a smoke test of about a minute
     python experiments/bench/step.py --nets final --batches 50 --threads 2 --rungs winograd fast im2col
     python experiments/bench/step.py --simd avx2 --batches 50   ours and PyTorch held to AVX2
 

@@ -1,5 +1,8 @@
-"""What README promises, tried for longer than tests may take: each script writes a result to
-results/reliability, of which reliability.py makes README's table.
+"""Long-running checks of README's promises, and the scripts that write README's tables and picture.
 
-To add a promise: tests and a row of PROMISES in promises.py, or a script that writes such a result.
+A check writes its result to results/reliability, from which reliability.py makes the tables in
+README.md and results/RELIABILITY.md; readme_results.py writes the tables of accuracy and speed.
+
+To add a promise: write tests and a row of PROMISES in promises.py, or a script that writes such a
+result.
 """

@@ -146,9 +146,9 @@ def main():
     if not options.only:
         RESULT.parent.mkdir(parents=True, exist_ok=True)
         RESULT.write_text(json_text({
-            "promise": "the tests notice when a layer or an update rule is broken",
-            "measured": f"{killed} of {run} mutants killed ({killed / run:.0%})"
-                        + (f", drawn from {len(every):,}" if options.sample else ""),
+            "promise": "The tests detect defects in layers and update rules",
+            "measured": f"{killed} of {run} mutants killed; {killed / run:.0%}"
+                        + (f", drawn from {len(every):,} mutants" if options.sample else ""),
             "command": f"python experiments/checks/mutation_testing.py --sample {options.sample} --seed {options.seed}",
             "killed": killed, "run": run, "possible": len(every), "survived": survived, "equivalent": equivalent}),
             encoding="utf-8")

@@ -30,8 +30,9 @@ def main():
     path = RESULTS / "reliability" / "oracle.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json_text({
-        "promise": "in float64 layers, losses, gradients and update rules give the numbers of PyTorch",
-        "measured": f"largest difference {worst:.0e} (relative) in {len(errors):,} comparisons; 1e-10 is the limit",
+        "promise": "In float64, layers, losses, gradients and update rules agree with PyTorch",
+        "measured": f"within {worst:.0e}; largest relative difference in {len(errors):,} "
+                    "comparisons, the limit is 1e-10",
         "command": "python experiments/checks/oracle.py", "torch": torch.__version__, "largest": worst,
         "comparisons": len(errors)}), encoding="utf-8")
     return 0

@@ -1,9 +1,10 @@
-"""Run the tests behind promises that have no longer form, and keep how many cases passed, for README's table.
+"""Run the tests behind those promises that no other script checks, and record the results.
 
-    python experiments/checks/promises.py                  all of them, some minutes
-    python experiments/checks/promises.py bits diverging   these
+    python experiments/checks/promises.py                  all of them; takes some minutes
+    python experiments/checks/promises.py bits diverging   only these
 
-Exits with 1 if a case fails, or if a promise has no case that ran.
+Writes one JSON file per promise; reliability.py turns these into tables. Exits with 1 if a case
+fails, or if no case of a promise was run.
 """
 import sys
 from pathlib import Path
@@ -17,24 +18,31 @@ import pytest
 
 from experiments.bench.report import RESULTS, ROOT, json_text
 
-PROMISES = {  # name: (promise, the tests' files, an expression of pytest -k that picks among them, "" for all)
-    "bits": ("the same seed gives the same bits, run after run, on 1, 2 and 4 threads; the batch size changes "
-             "scores by rounding only", ["test_promises", "test_engine", "test_optim"],
+PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all tests)
+    "bits": ("The same seed gives the same bits on 1, 2 and 4 threads; the batch size changes "
+             "scores only by rounding", ["test_promises", "test_engine", "test_optim"],
              "sha256 or same_bits or batch_size_of_evaluation"),
-    "bad_data": ("bad CSV files, archives, images, HDF5 files and arrays get one clear error or a counted skip",
+    "bad_data": ("Invalid files and arrays give one clear error or are skipped and counted; tested "
+                 "with CSV files, archives, images, HDF5 files and arrays",
                  ["test_bad_csv", "test_bad_archives", "test_bad_images", "test_bad_hdf5", "test_bad_arrays"], ""),
-    "safe_files": ("no file becomes code, and no archive writes outside of its folder",
+    "safe_files": ("No file is executed as code, and no archive writes outside its folder",
                    ["test_safe_files", "test_bad_archives"], ""),
-    "full_disk": ("a full disk or a read-only folder gives one clear error and leaves the last good checkpoint",
+    "full_disk": ("A full disk or read-only folder leaves the last good checkpoint intact; one "
+                  "clear error is raised",
                   ["test_run_folder"], "disk"),
-    "diverging": ("diverging training names epoch, step, layer and the last good checkpoint", ["test_diverging"], ""),
-    "interrupt": ("Ctrl-C ends the step, saves, and says how to go on", ["test_run_folder"], "ctrl_c or signals"),
-    "learning": ("the first loss is ln 7, 50 faces are learnt by heart, update rules fall on three toy functions, 50 "
-                 "steps in float32 end where those in float64 do", ["test_promises", "test_optim"],
+    "diverging": ("Diverging training reports epoch, step, layer and the last good checkpoint",
+                  ["test_diverging"], ""),
+    "interrupt": ("Ctrl-C finishes the step, saves a checkpoint and prints how to resume",
+                  ["test_run_folder"], "ctrl_c or signals"),
+    "learning": ("Training passes its sanity checks; the initial loss is ln 7, 50 faces are "
+                 "memorized, update rules minimize three test functions, and 50 steps in float32 end where "
+                 "50 steps in float64 do", ["test_promises", "test_optim"],
                  "first_loss or by_heart or toy or fifty_steps"),
-    "memory": ("2,000 steps take no more memory than 500, and training allocates nothing large",
+    "memory": ("Memory use does not grow during training; 2,000 steps need no more than 500, and "
+               "no large array is allocated",
                ["test_promises", "test_engine"], "two_thousand or allocates_nothing"),
-    "threads": ("threads that share a network get the bits that they get alone, whichever threads Numba has",
+    "threads": ("Threads that share a network get the same bits as a single thread; also with "
+                "Numba's workqueue threading layer",
                 ["test_promises", "test_engine"], "share_a_network or threads_of_a_program")}
 
 

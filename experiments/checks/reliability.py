@@ -1,9 +1,10 @@
-"""Write README's table "What you can rely on" from experiments/results/reliability/*.json.
+"""Write the tables of promises, in RELIABILITY.md and README.md, from reliability/*.json.
 
     python experiments/checks/reliability.py
 
-A file says in "promise", "measured" and "command" what is promised, what the last run found, and how to run it again;
-SUMMARIES put the first two into words where a file has numbers only.
+Every JSON file in experiments/results/reliability holds "promise", "measured" (the result of the
+last run) and "command"; for files that hold only numbers, SUMMARIES states the first two.
+README.md shows both up to their first semicolon, RELIABILITY.md shows everything.
 """
 import sys
 from pathlib import Path
@@ -13,37 +14,43 @@ if __package__ is None:  # started as a file, not with -m
 
 import json
 
-from experiments.bench.report import RESULTS, write_readme
+from experiments.bench.report import README, RELIABILITY, RESULTS, write_page
 
 FOLDER = RESULTS / "reliability"
-ORDER = ("resume", "bits", "bad_data", "fuzz", "safe_files", "gradients", "oracle", "learning", "mutation", "cache")
-# Others follow, in alphabetical order.
+# The first rows; others follow in alphabetical order.
+ORDER = ("resume", "bits", "bad_data", "fuzz", "safe_files", "gradients", "oracle", "learning",
+         "mutation", "cache")
 
 
 def resume(entry):
-    """kill -9 during training."""
-    return ("a training that is killed at any moment goes on as if it had not been, bit for bit",
-            f"{entry['kills'] - len(entry['wrong'])} of {entry['kills']} kills, {entry['in_a_save']} of them in a save")
+    """State the result of torture_resume.py."""
+    return ("A training run killed at any moment resumes with identical bits",
+            f"{entry['kills'] - len(entry['wrong'])} of {entry['kills']} kills; "
+            f"{entry['in_a_save']} of them during a save")
 
 
 def fuzz(entry):
-    """Damaged files."""
+    """State the result of fuzz_inputs.py."""
     files, failures = (sum(row[key] for row in entry["rows"]) for key in ("files", "failure"))
-    return ("a damaged file gives right data, a counted skip or a clear error",
-            f"{files - failures:,} of {files:,} mutated files of {len(entry['rows'])} formats")
+    return ("A damaged file gives correct data, a counted skip or a clear error",
+            f"{files - failures:,} of {files:,} files; mutated, in {len(entry['rows'])} formats")
 
 
 def cache(entry):
-    """Spoilt caches of compiled kernels."""
+    """State the result of torture_cache.py."""
     passed = [case["passed"] for case in entry["cases"].values()]
-    return "a spoilt or shared cache of compiled kernels gives right results", f"{sum(passed)} of {len(passed)} cases"
+    return ("A corrupted or shared cache of compiled kernels gives correct results",
+            f"{sum(passed)} of {len(passed)} cases")
 
 
 SUMMARIES = {"resume": resume, "fuzz": fuzz, "cache": cache}
 
 
 def rows(folder):
-    """Return (promise, measured, command) of each file; raises ValueError for one that lacks a text."""
+    """Return [promise, measured, command] of every file.
+
+    Raises ValueError if a file lacks one of these texts.
+    """
     known = {name: place for place, name in enumerate(ORDER)}
     found = []
     for path in sorted(folder.glob("*.json"), key=lambda path: (known.get(path.stem, len(known)), path.stem)):
@@ -58,13 +65,22 @@ def rows(folder):
 
 
 def body(folder):
-    """The table, as lines that need no columns of one width."""
-    lines = [f"| {promise} | {measured} | `{command}` |" for promise, measured, command in rows(folder)]
-    return "\n".join(["| what | measured | by |", "| --- | --- | --- |", *lines])
+    """Return the table of RELIABILITY.md."""
+    lines = [f"| {promise} | {measured} | `{command}` |"
+             for promise, measured, command in rows(folder)]
+    return "\n".join(["| promise | result | command |", "| --- | --- | --- |", *lines])
+
+
+def short_body(folder):
+    """Return the table of README.md."""
+    lines = [f"| {promise.split(';')[0]} | {measured.split(';')[0]} |"
+             for promise, measured, _ in rows(folder)]
+    return "\n".join(["| promise | result of the last run |", "| --- | --- |", *lines])
 
 
 def main():
-    print(write_readme("reliability", body(FOLDER)))
+    print(write_page(RELIABILITY, "reliability", body(FOLDER)))
+    print(write_page(README, "reliability", short_body(FOLDER)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ def on_face(inside, area):
     shares = "; ".join(f"{method} {percent(inside[method])}" for method in METHODS)
     low = min(low for _, low, _ in inside.values())
     return Finding("5.1: the net reacts to the face and not the background (synthetic faces)",
-                   f"the face is {100 * area:.0f} % of the picture; of the maps it holds {shares}",
+                   f"the face covers {100 * area:.0f} % of the picture; its share of the maps is "
+                   f"{shares}",
                    "confirmed" if low > 0.9 else "refined" if low > area else "refuted", "maps")
 
 
@@ -29,7 +30,7 @@ def on_figure_7(parts):
     numbers = "; ".join(f"{emotion}: " + ", ".join(f"{part} {parts[emotion][part][0]:.2f}" for part in MASK_NAMES)
                         for emotion in FIGURE_7)
     return Finding("5.1, figure 7: it reacts to the smile in Happy, the eye in Fear, the brows in Anger (synthetic)",
-                   f"gradient in brows, eyes and mouth, times chance: {numbers}",
+                   f"gradient in brows, eyes and mouth, relative to chance: {numbers}",
                    ("refuted", "refined", "refined", "confirmed")[hits], "parts")
 
 
@@ -38,10 +39,11 @@ def on_regions(makes, p):
     cases = [(makes[CLASS_NAMES[label]][method], value) for method in METHODS for label, value in p[method].items()]
     values, above, own = [value for (value, *_), _ in cases], sum(low > 1 for (_, low, _), _ in cases), sum(
         value < 0.05 for _, value in cases)
-    return Finding("5.1: saliency maps show which parts of the image the net reacts to (scored against the pixels that "
-                   "make the emotion; synthetic faces)",
-                   f"six emotions, three maps: in {above} of {len(cases)} cases more than chance, {min(values):.2f} to "
-                   f"{max(values):.2f} times; in {own} more than in other faces' such pixels (p < 0.05)",
+    return Finding("5.1: saliency maps show which parts of the image the net reacts to (compared "
+                   "with the pixels that change with the emotion; synthetic faces)",
+                   f"for six emotions and three methods: above chance in {above} of {len(cases)} "
+                   f"cases, by a factor of {min(values):.2f} to {max(values):.2f}; in {own} cases "
+                   "also above the corresponding pixels of other faces (p < 0.05)",
                    "confirmed" if above == len(cases) == own else "refined" if above else "refuted", "chance")
 
 
@@ -60,8 +62,9 @@ def on_ekman(upper, right, y):
 
     read = [reads(upper["Anger"][method], upper["Happy"][method]) for method in METHODS]
     return Finding("5.1: anger is detected on the upper part of the face, happiness on the lower (Ekman)",
-                   f"share of the maps in the upper half: {'; '.join(map(numbers, METHODS))}. Right by the upper and "
-                   f"by the lower half alone: {seen('Anger')}; {seen('Happy')}",
+                   f"share of the maps in the upper half: {'; '.join(map(numbers, METHODS))}. "
+                   f"Accuracy from the upper and from the lower half alone: {seen('Anger')}; "
+                   f"{seen('Happy')}",
                    "confirmed" if min(read) == 2 else "refined" if max(read) else "refuted", "halves")
 
 
@@ -71,7 +74,9 @@ def on_noise(checks):
     if TWIN not in checks:
         return Finding(statement, "needs two seeds", "not measured")
     agree = ", ".join(f"{method} {checks[TWIN][method][0]:.2f}" for method in METHODS)
-    return Finding(statement, f"rank correlation of one face's maps by two nets of different seeds: {agree}",
+    return Finding(statement,
+                   "rank correlation between maps of the same face by two nets with different "
+                   f"seeds: {agree}",
                    "confirmed" if checks[TWIN]["gradient"][2] < 0.5 else "refined", "sanity")
 
 
@@ -80,6 +85,8 @@ def on_sanity(checks):
     anew = [compared for what, compared in checks.items() if ANEW in what][-1]
     bound = {method: min(0.5, checks[TWIN][method][1] if TWIN in checks else 1) for method in METHODS}
     agree = ", ".join(f"{method} {anew[method][0]:.2f}" for method in METHODS)
-    return Finding("5.1: maps show what the net has learnt to react to (then random weights give others: Adebayo et "
-                   "al. 2018)", f"rank correlation with the maps of the same net, all weights drawn anew: {agree}",
+    return Finding("5.1: maps show what the net has learned to react to (so that random weights "
+                   "give different maps: Adebayo et al. 2018)",
+                   "rank correlation with the maps of the same net after all its weights were "
+                   f"re-initialized: {agree}",
                    "confirmed" if all(anew[method][2] < bound[method] for method in METHODS) else "refuted", "sanity")

@@ -49,12 +49,14 @@ def conclude(results):
     richer = gain(results[best], flip)
     return [
         Finding("3.3: flips compensate for the small size of the data set",
-                f"flips buy {points(flips)}; in the last epoch the accuracy on training faces is {last_gap(flip):.1f} "
-                f"points above that on validation, without them {last_gap(none):.1f}", verdict_on(flips, "more"),
+                f"flips add {points(flips)}; in the last epoch, training accuracy is "
+                f"{last_gap(flip):.1f} points above validation accuracy ({last_gap(none):.1f} "
+                "without flips)", verdict_on(flips, "more"),
                 "accuracy"),
         Finding("3.3: flips alone are a sensible augmentation",
-                f"richer ones: {best} reaches {percent(accuracy(results[best]))}, {points(richer)} over flips; step by "
-                f"step {', '.join(steps)}", "refined" if richer[1] > 0 else "confirmed", "curves")]
+                f"a richer augmentation, {best}, reaches {percent(accuracy(results[best]))}, "
+                f"{points(richer)} compared with flips; individual steps: {', '.join(steps)}",
+                "refined" if richer[1] > 0 else "confirmed", "curves")]
 
 
 def last_gap(results):

@@ -83,12 +83,14 @@ def conclude(results, still):
     over_middle, over_mean, over_apex = (gain(results[BINNED], results[way]) for way in (MIDDLE, MEAN, APEX))
     return [
         Finding("2: Kahou et al. train a deep convolutional network on static images, but then apply it to video data",
-                f"of the clips {percent(accuracy(results[BINNED]))} are named right by the SVM on {BINS} bins, "
-                f"{points(over_middle)} over the frame in the middle; of still faces the net names {percent(still)}",
+                f"the SVM on {BINS} bins classifies {percent(accuracy(results[BINNED]))} of the "
+                f"clips correctly, {points(over_middle)} compared with the middle frame; the net "
+                f"classifies {percent(still)} of still faces correctly",
                 verdict_on(over_middle, "more"), "clip"),
         Finding("2, its source: the frames' probabilities are averaged in bins over time",
-                f"{BINS} bins have {points(over_mean)} over the mean, which forgets when a frame was seen, and "
-                f"{points(over_apex)} over the one frame at the apex", verdict_on(over_mean, "more"), "accuracy")]
+                f"{BINS} bins are {points(over_mean)} above the mean, which ignores the order of "
+                f"the frames, and {points(over_apex)} above the single frame at the apex",
+                verdict_on(over_mean, "more"), "accuracy")]
 
 
 def main(argv=None):
@@ -112,13 +114,14 @@ def main(argv=None):
     shown = max(range(len(labels)), key=lambda k: changes(seen["test"][k]))
     figures = {"clip": draw_clip(clips["test"][shown], seen["test"][shown], data["class_names"]),
                "accuracy": curves.plot_intervals(in_percent(results),
-                                                  title=f"{len(labels):,} clips of 6 to 40 frames named")}
+                                                  title=f"{len(labels):,} clips of 6 to 40 frames")}
     findings.save(args, data, 14, title="From still images to clips", rows=rows, figures=figures, results=trained,
-                  header=("what is read", "clips named right (95 %)", "over the middle frame"),
+                  header=("input", "accuracy (95 %)", "gain over the middle frame"),
                   findings=conclude(results, accuracy(trained)),
                   seconds=time.perf_counter() - start + sum(result["seconds"] for result in trained),
                   notes=[explain(args.seeds).replace("faces", "clips"),
-                         f"Clips to train the SVM {sizes['train']:,}, to choose its strength {sizes['val']:,}."])
+                         f"The SVM is trained on {sizes['train']:,} clips; its regularization "
+                         f"strength is chosen on {sizes['val']:,} others."])
 
 
 if __name__ == "__main__":

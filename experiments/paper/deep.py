@@ -96,8 +96,10 @@ def main(argv=None):
     results = {name: train_seeds(run, data, args.runs, args.seeds)
                for name, run in nets(options.base_run(args, "final"), args.quick).items()}
     findings.save_nets(args, data, 15, title="More layers, more filters", nets=results, findings=conclude(results),
-                       figures=draw(results), notes=["Training time is that of the fastest epoch; the table's images/s "
-                       "are the median, which other work on the machine slows down more."])
+                       figures=draw(results), notes=[
+                           "Training time is based on the fastest epoch; images/s in the table "
+                           "are medians, which are more affected by other programs on the "
+                           "machine."])
 
 
 if __name__ == "__main__":

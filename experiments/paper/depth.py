@@ -59,7 +59,7 @@ def conclude(results):
                 f"{baseline[0]['parameters']:,}", verdict_on(whole, "more"), "cost"),
         Finding("Abstract, 5: the final net reaches 60.7 % on validation", percent(ours), reached, "curves"),
         Finding("6: adding more layers would further improve the network",
-                f"{'; '.join(by_step)}; {name} {percent(ours)}. The last block buys {points(last)}",
+                f"{'; '.join(by_step)}; {name} {percent(ours)}. The last block adds {points(last)}",
                 verdict_on(last, "more"), "cost")]
 
 
@@ -82,9 +82,10 @@ def main(argv=None):
     runs[BASELINE] = runs[BASELINE].with_optim(learning_rate=best)
     results = {name: train_seeds(run, data, args.runs, args.seeds) for name, run in runs.items()}
     rates = ", ".join(f"{rate:g}: {100 * reached(each):.1f} %" for rate, each in tried.items())
-    findings.save_nets(args, data, 1, title="What depth buys", nets=results, findings=conclude(results),
+    findings.save_nets(args, data, 1, title="Depth", nets=results, findings=conclude(results),
                        figures=draw(results), others=[tried[rate] for rate in tried if rate != best],
-                       notes=[f"The baseline at each learning rate: {rates}; it is trained at {best:g}."])
+                       notes=[f"Accuracy of the baseline by learning rate: {rates}; {best:g} was "
+                              "used."])
 
 
 if __name__ == "__main__":

@@ -78,14 +78,17 @@ def conclude(results, ensemble, count):
     recommended = gain(hinton, paper)
     return [
         Finding("4.3: feeding a net's probabilities back into it with alpha 0.8 ekes out extra accuracy",
-                f"{percent(accuracy(base))} without, {percent(accuracy(paper))} with: {points(gains[0])}"
+                f"{percent(accuracy(base))} without a teacher, {percent(accuracy(paper))} with: "
+                f"{points(gains[0])}"
                 f"{noise(paper, base)}", verdict_on(gains[0], "more"), "accuracy"),
         Finding("4.3: alpha about 0.1 is for larger teachers; from a net to itself 0.8 is chosen",
-                f"alpha 0.1 at temperature 3 buys {points(gains[1])}{noise(hinton, base)}; over alpha 0.8 "
-                f"{points(recommended)}", verdict_on(recommended, "no more"), "accuracy"),
+                f"alpha 0.1 at temperature 3 adds {points(gains[1])}{noise(hinton, base)}; "
+                f"compared with alpha 0.8: {points(recommended)}",
+                verdict_on(recommended, "no more"), "accuracy"),
         Finding("4.3: an accurate, larger teacher passes on more than one-hot labels do (Hinton et al. 2015)",
-                f"the ensemble of {count} nets has {100 * ensemble:.1f} %, one net that learns from it "
-                f"{percent(accuracy(together))}: {points(gains[2])}{noise(together, base)}",
+                f"the ensemble of {count} nets reaches {100 * ensemble:.1f} %, a single net "
+                f"trained on its outputs {percent(accuracy(together))}: "
+                f"{points(gains[2])}{noise(together, base)}",
                 verdict_on(gains[2], "more"), "curves")]
 
 
@@ -113,7 +116,8 @@ def main(argv=None):
     ensemble = of_ensemble(teachers, data)
     findings.save_nets(args, data, 6, title="Knowledge distillation", nets=results, figures=draw(results),
                        findings=conclude(results, ensemble, len(teachers)),
-                       notes=["Teachers see the student's own batch, shuffled and flipped as it is."])
+                       notes=["Teachers see exactly the student's batch, in the same order and "
+                              "with the same flips."])
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def said(results):
     """Return how Disgust is said, means over the results, as a text."""
     confusion = np.mean([result["confusion"] for result in results], axis=0)
     disgust = list(results[0]["per_class"]).index("Disgust")
-    return f"{confusion[:, disgust].sum():.0f} times, rightly {confusion[disgust, disgust]:.0f} times"
+    return f"{confusion[:, disgust].sum():.0f} times ({confusion[disgust, disgust]:.0f} correct)"
 
 
 def verdict(parts):
@@ -63,33 +63,36 @@ def conclude(results, groups, portions, repeated):
     plain, sizes = results[PLAIN], sorted(portions, key=portions.get)
     accuracies = {name: share(plain, mask) for name, mask in groups.items()}
     ranks = sorted((name for name in groups if name != "all"), key=lambda name: accuracies[name][0])
-    leak = f"none of the {len(repeated):,} faces is in training" if not repeated.any() else (
-        f"{repeated.sum()} of the {len(repeated):,} faces are in training too: of these the net names "
-        f"{percent(share(plain, repeated))} right, of the others {percent(share(plain, ~repeated))}, of all "
-        f"{percent(accuracies['all'])}")
+    leak = f"none of the {len(repeated):,} faces occurs in training" if not repeated.any() else (
+        f"{repeated.sum()} of the {len(repeated):,} faces also occur in training; the accuracy is "
+        f"{percent(share(plain, repeated))} on these, {percent(share(plain, ~repeated))} on the "
+        f"others and {percent(accuracies['all'])} on all")
     equal, base = results[WEIGHTS] + results[SAMPLER], plain + plain
     lift = gain(among(equal, groups["Disgust"]), among(base, groups["Disgust"]))
     return [
         Finding("1.1: Disgust is heavily under-represented at roughly 1.5 %, and Happy the most populated class",
                 f"Disgust has {100 * portions['Disgust']:.1f} % of the training faces; {sizes[0]} has the fewest, "
                 f"{sizes[-1]} the most", verdict([round(portions["Disgust"], 3) == 0.015, sizes[-1] == "Happy"])),
-        Finding("1.1: the 3,589 validation faces are apart from the 28,709 of training", leak,
+        Finding("1.1: the 3,589 validation faces are separate from the 28,709 training faces", leak,
                 "refined" if repeated.any() else "confirmed"),
         Finding("5: Disgust is the class where our network fares the worst, and Happy where it is most successful",
-                "from the worst to the best: " + ", ".join(f"{name} {percent(accuracies[name])}" for name in ranks),
+                "from worst to best: " + ", ".join(f"{name} {percent(accuracies[name])}"
+                                                   for name in ranks),
                 verdict([ranks[0] == "Disgust", ranks[-1] == "Happy"]), "confusion"),
         Finding("5: this is very likely due, at least in part, to the uneven class distribution",
-                f"with emotions of equal weight (class weights and sampler together) Disgust gains {points(lift)}, all "
-                f"faces {points(gain(equal, base))}; Disgust is said {said(equal)}, before {said(plain)}",
+                "with equally weighted emotions (class weights and sampler together), Disgust "
+                f"gains {points(lift)} and all faces {points(gain(equal, base))}; Disgust is "
+                f"predicted {said(equal)}, before {said(plain)}",
                 verdict_on(lift, "more"), "emotions")]
 
 
 def remark(name, results, groups, repeated):
     """Return the sentence on a net: all faces, those that are not in training, and how Disgust is said."""
     mean_of = np.mean([share(results, mask)[0] for emotion, mask in groups.items() if emotion != "all"])
-    return (f"{name[0].upper()}{name[1:]}: {percent(accuracy(results))} of all faces, "
-            f"{percent(accuracy(among(results, ~repeated)))} of those that are not in training, mean of the emotions "
-            f"{100 * mean_of:.1f} %; says Disgust {said(results)}.")
+    return (f"{name[0].upper()}{name[1:]}: {percent(accuracy(results))} on all faces, "
+            f"{percent(accuracy(among(results, ~repeated)))} on those that do not occur in "
+            f"training, {100 * mean_of:.1f} % as the mean over emotions; Disgust is predicted "
+            f"{said(results)}.")
 
 
 def main(argv=None):
@@ -107,13 +110,16 @@ def main(argv=None):
              percent(share(results[PLAIN], mask & ~repeated))] for name, mask in groups.items()]
     dots = {group: {name: tuple(100 * value for value in share(each, mask)) for name, each in results.items()}
             for group, mask in groups.items()}
-    findings.save(args, data, 7, title="Emotions and their shares", rows=rows, results=sum(results.values(), []),
-                  header=("emotion (validation faces)", "of training", *NETS, f"{PLAIN}, without repeats"),
+    findings.save(args, data, 7, title="Accuracy per emotion", rows=rows,
+                  results=sum(results.values(), []),
+                  header=("emotion (validation faces)", "share of training", *NETS,
+                          f"{PLAIN}, without duplicates"),
                   findings=conclude(results, groups, portions, repeated),
                   figures={"confusion": plot_confusion(results[PLAIN][0]["confusion"], names),
                            "emotions": curves.plot_groups(dots, title="Accuracy per emotion", xlabel="Accuracy (%)")},
-                  notes=["The table's intervals are Wilson's, over the faces, of means over the seeds; the confusion "
-                         "matrix is of seed 0. Each net is measured at the epoch that is best for all faces.",
+                  notes=["The table shows Wilson intervals over the faces, for means over the "
+                         "seeds; the confusion matrix is that of seed 0. Every net is evaluated "
+                         "at its best epoch on all faces.",
                          *(remark(name, each, groups, repeated) for name, each in results.items()),
                          explain(args.seeds)])
 

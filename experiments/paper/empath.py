@@ -25,8 +25,11 @@ from experiments.paper.gabor_figures import draw_components, draw_filters
 from experiments.paper.runs import Run, train_seeds
 from experiments.paper.statistics import accuracy, explain, gain, in_percent, percent, points
 
-EMPATH, PIXELS, LINEAR, WIDE, CONV = ("EMPATH", "pixels for filters", "no hidden layer", "4 times the components",
-                                      "final conv net")
+EMPATH = "EMPATH"
+PIXELS = "pixels instead of filters"
+LINEAR = "no hidden layer"
+WIDE = "4 times the components"
+CONV = "final conv net"
 HIDDEN = 100
 
 
@@ -76,11 +79,13 @@ def conclude(results, pca):
     return [
         Finding("2: EMPATH performs Gabor filtering on the raw images, followed by various transformations and PCA, "
                 "before applying a 3 layer neural net",
-                f"built so, it reaches {percent(accuracy(ours))}. The filters buy {points(filters)}, the hidden layer "
-                f"{points(hidden)}; its {empath.COMPONENTS} components hold {100 * share:.0f} % of the variance, and "
-                f"four times as many buy {points(more)}", verdict_on(filters, "more"), "components"),
+                f"our implementation reaches {percent(accuracy(ours))}. The filters add "
+                f"{points(filters)}, the hidden layer {points(hidden)}; its {empath.COMPONENTS} "
+                f"components explain {100 * share:.0f} % of the variance, and four times as many "
+                f"add {points(more)}",
+                verdict_on(filters, "more"), "components"),
         Finding("2: more recently, deep and convolutional networks have been used to classify emotions",
-                f"the final net, whose filters are learned, has {points(learned)} more than EMPATH",
+                f"the final net, whose filters are learned, is {points(learned)} above EMPATH",
                 verdict_on(learned, "more"), "accuracy")]
 
 
@@ -102,8 +107,9 @@ def main(argv=None):
                   figures=draw(results, pca, seen["X_train"], data), results=every,
                   seconds=seconds + sum(result["seconds"] for result in every),
                   notes=[explain(args.seeds), f"EMPATH: {bank.shape[2]:,} magnitudes, z-scored on the training faces; "
-                         f"{empath.COMPONENTS} principal components; {HIDDEN} hidden units. Filters and components of "
-                         f"all faces took {seconds:.0f} s."])
+                         f"{empath.COMPONENTS} principal components; {HIDDEN} hidden units. "
+                         "Computing the filters and components of all faces took "
+                         f"{seconds:.0f} s."])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from .runs import data_digest
 from .statistics import accuracy, explain, percent
 
 VERDICTS = ("confirmed", "refuted", "refined", "not measured")
-HEADER = ("", "accuracy (95 %)", "best epoch", "on training faces", "parameters", "MFLOP", "images/s", "minutes")
+HEADER = ("", "accuracy (95 %)", "best epoch", "training accuracy", "parameters", "MFLOP",
+          "images/s", "minutes")
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,8 @@ def report(folder, experiments, failures=()):
     """
     all_results = [(number, title, load_results(folder, number, name)) for number, name, title in experiments]
     lines = ["# The paper, statement by statement", "",
-             "Written by `python experiments/reproduce_paper.py` from the JSON files beside the figures; every number "
-             "comes from a run that finished.", ""]
+             "This page is written by `python experiments/reproduce_paper.py` from the JSON files "
+             "in [paper/](paper); every number comes from a completed run.", ""]
     lines += [f"Experiment {number} {message}.\n" for number, message in dict(failures).items()]
     rows = []
     for number, title, found in all_results:
@@ -167,7 +168,8 @@ def section(folder, number, found):
     data, faces = found["data"], "synthetic faces" if found["data"]["synthetic"] else found["data"]["name"]
     seeds = ", ".join(map(str, found["seeds"]))
     return [f"## {number}. {found['title']}", "",
-            f"`{found['command']}`: {faces} ({data['training']:,} to train, {data['validation']:,} to validate), "
+            f"`{found['command']}`: {faces} ({data['training']:,} training and "
+            f"{data['validation']:,} validation images), "
             f"seeds {seeds}, {found['seconds'] / 60:.0f} minutes; {machine.sentence(found['machine'])}.", "",
             table(found["header"], found["rows"]), "", *(f"{note}\n" for note in found["notes"]),
             *(f"!{picture(folder, name, found['title'])}\n" for name in found["figures"])]

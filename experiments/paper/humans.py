@@ -24,11 +24,13 @@ from experiments.paper import people_findings as judge
 from experiments.paper.people import mean_of_each, voters
 from experiments.paper.runs import load_trained, train_seeds
 
-NOTES = ["All that the paper says of Ekman's people is how often they are right (table 1) and that they read anger "
-         "above, happiness below (experiment 8), not which emotions they confuse.",
-         "People: one voter of FER+, of the answers that are one of the seven emotions."]
+NOTES = ["Of Ekman's participants the paper reports only their accuracy (table 1) and that they "
+         "detect anger in the upper and happiness in the lower half of the face (experiment 8), "
+         "not which emotions they confuse.",
+         "People: a single voter of FER+, counting answers that are one of the seven emotions."]
 NOBODY = "Nobody voted on these faces: FER2013 prepared with --ferplus has the votes."
-LEFT_OUT = "Left out: {} of {:,} faces, where most voters saw no face or nobody named one of the seven emotions."
+LEFT_OUT = ("Excluded: {} of {:,} faces, on which most voters saw no face or no voter chose one "
+            "of the seven emotions.")
 
 
 def answers(results, data):
@@ -94,7 +96,8 @@ def main(argv=None):
     crowd = voters(data["votes_val"], y) if "votes_val" in data else None
     left_out = NOBODY if crowd is None else LEFT_OUT.format(len(y) - len(crowd.y), len(y))
     findings.save(args, data, 9, title="People and the net", notes=[*NOTES, left_out], results=results,
-                  header=["", "faces", "net %", "people %", "Ekman %", "net's commonest error", "people's"],
+                  header=["", "faces", "net %", "people %", "Ekman %",
+                          "most frequent error of the net", "of people"],
                   rows=tabulate(said, crowd, y, names), findings=judge.conclude(said, y, crowd),
                   figures=draw(said, crowd, y, names, "synthetic faces" if data["synthetic"] else "FER2013"))
 

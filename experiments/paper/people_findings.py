@@ -18,7 +18,7 @@ AUTHORS, FACES = HUMAN_FER2013 / 100, 100  # each of the authors saw so many
 CLOSE = 0.05
 AGREED = 0.8
 NOT_ASKED = "nobody voted on these faces"
-AUTHORS_SAY = "the authors named 63.4 % of 100 faces each"
+AUTHORS_SAY = "the authors classified 100 faces each and were right on 63.4 %"
 OTHERS_SAY = "other participants report human accuracies around 60 %, close to the net's"
 HARD = "some emotions are hard to tell even for people, and labels are occasionally dubious"
 
@@ -46,10 +46,12 @@ def on_authors(crowd):
     low, high = wilson_interval(AUTHORS * FACES, FACES)
     verdict = "confirmed" if voter[1] <= AUTHORS <= voter[2] else "refined" if low <= voter[0] <= high else "refuted"
     return Finding(f"5.2: {AUTHORS_SAY}",
-                   f"one voter of FER+ says the label of {percent(voter)} of {len(crowd.y):,} faces, of "
-                   f"{percent(bootstrap_mean(crowd.of_all))} if contempt, unknown and no face are wrong answers; "
-                   f"the majority of ten of {percent(most)}; two voters agree on {percent(agree)}. 63.4 % of 100 faces "
-                   f"has the interval {100 * low:.0f} to {100 * high:.0f} %", verdict, "figure8")
+                   f"a single voter of FER+ agrees with the label on {percent(voter)} of "
+                   f"{len(crowd.y):,} faces ({percent(bootstrap_mean(crowd.of_all))} if contempt, "
+                   "unknown and no face count as wrong), the majority of ten voters on "
+                   f"{percent(most)}; two voters agree with each other on {percent(agree)}. The "
+                   f"95 % interval of 63.4 % on 100 faces is {100 * low:.0f} to {100 * high:.0f} %",
+                   verdict, "figure8")
 
 
 def on_others(right, crowd):
@@ -57,7 +59,8 @@ def on_others(right, crowd):
     ahead, majority = (bootstrap_mean(right - each) for each in (crowd.right, crowd.majority))
     verdict = "confirmed" if abs(ahead[0]) <= CLOSE else "refined" if ahead[0] > 0 else "refuted"
     return Finding(f"5.2: {OTHERS_SAY}", f"on the same faces the net reaches {percent(bootstrap_mean(right))}: "
-                   f"{points(ahead)} beside one voter, {points(majority)} beside the majority of ten", verdict,
+                   f"{points(ahead)} compared with a single voter, {points(majority)} compared "
+                   "with the majority of ten", verdict,
                    "figure8")
 
 
@@ -69,9 +72,10 @@ def on_table(right, y, crowd=None):
     above = sum(low > 0 for _, low, _ in gaps.values())
     widest = max(gaps, key=lambda name: gaps[name][0])
     return Finding("5.2, table 1: on larger and clearer images people are much better (88 to 99 %, Ekman)",
-                   f"Ekman's people are better than {who} in {above} of {len(gaps)} emotions, by "
-                   f"{100 * min(gap for gap, *_ in gaps.values()):.0f} to {100 * gaps[widest][0]:.0f} points (most in "
-                   f"{widest}); other pictures, so the size of the picture is one of several differences",
+                   f"Ekman's participants are better than {who} in {above} of {len(gaps)} "
+                   f"emotions, by {100 * min(gap for gap, *_ in gaps.values()):.0f} to "
+                   f"{100 * gaps[widest][0]:.0f} points (most for {widest}); the pictures differ "
+                   "in more respects than their size",
                    "not measured" if crowd is None else "confirmed" if above == len(gaps) else "refined", "figure8")
 
 
@@ -87,10 +91,11 @@ def on_figure_8(right, crowd):
     better = [name for name, gap in zip(CLASS_NAMES, mine - theirs, strict=True) if gap > 0]
     p = exact_p(mine, theirs)
     return Finding("5.2, figure 8: people and the net, emotion by emotion (are the same emotions hard for both?)",
-                   f"the net is better than one voter in {', '.join(better) or 'none'}. Rank correlation over the "
-                   f"emotions with the voters {people:.2f} (interval by other faces {low:.2f} to {high:.2f}; exact p "
-                   f"{p:.3f}), with Ekman's table {ekman:.2f} ({ekman_low:.2f} to {ekman_high:.2f}; p "
-                   f"{exact_p(mine, TABLE):.3f}): two correlations of only seven points",
+                   f"the net is better than a single voter for {', '.join(better) or 'none'}. The "
+                   f"rank correlation over emotions is {people:.2f} with the voters (bootstrap "
+                   f"interval {low:.2f} to {high:.2f}; exact p {p:.3f}) and {ekman:.2f} with "
+                   f"Ekman's table ({ekman_low:.2f} to {ekman_high:.2f}; p "
+                   f"{exact_p(mine, TABLE):.3f}); both are based on only seven points",
                    "confirmed" if p < 0.05 and people > 0 else "refuted" if p < 0.05 else "refined", "figure8")
 
 
@@ -102,8 +107,10 @@ def on_hard(said, crowd):
     easier = bootstrap(lambda first, second: first.mean() - second.mean(), right[agreed], right[~agreed])
     dubious = bootstrap_mean(crowd.majority == 0)
     return Finding(f"5.2, 6: {HARD}",
-                   f"the label is not what most voters say of {percent(dubious)} of the faces. Where "
-                   f"{100 * AGREED:.0f} % of them say the label ({100 * agreed.mean():.0f} % of the faces) the net is "
-                   f"right in {percent(first)}, elsewhere in {percent(second)}: {points(easier)}. Rank correlation of "
-                   f"the net's and people's 42 kinds of error {alike:.2f} (p {p:.4f} over all names of the emotions)",
+                   f"the label differs from the majority of the voters on {percent(dubious)} of "
+                   f"the faces. Where {100 * AGREED:.0f} % of the voters agree with the label "
+                   f"({100 * agreed.mean():.0f} % of the faces), the net's accuracy is "
+                   f"{percent(first)}, elsewhere {percent(second)}: {points(easier)}. The rank "
+                   "correlation between the 42 kinds of error of the net and of people is "
+                   f"{alike:.2f} (p {p:.4f} over all permutations of the emotions)",
                    "not measured" if np.isnan(easier[0]) else verdict_on(easier, "more"), "confusions")

@@ -79,36 +79,44 @@ def conclude(results):
     above = gain(results[rival], retained)
     on_validation, on_training = late(retained, "val_acc"), late(retained, "train_acc")
     return [
-        Finding("4.2: without regularisation the gap between training and validation grows",
-                f"the gap of the plain net goes from {gap[0]:.1f} points after the first epoch to {gap[-1]:.1f} after "
+        Finding("4.2: without regularization the gap between training and validation grows",
+                f"the gap of the plain net grows from {gap[0]:.1f} points after the first epoch "
+                f"to {gap[-1]:.1f} after "
                 f"epoch {len(gap)}", "confirmed" if gap[-1] > gap[0] + 1 else "refuted", "gap"),
         Finding("4.2: batchnorm improves the accuracy by a few percentage points", points(buys["batchnorm"]),
                 verdict_on(buys["batchnorm"], "more"), "accuracy"),
         Finding("4.2: dropout gives no significant improvement", points(buys["dropout"]),
                 verdict_on(buys["dropout"], "no more"), "accuracy"),
         Finding("6: of the three, L2 and batchnorm are retained",
-                f"L2 buys {points(buys['L2'])}; {label(RETAINED)} reaches {percent(accuracy(retained))}, the best of "
-                f"the others, {label(rival)}, {points(above)}", "refuted" if above[1] > 0 else "confirmed", "accuracy"),
-        Finding("5: after about 15 of 40 epochs the accuracy on validation is almost constant, on training it rises",
-                f"{label(RETAINED)}, from there to the end: validation {on_validation:+.1f} points, training "
-                f"{on_training:+.1f}", "confirmed" if abs(on_validation) < 1.5 < on_training else "refined", "gap")]
+                f"L2 adds {points(buys['L2'])}; {label(RETAINED)} reaches "
+                f"{percent(accuracy(retained))}; the best of the other combinations, "
+                f"{label(rival)}, differs by {points(above)}",
+                "refuted" if above[1] > 0 else "confirmed", "accuracy"),
+        Finding("5: after about 15 of 40 epochs validation accuracy is almost constant, while "
+                "training accuracy rises",
+                f"{label(RETAINED)}, from that epoch to the last: validation {on_validation:+.1f} "
+                f"points, training {on_training:+.1f} points",
+                "confirmed" if abs(on_validation) < 1.5 < on_training else "refined", "gap")]
 
 
 def draw(results):
     """Return the figures: the gap and the accuracy over epochs, and the accuracy of each combination."""
     left, right = curves.panels(2)
-    curves.plot_curves(gaps(results), left, title="Training less validation accuracy", ylabel="Gap (points)")
+    curves.plot_curves(gaps(results), left, title="Training minus validation accuracy",
+                       ylabel="Gap (points)")
     labelled = {label(parts): each for parts, each in results.items()}
     curves.plot_curves(by_epoch(labelled), right, title="Accuracy on validation")
     return {"gap": left, "accuracy": curves.plot_intervals(in_percent(labelled),
-                                                           title="Regularisation: best accuracy on validation")}
+                                                           title="Regularization: best accuracy "
+                                                                 "on validation")}
 
 
 def main(argv=None):
     args, data = options.begin(options.parser("regularisation", __doc__), argv)
     results = {parts: train_seeds(run, data, args.runs, args.seeds)
                for parts, run in nets(options.base_run(args, "regularised")).items()}
-    findings.save_nets(args, data, 4, title="Regularisation", findings=conclude(results), figures=draw(results),
+    findings.save_nets(args, data, 4, title="Regularization", findings=conclude(results),
+                       figures=draw(results),
                        nets={label(parts): each for parts, each in results.items()})
 
 

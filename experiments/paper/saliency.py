@@ -29,10 +29,13 @@ from experiments.paper.attention import METHODS
 from experiments.paper.runs import load_trained, train_seeds
 from experiments.paper.statistics import bootstrap_mean
 
-NOTE = ("Makes it: the pixels that hold 80 % of what the emotion changes in the picture, in percent of the face. Times "
-        "chance: the share of the map in them over that (synthetic faces); p: by the pixels of other faces, drawn at "
-        "random. Upper half: share of the maps in the upper 24 rows, by {}. Right: validation faces named right "
-        "when all, the upper or the lower half is seen.".format(", ".join(METHODS)))
+NOTE = ("Relevant pixels: those that hold 80 % of the change that the emotion makes to the "
+        "picture, in percent of the face. Relative to chance: the share of the map in these "
+        "pixels, divided by their share of the face (synthetic faces); p compares it with the "
+        "relevant pixels of other faces, drawn at random. Upper half: share of the maps in the "
+        "upper 24 rows, for {}. Accuracy: on validation faces of which the whole, the upper half "
+        "or the lower half is shown."
+        .format(", ".join(METHODS)))
 
 
 def grouped(y, series, measure):
@@ -144,9 +147,10 @@ def main(argv=None):
     known_rows, known_found, known_figures = known_part(known_data, known, count)
     rows, found, figures = data_part(data, results, count)
     print(f"maps and scores: {time.perf_counter() - start:.0f} s")
-    findings.save(args, data, 8, title="Where the net looks", notes=[NOTE], findings=known_found + found,
-                  header=["", "makes it", *(f"{method}, times chance" for method in METHODS), "upper half",
-                          "right: all / upper / lower"],
+    findings.save(args, data, 8, title="Saliency maps", notes=[NOTE], findings=known_found + found,
+                  header=["", "relevant pixels",
+                          *(f"{method}, relative to chance" for method in METHODS), "upper half",
+                          "accuracy: all / upper / lower"],
                   rows=[first + second for first, second in zip(known_rows, rows, strict=True)],
                   figures=known_figures | figures, results=results if known is results else results + known)
 

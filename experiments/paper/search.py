@@ -61,9 +61,10 @@ def conclude(best, results, trials):
     """Return the finding: best is the number of the best random trial, results {number: results over seeds}."""
     above = gain(results[best], results[0])
     return [Finding(f"4.1: {text(PAPER)} yield the best validation accuracy of a random search in log space",
-                    f"of {len(trials) - 1} random trials the best, {text(trials[best])}, reaches "
-                    f"{percent(accuracy(results[best]))}; the paper's values reach {percent(accuracy(results[0]))}: "
-                    f"the random trial differs by {points(above)}", verdict_on(above, "no more"), "space")]
+                    f"the best of {len(trials) - 1} random trials, {text(trials[best])}, reaches "
+                    f"{percent(accuracy(results[best]))}, the paper's values "
+                    f"{percent(accuracy(results[0]))}; the difference is {points(above)}",
+                    verdict_on(above, "no more"), "space")]
 
 
 def remarks(trials, found):
@@ -73,8 +74,9 @@ def remarks(trials, found):
         best = survivors({number: result["score"] for number, result in results.items()}, 1 + len(results) // 5)
         ranges = (f"{name} {min(values):.3g} to {max(values):.3g}" for key, name in NAMES.items()
                   for values in [[trials[number][key] for number in best]])
-        yield (f"To epoch {epochs}: {len(results) - 1} random trials, {better} of them above the paper's values, which "
-               f"reach {100 * results[0]['score']:.1f} %. The best {len(best)}: {', '.join(ranges)}.")
+        yield (f"After epoch {epochs}: {better} of {len(results) - 1} random trials exceed the "
+               f"paper's values, which reach {100 * results[0]['score']:.1f} %. Range of the best "
+               f"{len(best)}: {', '.join(ranges)}.")
 
 
 def main(argv=None):
@@ -97,8 +99,10 @@ def main(argv=None):
     seconds += sum(result["seconds"] for each in results.values() for result in each[1:])  # the other seeds
     findings.save(args, data, 3, title="Random search", header=findings.HEADER, rows=rows, seconds=seconds,
                   findings=conclude(best, results, trials), figures=draw_space(trials, found),
-                  results=sum(results.values(), []), notes=[*remarks(trials, found), explain(args.seeds), "The best "
-                  "are chosen by their best epoch, on the faces that they are measured on."])
+                  results=sum(results.values(), []),
+                  notes=[*remarks(trials, found), explain(args.seeds),
+                         "Trials are ranked by their best epoch, on the same faces as the "
+                         "reported accuracy."])
 
 
 if __name__ == "__main__":

@@ -70,9 +70,10 @@ def gain(results, base):
 def explain(seeds):
     """Return the sentence that says what the intervals of accuracy() and gain() with so many seeds are about."""
     if seeds >= ENOUGH:
-        return f"Intervals are 95 %, by Student's t over {seeds} seeds; of gains paired by seed."
-    return ("Intervals are 95 %, over the faces (Wilson's; of gains paired by face): they hold the chance of which "
-            "faces were asked, not that of another seed.")
+        return (f"Intervals are 95 % confidence intervals from Student's t over {seeds} seeds; "
+                "gains are paired by seed.")
+    return ("Intervals are 95 % confidence intervals over the faces (Wilson's interval; gains are "
+            "paired by face). They cover the choice of faces, not the choice of seed.")
 
 
 def right(results):

@@ -28,7 +28,9 @@ from experiments.paper.statistics import accuracy, by_epoch, gain, in_percent, p
 from experiments.paper.update_rules import learning_rates, reached
 
 CENTRES = {"softmax": 0.01, "l2_svm": 0.003}  # the squared hinge is steeper: 7 at scores of 0, softmax has ln 7
-SOFTMAX, SVM, PLAIN = "softmax", "L2-SVM", "L2-SVM, mean image off alone"
+SOFTMAX = "softmax"
+SVM = "L2-SVM"
+PLAIN = "L2-SVM, only the mean image subtracted"
 
 
 def parse(argv):
@@ -70,18 +72,21 @@ def conclude(results, averaged):
     over_softmax, standardised = gain(results[SVM], results[SOFTMAX]), gain(results[SVM], results[PLAIN])
     count, best = len(results[SVM]), max(averaged, key=lambda name: averaged[name]["val_acc"])
     nets = results[best]
+    ensembles = ", ".join(f"{name} {percent(accuracy([ensemble]))}"
+                          for name, ensemble in averaged.items())
     over_one = gain([averaged[best]] * count, nets)
     return [
         Finding("2: the winner classifies with an SVM (Tang 2013: better than softmax)",
-                f"the same net, softmax {percent(accuracy(results[SOFTMAX]))}, L2-SVM "
+                f"the same net: softmax {percent(accuracy(results[SOFTMAX]))}, L2-SVM "
                 f"{percent(accuracy(results[SVM]))}: {points(over_softmax)}", verdict_on(over_softmax, "more"),
                 "accuracy"),
-        Finding("Tang 2013: each face is standardised, then each pixel",
-                f"instead of the mean image alone, under the L2-SVM: {points(standardised)}",
+        Finding("Tang 2013: first every face is standardized, then every pixel",
+                "compared with subtracting only the mean image, with the L2-SVM: "
+                f"{points(standardised)}",
                 verdict_on(standardised, "more"), "curves"),
         Finding("Tang 2013: the predictions of several nets are averaged",
-                f"{count} of them together: " + ", ".join(f"{name} {percent(accuracy([each]))}" for name, each in
-                                                       averaged.items()) + f"; {best} over one net {points(over_one)}",
+                f"{count} nets averaged: {ensembles}; {best} compared with a single net: "
+                f"{points(over_one)}",
                 verdict_on(over_one, "more") if count > 1 else "not measured", "accuracy")]
 
 
@@ -101,13 +106,14 @@ def main(argv=None):
         tried += trials.values()
         rate = max(trials, key=lambda each: reached(trials[each]))
         chosen[loss] = replace(tang_run(args, f"tang-{loss}", loss), optim_config={"learning_rate": rate})
-        notes.append(f"{loss}, accuracy after {args.trial_epochs} epochs at each learning rate: " +
+        notes.append(f"{loss}, accuracy after {args.trial_epochs} epochs by learning rate: " +
                      ", ".join(f"{each:g}: {100 * reached(result):.1f} %" for each, result in trials.items()) + ".")
     wanted = {SOFTMAX: chosen["softmax"], SVM: chosen["l2_svm"],
               PLAIN: replace(chosen["l2_svm"], name="tang-plain", preprocessing="mean_image")}
     results = {name: train_seeds(run, data, args.runs, args.seeds) for name, run in wanted.items()}
     averaged = {name: together(results[name], data) for name in (SOFTMAX, SVM)}
-    nets = {f"{name}, rate {wanted[name].optim_config['learning_rate']:g}": each for name, each in results.items()}
+    nets = {f"{name}, learning rate {wanted[name].optim_config['learning_rate']:g}": found
+            for name, found in results.items()}
     findings.save_nets(args, data, 12, title="An SVM on top of the net (Tang 2013)", nets=nets, others=tried,
                        findings=conclude(results, averaged), figures=draw(results, averaged), notes=notes)
 

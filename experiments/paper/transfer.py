@@ -92,9 +92,12 @@ def conclude(trained, svms, source):
     others = "; ".join(f"on {name} {percent(accuracy([svms[name]]))}, {points(gain([frozen], [svms[name]]))}"
                        for name in controls)
     return [
-        Finding("2: a deep net with CIFAR-10 weights extracts features, an SVM classifies (said of the winner)",
-                f"the SVM on features of {source}: {percent(accuracy([frozen]))}, {points(below)} over the net trained "
-                f"from scratch. The same SVM: {others}", verdict_on(below, "more") if about_cifar else "not measured",
+        Finding("2: the winner extracts features with a deep net trained on CIFAR-10 and "
+                "classifies them with an SVM",
+                f"an SVM on features of {source}: {percent(accuracy([frozen]))}, {points(below)} "
+                "compared with the net trained from scratch. Accuracy of the same SVM, and the "
+                f"gain over it: {others}",
+                verdict_on(below, "more") if about_cifar else "not measured",
                 "accuracy"),
         Finding("6: a classifier that uses nets pre-trained on CIFAR-10 is worth a try",
                 f"fine-tuned {percent(accuracy(trained[TUNED]))}, from scratch {percent(accuracy(scratch))}: "

@@ -69,9 +69,11 @@ def conclude(results):
     ranks = ", ".join(f"{NAMES[rule]} {percent(accuracy(results[rule]))}" for rule in order)
     return [
         Finding("3.4: Adam performs the best among SGD, Adagrad, RMSProp and Adam",
-                f"{ranks}. Adam over {NAMES[second]}, the best of the others: {points(over_second)}",
+                f"{ranks}. Adam compared with {NAMES[second]}, the best of the other rules: "
+                f"{points(over_second)}",
                 verdict_on(over_second, "more"), "curves"),
-        Finding("3.4: Adam is slightly better than RMSProp", f"Adam over RMSProp: {points(over_rmsprop)}",
+        Finding("3.4: Adam is slightly better than RMSProp",
+                f"Adam compared with RMSProp: {points(over_rmsprop)}",
                 "refined" if over_rmsprop[1] > SLIGHTLY else verdict_on(over_rmsprop, "more"), "curves")]
 
 
@@ -95,9 +97,11 @@ def main(argv=None):
         trials = search(rule, short, args, data)
         best = max(trials, key=lambda rate: reached(trials[rate]))
         tried += trials.values()
-        notes.append(f"{NAMES[rule]}, accuracy after {args.trial_epochs} epochs at each learning rate: " +
+        at_edge = best in (min(trials), max(trials))
+        notes.append(f"{NAMES[rule]}, accuracy after {args.trial_epochs} epochs by learning "
+                     "rate: " +
                      ", ".join(f"{rate:g}: {100 * reached(each):.1f} %" for rate, each in trials.items()) +
-                     ("; the best lies at the end of what was tried." if best in (min(trials), max(trials)) else "."))
+                     ("; the best one lies at the edge of the range." if at_edge else "."))
         run = replace(base, name=f"rule-{rule}", update_rule=rule, optim_config={"learning_rate": best})
         results[rule] = train_seeds(run, data, args.runs, args.seeds)
         rows.append(findings.row_of(f"{NAMES[rule]}, {best:g}", results[rule]))

@@ -166,8 +166,15 @@ def test_a_parallel_kernel_is_not_compiled_for_arrays_that_its_steps_would_misre
         pool.over_images(address, x, out, np.zeros(64, np.uint8), windows, 1)
     with pytest.raises(TypeError, match="with gaps"):
         pool.over_images(address, x, np.zeros(64, np.float32)[::2], np.zeros(64, np.uint8), windows, 1)
+    rule, y = update.sgd.address(x.dtype), x.copy()
+    state, following = update.State(x, x, x, x), update.NextState(y, y, y)
+    gaps = np.zeros(64, np.float32)[::2]
     with pytest.raises(TypeError, match="over_blocks.*numbers: float32"):
-        update.over_blocks(update.sgd.address(x.dtype), x, x, x, x, x.copy(), x, x, np.zeros(1, np.float32))
+        update.over_blocks(rule, state, following, np.zeros(1, np.float32))
+    with pytest.raises(TypeError, match="over_blocks: got arrays .*state.dw: float64"):
+        update.over_blocks(rule, state._replace(dw=out), following, np.zeros(1))
+    with pytest.raises(TypeError, match="following.first: float32 with gaps"):
+        update.over_blocks(rule, state, following._replace(first=gaps), np.zeros(1))
 
 
 @compiled

@@ -2,6 +2,7 @@
 import json
 import math
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -67,13 +68,56 @@ def test_markers_that_are_not_a_pair_are_refused(text):
 
 def test_a_readme_without_markers_stays_as_it_is(tmp_path):
     readme = tmp_path / "README.md"
-    assert "doesn't exist" in report.write_readme("t", "body", readme)
+    assert "doesn't exist" in report.write_page(readme, "t", "body")
     readme.write_text("text")
-    assert "was not changed" in report.write_readme("t", "body", readme)
+    assert "was not changed" in report.write_page(readme, "t", "body")
     assert readme.read_text() == "text"
     readme.write_text("<!-- t --><!-- /t -->")
-    assert "written" in report.write_readme("t", "body", readme)
+    assert "written" in report.write_page(readme, "t", "body")
     assert readme.read_text() == "<!-- t -->\nbody\n<!-- /t -->"
+
+
+def test_a_smoke_test_writes_to_a_copy_of_the_page(tmp_path, monkeypatch):
+    page = tmp_path / "SPEED.md"
+    page.write_text("<!-- t --><!-- /t -->")
+    monkeypatch.setattr(report, "QUICK_RESULTS", tmp_path / "runs")
+    copy = report.quick_copy(page)
+    assert "written" in report.write_page(copy, "t", "body")
+    assert copy.read_text() == "<!-- t -->\nbody\n<!-- /t -->"
+    assert page.read_text() == "<!-- t --><!-- /t -->"
+
+
+def recorded():
+    """The names of all recorded results of the benchmarks."""
+    return sorted(path.stem for path in report.RESULTS.glob("bench_*.json"))
+
+
+def test_the_page_of_speed_has_a_table_for_every_recorded_result():
+    page = report.SPEED.read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^<!-- (bench_\w+) -->$", page, re.MULTILINE)) == recorded()
+
+
+@pytest.mark.parametrize("name", recorded())
+def test_a_table_of_speed_names_the_command_and_the_machine_of_its_result(name):
+    page = report.SPEED.read_text(encoding="utf-8")
+    text = page.split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
+    stored = json.loads((report.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    assert text.startswith(f"Measured with `{stored['command']}`: ")
+    for fact in (stored["machine"]["processor"], stored["machine"]["date"]):
+        assert fact in text.split("\n")[0]
+    assert (ROOT / stored["command"].split()[1]).exists()
+
+
+@pytest.mark.parametrize("name", [name for name in recorded()
+                                  if "step" in name or "inference" in name])
+def test_a_table_of_speed_shows_the_medians_of_its_result(name):
+    page = report.SPEED.read_text(encoding="utf-8")
+    text = page.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- /{name} -->")[0]
+    stored = json.loads((report.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    rows = {row[0]: row[1] for row in report_rows(text)}
+    for case in stored["results"]:
+        ours = next(engine for engine in case["engines"] if engine["group"] == "ours")
+        assert rows[cases.title(case)] == report.number(ours["median_ms"])
 
 
 def test_results_are_summaries_in_json_with_a_line_for_each_list_of_numbers(tmp_path, monkeypatch):

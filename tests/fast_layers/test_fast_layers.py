@@ -33,7 +33,8 @@ def test_the_matrix_product_takes_any_size_and_transposes(rows, columns, dtype):
 def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_written(count, rows, columns, dtype):
     x = np.random.default_rng(rows).standard_normal((count, columns, rows + 3)).astype(dtype)
     out = np.full((count, rows, columns + 2), np.nan, dtype)
-    product.transpose(x.reshape(-1), x[0].size, rows + 3, out.reshape(-1), out[0].size, columns + 2,
+    product.transpose(x.reshape(-1), product.MatrixStrides(matrix=x[0].size, row=rows + 3),
+                      out.reshape(-1), product.MatrixStrides(matrix=out[0].size, row=columns + 2),
                       count, rows, columns, lanes_of(out.dtype))
     np.testing.assert_array_equal(out[:, :, :columns], x[:, :, :rows].transpose(0, 2, 1))
     assert np.isnan(out[:, :, columns:]).all()

@@ -11,7 +11,7 @@ import pytest
 from llvmlite import binding
 
 from cs231n_fer.kernels.shape import VECTORS
-from cs231n_fer.kernels.tile import product_tile
+from cs231n_fer.kernels.tile import Columns, Depth, Rows, product_tile
 from cs231n_fer.kernels.vectors import machine
 from cs231n_fer.kernels.vectors.jit import DISABLED, NO_WRAPPERS, OPTIONS, jit
 from cs231n_fer.kernels.vectors.machine import MACHINE, MACHINES, TILE_ROWS, VECTOR_BYTES, lanes_of
@@ -32,8 +32,10 @@ def run_python(*arguments, **environment):
 def tile_product(a, b, c, runs, steps, adds):
     columns, row = b.shape[2], runs * steps
     flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
-    product_tile(flat[0], 0, row, steps, 1, flat[1], 0, steps * columns, columns, runs, steps,
-                 flat[2], 0, columns, adds)
+    left = Rows(at=0, row=row, run=steps, step=1)
+    right = Columns(at=0, run=steps * columns, step=columns)
+    depth = Depth(runs=runs, steps=steps)
+    product_tile(flat[0], left, flat[1], right, depth, flat[2], 0, columns, adds)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -152,7 +152,9 @@ class TestCompiled:
             config = UPDATE_RULES[rule](w, dw, {}, "fast")[1]
             UPDATE_RULES[rule](protected(w), dw, config, "fast")
             UPDATE_RULES[rule](w, protected(dw), config, "fast")
-        assert [signature[1].dtype.name for signature in kernels.over_blocks.compiled.signatures].count("float32") == 1
+        signatures = kernels.over_blocks.compiled.signatures
+        dtypes = [signature[1].dtype.dtype.name for signature in signatures]
+        assert dtypes.count("float32") == 1
 
 
 def test_the_first_update_imports_numba_and_not_the_module():

@@ -4,14 +4,17 @@ Numba copies what a function calls into it and optimises all of it again, at eve
 calls, the kernels of a training step took three times as long to compile. A step is compiled alone, once for all
 shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
 
-A plan is a named tuple of ints or bools, and of other such tuples: `plan.size.Ho`. Numba takes no nested ones into its
-parallel loops: kernels are handed `flat(plan)`, an array, and make a plan of it again with `nested(numbers, Plan)`,
-which is for plans of ints only.
+A record is a named tuple of numbers (INT, BOOL), of flat arrays (FLOATS, DOUBLES, BYTES), or of
+other records: `plan.size.Ho`. Kernels and steps take records instead of ten arguments and more.
+Numba takes no nested ones into its parallel loops: kernels are handed `flat(plan)`, an array, and
+make a plan of it again with `nested(numbers, Plan)`, which is for records of ints only. Nor does
+Numba see that a parallel loop writes on an array of a record, other than by call(): it removes
+such a loop.
 """
 import ctypes
 from functools import cache
 from itertools import count
-from typing import get_type_hints
+from typing import Annotated, get_type_hints
 
 import numba
 import numpy as np
@@ -24,7 +27,12 @@ from numba.np.arrayobj import populate_array
 from .jit import DISABLED, NO_WRAPPERS, OPTIONS, on_disk
 from .machine import X86
 
-FLOATS, DOUBLES, BYTES, INT, BOOL = "floats", "doubles", "bytes", "int", "bool"
+# The kinds of what a step takes: annotations of its records, and arguments of step().
+FLOATS = Annotated[np.ndarray, "flat, of the dtype of the kernel"]
+DOUBLES = Annotated[np.ndarray, "flat, of float64"]
+BYTES = Annotated[np.ndarray, "flat, of uint8"]
+INT = int
+BOOL = bool
 SUBNORMALS_ARE_ZERO = 0x8040  # of the control register MXCSR: results are flushed (FTZ), inputs read as zero (DAZ)
 
 
@@ -51,15 +59,20 @@ class Step:
 
 
 def step(*kinds):
-    """Declare a step by the kinds of its arguments: FLOATS, DOUBLES, BYTES (flat arrays), INT, BOOL or a Plan."""
+    """Declare a step by the kinds of its arguments, see above; of a record it is the class."""
     return lambda function: Step(function, kinds)
 
 
-def numba_type(kind, dtype):
-    """Numba's type of a kind of argument."""
-    simple = {FLOATS: types.Array(numba.from_dtype(dtype), 1, "C"), BYTES: types.Array(types.uint8, 1, "C"),
-              DOUBLES: types.Array(types.float64, 1, "C"), INT: types.int64, BOOL: types.boolean}
-    return simple[kind] if kind in simple else plan_type(kind)
+def numba_type(kind, dtype=None):
+    """Numba's type of a kind of argument; dtype: that of FLOATS."""
+    if kind == FLOATS:
+        return types.Array(numba.from_dtype(dtype), 1, "C")
+    simple = {BYTES: types.Array(types.uint8, 1, "C"), DOUBLES: types.Array(types.float64, 1, "C"),
+              INT: types.int64, BOOL: types.boolean}
+    if kind in simple:
+        return simple[kind]
+    hints = get_type_hints(kind, include_extras=True)
+    return types.BaseTuple.from_types([numba_type(hint, dtype) for hint in hints.values()], kind)
 
 
 @cache
@@ -70,19 +83,10 @@ def flat(plan):
     return np.array(ints(plan), np.int64)
 
 
-def plan_type(plan_class):
-    """Numba's type of a class of plans."""
-    simple = {int: types.int64, bool: types.boolean}
-    kinds = [simple.get(hint) or plan_type(hint) for hint in get_type_hints(plan_class).values()]
-    if set(kinds) in ({types.int64}, {types.boolean}):
-        return types.NamedUniTuple(kinds[0], len(kinds), plan_class)
-    return types.NamedTuple(kinds, plan_class)
-
-
 @intrinsic
 def nested(typing, numbers, plan_class):
     """Return the plan that flat() took apart."""
-    result = plan_type(plan_class.instance_class)
+    result = numba_type(plan_class.instance_class)
 
     def generate(context, builder, sig, args):
         data = context.make_array(numbers)(context, builder, args[0]).data
@@ -118,12 +122,15 @@ def call(typing, address, *arguments):
     dead unit shrink by L2 for ever. Net and epochs of the paper slow down eightfold without this.
     """
     def kind(each):
+        if isinstance(each, types.BaseNamedTuple):
+            fields = [kind(field) for field in each.types]
+            return types.BaseTuple.from_types(fields, each.instance_class)
         return types.int64 if isinstance(each, types.Integer) else types.unliteral(each)
 
     kinds = [kind(each) for each in arguments]
 
     def generate(context, builder, sig, args):
-        values = [context.cast(builder, builder.extract_value(args[1], i), given, wanted)
+        values = [cast(context, builder, builder.extract_value(args[1], i), given, wanted)
                   for i, (given, wanted) in enumerate(zip(sig.args[1], kinds, strict=True))]
         function_type = context.call_conv.get_function_type(types.none, kinds)
         function = builder.inttoptr(args[0], function_type.as_pointer())
@@ -137,6 +144,15 @@ def call(typing, address, *arguments):
             context.call_conv.return_status_propagate(builder, status)
         return context.get_dummy_value()
     return types.void(address, types.StarArgTuple(arguments)), generate
+
+
+def cast(context, builder, value, given, wanted):
+    """Emit an argument's conversion to the kind that a step takes; Numba casts no named tuples."""
+    if not isinstance(given, types.BaseNamedTuple):
+        return context.cast(builder, value, given, wanted)
+    fields = [cast(context, builder, builder.extract_value(value, i), *kinds)
+              for i, kinds in enumerate(zip(given.types, wanted.types, strict=True))]
+    return context.make_tuple(builder, wanted, fields)
 
 
 def get_control(builder):

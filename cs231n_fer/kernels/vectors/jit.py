@@ -95,8 +95,7 @@ class ArrayGuard:
 
     def __call__(self, arguments):
         """Raise TypeError unless arrays (Numba's types of the arguments) are dense and of one dtype."""
-        arrays = {name: kind for name, kind in zip(self.names, arguments, strict=True)
-                  if isinstance(kind, types.Array)}
+        arrays = dict(arrays_of(self.names, arguments))
         floats = {name: kind.dtype for name, kind in arrays.items() if isinstance(kind.dtype, types.Float)}
         mixed = {kind.dtype for name, kind in arrays.items()
                  if name not in self.doubles and kind.dtype not in (types.uint8, types.int64)}
@@ -106,6 +105,16 @@ class ArrayGuard:
             got = ", ".join(f"{name}: {kind.dtype}{'' if name not in gaps else ' with gaps'}"
                             for name, kind in arrays.items())
             raise TypeError(f"{self.name}: got arrays {got}; expected floats of one dtype without gaps")
+
+
+def arrays_of(names, kinds):
+    """Yield (name, type) of every array among arguments; in a named tuple it is `record.name`."""
+    for name, kind in zip(names, kinds, strict=True):
+        if isinstance(kind, types.Array):
+            yield name, kind
+        elif isinstance(kind, types.BaseNamedTuple):
+            for field, inner in arrays_of(kind.fields, kind.types):
+                yield f"{name}.{field}", inner
 
 
 def on_disk(compiled, function, guard=None):

@@ -1,6 +1,6 @@
 """One file for each engine. build(spec) -> Task; a spec is a JSON-able dict, with these keys where they matter:
 
-    label, group   name of the row, and of the column in README's table
+    label, group   name of the row, and of the column in SPEED.md's table
     mode           "step" (forward, backward, update), "inference" or "epoch"
     net            nets.Net as a dict
     batch          images in a step

@@ -1,0 +1,35 @@
+"""What kernels and their steps are handed: few arguments, all of which are used."""
+import ast
+from pathlib import Path
+
+import pytest
+
+from cs231n_fer import kernels
+
+VECTORS = {"simd", "simd_python", "blocks", "arithmetic", "steps", "jit", "machine", "helper"}
+FILES = sorted(Path(kernels.__file__).parent.glob("*.py"))
+MOST = 9
+
+
+def functions():
+    """Yield (name, names of its arguments) of every function but for those of the vector language."""
+    for path in FILES:
+        if path.stem not in VECTORS:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef):
+                    arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+                    yield f"{path.stem}.{node.name}", [argument.arg for argument in arguments]
+
+
+ALL = list(functions())
+
+
+def test_the_functions_of_the_kernels_are_found():
+    expected = {"conv.forward", "conv.backward_part", "tile.tile", "update.adam"}
+    assert expected <= {name for name, _ in ALL}
+
+
+@pytest.mark.parametrize("name, arguments", ALL, ids=[name for name, _ in ALL])
+def test_a_function_of_the_kernels_has_few_arguments_and_no_placeholders(name, arguments):
+    assert len(arguments) <= MOST, f"{name} takes {len(arguments)}: put them into records"
+    assert not [argument for argument in arguments if not argument.strip("_")]
