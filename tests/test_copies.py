@@ -14,6 +14,7 @@ from cs231n_fer import fast_layers as F
 from cs231n_fer.arrays.flat import flattened
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.fast_layers import batchnorm as B
+from cs231n_fer.fast_layers import copies
 from cs231n_fer.fast_layers import norm as N
 from cs231n_fer.fast_layers import pool as P
 from cs231n_fer.fast_layers import sandwiches as S
@@ -249,7 +250,7 @@ def test_a_cache_of_a_processor_with_other_vectors_is_refused(name, monkeypatch)
     part = found if name == "max-pool" else found.conv if name == "conv" else found.size
     make, arguments = part.__reduce__()
     assert type(make(*arguments)) is type(part)
-    monkeypatch.setattr(P, "VECTOR_BYTES", 2 * P.VECTOR_BYTES)
+    monkeypatch.setattr(copies, "VECTOR_BYTES", 2 * copies.VECTOR_BYTES)
     with pytest.raises(ValueError, match="cache: is of a forward pass with vectors of .* bytes, here they have"):
         make(*arguments)
 

@@ -1,4 +1,10 @@
-"""Arrays: where their memory comes from (arena), and how many of them share one block (flat).
+"""Arrays: where their memory comes from, how they reach a kernel, and how they are copied.
 
-To add a helper for arrays: it goes here if it knows neither layers nor files; it imports at most shapes.
+    arena    memory for activations, gradients and workspaces, reused from step to step
+    seam     layout: every array on its way to a kernel is made contiguous here
+    copying  what copy.copy, copy.deepcopy and pickle make of objects that hold arrays
+    flat     arrays by name that are views of one flat array
+
+To add a helper for arrays: it belongs here if it knows neither layers nor files; it may import
+shapes and types.
 """

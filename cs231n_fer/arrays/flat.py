@@ -1,82 +1,98 @@
-"""Arrays by name that are views of one flat array: what makes an update of all parameters one pass over the memory.
+"""Arrays by name that are views of one flat array.
 
-Update rules work number by number, so it makes no difference to a result how the numbers are divided into arrays; one
-call of a rule is then enough for all parameters.
+Update rules work element by element, so their results don't depend on how the elements are divided
+into arrays. One call of a rule on the flat array updates all parameters in one pass over memory.
 """
+from collections.abc import Mapping
 from operator import is_
 
 import numpy as np
 
+from ..types import Array, Arrays
 from . import arena
-from .copying import memory_order, packed, unpacked
+from .copying import Packed, memory_order, packed, unpacked
+
+__all__ = ["Flat", "check_fits", "empty_for", "flattened", "from_packed"]
 
 
-class Flat(dict):
-    """Arrays by name, views of the flat array `numbers`, one behind the other, each in its own memory order.
+class Flat(dict[str, Array]):
+    """A dict of arrays that are consecutive views of the flat array `numbers`.
 
-    like     dict of arrays of one dtype: their names, shapes and memory orders; contents are arbitrary at first
-    finite   whether all numbers were finite when they were written; None: nobody has looked
+    like      dict of arrays of one dtype: the names, shapes and memory orders of the views
+    numbers   flat array of their total size; None: a new one with arbitrary contents
+    finite    attribute: whether all numbers were finite when they were written; None: unknown
 
-    A view may be written on. An array that takes the place of a view is not in `numbers`: then it isn't whole any more.
-    A copy has numbers of its own, with the arrays that are there now.
+    Writing on a view changes `numbers`. An array that replaces a view is not part of `numbers`:
+    the Flat is then no longer whole. A copy has numbers of its own and holds the current arrays.
     """
 
-    def __init__(self, like, numbers=None):
+    def __init__(self, like: Mapping[str, Array], numbers: Array | None = None) -> None:
+        super().__init__()
         self.numbers = empty_for(like) if numbers is None else numbers
+        self.finite: bool | None = None
         begin = 0
         for name, array in like.items():
             shape, axes = memory_order(array.shape, array.strides)
-            self[name] = self.numbers[begin:begin + array.size].reshape(shape).transpose(axes)
-            begin += array.size
-        self.views, self.finite = tuple(self.values()), None
+            end = begin + array.size
+            self[name] = self.numbers[begin:end].reshape(shape).transpose(axes)
+            begin = end
+        self.views = tuple(self.values())
 
-    def __reduce__(self):
-        """Numbers and views that are copied one by one would not be the same memory any more."""
+    def __reduce__(self) -> tuple[object, tuple[Packed]]:
+        """Pack the arrays: numbers and views copied one by one would no longer share memory."""
         return from_packed, (packed(self),)
 
-    def is_whole(self):
-        """Whether `numbers` holds all arrays."""
+    def is_whole(self) -> bool:
+        """Return whether `numbers` holds all arrays."""
         return len(self) == len(self.views) and all(map(is_, self.values(), self.views))
 
-    def holds(self, arrays):
-        """Whether a dict has exactly these views."""
-        return len(self) == len(arrays) and all(arrays.get(name) is view for name, view in self.items())
+    def holds(self, arrays: Mapping[str, Array]) -> bool:
+        """Return whether a dict has exactly these views."""
+        return len(self) == len(arrays) and all(
+            arrays.get(name) is view for name, view in self.items())
 
 
-def empty_for(arrays):
-    """Return a flat array of their dtype that has room for all arrays of a dict."""
+def empty_for(arrays: Mapping[str, Array]) -> Array:
+    """Return a flat array with room for all arrays of a dict, in their common dtype.
+
+    Raises ValueError where they have several dtypes. Without arrays the dtype is float64.
+    """
     dtypes = {array.dtype for array in arrays.values()}
     if len(dtypes) > 1:
-        raise ValueError(f"params: have dtypes {sorted(map(str, dtypes))}, expected one; use astype")
-    return arena.empty(sum(array.size for array in arrays.values()), *dtypes or [np.float64])
+        raise ValueError(f"params: have dtypes {sorted(map(str, dtypes))}, expected one; "
+                         "use astype")
+    dtype = dtypes.pop() if dtypes else np.dtype(np.float64)
+    return arena.empty(sum(array.size for array in arrays.values()), dtype)
 
 
-def flattened(arrays, like=None):
-    """Return the arrays as a Flat in the order and the memory orders of `like`: themselves if they are one, or copies.
+def flattened(arrays: Arrays, like: Arrays | None = None) -> Flat:
+    """Return arrays as a Flat: themselves if they are one that is laid out as `like`, or copies.
 
-    like   dict of arrays; None: they themselves. Raises ValueError where names or shapes differ.
+    like   dict of arrays that gives the order of the names and the memory orders; None: `arrays`
+    Raises ValueError where names or shapes differ.
     """
     like = arrays if like is None else like
     if isinstance(arrays, Flat) and arrays.is_whole() and list(arrays) == list(like) and all(
-            mine.strides == other.strides for mine, other in zip(arrays.values(), like.values(), strict=True)):
+            mine.strides == other.strides
+            for mine, other in zip(arrays.values(), like.values(), strict=True)):
         return arrays
     check_fits(arrays, like)
-    flat = Flat(like)
-    for name, view in flat.items():
+    copy = Flat(like)
+    for name, view in copy.items():
         view[...] = arrays[name]
-    return flat
+    return copy
 
 
-def from_packed(arrays):
-    """Return a Flat of what packed() gave."""
+def from_packed(arrays: Packed) -> Flat:
+    """Return a Flat of arrays that packed took apart."""
     return flattened(unpacked(arrays))
 
 
-def check_fits(grads, params):
-    """Raise ValueError unless two dicts have the same names, and the arrays of a name the same shape."""
+def check_fits(grads: Mapping[str, Array], params: Mapping[str, Array]) -> None:
+    """Raise ValueError unless two dicts have the same names, with arrays of the same shapes."""
     if grads.keys() != params.keys():
         raise ValueError(f"grads: have the names {sorted(grads)}, expected {sorted(params)}")
     for name, w in params.items():
         if np.shape(grads[name]) != w.shape:
-            raise ValueError(f"grads: {name} has shape {np.shape(grads[name])}, expected {w.shape}, "
-                             "the shape of the parameter")
+            raise ValueError(f"grads: {name} has shape {np.shape(grads[name])}, "
+                             f"expected {w.shape}, the shape of the parameter")

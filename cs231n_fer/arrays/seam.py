@@ -1,20 +1,28 @@
-"""The seam: every array on its way to a kernel passes through here, and nowhere else.
+"""The seam: the only way for an array to reach a kernel.
 
-A kernel is told where the first number of an array is, and believes the rest. So each array must be
+A kernel is told where an array begins in memory and relies on the rest. So every array must
 
-    of the right dtype     shapes.common_floats (forward), shapes.gradient_like (backward)
-    of the right shape     the same two, and the checks of each layer in shapes.py
-    laid out as expected   contiguous, padded, dense: without gaps, aligned, in the byte order of
-                           this machine, and writable, as Numba compiles a kernel again for others
+    have the right dtype    shapes.common_floats (forward), shapes.gradient_like (backward)
+    have the right shape    the same two functions, and the checks of each layer in shapes.py
+    have the right layout   contiguous, padded, dense: no gaps, aligned, in the byte order of this
+                            machine, and writable, as Numba compiles a kernel again for others
 
-What is laid out as expected already is not copied; kernels write on none of their inputs. Behind the
-seam kernels/vectors/jit.py refuses to compile a parallel kernel for arrays of mixed dtypes or with gaps.
+An array that is laid out correctly is not copied; kernels never write on their inputs. Behind the
+seam kernels/vectors/jit.py refuses to compile a parallel kernel for arrays of mixed dtypes or with
+gaps.
 """
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..types import Shape
 from . import arena
 
+__all__ = ["channels_first", "contiguous", "dense", "padded"]
 
-def contiguous(array, axes):
-    """Return array with its axes permuted, without gaps in that order: itself or a copy."""
+
+def contiguous(array: NDArray[Any], axes: Shape) -> NDArray[Any]:
+    """Return an array with its axes permuted, C-contiguous in that order: a view or a copy."""
     turned = array.transpose(axes)
     if turned.flags.carray:
         return turned
@@ -23,8 +31,13 @@ def contiguous(array, axes):
     return copy
 
 
-def padded(array, size):
-    """Return array without gaps, its last axis filled up with zeros to a size: itself or a copy."""
+def channels_first(array: NDArray[Any]) -> NDArray[Any]:
+    """View an array (N, H, W, C) as (N, C, H, W)."""
+    return array.transpose(0, 3, 1, 2)
+
+
+def padded(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return an array C-contiguous, its last axis padded with zeros to a size: itself or a copy."""
     if array.shape[-1] == size and array.flags.carray:
         return array
     wide = arena.zeros((*array.shape[:-1], size), array.dtype)
@@ -32,12 +45,7 @@ def padded(array, size):
     return wide
 
 
-def dense(matrix):
-    """Return a matrix without gaps, row by row or column by column: itself or a copy."""
+def dense(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Return a matrix without gaps, in C or Fortran order: itself or a copy in C order."""
     flags = matrix.flags
     return matrix if flags.forc and flags.behaved else contiguous(matrix, (0, 1))
-
-
-def flattened(matrix):
-    """Return the numbers of a dense matrix as they lie in memory, without a copy."""
-    return (matrix if matrix.flags.c_contiguous else matrix.T).reshape(-1)

@@ -1,26 +1,46 @@
-"""The compiled layers: the contract of layers/ over kernels/. The course's notebooks import from here.
+"""The compiled layers: the contract of layers/, computed by kernels/. The course's notebooks import
+their fast functions from here.
 
-A module has the name of the one in layers/ that defines its layers: layers/conv, fast_layers/conv
-and kernels/conv are three steps of one ladder. It checks shapes, takes memory from the arena, calls
-a kernel and packs the cache.
+A module is named after the one in layers/ that defines its functions: layers/conv,
+fast_layers/conv and kernels/conv are three levels of one ladder. A function here checks shapes,
+takes memory from the arena, calls a kernel and packs the cache. "Rung" is the word for one way to
+compute an operation; see nets/ladder.py for all of them.
 
-    plans, passes      how a convolution of one size is computed, and its two passes with whatever follows it
     conv, affine, pool, norm, activations, losses
-                       layers by themselves
-    sandwiches, batchnorm
-                       layers that are fused
-    gradients          the gradients of all parameters in one array, with L2 regularisation
-    compile_ahead      what a second process compiles while this one begins
+                 single layers
+    sandwiches   conv - ReLU [- max-pool], fused
+    batchnorm    conv - batchnorm - ReLU [- max-pool], fused
+    plans        how a convolution of one size is computed
+    passes       the forward and the backward pass of a planned convolution
+    channels     batchnorm's numbers for each channel, and its passes over all pixels
+    windows      batchnorm's moments below a one-channel image, from its windows
+    gradients    the gradients of all parameters in one array, with L2 regularization
+    copies       what depends on this processor when a cache is copied to another process
+    compile_ahead
+                 what a second process compiles while this one starts
 
-To add a layer: define it in layers/, write its kernel, put its forward and backward function into
-the module of its name here, and enter them in nets/ladder.py and gradient_check/cases.py. A loss
-needs no rung: a network takes it as it is.
+A fused pass enters these files one after the other and never comes back to one that it has left
+(pool only says whether windows are 2 x 2; kernels that a file calls are in parentheses):
+
+    conv_relu_pool_forward       sandwiches - pool - plans - passes (conv)
+    conv_relu_pool_backward      sandwiches - passes (conv)
+    conv_bn_relu_pool_forward
+      training mode              batchnorm - pool - plans - passes (conv) - channels (batchnorm)
+      test mode                  batchnorm - pool - plans - sandwiches - passes (conv)
+      below a one-channel image  batchnorm - pool - plans - windows (patches) - sandwiches
+                                 - passes (conv) - channels (batchnorm)
+    conv_bn_relu_pool_backward
+      training mode              batchnorm - channels (batchnorm) - passes (conv)
+      else                       batchnorm - sandwiches - passes (conv)
+
+To add a layer: define it in layers/, write its kernel, put its forward and its backward function
+into the module of its name here, and enter them in nets/ladder.py and gradient_check/cases.py. A
+loss needs no rung: a network takes it as it is.
 """
 from ..kernels.vectors.jit import DISABLED
 from ..kernels.vectors.machine import set_threads, threads
-from ..layers import (
-    conv_backward_im2col,
-    conv_forward_im2col,
+from ..layers.conv import conv_backward_im2col, conv_forward_im2col
+from ..layers.pool import (
     max_pool_backward_im2col,
     max_pool_backward_reshape,
     max_pool_forward_im2col,
@@ -34,6 +54,8 @@ from .conv import (
     conv_forward_winograd,
 )
 from .pool import max_pool_backward_fast, max_pool_forward_fast
+
+COMPILED = not DISABLED  # without the compiler kernels run as Python functions, for debugging
 
 __all__ = [
     "affine_backward_fast",
@@ -53,5 +75,3 @@ __all__ = [
     "set_threads",
     "threads",
 ]
-
-COMPILED = not DISABLED  # without the compiler kernels are Python functions, for debugging

@@ -1,33 +1,37 @@
-"""The compiled rung of ReLU as a layer of its own, behind a sum or an affine layer; the contract of layers/.
+"""The compiled rung of ReLU as a layer of its own, behind a sum or an affine layer.
 
-What it gains is memory that was used before. Few numbers are left to NumPy.
+The contract is that of layers/activations.py. The gain is reused memory; small arrays are left to
+NumPy.
 """
 from ..arrays import arena
 from ..kernels import elementwise
 from ..kernels.update import protected
-from ..layers import relu_backward, relu_forward
+from ..layers.activations import relu_backward, relu_forward
 from ..shapes import common_floats, gradient_like
+from ..types import Array
 
-SMALL = 2 ** 15  # numbers that NumPy has clipped before a kernel has begun
+__all__ = ["relu_backward_fast", "relu_forward_fast"]
+
+SMALL = 2 ** 15  # elements: NumPy has clipped so many before a kernel has started
 
 
-def relu_forward_fast(x):
-    """Return max(x, 0) and the cache: out itself."""
+def relu_forward_fast(x: Array) -> tuple[Array, Array]:
+    """Return max(x, 0) and the cache, which is the output itself; x may have any shape."""
     (x,) = common_floats("relu", x=x)
     if x.size < SMALL:
         return relu_forward(x)
-    out = arena.like(x)
+    out = arena.empty_like(x)
     address = elementwise.relu_block.address(out.dtype)
     elementwise.relu(address, protected(x, out), out.ravel(order="K"))
     return out, out
 
 
-def relu_backward_fast(dout, cache):
-    """Hand dout on where out was positive; returns dx."""
+def relu_backward_fast(dout: Array, cache: Array) -> Array:
+    """Return dx, which is dout where the output was positive and 0 elsewhere."""
     if cache.size < SMALL:
         return relu_backward(dout, cache)
     dout = gradient_like(dout, cache.shape, cache.dtype, "relu")
-    dx = arena.like(cache)
+    dx = arena.empty_like(cache)
     address = elementwise.relu_back_block.address(dx.dtype)
     elementwise.relu_back(address, protected(dout, dx), protected(cache, dx), dx.ravel(order="K"))
     return dx

@@ -1,81 +1,79 @@
-"""The course's sandwiches, fused: what follows a convolution happens while its outputs are in the cache.
+"""The course's sandwiches, fused: ReLU and max-pool happen while a convolution's output is cached.
 
-The compositions in layer_utils.py are the definition of these functions and their test oracle. A max-pool is fused
-where its windows are 2 x 2 with stride 2; others follow as a layer of their own. Those with batchnorm are in
-batchnorm.py.
+The compositions in layer_utils.py define these functions and are their test oracle. A max-pool is
+fused if its windows are 2 x 2 with stride 2; any other follows as a layer of its own. Sandwiches
+with batchnorm are in batchnorm.py.
 """
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..arrays.seam import channels_first
 from ..kernels.arguments import Epilogue
-from ..layers.pool import pool_geometry
-from ..shapes import pool_window
-from .passes import run_backward, run_forward
+from ..types import Array, Cache, ConvParam, PoolParam
+from .passes import Gradients, run_backward, run_forward
 from .plans import ConvCache, conv_cache
-from .pool import max_pool_backward_fast, max_pool_forward_fast
+from .pool import is_2x2, max_pool_backward_fast, max_pool_forward_fast
 
-POOL_2X2 = {"pool_height": 2, "pool_width": 2, "stride": 2}
+__all__ = ["POOL", "POOL_2X2", "RELU", "ReluCache", "conv_relu_backward", "conv_relu_forward",
+           "conv_relu_pool_backward", "conv_relu_pool_forward", "is_2x2", "relu_sandwich"]
+
+POOL_2X2: PoolParam = {"pool_height": 2, "pool_width": 2, "stride": 2}
 RELU = Epilogue(writes=True, relu=True, pools=False, sums=False)
 POOL = Epilogue(writes=False, relu=True, pools=True, sums=False)
 
 
 class ReluCache(NamedTuple):
-    """conv - ReLU [- max-pool]: out is kept without a pool, winners with one."""
+    """What the backward pass of conv - ReLU [- max-pool] needs."""
     conv: ConvCache
-    out: np.ndarray | None
-    winners: np.ndarray | None
+    out: Array | None                   # (N, Ho, Wo, F), without a fused max-pool
+    argmax: NDArray[np.uint8] | None    # of every window, with one
+    pool: Cache = None                  # the cache of a max-pool that isn't fused
 
 
-def images(array):
-    """View (N, H, W, C) memory as (N, C, H, W)."""
-    return array.transpose(0, 3, 1, 2)
+def conv_relu_forward(x: Array, w: Array, b: Array, conv_param: ConvParam, rung: str = "auto",
+                      ) -> tuple[Array, ReluCache]:
+    """Compute conv - ReLU; arguments and returns as layer_utils.conv_relu_forward.
+
+    rung   "fast", "winograd" or "auto", see plans
+    The cache keeps x, w and the output.
+    """
+    return relu_sandwich(*conv_cache(x, w, b, conv_param, rung), pools=False)
 
 
-def is_2x2(pool_param):
-    """Whether a pool is one that is fused; raises ValueError where pool_param is wrong."""
-    return pool_window(pool_param) == (2, 2, 2)
+def conv_relu_pool_forward(x: Array, w: Array, b: Array, conv_param: ConvParam,
+                           pool_param: PoolParam, rung: str = "auto") -> tuple[Array, ReluCache]:
+    """Compute conv - ReLU - max-pool; arguments and returns as layer_utils.conv_relu_pool_forward.
+
+    rung   "fast", "winograd" or "auto", see plans
+    The cache keeps x, w and the argmax of every window.
+    """
+    fused = is_2x2(pool_param)
+    out, cache = relu_sandwich(*conv_cache(x, w, b, conv_param, rung), pools=fused)
+    if fused:
+        return out, cache
+    out, pool = max_pool_forward_fast(out, pool_param)
+    return out, cache._replace(pool=pool)
 
 
-def conv_relu_forward(x, w, b, conv_param, engine="auto"):
-    """conv - ReLU; arguments and returns as layer_utils.conv_relu_forward."""
-    return relu_sandwich(*conv_cache(x, w, b, conv_param, engine), pools=False)
-
-
-def conv_relu_pool_forward(x, w, b, conv_param, pool_param, engine="auto"):
-    """conv - ReLU - max-pool; arguments and returns as layer_utils.conv_relu_pool_forward."""
-    if not is_2x2(pool_param):
-        return then_pool(conv_relu_forward(x, w, b, conv_param, engine), pool_param)
-    return relu_sandwich(*conv_cache(x, w, b, conv_param, engine), pools=True)
-
-
-def relu_sandwich(cached, b, pools):
-    """Both of the above, of checked arguments."""
-    if pools:
-        check_pool(cached)
+def relu_sandwich(cached: ConvCache, b: Array, pools: bool) -> tuple[Array, ReluCache]:
+    """Compute conv - ReLU, with a fused max-pool if `pools`, of checked arguments."""
     outputs = run_forward(cached, b, POOL if pools else RELU)
     if pools:
-        return images(outputs.pooled), ReluCache(cached, None, outputs.winners)
-    return images(outputs.out), ReluCache(cached, outputs.out, None)
+        return channels_first(outputs.pooled), ReluCache(cached, None, outputs.argmax)
+    return channels_first(outputs.out), ReluCache(cached, outputs.out, None)
 
 
-def check_pool(cached):
-    """Raise ValueError where the outputs of a convolution are too small for the window."""
-    if min(cached.size.Ho, cached.size.Wo) < 2:
-        pool_geometry(np.zeros((1, 1, cached.size.Ho, cached.size.Wo)), POOL_2X2)
+def conv_relu_backward(dout: Array, cache: ReluCache, want_dx: bool = True) -> Gradients:
+    """Return dx, dw, db of conv_relu_forward or conv_relu_pool_forward.
 
-
-def then_pool(result, pool_param):
-    """Let a max-pool that isn't fused follow a sandwich."""
-    out, pool_cache = max_pool_forward_fast(result[0], pool_param)
-    return out, (result[1], pool_cache)
-
-
-def conv_relu_backward(dout, cache, want_dx=True):
-    """Return dx, dw, db of conv_relu_forward or conv_relu_pool_forward; want_dx False puts None in place of dx."""
-    if not isinstance(cache, ReluCache):
-        return conv_relu_backward(max_pool_backward_fast(dout, cache[1]), cache[0], want_dx)
-    return run_backward(cache.conv, dout, relu=True, kept=cache.out, winners=cache.winners, want_dx=want_dx)
+    dx is None if want_dx is False.
+    """
+    if cache.pool is not None:
+        dout = max_pool_backward_fast(dout, cache.pool)
+    return run_backward(cache.conv, dout, relu=True, kept=cache.out, argmax=cache.argmax,
+                        want_dx=want_dx)
 
 
 conv_relu_pool_backward = conv_relu_backward

@@ -45,9 +45,9 @@ class Pair(NamedTuple):
 
 
 def compiled(forward: Forward, backward: Backward) -> dict[str, tuple[Forward, Backward]]:
-    """Return the rungs of an operation with a convolution, which choose its engine."""
-    engines = ("fast", "winograd", "auto")
-    return {engine: (partial(forward, engine=engine), backward) for engine in engines}
+    """Return the compiled rungs of an operation that begins with a convolution."""
+    rungs = ("fast", "winograd", "auto")
+    return {rung: (partial(forward, rung=rung), backward) for rung in rungs}
 
 
 LADDER: dict[str, dict[str, tuple[Forward, Backward]]] = {

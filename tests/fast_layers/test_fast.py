@@ -32,15 +32,15 @@ SANDWICHES = {
 FACTOR = {"fast": 4, "winograd": 64}
 
 
-def draw(seed, name, engine, dtype, most, layout, gamma_zero=False, pixels=12):
+def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
     """Arguments of a sandwich, write-protected, and its settings as a function that makes them anew.
 
     most: channels and filters, below it; pixels: of heights and widths, about
     """
     rng = np.random.default_rng(seed)
     N, C, filters = rng.integers(1, [9, most, most])
-    HH, WW = (3, 3) if engine == "winograd" else rng.integers(1, 5, 2)
-    stride, pad = (1, rng.integers(0, 3)) if engine == "winograd" else (rng.integers(1, 4), rng.integers(0, 3))
+    HH, WW = (3, 3) if rung == "winograd" else rng.integers(1, 5, 2)
+    stride, pad = (1, rng.integers(0, 3)) if rung == "winograd" else (rng.integers(1, 4), rng.integers(0, 3))
     # Two output pixels at least in each direction, for the pool.
     H, W = (size + stride + rng.integers(0, pixels) for size in (HH, WW))
     arrays = [rng.standard_normal((N, C, H, W)), rng.standard_normal((filters, C, HH, WW)) / (C * HH * WW) ** 0.5,
@@ -68,20 +68,20 @@ def relative(found, true):
     return float(np.max(np.abs(found.astype(np.float64) - true)) / max(1e-30, np.max(np.abs(true))))
 
 
-@pytest.mark.parametrize("engine", ["fast", "winograd"])
+@pytest.mark.parametrize("rung", ["fast", "winograd"])
 @pytest.mark.parametrize("name", SANDWICHES)
 @settings(max_examples=25 if F.COMPILED else 3, deadline=None)
 @given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)))
-def test_every_compiled_sandwich_equals_the_composition_in_float64(name, engine, seed, layout):
-    assert_equals_the_composition(name, engine, seed, layout)
+def test_every_compiled_sandwich_equals_the_composition_in_float64(name, rung, seed, layout):
+    assert_equals_the_composition(name, rung, seed, layout)
 
 
-def assert_equals_the_composition(name, engine, seed, layout, pixels=12):
+def assert_equals_the_composition(name, rung, seed, layout, pixels=12):
     """The body of the test above."""
     forward, backward, true_forward, true_backward, bn, _ = SANDWICHES[name]
-    rng, arrays, in_dtype = draw(seed, name, engine, np.float64, 71 if F.COMPILED else 4, layout, pixels=pixels)
+    rng, arrays, in_dtype = draw(seed, name, rung, np.float64, 71 if F.COMPILED else 4, layout, pixels=pixels)
     given_settings, true_settings = in_dtype(np.float64), in_dtype(np.float64)
-    out, cache = forward(*arrays, *given_settings, engine=engine)
+    out, cache = forward(*arrays, *given_settings, rung=rung)
     true_out, true_cache = true_forward(*arrays, *true_settings)
     dout = rng.standard_normal(out.shape)
     dout.setflags(write=False)
@@ -150,12 +150,12 @@ def test_parts_of_a_chunk_for_threads_without_one_give_the_same_bits(N, C, filte
 
 
 @compiled
-@pytest.mark.parametrize("engine", ["fast", "winograd"])
+@pytest.mark.parametrize("rung", ["fast", "winograd"])
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2 ** 32))
-def test_float32_stays_within_the_rounding_of_its_sums(engine, seed):
-    rng, arrays, in_dtype = draw(seed, "conv", engine, np.float32, 71, "C")
-    out, cache = conv.conv_forward(*arrays, *in_dtype(np.float32), engine=engine)
+def test_float32_stays_within_the_rounding_of_its_sums(rung, seed):
+    rng, arrays, in_dtype = draw(seed, "conv", rung, np.float32, 71, "C")
+    out, cache = conv.conv_forward(*arrays, *in_dtype(np.float32), rung=rung)
     wide = [array.astype(np.float64) for array in arrays]
     true_out, true_cache = L.conv_forward_im2col(*wide, *in_dtype(np.float64))
     dout = rng.standard_normal(out.shape).astype(np.float32)
@@ -163,7 +163,7 @@ def test_float32_stays_within_the_rounding_of_its_sums(engine, seed):
     lengths = [arrays[1][0].size, arrays[1][:, 0].size, dout[:, 0].size, dout[:, 0].size]
     for a, b, length in zip((out, *found), (true_out, *true), lengths, strict=True):
         assert a.dtype == np.float32
-        assert relative(a, b) < np.finfo(np.float32).eps * np.sqrt(length) * FACTOR[engine]
+        assert relative(a, b) < np.finfo(np.float32).eps * np.sqrt(length) * FACTOR[rung]
 
 
 @pytest.mark.parametrize("name", ["conv_bn_relu_pool", "conv_bn_relu"])
@@ -179,15 +179,15 @@ def test_a_gamma_of_zero_keeps_the_first_pixel_of_each_window(name):
             np.testing.assert_allclose(a, b, atol=1e-11)
 
 
-@pytest.mark.parametrize("engine", ["fast", "winograd"])
+@pytest.mark.parametrize("rung", ["fast", "winograd"])
 @pytest.mark.parametrize("name", SANDWICHES)
-def test_nan_in_gives_nan_out(name, engine):
+def test_nan_in_gives_nan_out(name, rung):
     forward, *_ = SANDWICHES[name]
-    _, arrays, in_dtype = draw(3, name, engine, np.float64, 4, "C")
+    _, arrays, in_dtype = draw(3, name, rung, np.float64, 4, "C")
     x = arrays[0].copy()
     x[0, 0] = np.nan
     true_out, _ = SANDWICHES[name][2](x, *arrays[1:], *in_dtype(np.float64))
-    out, _ = forward(x, *arrays[1:], *in_dtype(np.float64), engine=engine)
+    out, _ = forward(x, *arrays[1:], *in_dtype(np.float64), rung=rung)
     assert np.isnan(out)[np.isnan(true_out)].all() and np.isnan(true_out).any()
 
 
@@ -243,15 +243,15 @@ def test_running_averages_that_are_protected_give_an_error(channels):
 
 
 @compiled
-@pytest.mark.parametrize("engine", ["fast", "winograd"])
+@pytest.mark.parametrize("rung", ["fast", "winograd"])
 @pytest.mark.parametrize("N", [1, 2, 3, 15, 16, 23, 24, 50, 200])
-def test_gradients_of_a_batch_are_the_sum_of_its_chunks(engine, N):
+def test_gradients_of_a_batch_are_the_sum_of_its_chunks(rung, N):
     rng = np.random.default_rng(N)
     x, w, b = rng.standard_normal((N, 20, 7, 8)), rng.standard_normal((33, 20, 3, 3)), rng.standard_normal(33)
-    out, cache = conv.conv_forward(x, w, b, {"stride": 1, "pad": 1}, engine)
+    out, cache = conv.conv_forward(x, w, b, {"stride": 1, "pad": 1}, rung)
     true, true_cache = L.conv_forward_im2col(x, w, b, {"stride": 1, "pad": 1})
     dout = rng.standard_normal(out.shape)
-    limit = np.finfo(float).eps * FACTOR[engine] * (N * 20 * 9) ** 0.5 * 64
+    limit = np.finfo(float).eps * FACTOR[rung] * (N * 20 * 9) ** 0.5 * 64
     for found, expected in zip((out, *conv.conv_backward(dout, cache)),
                                (true, *L.conv_backward_im2col(dout, true_cache)), strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=limit * max(1, np.abs(expected).max()) / 64)

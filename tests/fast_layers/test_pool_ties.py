@@ -10,7 +10,7 @@ from cs231n_fer.kernels.pixels import DEAD
 
 CONV, POOL = {"stride": 1, "pad": 1}, {"pool_height": 2, "pool_width": 2, "stride": 2}
 SIGNS = (1, -1, 0)
-ENGINES = ("fast", "winograd", "auto")
+RUNGS = ("fast", "winograd", "auto")
 SHAPES = {"windows": (1, 6), "few channels": (3, 6), "many channels": (33, 34)}
 
 
@@ -42,20 +42,20 @@ def corners(y):
     return np.stack([y[:, :, i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1)])
 
 
-def winners_of(cache):
+def argmax_of(cache):
     """What a fused forward pass wrote down, (N, F, Ho, Wo)."""
     if isinstance(cache, (B.FoldedCache, B.WindowsCache)):
         cache = cache.inner
-    return cache.winners[..., :cache.conv.size.F].transpose(0, 3, 1, 2)
+    return cache.argmax[..., :cache.conv.size.F].transpose(0, 3, 1, 2)
 
 
-def assert_the_first_wins(arguments, settings, engine, fused, unfused):
-    """Compare winners, outputs and gradients with those of the composition in float64.
+def assert_the_first_wins(arguments, settings, rung, fused, unfused):
+    """Compare argmax, outputs and gradients with those of the composition in float64.
 
     fused, unfused  (forward, backward) with the pool; unfused also has the forward pass without it
     """
     wide = [a.astype(np.float64) for a in arguments]
-    out, cache = fused[0](*arguments, *settings(arguments[0].dtype), POOL, engine=engine)
+    out, cache = fused[0](*arguments, *settings(arguments[0].dtype), POOL, rung=rung)
     true_out, true_cache = unfused[0](*wide, *settings(float), POOL)
     y = corners(unfused[2](*wide, *settings(float), relu=False))
     top = y.max(axis=0)
@@ -64,7 +64,7 @@ def assert_the_first_wins(arguments, settings, engine, fused, unfused):
     assert clear.mean() > 0.9 and tied.mean() > 0.2, "the numbers show nothing"
 
     first = np.where(top > 0, np.argmax(y, axis=0), DEAD)
-    np.testing.assert_array_equal(winners_of(cache)[clear], first[clear])
+    np.testing.assert_array_equal(argmax_of(cache)[clear], first[clear])
     limit = 1e-11 if out.dtype == np.float64 else 1e-4
     np.testing.assert_allclose(out, true_out, rtol=0, atol=limit)
     dout = np.random.default_rng(9).standard_normal(out.shape).astype(out.dtype) * clear
@@ -88,27 +88,27 @@ def conv_bn_only(x, w, b, gamma, beta, conv_param, bn_param, relu):
 
 # Winograd's transforms round, and so do scales that are part of weights: there what is equal isn't
 # known, but for blanks.
-BLANK = [("blank", shape, engine) for shape in SHAPES for engine in ENGINES]
-INTEGERS = [("integers", shape, engine) for shape in SHAPES for engine in ("fast", "auto")
-            if (shape, engine) != ("many channels", "auto")]
+BLANK = [("blank", shape, rung) for shape in SHAPES for rung in RUNGS]
+INTEGERS = [("integers", shape, rung) for shape in SHAPES for rung in ("fast", "auto")
+            if (shape, rung) != ("many channels", "auto")]
 
 
 @compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("kind", "shape", "engine"), BLANK + INTEGERS)
-def test_the_first_of_equal_outputs_of_a_convolution_wins(kind, shape, engine, dtype):
+@pytest.mark.parametrize(("kind", "shape", "rung"), BLANK + INTEGERS)
+def test_the_first_of_equal_outputs_of_a_convolution_wins(kind, shape, rung, dtype):
     fused = S.conv_relu_pool_forward, S.conv_relu_pool_backward
     unfused = U.conv_relu_pool_forward, U.conv_relu_pool_backward, conv_only
     given = arrays(kind, shape, dtype)[:3]
-    assert_the_first_wins(given, lambda dtype: [CONV], engine, fused, unfused)
+    assert_the_first_wins(given, lambda dtype: [CONV], rung, fused, unfused)
 
 
 @compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("mode", "kind", "shape", "engine"), [
+@pytest.mark.parametrize(("mode", "kind", "shape", "rung"), [
     *(("test", *each) for each in BLANK),
     *(("train", *each) for each in BLANK + INTEGERS if each[:2] != ("integers", "windows"))])
-def test_the_first_of_equal_outputs_of_batchnorm_wins(mode, kind, shape, engine, dtype):
+def test_the_first_of_equal_outputs_of_batchnorm_wins(mode, kind, shape, rung, dtype):
     F = SHAPES[shape][1]
 
     def settings(dtype):
@@ -116,4 +116,4 @@ def test_the_first_of_equal_outputs_of_batchnorm_wins(mode, kind, shape, engine,
         return [CONV, {"mode": mode, "eps": 0.1, **averages}]
     fused = B.conv_bn_relu_pool_forward, B.conv_bn_relu_pool_backward
     unfused = U.conv_bn_relu_pool_forward, U.conv_bn_relu_pool_backward, conv_bn_only
-    assert_the_first_wins(arrays(kind, shape, dtype), settings, engine, fused, unfused)
+    assert_the_first_wins(arrays(kind, shape, dtype), settings, rung, fused, unfused)

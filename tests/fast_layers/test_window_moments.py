@@ -167,7 +167,7 @@ def test_results_are_those_of_the_composition_in_float64(image, pad, dtype, pool
 
 
 def decided(y, limit, pools):
-    """Where rounding can't change which gradients pass: signs and winners that are clear."""
+    """Where rounding can't change which gradients pass: signs and maxima that are clear."""
     if not pools:
         return np.abs(y) > 2 * limit
     rows, columns = (n // 2 * 2 for n in y.shape[2:])
