@@ -31,7 +31,7 @@ RESERVED = {
     "matplotlib": {"vis_utils.figures", "vis_utils.curves"},
     "h5py": {"files.sealed"},
     "PIL": {"data_utils.image_folder"},
-    "tqdm": {"solver.solver", "data_utils.prepared"},
+    "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
     "importlib": set(), "experiments": set(), "tests": set(),

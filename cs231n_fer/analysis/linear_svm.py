@@ -12,7 +12,7 @@ from ..nets.network import Chain, Network
 from ..nets.records import Affine
 from ..optim.schedules import CosineWarmup
 from ..shapes import check
-from ..solver import Solver
+from ..solver import Recipe, Solver
 from .metrics import accuracy
 
 # Adam, 3,000 steps of 300 samples from a rate that falls from 0.01 to 0: within 1 % of the smallest loss for 20,000
@@ -66,8 +66,9 @@ def _train(X, labels, num_classes, reg, num_steps, seed):
     data = {"X_train": X, "y_train": labels, "X_val": X, "y_val": labels}
     epochs = ceil(num_steps / ceil(len(X) / BATCH_SIZE))
     Solver(net, data, update_rule="adam", optim_config={"learning_rate": LEARNING_RATE}, batch_size=BATCH_SIZE,
-           num_epochs=epochs, schedule=CosineWarmup(warmup_epochs=0), num_train_samples=1, num_val_samples=1,
-           keep="last", verbose=False, seed=seed).train()  # a convex loss: its minimum is wanted, no early stop
+           num_epochs=epochs, num_train_samples=1, num_val_samples=1, verbose=False, seed=seed,
+           # The loss is convex and its minimum is wanted: no early stop.
+           recipe=Recipe(schedule=CosineWarmup(warmup_epochs=0), keep="last")).train()
     return net
 
 

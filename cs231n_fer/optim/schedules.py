@@ -20,7 +20,7 @@ from ..shapes import check
 
 __all__ = ["CosineWarmup", "Exponential", "Plateau", "Step"]
 
-History = Sequence[float]  # validation accuracies, oldest first
+Accuracies = Sequence[float]  # validation accuracies, oldest first
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Exponential:
     def __post_init__(self) -> None:
         _check_factor("Exponential: decay", self.decay)
 
-    def __call__(self, epoch: float, num_epochs: int, val_acc_history: History = ()) -> float:
+    def __call__(self, epoch: float, num_epochs: int, val_acc_history: Accuracies = ()) -> float:
         """Return decay ** (completed epochs)."""
         _check_epoch(epoch, num_epochs)
         return float(self.decay) ** math.floor(epoch)
@@ -56,7 +56,7 @@ class Step:
         _check_count("Step: every", self.every, least=1)
         _check_factor("Step: factor", self.factor)
 
-    def __call__(self, epoch: float, num_epochs: int, val_acc_history: History = ()) -> float:
+    def __call__(self, epoch: float, num_epochs: int, val_acc_history: Accuracies = ()) -> float:
         """Return factor ** (completed periods of `every` epochs)."""
         _check_epoch(epoch, num_epochs)
         return float(self.factor) ** (math.floor(epoch) // self.every)
@@ -81,7 +81,7 @@ class CosineWarmup:
         check(0 <= self.floor <= 1,
               f"CosineWarmup: floor is {self.floor!r}, expected a number in [0, 1]")
 
-    def __call__(self, epoch: float, num_epochs: int, val_acc_history: History = ()) -> float:
+    def __call__(self, epoch: float, num_epochs: int, val_acc_history: Accuracies = ()) -> float:
         """Return the factor at `epoch`."""
         _check_epoch(epoch, num_epochs)
         check(self.warmup_epochs < num_epochs,
@@ -114,7 +114,7 @@ class Plateau:
         check(0 <= self.min_delta < math.inf,
               f"Plateau: min_delta is {self.min_delta!r}, expected a finite number of at least 0")
 
-    def __call__(self, epoch: float, num_epochs: int, val_acc_history: History = ()) -> float:
+    def __call__(self, epoch: float, num_epochs: int, val_acc_history: Accuracies = ()) -> float:
         """Return factor ** (reductions), counted from the whole history."""
         _check_epoch(epoch, num_epochs)
         best = -math.inf

@@ -1,19 +1,22 @@
-"""Random search, in log space where that is wanted (Bergstra & Bengio 2012), by any number of processes on one folder.
+"""Random search, in log space where that is wanted (Bergstra & Bengio 2012), by any number of
+processes on one folder.
 
 A trial is a function of (seed, number): draw() says what it tries, whoever runs it. A folder holds
 
     0007.claim-0    whoever creates it, exclusively, does trial 7; it names the host and the process
     0007.json       the settings and the result of trial 7, written whole
 
-A process touches its claim all the time that it works. A claim that nobody has touched for `stale` seconds, by the
-clock of the file system, is one of a dead process: who then creates 0007.claim-1, exclusively again, takes the trial
-over. So is a claim that lies further than that in the future, of a clock that was set back: a living
-process would have touched it. Claims are never removed or renamed, so at no moment can two processes
-both succeed. A process that was not dead but only asleep finds the younger claim when it is done, and
-leaves the result to its heir. One that is interrupted makes its claim old, so nobody waits for it.
+A process touches its claim all the time that it works. A claim that nobody has touched for `stale`
+seconds, by the clock of the file system, is one of a dead process: who then creates 0007.claim-1,
+exclusively again, takes the trial over. So is a claim that lies further than that in the future, of
+a clock that was set back: a living process would have touched it. Claims are never removed or
+renamed, so at no moment can two processes both succeed. A process that was not dead but only asleep
+finds the younger claim when it is done, and leaves the result to its heir. One that is interrupted
+makes its claim old, so nobody waits for it.
 
-successive_halving() gives up the hopeless: all trials are trained shortly, the best of them longer, and so on. All
-processes wait for each other at the end of a rung, so which trials go on is a function of their results alone.
+successive_halving() gives up the hopeless: all trials are trained shortly, the best of them longer,
+and so on. All processes wait for each other at the end of a rung, so which trials go on is a
+function of their results alone.
 """
 import json
 import math
@@ -91,7 +94,8 @@ def draw(space, seed, number):
 
     space           {name: LogUniform, Uniform or Choice}
     seed, number    ints of at least 0
-    Every name has a random stream of its own: no setting changes when others are added to the space or left out.
+    Every name has a random stream of its own: no setting changes when others are added to the space
+    or left out.
     """
     for argument, value in (("seed", seed), ("number", number)):
         check(isinstance(value, int | np.integer) and value >= 0, f"{argument}: got {value!r}, expected an int >= 0")
@@ -149,11 +153,12 @@ def working(path, stale=STALE):
 
 
 def run_trials(folder, trials, evaluate, stale=STALE, poll=1.0):
-    """Do the trials that no other process does, until all are done; returns {number: result} in order of number.
+    """Do the trials that no other process does, until all are done; returns {number: result} in
+    order of number.
 
     folder      shared by all processes that work on these trials
-    trials      {number: settings}, dicts that JSON can hold; NumPy's numbers and arrays come back as
-                numbers and lists
+    trials      {number: settings}, dicts that JSON can hold; NumPy's numbers and arrays come back
+                as numbers and lists
     evaluate    function (number, settings) -> dict of the same kind, the same whoever calls it
     stale       age of an untouched claim, in seconds, at which a trial is taken over
     poll        seconds between looks at trials that others do
@@ -226,7 +231,8 @@ def as_json(value, sort=False):
 def survivors(scores, keep):
     """Return the numbers of the `keep` highest of scores {number: float}, best first.
 
-    Of equal ones the lower number is first. Scores that aren't finite come last: such trials diverged.
+    Of equal ones the lower number is first. Scores that aren't finite come last: such trials
+    diverged.
     Raises ValueError where none is finite.
     """
     finite = {number: score for number, score in scores.items() if math.isfinite(score)}
@@ -236,7 +242,8 @@ def survivors(scores, keep):
 
 
 def successive_halving(folder, trials, rungs, evaluate, always=(), **options):
-    """Run all trials on the first rung, the best of them on the next, and so on (Jamieson & Talwalkar 2016).
+    """Run all trials on the first rung, the best of them on the next, and so on (Jamieson &
+    Talwalkar 2016).
 
     rungs       ((budget, trials that reach this rung), ...), the budget in epochs, say
     evaluate    function (number, settings, budget) -> dict with a "score", the higher the better

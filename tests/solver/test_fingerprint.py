@@ -15,10 +15,10 @@ from cs231n_fer.data_utils.augment import Compose, HorizontalFlip
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.layers import l2_svm_loss, softmax_loss
 from cs231n_fer.optim.schedules import Exponential
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.distillation import distil
 from cs231n_fer.solver.fingerprint import ROWS, describe, describe_array, excerpts
-from cs231n_fer.solver.samplers import Balanced
+from cs231n_fer.solver.samplers import Balanced, Shuffle
 
 
 class Half:
@@ -49,19 +49,20 @@ def falling(rate):
     return schedule
 
 
-def run(folder, model=net, change=None, **options):
+def run(folder, model=net, change=None, resume=False, num_epochs=1, **choices):
     """Return the Solver of a run; `change` names an array of which one value is another."""
     data = faces(40)
     if change:
         data[change] = data[change].copy()
         data[change][-1] = 1 - data[change][-1]
-    options = {"schedule": falling(0.5), "sampler": Half(), "num_epochs": 1, **options}
-    return Solver(model(), data, verbose=False, checkpoint_dir=folder, **options)
+    recipe = Recipe(**{"schedule": falling(0.5), "sampler": Half(), **choices})
+    return Solver(model(), data, verbose=False, num_epochs=num_epochs, recipe=recipe,
+                  folder=RunFolder(folder, resume))
 
 
 IN_A_PROCESS = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(":")
 from test_fingerprint import Half, run
 schedule = lambda epoch, num_epochs, history: 0.9 if epoch in {1, 2, "a", None} else 1.0
 run(sys.argv[2], num_epochs=int(sys.argv[3]), resume=True, schedule=schedule).train()
@@ -70,7 +71,7 @@ run(sys.argv[2], num_epochs=int(sys.argv[3]), resume=True, schedule=schedule).tr
 
 def test_a_lambda_schedule_and_a_sampler_without_repr_are_gone_on_with_in_another_process(tmp_path):
     for epochs in (1, 2):
-        here = os.path.dirname(__file__)
+        here = ":".join(path for path in sys.path if path)  # where toys and the package are found
         command = sys.executable, "-c", IN_A_PROCESS, here, tmp_path, str(epochs)
         done = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": str(epochs)},
                               capture_output=True, text=True)
@@ -131,7 +132,7 @@ def test_a_run_with_another_teacher_is_refused_and_one_with_the_same_goes_on(tmp
         run(tmp_path, partial(distilled, 2), resume=True)
 
 
-@pytest.mark.parametrize("sampler, other", [(Balanced(0.5), Balanced(0.6)), (Spoken(), None)])
+@pytest.mark.parametrize("sampler, other", [(Balanced(0.5), Balanced(0.6)), (Spoken(), Shuffle())])
 def test_a_folder_from_before_there_were_fingerprints_is_gone_on_with(tmp_path, sampler, other):
     options = {"schedule": Exponential(0.9), "sampler": sampler}
     run(tmp_path, **options).train()
