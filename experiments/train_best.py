@@ -97,9 +97,9 @@ def build(args, data):
             "script": "train_best", "class_names": list(data["class_names"]), "std": data["std"]}
     folder = RunFolder(args.out, resume=args.resume, info=info,
                        info_arrays={"mean_image": data["mean_image"]})
-    solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
-                    batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed, recipe=recipe,
-                    folder=folder)
+    solver = Solver(model, data, update_rule=args.update_rule,
+                    optim_config={"learning_rate": args.learning_rate}, batch_size=args.batch_size,
+                    num_epochs=args.epochs, seed=args.seed, recipe=recipe, folder=folder)
     write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
     return solver
 

@@ -87,8 +87,9 @@ def build(args, data):
     begin(args, config, model)
     info = {"model": {"kind": "FinalConvNet", "options": options}, "config": config, "script": "train_final",
             "class_names": list(data["class_names"]), "std": data["std"]}
-    solver = Solver(model, data, update_rule=args.update_rule, optim_config={"learning_rate": args.learning_rate},
-                    lr_decay=args.lr_decay, batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
+    solver = Solver(model, data, update_rule=args.update_rule,
+                    optim_config={"learning_rate": args.learning_rate}, lr_decay=args.lr_decay,
+                    batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
                     recipe=Recipe(augmentation=HorizontalFlip() if args.flip else None),
                     folder=RunFolder(args.out, resume=args.resume, info=info,
                                      info_arrays={"mean_image": data["mean_image"]}))

@@ -78,8 +78,8 @@ def solver_of(rule, folder=None, **choices):
     """A Solver of a small net with dropout."""
     net = final_net(dropout_keep_ratio=0.8, reg=1e-2, dtype=np.float32)
     data = {name: array % 3 if name[0] == "y" else array for name, array in faces(12).items()}
-    return Solver(net, data, update_rule=rule, batch_size=5, num_epochs=0, verbose=False, folder=folder,
-                  recipe=Recipe(keep="last", **choices))
+    return Solver(net, data, update_rule=rule, batch_size=5, num_epochs=0, verbose=False,
+                  folder=folder, recipe=Recipe(keep="last", **choices))
 
 
 def trained_net():
@@ -121,7 +121,8 @@ MUTABLE = {  # public objects that hold memory, addresses or plans: how to make 
     **{f"Solver of {rule}": (partial(solver_of, rule), of_solver) for rule in ("sgd", "sgd_momentum", "rmsprop")},
     "Solver of all": (partial(solver_of, "adam", augmentation=HorizontalFlip(), average_decay=0.9,
                               schedule=CosineWarmup(), sampler=Shuffle(),
-                              folder=RunFolder(FOLDER.name, info_arrays={"a": np.ones(2)})), of_solver),
+                              folder=RunFolder(FOLDER.name, info_arrays={"a": np.ones(2)})),
+                      of_solver),
     "WeightAverage": (average, lambda found: same_bytes(*found.arrays().values())),
 }
 PARAM, POOL = {"stride": 1, "pad": 1}, {"pool_height": 3, "pool_width": 2, "stride": 2}

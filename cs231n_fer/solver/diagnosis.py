@@ -85,7 +85,7 @@ class Traced(Layer):
         out, cache = self.layer.forward(params, buffers, x, mode)
         if not self.found and not finite({"out": out}):
             if isinstance(self.layer, Sandwich):
-                self.in_parts().forward(params, buffers, x, mode)
+                self.in_parts(self.layer).forward(params, buffers, x, mode)
             self.note("output")
         return out, (cache, params, buffers, x, mode)
 
@@ -96,7 +96,7 @@ class Traced(Layer):
         spoiled = [name for name, array in gradients.items() if not finite({name: array})]
         if not self.found and spoiled:
             if isinstance(self.layer, Sandwich):
-                parts = self.in_parts()
+                parts = self.in_parts(self.layer)
                 parts.backward(dout, parts.forward(*cache[1:])[1])
             self.note(f"gradient of {spoiled[0]}")
         return dx, grads
@@ -107,8 +107,8 @@ class Traced(Layer):
             where = self.path.strip("/") or "the net"
             self.found.append(f"the {what} of {where} ({type(self.layer).__name__})")
 
-    def in_parts(self) -> Layer:
+    def in_parts(self, fused: Sandwich) -> Layer:
         """Return the parts of a fused layer as a chain, on the rung that needs no compiler."""
         parts = tuple((name, replace(part, rung="im2col") if hasattr(part, "rung") else part)
-                      for name, part in self.layer.layers)
+                      for name, part in fused.layers)
         return traced(Chain(parts), self.path, self.found)

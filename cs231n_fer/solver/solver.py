@@ -99,7 +99,7 @@ class Solver(Independent):
         self.checkpoint_name = checkpoint_name
         self.seed = seed
         self.recipe = recipe
-        self.schedule = recipe.schedule or Exponential(lr_decay)
+        self.schedule = Exponential(lr_decay) if recipe.schedule is None else recipe.schedule
         self.folder = folder
         self.state = self._new_state(update_rule, optim_config or {})
         self.learning_rate: float = self.state.update.settings["learning_rate"]
@@ -118,8 +118,7 @@ class Solver(Independent):
         decay = self.recipe.average_decay
         update = FlatUpdate(update_rule, optim_config, self.model.params)
         average = WeightAverage(self.model, decay) if decay else None
-        # The names and values of settings are those of earlier checkpoints, which must be
-        # resumable.
+        # Earlier checkpoints hold the same names and values, and can be resumed.
         settings = {
             "seed": self.seed,
             "update_rule": update_rule,
@@ -185,7 +184,7 @@ class Solver(Independent):
                 if stop and self.history and stop(self.history):
                     break
                 self._train_epoch()
-            self._heed_interrupt()
+            self._stop_if_interrupted()
         if self.recipe.keep == "best":
             self.restore_best()
 
@@ -219,8 +218,9 @@ class Solver(Independent):
             y = y[chosen]
         predicted, classes = predicted_labels(self.model, X, batch_size)
         check(largest < classes,
-              f"{name}: the largest label is {largest}, expected labels from 0 to {classes - 1}; use "
-              f"a model of {largest + 1} classes, or np.unique({name}, return_inverse=True)[1]")
+              f"{name}: the largest label is {largest}, expected labels from 0 to {classes - 1}; "
+              f"use a model of {largest + 1} classes, or "
+              f"np.unique({name}, return_inverse=True)[1]")
         return float(np.mean(predicted == y))
 
     def _generator(self, purpose: int) -> np.random.Generator:
@@ -236,8 +236,8 @@ class Solver(Independent):
 
         Order and augmentation are drawn for the whole epoch from generators that depend on seed and
         epoch alone. An epoch that was interrupted is thus resumed by drawing the same numbers again
-        and skipping the steps that are done. Ctrl-C is heeded only between two steps, when weights,
-        state of the update rule, and number of steps belong together.
+        and skipping the steps that are done. Ctrl-C takes effect only between two steps, when
+        weights, state of the update rule, and number of steps belong together.
 
         After the last step, the accuracies are measured (with the averaged weights, if there are
         any), a row is appended to the history, and checkpoints are written. Weights that the last
@@ -257,7 +257,7 @@ class Solver(Independent):
         with progress_bar(self.epoch + 1, self.num_epochs, steps, self.verbose) as bar:
             bar.update(resumed_at)
             for i in range(resumed_at, steps):
-                self._heed_interrupt()
+                self._stop_if_interrupted()
                 self._step(batches[i], draws[i], self.epoch + i / steps)
                 state.step = i + 1
                 if i % self.print_every == 0:
@@ -329,7 +329,7 @@ class Solver(Independent):
             f"rate {learning_rate:g}; it began in {began}; last good checkpoint: {saved}; "
             "train with a lower learning rate")
 
-    def _heed_interrupt(self) -> None:
+    def _stop_if_interrupted(self) -> None:
         """After a Ctrl-C, save the run and raise a KeyboardInterrupt that says how to continue."""
         if not self._interrupts:
             return
@@ -339,7 +339,7 @@ class Solver(Independent):
             raise KeyboardInterrupt(f"{where}; nothing is saved, as there is no folder")
         self.folder.save_last(self.state)
         raise KeyboardInterrupt(f"{where}; saved in {self.folder.path}: "
-                                "the same run with resume goes on there")
+                                "to continue, start the same run with resume")
 
     def _save_epoch(self, improved: bool) -> None:
         """Write the checkpoints of a completed epoch."""
@@ -367,16 +367,18 @@ class Solver(Independent):
         return self.learning_rate * self.schedule(epoch, self.num_epochs, self.val_acc_history)
 
     def _evaluate(self) -> bool:
-        """Append both accuracies; keep the parameters if they are the best, and return whether."""
+        """Append both accuracies; keep the best parameters, and return whether these are."""
         state = self.state
         with state.average.lent_to(self.model) if state.average else nullcontext():
-            state.train_acc_history.append(self._accuracy(
-                self.X_train, self.y_train, self.num_train_samples, EVALUATION_BATCH, "y_train"))
-            state.val_acc_history.append(self._accuracy(
-                self.X_val, self.y_val, self.num_val_samples, EVALUATION_BATCH, "y_val"))
-            improved = state.val_acc_history[-1] > state.best_val_acc
+            train_acc = self._accuracy(self.X_train, self.y_train, self.num_train_samples,
+                                       EVALUATION_BATCH, "y_train")
+            val_acc = self._accuracy(self.X_val, self.y_val, self.num_val_samples,
+                                     EVALUATION_BATCH, "y_val")
+            state.train_acc_history.append(train_acc)
+            state.val_acc_history.append(val_acc)
+            improved = val_acc > state.best_val_acc
             if improved:
-                state.best_val_acc = state.val_acc_history[-1]
+                state.best_val_acc = val_acc
                 state.best_epoch = state.epoch
                 state.best_params = copies(self.model.params)
                 state.best_buffers = copies(buffers_of(self.model))

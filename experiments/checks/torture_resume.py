@@ -38,7 +38,8 @@ def train(folder, epochs, seed, rung):
     net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, batchnorm=True, dropout_keep_ratio=0.7, reg=1e-3, seed=seed,
                        rung=rung)
     Solver(net, {"X_train": X[:40], "y_train": y[:40], "X_val": X[40:], "y_val": y[40:]}, update_rule="adam",
-           batch_size=9, num_epochs=epochs, seed=seed, verbose=False, folder=RunFolder(folder, resume=True),
+           batch_size=9, num_epochs=epochs, seed=seed, verbose=False,
+           folder=RunFolder(folder, resume=True),
            recipe=Recipe(augmentation=HorizontalFlip(), average_decay=0.9)).train()
 
 

@@ -124,7 +124,7 @@ def diverging(folder, learning_rate, epochs=3):
     net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=False, seed=5)
     return Solver(net, faces(40), batch_size=9, num_epochs=epochs, verbose=False,
                   folder=RunFolder(folder, resume=True),
-                  recipe=Recipe(schedule=lambda epoch, *rest: 1.0 if epoch < 1.5 else learning_rate))
+                  recipe=Recipe(schedule=lambda epoch, *_: 1.0 if epoch < 1.5 else learning_rate))
 
 
 def test_a_diverging_run_names_epoch_step_layer_and_checkpoint_which_holds_finite_weights(tmp_path):

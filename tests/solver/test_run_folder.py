@@ -212,7 +212,8 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, 
         solver.train()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     resumed = start(RUN, folder, 4, resume=True)
-    assert len(resumed.loss_history) == step and (resumed.epoch, resumed.state.step) == divmod(step, 5)
+    assert len(resumed.loss_history) == step
+    assert (resumed.epoch, resumed.state.step) == divmod(step, 5)
     resumed.train()
     assert outcome(resumed) == outcome(whole(tmp_path))
 

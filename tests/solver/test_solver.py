@@ -1,5 +1,6 @@
 """The training loop: what an epoch is, which parameters stay, what is told and what is refused."""
 import csv
+import inspect
 import itertools
 
 import numpy as np
@@ -51,15 +52,16 @@ class Listed:
 
 def test_an_epoch_shows_what_the_sampler_says():
     model = Recorder()
-    Solver(model, numbers(9), batch_size=2, num_epochs=2, recipe=Recipe(sampler=Listed(5, 5, 0, 8, 5)),
-           verbose=False).train()
+    Solver(model, numbers(9), batch_size=2, num_epochs=2, verbose=False,
+           recipe=Recipe(sampler=Listed(5, 5, 0, 8, 5))).train()
     assert model.batches == 2 * [[5, 5], [0, 8], [5]]
 
 
 @pytest.mark.parametrize("order", [(), (0, 4), (-1, 0), (0.0, 1.0), ((0, 1), (1, 0))], ids=str)
 def test_a_sampler_that_gives_no_indices_is_refused(order):
     with pytest.raises(ValueError, match="sampler: .* expected indices from 0 to 3"):
-        Solver(Recorder(), numbers(4), num_epochs=1, recipe=Recipe(sampler=Listed(*order)), verbose=False).train()
+        Solver(Recorder(), numbers(4), num_epochs=1, verbose=False,
+               recipe=Recipe(sampler=Listed(*order))).train()
 
 
 class Noting(HorizontalFlip):
@@ -76,8 +78,8 @@ NOTED = {}
 def test_a_samples_augmentation_depends_on_seed_epoch_and_sample_but_not_on_its_batch():
     found = []
     for batch_size, seed, epochs in ((7, 0, 1), (60, 0, 1), (60, 1, 1), (60, 0, 2)):
-        Solver(Recorder(), numbers(60), batch_size=batch_size, num_epochs=epochs, seed=seed, verbose=False,
-               recipe=Recipe(Noting())).train()
+        Solver(Recorder(), numbers(60), batch_size=batch_size, num_epochs=epochs, seed=seed,
+               verbose=False, recipe=Recipe(Noting())).train()
         found.append(dict(NOTED))
     assert found[0] == found[1] and len(found[0]) == 60
     assert all(a != b for a, b in itertools.combinations(found[1:], 2))
@@ -114,7 +116,8 @@ def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(tmp_path):
 
 def test_the_last_parameters_stay_where_they_are_to_be_kept():
     model = Scripted([0.1, 0.3, 0.7, 0.2])
-    solver = Solver(model, numbers(10), num_epochs=3, batch_size=10, verbose=False, recipe=Recipe(keep="last"))
+    solver = Solver(model, numbers(10), num_epochs=3, batch_size=10, verbose=False,
+                    recipe=Recipe(keep="last"))
     solver.train()
     assert model.params["w"] > solver.best_params["w"] and solver.best_epoch == 2
 
@@ -146,7 +149,8 @@ def test_after_training_the_net_gives_the_best_accuracy_with_its_running_average
 
 SCHEDULES = {
     "lr_decay": ({"lr_decay": 0.5}, [1, 0.5, 0.25, 0.125]),
-    "schedule before lr_decay": ({"recipe": Recipe(schedule=Step(2, 0.1)), "lr_decay": 0.5}, [1, 1, 0.1, 0.1]),
+    "schedule before lr_decay": ({"recipe": Recipe(schedule=Step(2, 0.1)), "lr_decay": 0.5},
+                                 [1, 1, 0.1, 0.1]),
     "warm-up": ({"recipe": Recipe(schedule=CosineWarmup(2))}, [0, 0.5, 1, 0.5]),
     "plateau": ({"recipe": Recipe(schedule=Plateau(patience=1, factor=0.1))}, [1, 0.1, 0.1, 0.01]),
 }
@@ -165,7 +169,8 @@ def test_the_schedule_multiplies_the_learning_rate_of_each_epoch(name):
 
 def test_a_schedule_moves_within_an_epoch():
     solver = Solver(Scripted([0.5, 0.5, 0.5, 0.5, 0.6]), numbers(8), num_epochs=2, batch_size=4, verbose=False,
-                    optim_config={"learning_rate": 1.0}, recipe=Recipe(schedule=CosineWarmup(2 - 1e-9)))
+                    optim_config={"learning_rate": 1.0},
+                    recipe=Recipe(schedule=CosineWarmup(2 - 1e-9)))
     solver.train()
     np.testing.assert_allclose(solver.model.params["w"], (0 + 0.5 + 1 + 1.5) / 2, rtol=1e-8)
 
@@ -218,7 +223,8 @@ def test_checkpoint_name_writes_a_file_each_epoch_as_in_the_course(tmp_path):
     Solver(Scripted([0.1, 0.4, 0.2]), numbers(4), num_epochs=2, checkpoint_name=str(tmp_path / "mine"), verbose=False,
            optim_config={"learning_rate": np.float64(1)},
            folder=RunFolder(tmp_path / "run", info={"kind": "x", "n": np.int64(3)})).train()
-    assert sorted(file.name for file in tmp_path.glob("*.h5")) == ["mine_epoch_1.h5", "mine_epoch_2.h5"]
+    names = sorted(file.name for file in tmp_path.glob("*.h5"))
+    assert names == ["mine_epoch_1.h5", "mine_epoch_2.h5"]
     arrays, info = load_checkpoint(tmp_path / "mine_epoch_2.h5")
     assert arrays["params/w"] == 2 and info["kind"] == "x" and info["n"] == 3
 
@@ -236,8 +242,10 @@ def test_a_loss_that_is_no_number_stops_the_training_and_leaves_the_last_checkpo
 BAD = {
     "recipe": ({"recipe": HorizontalFlip()}, r"recipe: got HorizontalFlip\(.*expected a Recipe"),
     "folder": ({"folder": "run"}, "folder: got 'run', expected a RunFolder"),
-    "of Recipe": ({"average_decay": 0.9}, r"no keyword 'average_decay' \(use recipe=Recipe\(average_decay=\.\.\.\)"),
-    "of RunFolder": ({"resume": True}, r"no keyword 'resume' \(use folder=RunFolder\(path, resume=\.\.\.\)"),
+    "of Recipe": ({"average_decay": 0.9},
+                  r"no keyword 'average_decay' \(use recipe=Recipe\(average_decay=\.\.\.\)"),
+    "of RunFolder": ({"resume": True},
+                     r"no keyword 'resume' \(use folder=RunFolder\(path, resume=\.\.\.\)"),
     "num_epoch": ({"num_epoch": 3}, r"Solver: no keyword 'num_epoch' \(did you mean 'num_epochs'\?\)"),
     "unlike any": ({"zzz": 3, "yyy": 1}, "Solver: no keyword 'zzz', 'yyy'"),
     "update_rule": ({"update_rule": "adamm"}, "update_rule: no rule 'adamm'"),
@@ -254,7 +262,8 @@ BAD = {
     "no y_val": ({"y_val": ...}, "data: has no y_val, expected"),
     "no training data": ({"X_train": ..., "y_train": ...}, "data: has no X_train and y_train"),
     "labels": ({"y_train": np.zeros(3, int)}, "X_train, y_train: got 4 samples and 3 labels"),
-    "empty": ({"X_val": np.zeros((0, 1)), "y_val": np.zeros(0)}, "X_val, y_val: got 0 samples and 0 labels"),
+    "empty": ({"X_val": np.zeros((0, 1)), "y_val": np.zeros(0)},
+              "X_val, y_val: got 0 samples and 0 labels"),
 }
 
 
@@ -267,9 +276,15 @@ def test_a_wrong_argument_gets_an_error_that_names_it(name):
         Solver(Recorder(), data, **options)
 
 
+def test_help_on_solver_fits_a_screen():
+    assert len(inspect.getdoc(Solver).splitlines()) <= 32
+    assert len(inspect.signature(Solver).parameters) <= 16  # with model, data and the unknown ones
+
+
 BAD_RECORDS = {
     "keep": (lambda: Recipe(keep="first"), "keep: got 'first', expected 'best' or 'last'"),
-    "average_decay": (lambda: Recipe(average_decay=1.0), r"average_decay: got 1.0, expected a number in \[0, 1\)"),
+    "average_decay": (lambda: Recipe(average_decay=1.0),
+                      r"average_decay: got 1.0, expected a number in \[0, 1\)"),
     "no path": (lambda: RunFolder(None), "path: got None, expected the path of a folder"),
     "an empty path": (lambda: RunFolder(""), "path: got '', expected the path of a folder"),
 }
@@ -295,7 +310,7 @@ def test_what_is_judged_and_kept_is_the_running_average_of_the_weights():
     for step in range(1, 6):
         average += (1 - min(0.5, (1 + step) / (10 + step))) * (step - average)
     accuracy = solver._accuracy
-    solver._accuracy = lambda *arguments: judged.append(model.params["w"].item()) or accuracy(*arguments)
+    solver._accuracy = lambda *rest: judged.append(model.params["w"].item()) or accuracy(*rest)
     model.accuracies = [0.1, 0.1, 0.1, 0.1, 0.1, 0.9]
     solver.train()
     assert judged == [0.0, 0.0, pytest.approx(average), pytest.approx(average)]
@@ -306,7 +321,8 @@ def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
     ends = []
     for decay in (0.0, 0.9):
         net = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, batchnorm=True, seed=5)
-        solver = Solver(net, faces(40), batch_size=9, num_epochs=2, verbose=False, recipe=Recipe(average_decay=decay))
+        solver = Solver(net, faces(40), batch_size=9, num_epochs=2, verbose=False,
+                        recipe=Recipe(average_decay=decay))
         solver.train()
         ends.append(solver)
     assert ends[0].loss_history == ends[1].loss_history
@@ -335,7 +351,8 @@ def test_gradients_that_a_model_puts_in_the_place_of_its_own_are_those_that_coun
         return result
 
     for net.loss in (loss, loss_in_place):
-        solver = Solver(net, faces(40), batch_size=9, num_epochs=1, verbose=False, recipe=Recipe(keep="last"))
+        solver = Solver(net, faces(40), batch_size=9, num_epochs=1, verbose=False,
+                        recipe=Recipe(keep="last"))
         if value:
             with pytest.raises(FloatingPointError, match="gradient: became infinite or NaN"):
                 solver.train()
