@@ -11,7 +11,7 @@ from ..layers import l2_svm_loss
 from ..nets.network import Chain, Network
 from ..nets.records import Affine
 from ..optim.schedules import CosineWarmup
-from ..shapes import check
+from ..shapes import check, samples_and_labels
 from ..solver import Recipe, Solver
 from .metrics import accuracy
 
@@ -42,8 +42,11 @@ def fit_linear_svm(features, labels, reg=1e-2, validation=None, num_classes=None
           f"features: got {features.dtype}, or values that aren't finite; expected finite float32 or float64")
     check(len(strengths) == 1 or validation is not None,
           f"reg: got {len(strengths)} strengths and no validation=(features, labels) to choose on")
-    X, mean, scale = standardise(features.reshape(len(features), -1))
+    samples_and_labels(features, labels, "features", "labels")
     num_classes = num_classes or int(labels.max()) + 1
+    check(labels.max() < num_classes,
+          f"num_classes: got {num_classes}, expected more than the largest label, {labels.max()}")
+    X, mean, scale = standardise(features.reshape(len(features), -1))
     nets = [_fold(_train(X, labels, num_classes, float(strength), num_steps, seed), mean, scale)
             for strength in strengths]
     return nets[0] if len(nets) == 1 else max(nets, key=lambda net: accuracy(net.predict(validation[0]), validation[1]))
