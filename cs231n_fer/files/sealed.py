@@ -1,5 +1,4 @@
-"""HDF5 files with a seal: they are read either complete and unchanged or not at all, without
-libhdf5.
+"""HDF5 files with a seal: read complete and unchanged or not at all, without libhdf5.
 
 Behind the HDF5 data, where other programs don't look, follow a table of contents (the position of
 every array) and the SHA-256 digest of everything before it. read_sealed relies on nothing else:

@@ -1,5 +1,4 @@
-"""The four formulas behind all update rules, on two rungs: NumPy, which defines them, and one pass
-over memory.
+"""The four formulas behind all update rules, in NumPy and as one pass over memory.
 
 A formula takes arrays of one shape and Python floats, leaves its inputs unchanged and returns new
 arrays: (next_w, *next state). The fast rung is kernels/update.py.
@@ -12,6 +11,8 @@ from functools import cache
 import numpy as np
 
 from ..types import Array
+
+__all__ = ["FORMULAS", "update_step"]
 
 Numbers = tuple[float, ...]  # hyper-parameters of one step
 

@@ -30,6 +30,21 @@ from ..shapes import common_dtype, plain_array
 from ..types import Array
 from .formulas import update_step
 
+__all__ = [
+    "BELOW_ONE",
+    "DEFAULTS",
+    "STATE",
+    "UPDATE_RULES",
+    "adagrad",
+    "adam",
+    "adamw",
+    "check_config",
+    "nesterov",
+    "rmsprop",
+    "sgd",
+    "sgd_momentum",
+]
+
 Config = dict[str, Any]  # hyper-parameters and state of one parameter array
 Updated = tuple[Array, Config]  # (next_w, config)
 
@@ -76,8 +91,7 @@ def sgd(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -
 
 
 def sgd_momentum(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step of gradient descent with a heavy ball, whose velocity averages past steps
-    (Polyak 1964).
+    """Compute a step of momentum, whose velocity averages past steps (Polyak 1964).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, momentum in [0, 1), velocity}
@@ -90,8 +104,7 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None, rung: str = 
 
 
 def nesterov(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step of Nesterov momentum, where w is the looked-ahead point (Bengio et al. 2013,
-    eq. 7).
+    """Compute a step of Nesterov momentum, at the looked-ahead point (Bengio et al. 2013, eq. 7).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, momentum in [0, 1), velocity}
@@ -117,8 +130,7 @@ def adagrad(w: Array, dw: Array, config: Config | None = None, rung: str = "auto
 
 
 def rmsprop(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step divided by the root of the average squared gradient (Tieleman and Hinton
-    2012).
+    """Compute a step divided by the root mean squared gradient (Tieleman and Hinton 2012).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, decay_rate in [0, 1), epsilon, cache: the running average}
@@ -132,8 +144,9 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None, rung: str = "auto
 
 
 def adam(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step from bias-corrected averages of the gradient and its square (Kingma and Ba
-    2015, alg. 1).
+    """Compute a step from averages of the gradient and its square (Kingma and Ba 2015, alg. 1).
+
+    The averages are corrected for their initial value of 0.
 
     w, dw:   arrays of one shape
     config:  {learning_rate, beta1 and beta2 in [0, 1), epsilon, m, v, t: steps so far, incremented
@@ -145,8 +158,7 @@ def adam(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") 
 
 
 def adamw(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step of Adam and shrink the weights by lr weight_decay (Loshchilov and Hutter 2019,
-    alg. 2).
+    """Compute a step of Adam with decoupled weight decay (Loshchilov and Hutter 2019, alg. 2).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, beta1 and beta2 in [0, 1), epsilon, weight_decay, m, v, t}
@@ -203,8 +215,7 @@ def check_config(rule: str, config: Mapping[str, Any]) -> None:
 
 def _settle(rule: str, w: Array, dw: Array, config: Config | None
             ) -> tuple[Array, Array, Config, dict[str, float]]:
-    """Check the arguments and complete `config` in place; return w, dw, config and the
-    hyper-parameters.
+    """Check the arguments and complete `config`; return w, dw, config and hyper-parameters.
 
     All arrays are returned in the dtype of w, in native byte order. The hyper-parameters are Python
     floats, because a NumPy float64 scalar, read from a file for example, would promote float32

@@ -14,6 +14,8 @@ from ..types import Labels
 from .recipe import Recipe
 from .run_folder import RunFolder
 
+__all__ = ["check_count", "check_known", "check_records", "split_of"]
+
 
 def split_of(data: Mapping[str, ArrayLike], split: str) -> tuple[NDArray[Any], Labels]:
     """Return samples and labels of a split, "train" or "val", after the checks of shapes."""

@@ -1,5 +1,4 @@
-"""A running average of a model's weights, evaluated and kept in their place (Polyak & Juditsky
-1992).
+"""A running average of weights, evaluated and kept in their place (Polyak & Juditsky 1992).
 
 Steps of stochastic gradient descent fluctuate around a minimum; their average lies closer to it.
 """
@@ -14,10 +13,11 @@ from ..files.sealed import FilePath
 from ..types import Array, Arrays, Model
 from .model_parts import Buffered, buffers_of, copies
 
+__all__ = ["WeightAverage"]
+
 
 class WeightAverage(Independent):
-    """The average of a model's params, and of its buffers if it has any, over the steps of a
-    training.
+    """The running average of a model's params and buffers over the steps of a training.
 
     model   has params and may have buffers: dicts of arrays
     decay   in (0, 1), close to 1: the latest step has the weight 1 - decay

@@ -16,6 +16,8 @@ from ..nets.network import Chain, Network, Residual, Sandwich
 from ..nets.records import Layer, Mode
 from ..types import Array, Arrays, Cache, Labels, Model
 
+__all__ = ["finite", "origin"]
+
 
 def finite(arrays: Mapping[str, Array]) -> bool:
     """Return whether all numbers in a dict of arrays are finite."""

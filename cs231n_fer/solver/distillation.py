@@ -1,5 +1,4 @@
-"""Knowledge distillation: a network learns from labels and from teachers' probabilities (Hinton et
-al. 2015).
+"""Knowledge distillation: training on labels and on teachers' probabilities (Hinton et al. 2015).
 
 Teachers see the student's own training batch, after shuffling, flips and warps. Their probabilities
 therefore match what the student sees under any augmentation, and none have to be stored, sorted or
@@ -18,6 +17,8 @@ from ..nets.inference import Predictor
 from ..nets.network import Network
 from ..shapes import check
 from ..types import Array
+
+__all__ = ["distil", "mean_probabilities", "teacher_of"]
 
 
 def teacher_of(networks: Sequence[Network], T: float = 1.0) -> Callable[[Array], Array]:

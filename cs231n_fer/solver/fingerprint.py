@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from ..types import Model
 
+__all__ = ["describe", "describe_array", "excerpts", "fingerprint"]
+
 PLAIN = (int, float, complex, str, bytes, range, slice, type(None), type(...))
 # Attributes that decide what a network computes; WEIGHTS are its state.
 NET = ("layer", "input_shape", "dtype", "reg", "loss_function", "teacher")

@@ -10,6 +10,8 @@ from ..arrays.flat import Flat, flattened
 from ..optim import DEFAULTS, UPDATE_RULES
 from ..types import Arrays
 
+__all__ = ["FlatUpdate"]
+
 
 class FlatUpdate:
     """An update rule, its hyper-parameters, and its state for all parameters of one model.

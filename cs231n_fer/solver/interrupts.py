@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+__all__ = ["interrupts_noted"]
+
 
 @contextmanager
 def interrupts_noted() -> Iterator[list[int]]:

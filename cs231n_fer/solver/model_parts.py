@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 
 from ..types import Array, Arrays, Labels, Model
 
+__all__ = [
+    "Buffered",
+    "buffers_of",
+    "copies",
+    "generator_of",
+    "laid_out_like",
+    "predicted_labels",
+]
+
 
 @runtime_checkable
 class Buffered(Protocol):

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+__all__ = ["epoch_line", "progress_bar"]
+
 
 def progress_bar(epoch: int, num_epochs: int, steps: int, verbose: bool) -> tqdm:
     """Return the progress bar of an epoch, counted from 1; it shows nothing unless verbose."""

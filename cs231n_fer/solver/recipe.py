@@ -9,6 +9,8 @@ from ..shapes import check
 from ..types import Augmentation, Schedule
 from .samplers import Sampler, Shuffle
 
+__all__ = ["History", "Recipe"]
+
 History = list[dict[str, Any]]  # a dict for every epoch: the rows of history.csv
 
 

@@ -39,6 +39,18 @@ from .model_parts import buffers_of, generator_of
 from .recipe import History
 from .run_state import RunState
 
+__all__ = [
+    "BEFORE",
+    "BEST",
+    "HISTORY",
+    "HISTORY_COLUMNS",
+    "LAST",
+    "RunFolder",
+    "contents_of",
+    "duplicate",
+    "load_newest",
+]
+
 HISTORY_COLUMNS = ("epoch", "loss", "train_acc", "val_acc", "learning_rate", "seconds",
                    "images_per_second")
 LAST = "last.h5"

@@ -9,6 +9,8 @@ from .averaging import WeightAverage
 from .flat_update import FlatUpdate
 from .recipe import History
 
+__all__ = ["RunState"]
+
 
 @dataclass
 class RunState:

@@ -1,5 +1,4 @@
-"""Classes of unequal size: how often samples are shown in an epoch, and how much they count in the
-loss.
+"""Classes of unequal size: how often samples are shown, and how much they count in the loss.
 
 Both start from the share that every class gets of the training: count ** (1 - strength), scaled to
 sum 1. Strength 0 keeps the classes as they are, 1 makes them equal, and 0.5 is the square root in
@@ -22,6 +21,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..shapes import check
 from ..types import Labels
+
+__all__ = [
+    "Balanced",
+    "Indices",
+    "Sampler",
+    "Shuffle",
+    "checked_order",
+    "class_shares",
+    "class_weights",
+    "rows_of_draws",
+]
 
 Indices = NDArray[np.integer[Any]]
 

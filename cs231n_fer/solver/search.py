@@ -1,5 +1,4 @@
-"""Random search, also in log space (Bergstra & Bengio 2012), by any number of processes on one
-folder.
+"""Random search (Bergstra & Bengio 2012) by any number of processes that share a folder.
 
 A trial is a function of (seed, number): draw() returns its settings, whichever process runs it. A
 folder holds

@@ -36,6 +36,8 @@ from .run_folder import RunFolder, contents_of
 from .run_state import RunState
 from .samplers import Indices, checked_order, rows_of_draws
 
+__all__ = ["Solver"]
+
 ORDER, AUGMENTATION, TRAIN_SUBSET = range(3)  # purposes of random generators
 EVALUATION_BATCH = 256  # samples at a time after an epoch: a tenth faster than 100
 
