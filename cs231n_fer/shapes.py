@@ -21,7 +21,7 @@ from .types import Array, ConvParam, Labels, PoolParam, Shape
 __all__ = [
     "FLOATS", "check", "check_images", "check_parameters", "common_dtype", "common_floats",
     "conv_arguments", "conv_geometry", "conv_output_size", "gradient_like", "plain_array",
-    "pool_window", "real_numbers", "scores_and_labels", "whole_number",
+    "pool_window", "real_numbers", "samples_and_labels", "scores_and_labels", "whole_number",
 ]
 
 FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))  # in the byte order of the machine
@@ -202,3 +202,57 @@ def scores_and_labels(scores: ArrayLike, y: ArrayLike) -> tuple[Array, Labels]:
     check(0 <= y.min() and y.max() < scores.shape[1],
           f"y: labels reach from {y.min()} to {y.max()}, expected 0 to {scores.shape[1] - 1}")
     return scores, y
+
+
+def samples_and_labels(X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
+                       ) -> tuple[NDArray[Any], NDArray[np.integer[Any]]]:
+    """Return samples X (N, ...) of finite real numbers, and their labels y (N,), integers from 0.
+
+    X, y             arrays, lists, or objects with __array__, such as a pandas Series
+    X_name, y_name   what error messages call them
+    Arrays are returned as they are, other objects as new arrays. Raises ValueError if X and y are
+    not that, or empty; the message says how to convert them.
+    """
+    X = _array_of(X, X_name)
+    y = _array_of(y, y_name)
+    samples = len(X) if X.ndim else 0
+    labels = len(y) if y.ndim else 0
+    check(samples == labels > 0,
+          f"{X_name}, {y_name}: got {samples} samples and {labels} labels, "
+          "expected as many of both, at least 1")
+    _check_labels(y, y_name)
+    check(X.dtype.kind in "fiub" and X.dtype.itemsize <= 8,
+          f"{X_name}: has dtype {X.dtype}, expected real numbers; convert it with "
+          f"{X_name}.astype(np.float32)")
+    for begin in range(0, len(X), 1024) if X.dtype.kind == "f" else ():  # blocks fit into a cache
+        finite = np.isfinite(X[begin:begin + 1024])
+        if not finite.all():
+            row = begin + int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
+            raise ValueError(f"{X_name}: sample {row} holds a NaN or an infinite number, expected "
+                             "finite numbers; leave it out, or use np.nan_to_num")
+    return X, y
+
+
+def _array_of(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Return values as an array; raise ValueError for a list whose rows differ in length."""
+    if isinstance(values, np.ndarray):
+        return plain_array(values, name)
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name}: cannot be converted to an array ({error})") from error
+
+
+def _check_labels(y: NDArray[Any], name: str) -> None:
+    """Raise ValueError unless labels are non-negative integers (N,)."""
+    if y.ndim != 1:
+        one_column = y.size == len(y)
+        mend = f"{name}.ravel()" if one_column else f"np.argmax({name}, axis=1) for one-hot rows"
+        raise ValueError(f"{name}: labels have shape {y.shape}, expected ({len(y)},); use {mend}")
+    if y.dtype.kind not in "iu":
+        numbers = y.dtype.kind in "fb"
+        mend = f"{name}.astype(int)" if numbers else f"np.unique({name}, return_inverse=True)[1]"
+        raise ValueError(f"{name}: labels have dtype {y.dtype}, expected integers; use {mend}")
+    if y.min() < 0:
+        raise ValueError(f"{name}: the smallest label is {y.min()}, expected labels from 0; leave "
+                         f"such samples out, or use np.unique({name}, return_inverse=True)[1]")

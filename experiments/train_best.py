@@ -42,7 +42,7 @@ from cs231n_fer.layers import smoothed_softmax_loss
 from cs231n_fer.nets.network import Network
 from cs231n_fer.optim.schedules import CosineWarmup
 from cs231n_fer.shapes import check
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.distillation import distil
 from cs231n_fer.vis_utils.report import draw_run, measure
 from experiments.train_final import begin, describe
@@ -122,14 +122,15 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
     if args.teacher:
         teachers = [load_teacher(path, data) for path in args.teacher]
         distil(model, teachers, args.alpha, args.temperature)
+    recipe = Recipe(augmentation=AUGMENTATION, schedule=CosineWarmup(args.warmup_epochs),
+                    average_decay=args.average_decay)
     info = {"model": {"kind": "DeepConvNet", "options": options}, "config": config,
             "script": "train_best", "class_names": list(data["class_names"]), "std": data["std"]}
+    folder = RunFolder(args.out, resume=args.resume, info=info,
+                       info_arrays={"mean_image": data["mean_image"]})
     solver = Solver(model, data, update_rule=args.update_rule,
-                    optim_config={"learning_rate": args.learning_rate},
-                    schedule=CosineWarmup(args.warmup_epochs), batch_size=args.batch_size,
-                    num_epochs=args.epochs, seed=args.seed, augmentation=AUGMENTATION,
-                    average_decay=args.average_decay, checkpoint_dir=args.out, resume=args.resume,
-                    info=info, info_arrays={"mean_image": data["mean_image"]})
+                    optim_config={"learning_rate": args.learning_rate}, batch_size=args.batch_size,
+                    num_epochs=args.epochs, seed=args.seed, recipe=recipe, folder=folder)
     write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
     return solver
 

@@ -28,7 +28,7 @@ from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.nets.network import Network
 from cs231n_fer.shapes import check
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.vis_utils.report import draw_run, measure
 
 
@@ -121,8 +121,9 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
     solver = Solver(model, data, update_rule=args.update_rule,
                     optim_config={"learning_rate": args.learning_rate}, lr_decay=args.lr_decay,
                     batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
-                    augmentation=HorizontalFlip() if args.flip else None, checkpoint_dir=args.out,
-                    resume=args.resume, info=info, info_arrays={"mean_image": data["mean_image"]})
+                    recipe=Recipe(augmentation=HorizontalFlip() if args.flip else None),
+                    folder=RunFolder(args.out, resume=args.resume, info=info,
+                                     info_arrays={"mean_image": data["mean_image"]}))
     write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
     return solver
 

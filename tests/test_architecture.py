@@ -32,7 +32,7 @@ RESERVED = {
                    "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
     "PIL": {"data_utils.image_folder"},
-    "tqdm": {"solver.solver", "data_utils.prepared"},
+    "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
     "importlib": set(), "experiments": set(), "tests": set(),

@@ -3,6 +3,7 @@ from concurrent.futures import ProcessPoolExecutor
 from copy import copy, deepcopy
 from functools import cache, partial
 from multiprocessing import get_context
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from cs231n_fer.nets.layer import TEST
 from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.sandwich import fuse
 from cs231n_fer.optim.schedules import CosineWarmup
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.averaging import WeightAverage
 from cs231n_fer.solver.distillation import distil, teacher_of
 from cs231n_fer.solver.samplers import Shuffle
@@ -63,6 +64,9 @@ def of_flat(flat):
     return before + same_bytes(*whole.values(), *whole.numbers)
 
 
+FOLDER = TemporaryDirectory()
+
+
 def of_solver(solver):
     """Weights after two more epochs that begin with half of the weights, written in place."""
     for array in solver.model.params.values():
@@ -72,11 +76,12 @@ def of_solver(solver):
     return same_bytes(*solver.model.params.values(), *solver.model.buffers.values(), solver.loss_history)
 
 
-def solver_of(rule, **options):
+def solver_of(rule, folder=None, **choices):
     """A Solver of a small net with dropout."""
     net = final_net(dropout_keep_ratio=0.8, reg=1e-2, dtype=np.float32)
     data = {name: array % 3 if name[0] == "y" else array for name, array in faces(12).items()}
-    return Solver(net, data, update_rule=rule, batch_size=5, num_epochs=0, verbose=False, keep="last", **options)
+    return Solver(net, data, update_rule=rule, batch_size=5, num_epochs=0, verbose=False,
+                  folder=folder, recipe=Recipe(keep="last", **choices))
 
 
 def trained_net():
@@ -117,7 +122,9 @@ MUTABLE = {  # public objects that hold memory, addresses or plans: how to make 
     "gradients": (lambda: final_net().loss(X, Y)[1], of_flat),
     **{f"Solver of {rule}": (partial(solver_of, rule), of_solver) for rule in ("sgd", "sgd_momentum", "rmsprop")},
     "Solver of all": (partial(solver_of, "adam", augmentation=HorizontalFlip(), average_decay=0.9,
-                              schedule=CosineWarmup(), sampler=Shuffle(), info_arrays={"a": np.ones(2)}), of_solver),
+                              schedule=CosineWarmup(), sampler=Shuffle(),
+                              folder=RunFolder(FOLDER.name, info_arrays={"a": np.ones(2)})),
+                      of_solver),
     "WeightAverage": (average, lambda found: same_bytes(*found.arrays().values())),
 }
 PARAM, POOL = {"stride": 1, "pad": 1}, {"pool_height": 3, "pool_width": 2, "stride": 2}

@@ -17,7 +17,7 @@ from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.optim import UPDATE_RULES
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, Solver
 
 RUNG = "auto" if COMPILED else "im2col"
 
@@ -28,13 +28,13 @@ from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.fast_layers import set_threads
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, Solver
 data = load_data("synthetic", synthetic_train=60, synthetic_val=20, synthetic_test=0)
 for threads in map(int, sys.argv[1:]):
     set_threads(threads)
     net = FinalConvNet(seed=0, batchnorm=True, dropout_keep_ratio=0.8, reg=1e-3)
-    solver = Solver(net, data, update_rule="adam", batch_size=25, num_epochs=2, augmentation=HorizontalFlip(),
-                    keep="last", verbose=False)
+    solver = Solver(net, data, update_rule="adam", batch_size=25, num_epochs=2, verbose=False,
+                    recipe=Recipe(augmentation=HorizontalFlip(), keep="last"))
     solver.train()
     digest = hashlib.sha256()
     for array in [*net.params.values(), *net.buffers.values(), np.array(solver.loss_history)]:
@@ -103,7 +103,7 @@ def test_fifty_pictures_are_learnt_by_heart(batchnorm):
     X, y = pictures(50)
     solver = Solver(small_net(batchnorm), {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, update_rule="adam",
                     optim_config={"learning_rate": 3e-3}, batch_size=25, num_epochs=40, verbose=False,
-                    stop=lambda history: history[-1]["train_acc"] == 1)
+                    recipe=Recipe(stop=lambda history: history[-1]["train_acc"] == 1))
     solver.train()
     assert solver.check_accuracy(X, y) == 1
 
@@ -146,8 +146,8 @@ def test_two_thousand_steps_take_no_more_memory_than_five_hundred():
         if len(history) in (50, 199):
             gc.collect()
             sizes[len(history)] = np.array([tracemalloc.get_traced_memory()[0], resident()])
-    solver = Solver(net, faces(40), update_rule="adam", batch_size=4, num_epochs=200, average_decay=0.9, stop=note,
-                    verbose=False)
+    solver = Solver(net, faces(40), update_rule="adam", batch_size=4, num_epochs=200, verbose=False,
+                    recipe=Recipe(average_decay=0.9, stop=note))
     tracemalloc.start()
     try:
         solver.train()

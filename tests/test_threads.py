@@ -26,7 +26,7 @@ from cs231n_fer.fast_layers import set_threads
 from cs231n_fer.kernels.vectors.machine import MOST_THREADS, threads
 from cs231n_fer.nets.inference import MOST_SIZES, Predictor, features
 from cs231n_fer.nets.layer import TEST
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, Solver
 from cs231n_fer.solver.distillation import distil, teacher_of
 
 CALLERS, CALLS = 4, 100
@@ -88,7 +88,8 @@ def trained(X):
     """Weights after a few steps of a Solver of its own, with pictures as a shift of the faces."""
     net, data = final_net(), faces(12)
     Solver(net, {**data, "X_train": data["X_train"] + X[0]}, update_rule="adam", batch_size=4, num_epochs=1,
-           augmentation=HorizontalFlip(), average_decay=0.5, verbose=False).train()
+           verbose=False,
+           recipe=Recipe(augmentation=HorizontalFlip(), average_decay=0.5)).train()
     return np.concatenate([array.ravel() for array in net.params.values()])
 
 

@@ -13,8 +13,8 @@ from ..nets.chain import Chain
 from ..nets.network import Network
 from ..nets.records import Affine
 from ..optim.schedules import CosineWarmup
-from ..shapes import check, plain_array
-from ..solver import Solver
+from ..shapes import check, samples_and_labels
+from ..solver import Recipe, Solver
 from ..types import Array, Labels
 from .metrics import accuracy
 
@@ -49,12 +49,16 @@ def fit_linear_svm(features: Array, labels: Labels, reg: float | Sequence[float]
     Raises ValueError for features that are not finite floats, and for several strengths without
     validation.
     """
-    X, y = _checked(features, labels)
+    X, y = samples_and_labels(features, labels, "features", "labels")
+    check(X.ndim >= 2 and X.dtype in (np.float32, np.float64),
+          f"features: got {X.dtype} {X.shape}, expected float32 or float64 (N, ...)")
     strengths = np.atleast_1d(reg)
     check(len(strengths) == 1 or validation is not None,
           f"reg: got {len(strengths)} strengths and no validation=(features, labels) to choose on")
     X, mean, scale = standardise(X.reshape(len(X), -1))
     num_classes = num_classes or int(y.max()) + 1
+    check(y.max() < num_classes,
+          f"num_classes: got {num_classes}, expected more than the largest label, {y.max()}")
     nets = []
     for strength in strengths:
         net = _train(X, y, _zero_net(X, num_classes, float(strength), seed), num_steps, seed)
@@ -81,19 +85,6 @@ def standardise(X: Array) -> tuple[Array, Array, Array]:
     return centered, mean, scale
 
 
-def _checked(features: Array, labels: Labels) -> tuple[Array, Labels]:
-    """Return features and labels as plain arrays; raises ValueError unless they fit together."""
-    X = plain_array(features, "features")
-    y = plain_array(labels, "labels")
-    check(X.ndim >= 2 and len(X) == len(y) > 0,
-          f"features, labels: got shapes {X.shape} and {y.shape}, expected (N, ...) and (N,), "
-          "N >= 1")
-    check(X.dtype in (np.float32, np.float64) and bool(np.isfinite(X).all()),
-          f"features: got {X.dtype}, or values that aren't finite; expected finite float32 or "
-          "float64")
-    return X, y
-
-
 def _zero_net(X: Array, num_classes: int, reg: float, seed: int) -> Network:
     """Return a Network of one affine layer with zero weights for the columns of X (N, D)."""
     layers = Chain((("scores", Affine(num_classes, weight_scale=0.0)),))
@@ -109,8 +100,8 @@ def _train(X: Array, y: Labels, net: Network, num_steps: int, seed: int) -> Netw
     epochs = ceil(num_steps / ceil(len(X) / BATCH_SIZE))
     solver = Solver(net, data, update_rule="adam", optim_config={"learning_rate": LEARNING_RATE},
                     batch_size=BATCH_SIZE, num_epochs=epochs, verbose=False, seed=seed,
-                    schedule=CosineWarmup(warmup_epochs=0), num_train_samples=1, num_val_samples=1,
-                    keep="last")
+                    num_train_samples=1, num_val_samples=1,
+                    recipe=Recipe(schedule=CosineWarmup(warmup_epochs=0), keep="last"))
     solver.train()
     return net
 

@@ -1,45 +1,61 @@
-"""Crash-safe files: a checkpoint is either the old one or the new one, whole, and needs no pickle.
+"""Crash-safe files: after a crash a file holds either its complete old or its complete new content.
 
-A checkpoint holds named arrays, whose slashes become HDF5 groups, and one JSON text for the rest; it is sealed.
+A checkpoint holds arrays by name, where slashes become HDF5 groups, and one JSON text for the rest.
+It is sealed, and no pickle is involved.
 """
+from __future__ import annotations
+
 import json
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..shapes import check
-from .sealed import plain, read_sealed, write_sealed
+from .sealed import File, FilePath, Stored, plain, read_sealed, write_sealed
+
+__all__ = [
+    "below",
+    "check_fits",
+    "load_checkpoint",
+    "replacing",
+    "restore",
+    "save_checkpoint",
+    "write_text",
+]
 
 FORMAT = "cs231n_fer checkpoint 1"
 
 
 @contextmanager
-def replacing(path):
-    """Yield a temporary path in the same folder; on success it is flushed to disk and renamed to path.
+def replacing(path: FilePath) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; on success flush it to disk and rename it to path.
 
-    Whoever reads path sees the old file or the complete new one, also after a crash or power cut at any moment.
-    Raises OSError that names path where the disk is full or the folder may not be written on.
+    A reader sees either the old file or the complete new one, even after a crash or a power cut.
+    Raises OSError naming path if the disk is full or the folder is not writable.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        flush(temporary)  # before the rename: a name must never point at data that is not on the disk yet
+        flush(temporary)  # before the rename: a name must never refer to data not yet on disk
         os.replace(temporary, path)
         flush(path.parent)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        raise OSError(error.errno, f"could not write {path} ({reason}); what was there is unchanged") from error
+        message = f"could not write {path} ({reason}); what was there is unchanged"
+        raise OSError(error.errno, message) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def flush(path):
-    """Wait until a file, or the names in a folder, are on the disk."""
+def flush(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -47,21 +63,24 @@ def flush(path):
         os.close(handle)
 
 
-def write_text(path, text):
-    """Write a text file so that a crash leaves the old or the new one."""
+def write_text(path: FilePath, text: str) -> None:
+    """Write a text file in UTF-8; a crash leaves either the old file or the new one."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def save_checkpoint(path, arrays, info):
-    """Write arrays {name: ndarray} and info (anything that JSON can hold, and NumPy scalars) to an HDF5 file.
+def save_checkpoint(path: FilePath, arrays: Mapping[str, Stored], info: Mapping[str, Any]) -> None:
+    """Write arrays by name, and info, to a sealed HDF5 file.
 
-    Raises OSError that names path where the disk is full or the folder may not be written on,
+    path     file to create or to replace
+    arrays   {name: array of integers or floats}; slashes in a name make groups
+    info     dict of what JSON can hold, and of NumPy scalars
+    Raises OSError naming path if the disk is full or the folder is not writable,
     ValueError for a name that HDF5 would change, lose or refuse, such as "/a", "a//b" or "".
     """
     check_names(arrays)
 
-    def fill(file):
+    def fill(file: File) -> None:
         file.attrs["format"] = FORMAT
         file["info"] = json.dumps(info, default=plain)
         group = file.create_group("arrays")
@@ -72,26 +91,30 @@ def save_checkpoint(path, arrays, info):
         write_sealed(temporary, fill, {"format": FORMAT, "info": info})
 
 
-def check_names(names):
-    """Raise ValueError unless every name consists of words between slashes, and none lies below another."""
+def check_names(names: Mapping[str, object]) -> None:
+    """Raise ValueError unless names are words between slashes and none is a group of another."""
     for name in names:
-        check(isinstance(name, str), f"arrays: got the name {name!r}, expected a text")
+        check(isinstance(name, str), f"arrays: got the name {name!r}, expected a string")
         parts = name.split("/")
         good = "\0" not in name and name.encode("utf-8", "replace").decode() == name
         check(good and not {"", "."} & set(parts),
-              f"arrays: got the name {name!r}, expected words between slashes, such as 'params/conv/w'")
+              f"arrays: got the name {name!r}, expected words between slashes, "
+              "such as 'params/conv/w'")
         for end in range(1, len(parts)):
             above = "/".join(parts[:end])
-            check(above not in names, f"arrays: {name!r} lies below {above!r}, which is an array as well")
+            check(above not in names,
+                  f"arrays: {name!r} lies below {above!r}, which is an array as well")
 
 
-def load_checkpoint(path):
-    """Read a checkpoint; returns (arrays, info) as they were saved, arrays in C order.
+def load_checkpoint(path: FilePath) -> tuple[dict[str, Stored], dict[str, Any]]:
+    """Return (arrays, info) of a checkpoint as they were saved, with arrays in C order.
 
-    Raises FileNotFoundError if there is no file, ValueError if it is not a whole, unchanged checkpoint of this format.
+    Raises FileNotFoundError if there is no file, ValueError if it is not a complete, unchanged
+    checkpoint of this format.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}; expected the file best.h5 or last.h5 of a training run")
+        raise FileNotFoundError(f"no checkpoint at {path}; "
+                                "expected the file best.h5 or last.h5 of a training run")
     try:
         arrays, found = read_sealed(path)
         came = found.get("format") if isinstance(found, dict) else found
@@ -102,30 +125,41 @@ def load_checkpoint(path):
     return below(arrays, "arrays"), found["info"]
 
 
-def below(arrays, group):
+def below(arrays: Mapping[str, Stored], group: str) -> dict[str, Stored]:
     """Return the arrays whose names start with "group/", without that prefix."""
-    return {name[len(group) + 1:]: array for name, array in arrays.items() if name.startswith(group + "/")}
+    prefix = group + "/"
+    return {name.removeprefix(prefix): array
+            for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def check_fits(target, arrays, group, path):
-    """Return the arrays of a group, by the names of the dict target whose place they can take.
+def check_fits(target: Mapping[str, Stored], arrays: Mapping[str, Stored], group: str,
+               path: FilePath) -> dict[str, Stored]:
+    """Return the arrays of a group of a checkpoint that can replace those of target.
 
-    Raises ValueError where names, shapes or dtypes differ: a checkpoint of another network.
+    target   arrays of a network by name
+    arrays   arrays of the checkpoint
+    group    first part of their names, such as "params"
+    path     of the checkpoint, for error messages
+    Raises ValueError if names, shapes or dtypes differ: the checkpoint is of another network.
     """
     source = below(arrays, group)
     check(source.keys() == target.keys(),
-          f"{path}: holds {group} {sorted(source)}, but the network has {sorted(target)}; it is of another network")
+          f"{path}: holds {group} {sorted(source)}, but the network has {sorted(target)}; "
+          "it is of another network")
     for name, array in target.items():
-        found, wanted = source[name], np.asarray(array)
-        check((found.shape, found.dtype) == (wanted.shape, wanted.dtype),
-              f"{path}: {group}/{name} is {found.dtype} {found.shape}, the network has {wanted.dtype} {wanted.shape}")
+        found = source[name]
+        expected = np.asarray(array)
+        check((found.shape, found.dtype) == (expected.shape, expected.dtype),
+              f"{path}: {group}/{name} is {found.dtype} {found.shape}, "
+              f"the network has {expected.dtype} {expected.shape}")
     return source
 
 
-def restore(target, arrays, group, path):
-    """Copy the arrays of a group into the arrays of the dict target, whose memory layout stays.
+def restore(target: Mapping[str, Stored], arrays: Mapping[str, Stored], group: str,
+            path: FilePath) -> None:
+    """Copy the arrays of a group into the arrays of target, whose memory layout is kept.
 
-    Raises ValueError as check_fits does, before anything is written.
+    Arguments and errors are those of check_fits; nothing is written before all are checked.
     """
     source = check_fits(target, arrays, group, path)
     for name in target:

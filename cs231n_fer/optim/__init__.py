@@ -1,7 +1,7 @@
-"""Update rules (rules, over the formulas in formulas) and learning rates (schedules).
+"""Update rules (rules, built on the formulas in formulas) and learning-rate schedules (schedules).
 
-To add a rule: a function in rules, its entry in UPDATE_RULES, DEFAULTS and STATE; a formula only if
-none of the four fits.
+To add a rule: a function in rules and its entries in UPDATE_RULES, DEFAULTS and STATE; a new
+formula only if none of the four fits.
 To add a schedule: a frozen record in schedules.
 """
 from .rules import (

@@ -1,45 +1,69 @@
-"""The four steps that all update rules are made of, on two rungs: NumPy, the definition, and one pass over the memory.
+"""The four formulas behind all update rules, in NumPy and as one pass over memory.
 
-A step takes arrays of one shape and numbers, writes on none of them and returns new arrays: (next_w, *next state). The
-fast rung is kernels/update.py, which is imported at the first update, so that importing optim doesn't import Numba.
+A formula takes arrays of one shape and Python floats, leaves its inputs unchanged and returns new
+arrays: (next_w, *next state). The fast rung is kernels/update.py.
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
 
+from ..types import Array
 
-def update_step(name, rung, arrays, numbers):
-    """Return (next_w, *next state), new arrays like w = arrays[0], of a step of UPDATE_LADDER."""
+__all__ = ["FORMULAS", "update_step"]
+
+Numbers = tuple[float, ...]  # hyper-parameters of one step
+
+
+def update_step(name: str, rung: str, arrays: tuple[Array, ...], numbers: Numbers
+                ) -> Sequence[Array]:
+    """Return (next_w, *next state), new arrays like w.
+
+    name      key of FORMULAS
+    rung      "numpy", "fast", or "auto": the fast one where Numba compiles and w is float32 or
+              float64
+    arrays    (w, dw, *state) of one shape
+    numbers   hyper-parameters in the order of the NumPy function
+    Raises ValueError for an unknown rung.
+    """
     if rung == "auto":
         rung = "fast" if arrays[0].dtype in (np.float32, np.float64) and _compiles() else "numpy"
-    if rung not in UPDATE_LADDER[name]:
-        raise ValueError(f"rung: got {rung!r}, expected 'auto', {', '.join(map(repr, UPDATE_LADDER[name]))}")
-    return UPDATE_LADDER[name][rung](*arrays, *numbers)
+    if rung == "fast":
+        return _one_pass(name, arrays, numbers)
+    if rung == "numpy":
+        return FORMULAS[name](*arrays, *numbers)
+    raise ValueError(f"rung: got {rung!r}, expected 'auto', 'numpy', 'fast'")
 
 
 @cache
-def _compiles():
-    """Whether Numba compiles; asked at the first update, so that importing this module doesn't import Numba."""
+def _compiles() -> bool:
+    """Return whether Numba compiles; asked at the first update, so that optim needs no Numba."""
     from ..kernels.vectors.jit import DISABLED
 
     return not DISABLED
 
 
-def sgd_numpy(w, dw, rate):
+def _one_pass(name: str, arrays: tuple[Array, ...], numbers: Numbers) -> Sequence[Array]:
+    """Compute a formula on the fast rung, which is imported at the first update as well."""
+    from ..kernels import update
+
+    kernels = {"sgd": update.sgd, "momentum": update.momentum,
+               "rms": update.rms, "adam": update.adam}
+    updated: Sequence[Array] = update.one_pass(kernels[name], arrays, numbers)
+    return updated
+
+
+def sgd_numpy(w: Array, dw: Array, rate: float) -> tuple[Array]:
     """Return (w - rate dw,)."""
     step = _scaled(dw, -rate, w)
     return (np.add(w, step, out=step),)
 
 
-def sgd_fast(w, dw, *numbers):
-    """Do the same as sgd_numpy in one pass."""
-    from ..kernels import update
-
-    return update.one_pass(update.sgd, (w, dw), numbers)
-
-
-def momentum_numpy(w, dw, velocity, rate, keep, look_ahead):
-    """Return (w + v' + look_ahead (v' - v), v' = keep v - rate dw)."""
+def momentum_numpy(w: Array, dw: Array, velocity: Array, rate: float, keep: float, look_ahead: float
+                   ) -> tuple[Array, Array]:
+    """Return (w + v' + look_ahead (v' - v), v') with v' = keep v - rate dw."""
     next_w = _scaled(dw, rate, w)
     next_velocity = _scaled(velocity, keep, w)
     next_velocity -= next_w
@@ -52,70 +76,56 @@ def momentum_numpy(w, dw, velocity, rate, keep, look_ahead):
     return next_w, next_velocity
 
 
-def momentum_fast(w, dw, velocity, *numbers):
-    """Do the same as momentum_numpy in one pass."""
-    from ..kernels import update
-
-    return update.one_pass(update.momentum, (w, dw, velocity), numbers)
-
-
-def rms_numpy(w, dw, cache, rate, keep, add, epsilon):
-    """Return (w - rate dw / (sqrt(c') + epsilon), c' = keep c + add dw^2)."""
+def rms_numpy(w: Array, dw: Array, cache: Array, rate: float, keep: float, add: float,
+              epsilon: float) -> tuple[Array, Array]:
+    """Return (w - rate dw / (sqrt(c') + epsilon), c') with c' = keep c + add dw^2."""
     square = np.multiply(dw, dw, out=np.empty_like(w))
-    next_cache = _average(cache, square, keep, add, scratch=square)
-    return _divided_step(w, dw, next_cache, rate, 1.0, epsilon, scratch=square), next_cache
+    next_cache = _average(cache, square, keep, add, workspace=square)
+    return _divided_step(w, dw, next_cache, rate, 1.0, epsilon, workspace=square), next_cache
 
 
-def rms_fast(w, dw, cache, *numbers):
-    """Do the same as rms_numpy in one pass."""
-    from ..kernels import update
+def adam_numpy(w: Array, dw: Array, m: Array, v: Array, beta1: float, beta2: float, rate: float,
+               root_scale: float, epsilon: float, shrink: float) -> tuple[Array, Array, Array]:
+    """Return (w - rate m' / (root_scale sqrt(v') + epsilon) - shrink w, m', v').
 
-    return update.one_pass(update.rms, (w, dw, cache), numbers)
-
-
-def adam_numpy(w, dw, m, v, beta1, beta2, rate, root_scale, epsilon, shrink):
-    """Return (w - rate m' / (root_scale sqrt(v') + epsilon) - shrink w, m', v')."""
-    scratch = np.empty_like(w)
-    next_m = _average(m, dw, beta1, 1 - beta1, scratch)
-    np.multiply(dw, dw, out=scratch)
-    next_v = _average(v, scratch, beta2, 1 - beta2, scratch)
-    next_w = _divided_step(w, next_m, next_v, rate, root_scale, epsilon, scratch)
+    m' and v' are the running averages beta1 m + (1 - beta1) dw and beta2 v + (1 - beta2) dw^2.
+    """
+    workspace = np.empty_like(w)
+    next_m = _average(m, dw, beta1, 1 - beta1, workspace)
+    np.multiply(dw, dw, out=workspace)
+    next_v = _average(v, workspace, beta2, 1 - beta2, workspace)
+    next_w = _divided_step(w, next_m, next_v, rate, root_scale, epsilon, workspace)
     if shrink != 0:
         next_w += _scaled(w, -shrink, w)
     return next_w, next_m, next_v
 
 
-def adam_fast(w, dw, m, v, *numbers):
-    """Do the same as adam_numpy in one pass."""
-    from ..kernels import update
-
-    return update.one_pass(update.adam, (w, dw, m, v), numbers)
-
-
-UPDATE_LADDER = {  # what the rules compute -> rung -> (w, dw, *state, *numbers) -> (next_w, *next state)
-    "sgd": {"numpy": sgd_numpy, "fast": sgd_fast},
-    "momentum": {"numpy": momentum_numpy, "fast": momentum_fast},  # sgd_momentum, nesterov
-    "rms": {"numpy": rms_numpy, "fast": rms_fast},  # adagrad, rmsprop
-    "adam": {"numpy": adam_numpy, "fast": adam_fast},  # adam, adamw
+# (w, dw, *state, *numbers) -> (next_w, *next state)
+FORMULAS: dict[str, Callable[..., tuple[Array, ...]]] = {
+    "sgd": sgd_numpy,
+    "momentum": momentum_numpy,  # sgd_momentum, nesterov
+    "rms": rms_numpy,  # adagrad, rmsprop
+    "adam": adam_numpy,  # adam, adamw
 }
 
 
-def _scaled(array, factor, like):
+def _scaled(array: Array, factor: float, like: Array) -> Array:
     """Return factor * array as a new array with the dtype and the memory layout of `like`."""
     return np.multiply(array, factor, out=np.empty_like(like), casting="same_kind")
 
 
-def _average(old, new, keep, add, scratch):
-    """Return keep old + add new as a new array like `scratch`, which is written on."""
-    np.multiply(new, add, out=scratch)
-    average = _scaled(old, keep, scratch)
-    average += scratch
+def _average(old: Array, new: Array, keep: float, add: float, workspace: Array) -> Array:
+    """Return keep old + add new as a new array like `workspace`, which is overwritten."""
+    np.multiply(new, add, out=workspace)
+    average = _scaled(old, keep, workspace)
+    average += workspace
     return average
 
 
-def _divided_step(w, direction, square, rate, root_scale, epsilon, scratch):
-    """Return w - rate direction / (root_scale sqrt(square) + epsilon), in `scratch`."""
-    step = np.sqrt(square, out=scratch)
+def _divided_step(w: Array, direction: Array, square: Array, rate: float, root_scale: float,
+                  epsilon: float, workspace: Array) -> Array:
+    """Return w - rate direction / (root_scale sqrt(square) + epsilon), computed in `workspace`."""
+    step = np.sqrt(square, out=workspace)
     if root_scale != 1.0:
         step *= root_scale
     step += epsilon

@@ -1,16 +1,26 @@
-"""The training loop (solver) and what belongs to it.
+"""The training loop (solver) and what it uses.
 
-    run_folder, interrupts   what a training leaves behind, however it ends
-    diagnosis                where a training that diverges went wrong
-    samplers                 which samples an epoch shows, and how much each class counts
+    recipe                   what a training does beyond the course: Solver(recipe=Recipe(...))
+    samplers                 which samples an epoch shows, and how much every class counts
     averaging                running averages of weights
+    flat_update              an update rule applied to all parameters at once
+    run_state, run_folder    what a checkpoint holds; the files of a run:
+                             Solver(folder=RunFolder(...))
+    fingerprint, interrupts  which runs may be resumed; how Ctrl-C ends a run
+    arguments, model_parts   checks of arguments; what a model may have besides its parameters
+    progress                 what is shown while a model is trained
+    diagnosis                where a training diverged
     distillation             learning from the probabilities of teachers
     search                   random search by many processes on one folder
 
-To add a sampler: a frozen record with order(rng, labels) in samplers; Solver(sampler=...) takes it.
+To add a sampler: a frozen record with order(rng, labels) in samplers; Recipe(sampler=...) takes it.
 """
+from .recipe import Recipe
+from .run_folder import RunFolder
 from .solver import Solver
 
 __all__ = [
+    "Recipe",
+    "RunFolder",
     "Solver",
 ]

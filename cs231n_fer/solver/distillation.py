@@ -1,39 +1,52 @@
-"""Knowledge distillation: a network learns from labels and from the probabilities of teachers (Hinton et al. 2015).
+"""Knowledge distillation: training on labels and on teachers' probabilities (Hinton et al. 2015).
 
-The teachers look at the student's own training batch, after it was shuffled, mirrored, warped. So their probabilities
-belong to what the student sees, whatever the augmentation, and none have to be stored, sorted or mirrored with it
-(Beyer et al. 2022: "a good teacher is patient and consistent"). The price is a forward pass of each teacher per step.
+Teachers see the student's own training batch, after shuffling, flips and warps. Their probabilities
+therefore match what the student sees under any augmentation, and none have to be stored, sorted or
+flipped (Beyer et al. 2022: "a good teacher is patient and consistent"). The price is a forward pass
+of every teacher in every step.
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
-from ..layers import distillation_loss
-from ..layers.losses import log_softmax
+from ..layers.losses import distillation_loss, log_softmax
 from ..nets.inference import Predictor
+from ..nets.network import Network
 from ..shapes import check
+from ..types import Array
+
+__all__ = ["distil", "mean_probabilities", "teacher_of"]
 
 
-def teacher_of(networks, T=1.0):
-    """Return a function X (N, *shape) -> (N, C), the mean of the probabilities of networks at temperature T.
+def teacher_of(networks: Sequence[Network], T: float = 1.0) -> Callable[[Array], Array]:
+    """Return a function X (N, *shape) -> (N, C), the mean of the probabilities of networks.
 
-    networks   list of Network, as they are now; their preprocessing must be that of X
+    networks   teachers, used with their present weights; they must share the preprocessing of X
+    T          temperature above 0 by which scores are divided
     """
-    check(len(networks) > 0 and T > 0, f"networks, T: got {len(networks)} and {T}, expected at least one and T above 0")
+    check(len(networks) > 0 and T > 0,
+          f"networks, T: got {len(networks)} and {T}, expected at least one and T above 0")
     return partial(mean_probabilities, [Predictor(network) for network in networks], float(T))
 
 
-def mean_probabilities(predictors, T, X):
+def mean_probabilities(predictors: Sequence[Predictor], T: float, X: Array) -> Array:
     """Return the mean (N, C) of the probabilities of predictors at temperature T."""
-    return np.mean([np.exp(log_softmax(scores(X) / T)) for scores in predictors], axis=0)
+    probabilities = [np.exp(log_softmax(scores(X) / T)) for scores in predictors]
+    mean: Array = np.mean(probabilities, axis=0)
+    return mean
 
 
-def distil(student, networks, alpha=0.8, T=1.0):
-    """Let a network learn from teachers: its loss becomes distillation_loss with their probabilities; returns it.
+def distil(student: Network, networks: Sequence[Network], alpha: float = 0.8, T: float = 1.0
+           ) -> Network:
+    """Make a network learn from teachers, by distillation_loss with their probabilities; return it.
 
-    student    Network, changed in place
-    networks   list of Network, the teachers: one, or an ensemble whose probabilities are averaged
-    alpha, T   weight of the labels, and temperature: 0.8 and 1 in the paper, about 0.1 and above 1 in Hinton et al.
+    student    network, changed in place
+    networks   teachers: one, or an ensemble whose probabilities are averaged
+    alpha, T   weight of the labels, and temperature: 0.8 and 1 in the paper, about 0.1 and above 1
+               in Hinton et al.
     """
     student.teacher = teacher_of(networks, T)
     student.loss_function = partial(distillation_loss, alpha=alpha, T=T)

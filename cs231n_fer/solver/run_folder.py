@@ -1,20 +1,27 @@
-"""The folder of a run: what a Solver keeps there after each epoch, and what it goes on from.
+"""The folder of a run: the files that Solver writes after every epoch, and that it resumes from.
 
-    last.h5       the whole state of the run: weights, running averages, state of the update rule and of the generators,
-                  histories, and the best weights so far below best/
-    before.h5     the last.h5 before it, for the day when last.h5 is damaged
-    best.h5       the best weights so far, in their places
-    history.csv   a row for each epoch
+    last.h5       the complete state of the run: weights, running averages, state of the update rule
+                  and of the generators, histories, and the best weights so far below best/
+    before.h5     the previous last.h5, in case last.h5 is damaged
+    best.h5       the best weights so far
+    history.csv   a row for every epoch
 
-At every moment last.h5 is a whole checkpoint, whatever happens while it is written.
+At any moment last.h5 is a complete checkpoint, whatever happens while it is written.
 """
+from __future__ import annotations
+
 import csv
 import io
 import os
 import shutil
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays.flat import Flat, flattened
 from ..files.checkpoint import (
@@ -28,36 +35,110 @@ from ..files.checkpoint import (
 )
 from ..shapes import check
 from .fingerprint import excerpts
+from .model_parts import buffers_of, generator_of
+from .recipe import History
+from .run_state import RunState
 
-HISTORY_COLUMNS = ("epoch", "loss", "train_acc", "val_acc", "learning_rate", "seconds", "images_per_second")
-LAST, BEFORE, BEST, HISTORY = "last.h5", "before.h5", "best.h5", "history.csv"
-PLAIN_STATE = ("epoch", "best_val_acc", "best_epoch", "train_acc_history", "val_acc_history", "history")
+__all__ = [
+    "BEFORE",
+    "BEST",
+    "HISTORY",
+    "HISTORY_COLUMNS",
+    "LAST",
+    "RunFolder",
+    "contents_of",
+    "duplicate",
+    "load_newest",
+]
 
+HISTORY_COLUMNS = ("epoch", "loss", "train_acc", "val_acc", "learning_rate", "seconds",
+                   "images_per_second")
+LAST = "last.h5"
+BEFORE = "before.h5"
+BEST = "best.h5"
+HISTORY = "history.csv"
 
-def save_epoch(solver, improved):
-    """Write the files of a whole epoch, best.h5 only where it improved or is not there."""
-    if solver.checkpoint_name:
-        save_checkpoint(f"{solver.checkpoint_name}_epoch_{solver.epoch}.h5", *state_of(solver))
-    if solver.checkpoint_dir:
-        if improved or not (solver.checkpoint_dir / BEST).exists():
-            arrays, info = state_of(solver)
-            save_checkpoint(solver.checkpoint_dir / BEST, {**arrays, **best_of(solver)}, info)
-        save_last(solver)
-
-
-def save_last(solver):
-    """Write last.h5 with all that a run remembers, after the one before it got another name, and history.csv."""
-    folder = solver.checkpoint_dir
-    if (folder / LAST).exists():
-        duplicate(folder / LAST, folder / BEFORE)
-    arrays, info = state_of(solver)
-    save_checkpoint(folder / LAST, {**arrays, **{f"best/{name}": a for name, a in best_of(solver).items()}}, info)
-    solver.saved_epoch = solver.epoch
-    write_text(folder / HISTORY, history_csv(solver.history))
+Contents = dict[str, NDArray[Any]]  # arrays of a checkpoint by name
 
 
-def duplicate(path, other):
-    """Give a file another name too, or a copy where the disk knows no second names; `other` may exist."""
+@dataclass(frozen=True, eq=False)
+class RunFolder:
+    """The folder of a run: Solver(model, data, folder=RunFolder(path, ...)).
+
+    path          folder, made if needed; files are written after every epoch and upon Ctrl-C
+    resume        continue from last.h5 in the folder, if there is one. Only num_epochs may differ:
+                  other data, another network or other settings are refused
+    info          dict of what JSON can hold, kept in every checkpoint
+    info_arrays   arrays by name, likewise
+    Raises ValueError if path is no path.
+    """
+
+    path: Path
+    resume: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
+    info_arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check(isinstance(self.path, str | os.PathLike) and str(self.path) != "",
+              f"path: got {self.path!r}, expected the path of a folder")
+        object.__setattr__(self, "path", Path(self.path))
+
+    def save_epoch(self, state: RunState, improved: bool) -> None:
+        """Write the files of a completed epoch; best.h5 only if it improved or does not exist."""
+        if improved or not (self.path / BEST).exists():
+            arrays, info = self.contents(state)
+            save_checkpoint(self.path / BEST, {**arrays, **best_of(state)}, info)
+        self.save_last(state)
+
+    def save_last(self, state: RunState) -> None:
+        """Write history.csv and last.h5, after the previous last.h5 was renamed to before.h5."""
+        if (self.path / LAST).exists():
+            duplicate(self.path / LAST, self.path / BEFORE)
+        arrays, info = self.contents(state)
+        best = {f"best/{name}": array for name, array in best_of(state).items()}
+        save_checkpoint(self.path / LAST, {**arrays, **best}, info)
+        state.saved_epoch = state.epoch
+        write_text(self.path / HISTORY, history_csv(state.history))
+
+    def contents(self, state: RunState) -> tuple[Contents, dict[str, Any]]:
+        """Return (arrays, info) of a checkpoint, with those of this folder."""
+        arrays, info = contents_of(state)
+        return {**arrays, **self.info_arrays}, {**self.info, **info}
+
+    def load(self, state: RunState) -> None:
+        """Replace the state of a new run by that of last.h5, if there is one.
+
+        Raises ValueError if last.h5 is of another run, or damaged together with before.h5.
+        """
+        for name in (LAST, BEFORE, BEST, HISTORY):  # temporary files of a killed process
+            for leftover in self.path.glob(f".{name}.*.tmp"):
+                leftover.unlink(missing_ok=True)
+        path = self.path / LAST
+        if not path.exists():
+            return
+        arrays, info = load_newest(self.path)
+        check("settings" in info, f"resume: {path} holds no run of a Solver")
+        check_fits(state.model.params, arrays, "params", path)
+        try:
+            check_same_run(state, info, path)
+            take_contents(state, arrays, info, path)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            if str(path) in str(error):  # the message names the file already
+                raise
+            raise ValueError(f"resume: {path} holds no run of a Solver ({error!r})") from error
+        # Earlier versions kept the best weights in best.h5 only.
+        best = below(arrays, "best") or load_checkpoint(self.path / BEST)[0]
+        state.best_params = below(best, "params")
+        state.best_buffers = below(best, "buffers")
+        state.saved_epoch = state.epoch
+        try:
+            load_checkpoint(self.path / BEST)
+        except (ValueError, FileNotFoundError):
+            (self.path / BEST).unlink(missing_ok=True)  # so that the next epoch writes it again
+
+
+def duplicate(path: Path, other: Path) -> None:
+    """Give a file a second name, or a copy if the disk has no hard links; replace `other`."""
     with replacing(other) as temporary:
         try:
             os.link(path, temporary)
@@ -65,8 +146,8 @@ def duplicate(path, other):
             shutil.copyfile(path, temporary)
 
 
-def history_csv(history):
-    """The text of history.csv."""
+def history_csv(history: History) -> str:
+    """Return the text of history.csv."""
     text = io.StringIO()
     writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -74,64 +155,71 @@ def history_csv(history):
     return text.getvalue()
 
 
-def best_of(solver):
-    """The best weights and running averages so far, by the names of a checkpoint."""
-    return {f"{group}/{name}": array for group in ("params", "buffers")
-            for name, array in getattr(solver, f"best_{group}").items()}
+def best_of(state: RunState) -> Contents:
+    """Return the best weights and buffers so far, by their names in a checkpoint."""
+    return {**{f"params/{name}": array for name, array in state.best_params.items()},
+            **{f"buffers/{name}": array for name, array in state.best_buffers.items()}}
 
 
-def state_of(solver):
-    """Return (arrays, info): all that decides how a run goes on, without its best weights."""
-    model, config = solver.model, solver.rule_state()
-    arrays = {f"params/{name}": array for name, array in model.params.items()}
-    arrays |= {f"buffers/{name}": array for name, array in getattr(model, "buffers", {}).items()}
-    numbers = {key: value for key, value in config.items() if not isinstance(value, Flat)}
-    for key in config.keys() - numbers.keys():
-        arrays |= {f"optim/{key}/{name}": array for name, array in config[key].items()}
-    arrays |= solver.average.arrays() if solver.average else {}
-    arrays |= {"loss_history": np.array(solver.loss_history), **solver.info_arrays}
-    rng = getattr(model, "rng", None)
-    return arrays, {**solver.info, **{key: getattr(solver, key) for key in PLAIN_STATE}, "step": solver.step,
-                    "settings": solver.settings, "fingerprint": solver.fingerprint,
-                    "optim_numbers": numbers, "rng": rng.bit_generator.state if rng else None}
+def contents_of(state: RunState) -> tuple[Contents, dict[str, Any]]:
+    """Return (arrays, info): everything that decides how a run continues, without best weights."""
+    arrays: Contents = {f"params/{name}": array for name, array in state.model.params.items()}
+    arrays |= {f"buffers/{name}": array for name, array in buffers_of(state.model).items()}
+    numbers = {}
+    for key, value in state.update.state().items():
+        if isinstance(value, Flat):
+            arrays |= {f"optim/{key}/{name}": array for name, array in value.items()}
+        else:
+            numbers[key] = value
+    arrays |= state.average.arrays() if state.average else {}
+    arrays["loss_history"] = np.array(state.loss_history)
+    rng = generator_of(state.model)
+    return arrays, {
+        "epoch": state.epoch,
+        "best_val_acc": state.best_val_acc,
+        "best_epoch": state.best_epoch,
+        "train_acc_history": state.train_acc_history,
+        "val_acc_history": state.val_acc_history,
+        "history": state.history,
+        "step": state.step,
+        "settings": state.settings,
+        "fingerprint": state.fingerprint,
+        "optim_numbers": numbers,
+        "rng": rng.bit_generator.state if rng else None,
+    }
 
 
-def resume_run(solver):
-    """Let a new Solver take over the state in its folder, if there is one.
-
-    Raises ValueError if it is of another run, or damaged together with the one before.
-    """
-    folder = solver.checkpoint_dir
-    for name in (LAST, BEFORE, BEST, HISTORY):  # what a killed process had begun to write
-        for leftover in folder.glob(f".{name}.*.tmp"):
-            leftover.unlink(missing_ok=True)
-    if not (folder / LAST).exists():
-        return
-    arrays, info = load_newest(folder)
-    path = folder / LAST
-    check("settings" in info, f"resume: {path} holds no run of a Solver")
-    check_fits(solver.model.params, arrays, "params", path)
-    try:
-        check_same_run(solver, info, path)
-        take_state(solver, arrays, info, path)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        if str(path) in str(error):  # it says already what is wrong with the file
-            raise
-        raise ValueError(f"resume: {path} holds no run of a Solver ({error!r})") from error
-    best = below(arrays, "best") or load_checkpoint(folder / BEST)[0]  # older ones hold it in best.h5 alone
-    solver.best_params, solver.best_buffers = below(best, "params"), below(best, "buffers")
-    solver.saved_epoch = solver.epoch
-    try:
-        load_checkpoint(folder / BEST)
-    except (ValueError, FileNotFoundError):
-        (folder / BEST).unlink(missing_ok=True)  # so that the next epoch writes it anew
+def take_contents(state: RunState, arrays: Contents, info: Mapping[str, Any], path: Path) -> None:
+    """Give a state what contents_of returned; error messages name the path."""
+    restore(state.model.params, arrays, "params", path)
+    restore(buffers_of(state.model), arrays, "buffers", path)
+    if state.average:
+        state.average.restore(arrays, path)
+    update = dict(info["optim_numbers"])
+    for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
+        update[key] = flattened(below(arrays, f"optim/{key}"), state.model.params)
+    state.update.restore(update)
+    if info["rng"] is not None:
+        rng = generator_of(state.model)
+        if rng is None:
+            raise ValueError(f"{path}: holds a random generator, but the network has none")
+        rng.bit_generator.state = info["rng"]
+    state.loss_history = arrays["loss_history"].tolist()
+    state.epoch = info["epoch"]
+    state.step = info.get("step", 0)
+    state.best_val_acc = info["best_val_acc"]
+    state.best_epoch = info["best_epoch"]
+    state.train_acc_history = info["train_acc_history"]
+    state.val_acc_history = info["val_acc_history"]
+    state.history = info["history"]
 
 
-def check_same_run(solver, info, path):
-    """Raise ValueError unless the settings and the fingerprint of a checkpoint are a Solver's."""
-    now, before = dict(solver.settings), dict(info["settings"])
+def check_same_run(state: RunState, info: Mapping[str, Any], path: Path) -> None:
+    """Raise ValueError unless a checkpoint has the settings and the fingerprint of a state."""
+    now = dict(state.settings)
+    before = dict(info["settings"])
     if info.get("fingerprint"):  # replaces the reprs in the settings, which may hold addresses
-        now |= solver.fingerprint
+        now |= state.fingerprint
         before |= info["fingerprint"]
     for name in {**now, **before}:
         if now.get(name) != before.get(name):
@@ -139,28 +227,10 @@ def check_same_run(solver, info, path):
             raise ValueError(f"{name}: got {came}, but {path} was trained with {expected}")
 
 
-def take_state(solver, arrays, info, path):
-    """Take over what state_of gave; the path is for errors."""
-    model = solver.model
-    restore(model.params, arrays, "params", path)
-    restore(getattr(model, "buffers", {}), arrays, "buffers", path)
-    if solver.average:
-        solver.average.restore(arrays, path)
-    solver.optim_config = dict(info["optim_numbers"])
-    for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
-        solver.optim_config[key] = flattened(below(arrays, f"optim/{key}"), model.params).numbers
-    if info["rng"] is not None:
-        model.rng.bit_generator.state = info["rng"]
-    solver.loss_history = arrays["loss_history"].tolist()
-    for key in PLAIN_STATE:
-        setattr(solver, key, info[key])
-    solver.step = info.get("step", 0)
+def load_newest(folder: Path) -> tuple[Contents, dict[str, Any]]:
+    """Return (arrays, info) of last.h5; if it is damaged, of before.h5, which then replaces it.
 
-
-def load_newest(folder):
-    """Return (arrays, info) of last.h5, or where it is damaged of before.h5, which then takes its place.
-
-    Warns if it does. Raises ValueError if both are damaged.
+    Warns if last.h5 is damaged. Raises ValueError if both are.
     """
     try:
         return load_checkpoint(folder / LAST)
@@ -169,7 +239,9 @@ def load_newest(folder):
     try:
         found = load_checkpoint(folder / BEFORE)
     except (FileNotFoundError, ValueError) as error:
-        raise ValueError(f"{damage}; nor is there a whole {BEFORE}; begin anew without resume") from error
-    warnings.warn(f"{damage}; going on from {BEFORE}, of epoch {found[1].get('epoch')}", stacklevel=2)
+        raise ValueError(f"{damage}; nor is there a whole {BEFORE}; "
+                         "start a new run without resume") from error
+    warnings.warn(f"{damage}; going on from {BEFORE}, of epoch {found[1].get('epoch')}",
+                  stacklevel=2)
     duplicate(folder / BEFORE, folder / LAST)
     return found

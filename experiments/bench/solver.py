@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.data_utils.augment import HorizontalFlip
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from experiments.bench import machine, options
 from experiments.bench.nets import LEARNING_RATE, REG
 from experiments.bench.report import table
@@ -51,7 +51,8 @@ def clock(seconds, name):
 
 def watch(solver, seconds):
     """Time the model's loss and the solver's update of the parameters."""
-    loss, update = solver.model.loss, solver._update
+    loss = solver.model.loss
+    update = solver.state.update.apply
 
     def timed_loss(X, y=None):
         with clock(seconds, "evaluation" if y is None else "forward and backward"):
@@ -61,7 +62,8 @@ def watch(solver, seconds):
         with clock(seconds, "parameter update"):
             return update(*arguments)
 
-    solver.model.loss, solver._update = timed_loss, timed_update
+    solver.model.loss = timed_loss
+    solver.state.update.apply = timed_update
 
 
 def main():
@@ -79,8 +81,8 @@ def main():
     model.loss(data["X_train"][:args.batch_size], data["y_train"][:args.batch_size])
     with tempfile.TemporaryDirectory() as folder:
         solver = Solver(model, data, update_rule="adam", optim_config={"learning_rate": LEARNING_RATE}, lr_decay=0.95,
-                        batch_size=args.batch_size, num_epochs=args.epochs, augmentation=HorizontalFlip(),
-                        checkpoint_dir=folder)
+                        batch_size=args.batch_size, num_epochs=args.epochs,
+                        recipe=Recipe(augmentation=HorizontalFlip()), folder=RunFolder(folder))
         watch(solver, seconds)
         with clock(seconds, "total"):
             solver.train()

@@ -25,7 +25,7 @@ from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.files.checkpoint import load_checkpoint, write_text
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.run_folder import BEST, LAST
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "reliability" / "resume.json"
@@ -38,8 +38,9 @@ def train(folder, epochs, seed, rung):
     net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, batchnorm=True, dropout_keep_ratio=0.7, reg=1e-3, seed=seed,
                        rung=rung)
     Solver(net, {"X_train": X[:40], "y_train": y[:40], "X_val": X[40:], "y_val": y[40:]}, update_rule="adam",
-           batch_size=9, num_epochs=epochs, augmentation=HorizontalFlip(), average_decay=0.9, seed=seed,
-           verbose=False, checkpoint_dir=folder, resume=True).train()
+           batch_size=9, num_epochs=epochs, seed=seed, verbose=False,
+           folder=RunFolder(folder, resume=True),
+           recipe=Recipe(augmentation=HorizontalFlip(), average_decay=0.9)).train()
 
 
 def forked(function, *arguments):

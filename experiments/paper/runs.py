@@ -23,8 +23,8 @@ from cs231n_fer.files.checkpoint import load_checkpoint, restore, write_text
 from cs231n_fer.layers import l2_svm_loss, softmax_loss, svm_loss
 from cs231n_fer.optim import schedules
 from cs231n_fer.shapes import check
-from cs231n_fer.solver import Solver
-from cs231n_fer.solver.samplers import Balanced
+from cs231n_fer.solver import Recipe, RunFolder, Solver
+from cs231n_fer.solver.samplers import Balanced, Shuffle
 from cs231n_fer.vis_utils.report import measure
 
 NETS = {**MODELS}  # kind -> function of options, seed and reg
@@ -200,11 +200,12 @@ def make_solver(run, model, data, path, stop):
     info = {"model": {**run.model, "options": {**run.model["options"], "seed": run.seed, "reg": run.reg}},
             "run": asdict(run), "class_names": list(data["class_names"]), "std": data["std"]}
     samplers = [SAMPLERS[name](value) for name, value in run.options.items() if name in SAMPLERS]
-    return Solver(model, data, update_rule=run.update_rule, optim_config=run.optim_config, schedule=schedule_of(run),
+    recipe = Recipe(augmentation=augmentation_of(run.augmentation), schedule=schedule_of(run),
+                    sampler=samplers[0] if samplers else Shuffle(), stop=stop)
+    folder = RunFolder(path, resume=True, info=info, info_arrays={"mean_image": data["mean_image"]})
+    return Solver(model, data, update_rule=run.update_rule, optim_config=run.optim_config,
                   batch_size=run.batch_size, num_epochs=run.num_epochs, num_train_samples=TRAIN_SAMPLES,
-                  seed=run.seed, augmentation=augmentation_of(run.augmentation), checkpoint_dir=path, resume=True,
-                  sampler=samplers[0] if samplers else None, stop=stop, info=info,
-                  info_arrays={"mean_image": data["mean_image"]})
+                  seed=run.seed, recipe=recipe, folder=folder)
 
 
 def per_image(data):

@@ -91,13 +91,13 @@ def test_of_several_strengths_the_best_on_validation_is_chosen():
 
 @pytest.mark.parametrize("change, message", [
     ({"features": np.zeros((3, 2), int)}, "features: got int64"),
-    ({"features": np.full((3, 2), np.nan)}, "features: got float64, or values that aren't finite"),
-    ({"features": np.zeros(3)}, r"got shapes \(3,\) and \(3,\)"),
-    ({"labels": np.zeros(2, int)}, r"got shapes \(3, 2\) and \(2,\)"),
-    ({"labels": np.zeros(3)}, "y: labels have dtype float64"),
+    ({"features": np.full((3, 2), np.nan)}, "features: sample 0 holds a NaN"),
+    ({"features": np.zeros(3)}, r"features: got float64 \(3,\), expected float32 or float64"),
+    ({"labels": np.zeros(2, int)}, "got 3 samples and 2 labels, expected as many of both"),
+    ({"labels": np.zeros(3)}, "labels: labels have dtype float64"),
     ({"reg": [1, 2]}, "reg: got 2 strengths and no validation"),
     ({"reg": -1}, "reg: got -1"),
-    ({"num_classes": 1, "labels": np.array([0, 1, 1])}, "y: labels reach from 0 to 1"),
+    ({"num_classes": 1, "labels": np.array([0, 1, 1])}, "num_classes: got 1, expected more than the largest label, 1"),
 ])
 def test_bad_arguments_are_named(change, message):
     with pytest.raises(ValueError, match=message):

@@ -126,7 +126,8 @@ TABLES = {  # name: (kind, change of the table, or the whole of it, part of the 
     "a place before the start": ("data", pixels_of([3, 48, 48], -1), "at byte -1"),
     "a place too near the end": ("data", change(usage=["|u1", [3], -2]), "at byte -2"),
     "many arrays in one place": ("data", change(**{f"x{i}": ["|u1", [5000], 0] for i in range(99)}), "declares 5,000"),
-    "objects": ("data", pixels_of([3], dtype="|O"), "pixels has dtype '|O', expected whole numbers or floats"),
+    "objects": ("data", pixels_of([3], dtype="|O"),
+                "pixels has dtype '|O', expected integers or floats"),
     "records": ("data", pixels_of([3], dtype="u1,u1"), "pixels has dtype 'u1,u1'"),
     "a dtype that is a list": ("data", pixels_of([3], dtype=[["a", "O"]]), "cannot be used"),
     "an entry too short": ("data", change(pixels=["|u1", [3, 48, 48]]), "cannot be used"),
@@ -239,7 +240,7 @@ def test_a_sparse_file_of_terabytes_is_not_read(tmp_path):
 @pytest.mark.parametrize("array", [np.array(["a"], "S1"), np.ones(2, bool), np.ones(2, complex)],
                          ids=["text", "bool", "complex"])
 def test_what_could_not_be_read_again_is_not_written(tmp_path, array):
-    with pytest.raises(ValueError, match="expected whole numbers or floats"):
+    with pytest.raises(ValueError, match="expected integers or floats"):
         save_checkpoint(tmp_path / "a.h5", {"x": array}, {})
     assert not list(tmp_path.iterdir())
 

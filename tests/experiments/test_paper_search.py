@@ -157,7 +157,8 @@ def test_a_balanced_run_has_its_sampler_and_a_weighted_one_its_loss(tmp_path, mo
     data, seen = FACES("synthetic"), []
     run = replace(Run(num_epochs=1, batch_size=16).with_model(**QUICK_NET), options={"balanced": 0.5})
     whole = Solver._train_epoch
-    monkeypatch.setattr(Solver, "_train_epoch", lambda self: seen.append(self.sampler) or whole(self))
+    monkeypatch.setattr(Solver, "_train_epoch",
+                        lambda self: seen.append(self.recipe.sampler) or whole(self))
     train(run, data, tmp_path)
     assert seen == [Balanced(0.5)]
     model, _ = paper_emotions.weigh(0.5, runs.make_model(run), data)

@@ -18,7 +18,7 @@ import numpy as np
 from cs231n_fer.fast_layers import compile_ahead
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.kernels import conv, gradients, losses, product, update
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, Solver
 kernels = {"backward": conv.backward, "gather": gradients.gather, "update": update.over_blocks, "loss": losses.softmax,
            "product": product.product, "transpose": product.transpose}
 def compiled():
@@ -34,7 +34,7 @@ data = {"X_train": X, "y_train": np.arange(50) % 7, "X_val": X[:7], "y_val": np.
 net = FinalConvNet(seed=0, dtype=dtype, reg=1e-3)
 backward_addresses = conv.backward_addresses
 conv.backward_addresses = lambda m, dtype: steps.add(m) or backward_addresses(m, dtype)
-Solver(net, data, batch_size=50, num_epochs=1, keep="last", verbose=False).train()
+Solver(net, data, batch_size=50, num_epochs=1, verbose=False, recipe=Recipe(keep="last")).train()
 assert compiled() == before, compiled()
 assert steps == set(compile_ahead.TILES), steps
 """

@@ -7,7 +7,7 @@ from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.layers import distillation_loss, softmax_loss
 from cs231n_fer.nets.layer import Mode
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.distillation import distil, teacher_of
 
 
@@ -69,7 +69,7 @@ def test_teachers_do_not_change_when_the_student_does():
 def test_a_distilled_run_that_is_interrupted_ends_with_the_same_bits(tmp_path):
     def start(folder, epochs, resume=False):
         return Solver(distil(net(0), [net(1)], 0.5, 2.0), faces(40), batch_size=9, num_epochs=epochs, verbose=False,
-                      augmentation=HorizontalFlip(), checkpoint_dir=folder, resume=resume)
+                      recipe=Recipe(HorizontalFlip()), folder=RunFolder(folder, resume))
     whole = start(tmp_path / "whole", 3)
     whole.train()
     start(tmp_path / "cut", 2).train()

@@ -13,7 +13,7 @@ from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.norms import BatchNorm
 from cs231n_fer.nets.records import Affine, Conv, Dropout, MaxPool, ReLU
 from cs231n_fer.nets.sandwich import fuse
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.diagnosis import finite, origin
 
 
@@ -126,8 +126,9 @@ def test_one_number_that_is_infinite_or_nan_is_found_and_large_ones_are_none():
 
 def diverging(folder, learning_rate, epochs=3):
     net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=False, seed=5)
-    return Solver(net, faces(40), batch_size=9, num_epochs=epochs, verbose=False, checkpoint_dir=folder, resume=True,
-                  schedule=lambda epoch, *rest: 1.0 if epoch < 1.5 else learning_rate)
+    return Solver(net, faces(40), batch_size=9, num_epochs=epochs, verbose=False,
+                  folder=RunFolder(folder, resume=True),
+                  recipe=Recipe(schedule=lambda epoch, *_: 1.0 if epoch < 1.5 else learning_rate))
 
 
 def test_a_diverging_run_names_epoch_step_layer_and_checkpoint_which_holds_finite_weights(tmp_path):
@@ -143,7 +144,7 @@ def test_an_update_that_spoils_the_last_weights_of_an_epoch_leaves_no_checkpoint
     model = Scripted([0.1, 0.2, 0.3])
     loss = model.loss
     model.loss = lambda X, y=None: loss(X, y) if y is None or model.steps < 1 else (1.0, {"w": np.full(1, -1e308)})
-    solver = Solver(model, numbers(4), num_epochs=2, verbose=False, checkpoint_dir=tmp_path,
+    solver = Solver(model, numbers(4), num_epochs=2, verbose=False, folder=RunFolder(tmp_path),
                     optim_config={"learning_rate": 1e5})
     with pytest.raises(FloatingPointError, match="weights: became .* step 2, .* it began in the update of this step; "
                                                  "last good checkpoint: last.h5, of epoch 1"), \

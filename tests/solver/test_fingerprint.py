@@ -15,10 +15,10 @@ from cs231n_fer.data_utils.augment import Compose, HorizontalFlip
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.layers import l2_svm_loss, softmax_loss
 from cs231n_fer.optim.schedules import Exponential
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.distillation import distil
 from cs231n_fer.solver.fingerprint import ROWS, describe, describe_array, excerpts
-from cs231n_fer.solver.samplers import Balanced
+from cs231n_fer.solver.samplers import Balanced, Shuffle
 
 
 class Half:
@@ -49,14 +49,15 @@ def falling(rate):
     return schedule
 
 
-def run(folder, model=net, change=None, **options):
+def run(folder, model=net, change=None, resume=False, num_epochs=1, **choices):
     """Return the Solver of a run; `change` names an array of which one value is another."""
     data = faces(40)
     if change:
         data[change] = data[change].copy()
         data[change][-1] = 1 - data[change][-1]
-    options = {"schedule": falling(0.5), "sampler": Half(), "num_epochs": 1, **options}
-    return Solver(model(), data, verbose=False, checkpoint_dir=folder, **options)
+    recipe = Recipe(**{"schedule": falling(0.5), "sampler": Half(), **choices})
+    return Solver(model(), data, verbose=False, num_epochs=num_epochs, recipe=recipe,
+                  folder=RunFolder(folder, resume))
 
 
 IN_A_PROCESS = """
@@ -130,7 +131,7 @@ def test_a_run_with_another_teacher_is_refused_and_one_with_the_same_goes_on(tmp
         run(tmp_path, partial(distilled, 2), resume=True)
 
 
-@pytest.mark.parametrize("sampler, other", [(Balanced(0.5), Balanced(0.6)), (Spoken(), None)])
+@pytest.mark.parametrize("sampler, other", [(Balanced(0.5), Balanced(0.6)), (Spoken(), Shuffle())])
 def test_a_folder_from_before_there_were_fingerprints_is_gone_on_with(tmp_path, sampler, other):
     options = {"schedule": Exponential(0.9), "sampler": sampler}
     run(tmp_path, **options).train()

@@ -8,8 +8,7 @@ from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.optim import UPDATE_RULES
 from cs231n_fer.optim.schedules import Exponential, Plateau
-from cs231n_fer.solver import Solver
-from cs231n_fer.solver.run_folder import save_last
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.samplers import Balanced
 
 
@@ -24,20 +23,26 @@ def plain_net():
 
 # Everything that a run remembers: state of the rule, running averages, generator of dropout, accuracies so far.
 RUNS = {
-    "adam, batchnorm, dropout, flips": (batchnorm_net, {"update_rule": "adam", "augmentation": HorizontalFlip(),
-                                                        "optim_config": {"learning_rate": 0.01}}),
-    "a balanced sampler, flips": (plain_net, {"sampler": Balanced(0.5), "augmentation": HorizontalFlip()}),
-    "momentum on a plateau": (batchnorm_net, {"update_rule": "sgd_momentum", "num_val_samples": 9,
-                                              "schedule": Plateau(patience=1, factor=0.5)}),
-    "averaged weights": (batchnorm_net, {"update_rule": "nesterov", "average_decay": 0.9}),
+    "adam, batchnorm, dropout, flips": (batchnorm_net, {
+        "update_rule": "adam", "optim_config": {"learning_rate": 0.01},
+        "recipe": Recipe(HorizontalFlip())}),
+    "a balanced sampler, flips": (plain_net, {
+        "recipe": Recipe(HorizontalFlip(), sampler=Balanced(0.5))}),
+    "momentum on a plateau": (batchnorm_net, {
+        "update_rule": "sgd_momentum", "num_val_samples": 9,
+        "recipe": Recipe(schedule=Plateau(patience=1, factor=0.5))}),
+    "averaged weights": (batchnorm_net, {
+        "update_rule": "nesterov", "recipe": Recipe(average_decay=0.9)}),
     **{rule: (plain_net, {"update_rule": rule, "lr_decay": 0.9, "num_train_samples": 11}) for rule in UPDATE_RULES},
 }
 
 
 def outcome(solver):
     """All that a run gives, without its times, as comparable bytes and numbers."""
-    arrays = {**solver.model.params, **getattr(solver.model, "buffers", {}), "loss": np.array(solver.loss_history),
-              **{f"best/{name}": array for name, array in {**solver.best_params, **solver.best_buffers}.items()}}
+    best = {**solver.best_params, **solver.state.best_buffers}
+    arrays = {**solver.model.params, **getattr(solver.model, "buffers", {}),
+              "loss": np.array(solver.loss_history),
+              **{f"best/{name}": array for name, array in best.items()}}
     rows = [{key: row[key] for key in ("epoch", "loss", "train_acc", "val_acc", "learning_rate")}
             for row in solver.history]
     return {name: (array.dtype, array.tobytes()) for name, array in arrays.items()}, rows, (
@@ -46,8 +51,8 @@ def outcome(solver):
 
 def start(name, folder, epochs, resume=False):
     make, options = RUNS[name]
-    return Solver(make(), faces(40), batch_size=9, num_epochs=epochs, seed=2, verbose=False, checkpoint_dir=folder,
-                  resume=resume, **options)
+    return Solver(make(), faces(40), batch_size=9, num_epochs=epochs, seed=2, verbose=False,
+                  folder=folder and RunFolder(folder, resume), **options)
 
 
 def train_until(solver, steps):
@@ -110,22 +115,27 @@ def test_a_finished_run_goes_on_where_more_epochs_are_wanted(tmp_path):
 
 
 CHANGES = {"seed": 3, "batch_size": 8, "update_rule": "sgd_momentum", "lr_decay": 0.8, "num_val_samples": 7,
-           "augmentation": HorizontalFlip(0.4), "optim_config": {"learning_rate": 0.1}, "schedule": Exponential(0.5),
-           "sampler": Balanced()}
+           "optim_config": {"learning_rate": 0.1},
+           **{keyword: Recipe(**{keyword: value}) for keyword, value in {
+               "augmentation": HorizontalFlip(0.4), "schedule": Exponential(0.5),
+               "sampler": Balanced(), "average_decay": 0.5}.items()}}
 
 
 @pytest.mark.parametrize("keyword", CHANGES)
 def test_resume_refuses_a_run_with_other_settings(tmp_path, keyword):
-    options = {"seed": 2, "num_epochs": 1, "checkpoint_dir": tmp_path, "verbose": False}
-    Solver(Scripted([0.1, 0.2]), numbers(4), **options).train()
+    options = {"seed": 2, "num_epochs": 1, "verbose": False}
+    Solver(Scripted([0.1, 0.2]), numbers(4), folder=RunFolder(tmp_path), **options).train()
+    change = CHANGES[keyword]
+    options["recipe" if isinstance(change, Recipe) else keyword] = change
     with pytest.raises(ValueError, match="schedule" if keyword == "lr_decay" else keyword):
-        Solver(Scripted([0.1, 0.2]), numbers(4), resume=True, **{**options, keyword: CHANGES[keyword]})
+        Solver(Scripted([0.1, 0.2]), numbers(4), folder=RunFolder(tmp_path, resume=True), **options)
 
 
 def test_resume_refuses_other_data_and_another_net(tmp_path):
     start("sgd", tmp_path, 1).train()
     _, options = RUNS["sgd"]
-    same = {"batch_size": 9, "seed": 2, "verbose": False, "checkpoint_dir": tmp_path, "resume": True, **options}
+    same = {"batch_size": 9, "seed": 2, "verbose": False,
+            "folder": RunFolder(tmp_path, resume=True), **options}
     with pytest.raises(ValueError, match="training_labels"):
         Solver(plain_net(), faces(40, seed=1), **same)
     with pytest.raises(ValueError, match="params/W1 is float32"):
@@ -162,7 +172,8 @@ def test_a_whole_file_that_holds_no_state_of_a_run_is_refused_with_its_name(tmp_
 
 
 def test_resume_starts_afresh_where_there_is_no_checkpoint(tmp_path):
-    assert Solver(Scripted([0.1]), numbers(4), checkpoint_dir=tmp_path / "new", resume=True).epoch == 0
+    folder = RunFolder(tmp_path / "new", resume=True)
+    assert Solver(Scripted([0.1]), numbers(4), folder=folder).epoch == 0
 
 
 def test_a_parameter_replaced_in_another_memory_order_keeps_its_state_in_the_checkpoint(tmp_path):
@@ -170,9 +181,10 @@ def test_a_parameter_replaced_in_another_memory_order_keeps_its_state_in_the_che
     solver = start("adam, batchnorm, dropout, flips", tmp_path, 2)
     solver.train()
     name = next(name for name, w in solver.model.params.items() if w.ndim == 2)
-    state = {key: value[name].copy() for key, value in solver.rule_state().items() if isinstance(value, dict)}
+    state = {key: value[name].copy() for key, value in solver.state.update.state().items()
+             if isinstance(value, dict)}
     solver.model.params[name] = np.asfortranarray(solver.model.params[name])
-    save_last(solver)
+    solver.folder.save_last(solver.state)
     arrays, _ = load_checkpoint(tmp_path / "last.h5")
     assert state
     for key, value in state.items():

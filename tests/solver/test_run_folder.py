@@ -196,7 +196,7 @@ def interruptible():
 def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, step, interruptible):
     folder = tmp_path / "run"
     solver = start(RUN, folder, 4)
-    loss, check_accuracy = solver.model.loss, solver.check_accuracy
+    loss, accuracy = solver.model.loss, solver._accuracy
 
     def interrupting(X, y=None):
         if y is not None and len(solver.loss_history) == step - 1:
@@ -204,7 +204,7 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, 
         return loss(X, y)
     solver.model.loss = interrupting
     if step == 0:
-        solver.check_accuracy = lambda *rest: signal.raise_signal(signal.SIGINT) or check_accuracy(*rest)
+        solver._accuracy = lambda *rest: signal.raise_signal(signal.SIGINT) or accuracy(*rest)
         ends = pytest.raises(KeyboardInterrupt)  # the second of its two measurements breaks off at once
     else:
         ends = pytest.raises(KeyboardInterrupt, match=rf"interrupted in epoch .* saved in {folder}: .*resume")
@@ -212,7 +212,8 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, 
         solver.train()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     resumed = start(RUN, folder, 4, resume=True)
-    assert len(resumed.loss_history) == step and (resumed.epoch, resumed.step) == divmod(step, 5)
+    assert len(resumed.loss_history) == step
+    assert (resumed.epoch, resumed.state.step) == divmod(step, 5)
     resumed.train()
     assert outcome(resumed) == outcome(whole(tmp_path))
 

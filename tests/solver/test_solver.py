@@ -1,5 +1,6 @@
 """The training loop: what an epoch is, which parameters stay, what is told and what is refused."""
 import csv
+import inspect
 import itertools
 
 import numpy as np
@@ -12,7 +13,7 @@ from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.files.checkpoint import load_checkpoint
 from cs231n_fer.optim.schedules import CosineWarmup, Plateau, Step
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.run_folder import HISTORY_COLUMNS
 
 
@@ -51,14 +52,16 @@ class Listed:
 
 def test_an_epoch_shows_what_the_sampler_says():
     model = Recorder()
-    Solver(model, numbers(9), batch_size=2, num_epochs=2, sampler=Listed(5, 5, 0, 8, 5), verbose=False).train()
+    Solver(model, numbers(9), batch_size=2, num_epochs=2, verbose=False,
+           recipe=Recipe(sampler=Listed(5, 5, 0, 8, 5))).train()
     assert model.batches == 2 * [[5, 5], [0, 8], [5]]
 
 
 @pytest.mark.parametrize("order", [(), (0, 4), (-1, 0), (0.0, 1.0), ((0, 1), (1, 0))], ids=str)
 def test_a_sampler_that_gives_no_indices_is_refused(order):
     with pytest.raises(ValueError, match="sampler: .* expected indices from 0 to 3"):
-        Solver(Recorder(), numbers(4), num_epochs=1, sampler=Listed(*order), verbose=False).train()
+        Solver(Recorder(), numbers(4), num_epochs=1, verbose=False,
+               recipe=Recipe(sampler=Listed(*order))).train()
 
 
 class Noting(HorizontalFlip):
@@ -75,8 +78,8 @@ NOTED = {}
 def test_a_samples_augmentation_depends_on_seed_epoch_and_sample_but_not_on_its_batch():
     found = []
     for batch_size, seed, epochs in ((7, 0, 1), (60, 0, 1), (60, 1, 1), (60, 0, 2)):
-        Solver(Recorder(), numbers(60), batch_size=batch_size, num_epochs=epochs, seed=seed, augmentation=Noting(),
-               verbose=False).train()
+        Solver(Recorder(), numbers(60), batch_size=batch_size, num_epochs=epochs, seed=seed,
+               verbose=False, recipe=Recipe(Noting())).train()
         found.append(dict(NOTED))
     assert found[0] == found[1] and len(found[0]) == 60
     assert all(a != b for a, b in itertools.combinations(found[1:], 2))
@@ -90,8 +93,8 @@ def test_a_sample_that_comes_again_in_an_epoch_is_augmented_anew():
 
     def draws(*order):
         seen.clear()
-        Solver(Recorder(), numbers(9), batch_size=2, num_epochs=1, sampler=Listed(*order), augmentation=Collecting(),
-               verbose=False).train()
+        Solver(Recorder(), numbers(9), batch_size=2, num_epochs=1, verbose=False,
+               recipe=Recipe(Collecting(), sampler=Listed(*order))).train()
         return list(seen)
     seen = []
     once = draws(5, 0, 8)
@@ -103,7 +106,7 @@ def test_a_sample_that_comes_again_in_an_epoch_is_augmented_anew():
 def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(tmp_path):
     model = Scripted([0.1, 0.4, 0.7, 0.6, 0.7, 0.2])
     solver = Solver(model, numbers(4), batch_size=4, num_epochs=5, optim_config={"learning_rate": 1.0}, verbose=False,
-                    checkpoint_dir=tmp_path)
+                    folder=RunFolder(tmp_path))
     solver.train()
     assert solver.val_acc_history == model.accuracies
     assert (solver.best_val_acc, solver.best_epoch) == (0.7, 2) and solver.best_params["w"] == model.params["w"] == 2
@@ -113,7 +116,8 @@ def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(tmp_path):
 
 def test_the_last_parameters_stay_where_they_are_to_be_kept():
     model = Scripted([0.1, 0.3, 0.7, 0.2])
-    solver = Solver(model, numbers(10), num_epochs=3, batch_size=10, keep="last", verbose=False)
+    solver = Solver(model, numbers(10), num_epochs=3, batch_size=10, verbose=False,
+                    recipe=Recipe(keep="last"))
     solver.train()
     assert model.params["w"] > solver.best_params["w"] and solver.best_epoch == 2
 
@@ -127,7 +131,7 @@ def test_a_net_that_never_gets_better_than_at_its_start_is_given_back_as_it_was(
 def test_a_rule_that_reads_the_history_ends_the_training_and_the_best_parameters_stay():
     model = Scripted([0.1, 0.4, 0.3, 0.6])
     solver = Solver(model, numbers(4), num_epochs=3, optim_config={"learning_rate": 1.0}, verbose=False,
-                    stop=lambda history: history[-1]["val_acc"] < 0.4)
+                    recipe=Recipe(stop=lambda history: history[-1]["val_acc"] < 0.4))
     solver.train()
     assert solver.epoch == 2 == len(solver.history) and solver.best_epoch == 1 == model.params["w"]
 
@@ -145,9 +149,10 @@ def test_after_training_the_net_gives_the_best_accuracy_with_its_running_average
 
 SCHEDULES = {
     "lr_decay": ({"lr_decay": 0.5}, [1, 0.5, 0.25, 0.125]),
-    "schedule before lr_decay": ({"schedule": Step(2, 0.1), "lr_decay": 0.5}, [1, 1, 0.1, 0.1]),
-    "warm-up": ({"schedule": CosineWarmup(2)}, [0, 0.5, 1, 0.5]),
-    "plateau": ({"schedule": Plateau(patience=1, factor=0.1)}, [1, 0.1, 0.1, 0.01]),
+    "schedule before lr_decay": ({"recipe": Recipe(schedule=Step(2, 0.1)), "lr_decay": 0.5},
+                                 [1, 1, 0.1, 0.1]),
+    "warm-up": ({"recipe": Recipe(schedule=CosineWarmup(2))}, [0, 0.5, 1, 0.5]),
+    "plateau": ({"recipe": Recipe(schedule=Plateau(patience=1, factor=0.1))}, [1, 0.1, 0.1, 0.01]),
 }
 
 
@@ -164,7 +169,8 @@ def test_the_schedule_multiplies_the_learning_rate_of_each_epoch(name):
 
 def test_a_schedule_moves_within_an_epoch():
     solver = Solver(Scripted([0.5, 0.5, 0.5, 0.5, 0.6]), numbers(8), num_epochs=2, batch_size=4, verbose=False,
-                    optim_config={"learning_rate": 1.0}, schedule=CosineWarmup(2 - 1e-9))
+                    optim_config={"learning_rate": 1.0},
+                    recipe=Recipe(schedule=CosineWarmup(2 - 1e-9)))
     solver.train()
     np.testing.assert_allclose(solver.model.params["w"], (0 + 0.5 + 1 + 1.5) / 2, rtol=1e-8)
 
@@ -181,14 +187,14 @@ def test_accuracy_is_measured_on_as_many_samples_as_wanted():
     subset = [], []
     for seed, chosen in enumerate(subset):
         model.loss = lambda X, chosen=chosen: chosen.extend(X.ravel()) or np.zeros((len(X), 2))
-        Solver(model, numbers(500), seed=seed).check_accuracy(X, X.ravel(), num_samples=40)
+        Solver(model, numbers(500), seed=seed).check_accuracy(X, X.ravel() % 2, num_samples=40)
         assert len(set(chosen)) == 40
     assert subset[0] != subset[1]
 
 
 def test_the_history_is_a_csv_file_with_a_row_for_each_epoch(tmp_path):
     solver = Solver(Scripted([0.1] + 2 * [0.3] + 4 * [0.2]), numbers(4), num_epochs=3, batch_size=2, verbose=False,
-                    checkpoint_dir=tmp_path)
+                    folder=RunFolder(tmp_path))
     solver.train()
     with open(tmp_path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -215,8 +221,10 @@ def test_a_quiet_solver_prints_nothing(capsys):
 
 def test_checkpoint_name_writes_a_file_each_epoch_as_in_the_course(tmp_path):
     Solver(Scripted([0.1, 0.4, 0.2]), numbers(4), num_epochs=2, checkpoint_name=str(tmp_path / "mine"), verbose=False,
-           optim_config={"learning_rate": np.float64(1)}, info={"kind": "x", "n": np.int64(3)}).train()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["mine_epoch_1.h5", "mine_epoch_2.h5"]
+           optim_config={"learning_rate": np.float64(1)},
+           folder=RunFolder(tmp_path / "run", info={"kind": "x", "n": np.int64(3)})).train()
+    names = sorted(file.name for file in tmp_path.glob("*.h5"))
+    assert names == ["mine_epoch_1.h5", "mine_epoch_2.h5"]
     arrays, info = load_checkpoint(tmp_path / "mine_epoch_2.h5")
     assert arrays["params/w"] == 2 and info["kind"] == "x" and info["n"] == 3
 
@@ -227,12 +235,17 @@ def test_a_loss_that_is_no_number_stops_the_training_and_leaves_the_last_checkpo
     usual = model.loss
     model.loss = lambda X, y=None: usual(X, y) if y is None or model.steps < 1 else (loss, {"w": np.ones(1)})
     with pytest.raises(FloatingPointError, match=f"loss: became {loss} in epoch 2, step 2, at learning rate 0.01"):
-        Solver(model, numbers(4), num_epochs=2, verbose=False, checkpoint_dir=tmp_path).train()
+        Solver(model, numbers(4), num_epochs=2, verbose=False, folder=RunFolder(tmp_path)).train()
     assert load_checkpoint(tmp_path / "last.h5")[1]["epoch"] == 1
 
 
 BAD = {
-    "keep": ({"keep": "first"}, "keep: got 'first', expected 'best' or 'last'"),
+    "recipe": ({"recipe": HorizontalFlip()}, r"recipe: got HorizontalFlip\(.*expected a Recipe"),
+    "folder": ({"folder": "run"}, "folder: got 'run', expected a RunFolder"),
+    "of Recipe": ({"average_decay": 0.9},
+                  r"no keyword 'average_decay' \(use recipe=Recipe\(average_decay=\.\.\.\)"),
+    "of RunFolder": ({"resume": True},
+                     r"no keyword 'resume' \(use folder=RunFolder\(path, resume=\.\.\.\)"),
     "num_epoch": ({"num_epoch": 3}, r"Solver: no keyword 'num_epoch' \(did you mean 'num_epochs'\?\)"),
     "unlike any": ({"zzz": 3, "yyy": 1}, "Solver: no keyword 'zzz', 'yyy'"),
     "update_rule": ({"update_rule": "adamm"}, "update_rule: no rule 'adamm'"),
@@ -246,11 +259,11 @@ BAD = {
     "num_val_samples": ({"num_val_samples": 1.5}, "num_val_samples: got 1.5"),
     "seed": ({"seed": None}, "seed: got None"),
     "lr_decay": ({"lr_decay": 1.5}, "Exponential: decay is 1.5"),
-    "resume": ({"resume": True}, "resume: needs checkpoint_dir"),
     "no y_val": ({"y_val": ...}, "data: has no y_val, expected"),
     "no training data": ({"X_train": ..., "y_train": ...}, "data: has no X_train and y_train"),
-    "labels": ({"y_train": np.zeros(3, int)}, "data: X_train has 4 samples and y_train 3 labels"),
-    "empty": ({"X_val": np.zeros((0, 1)), "y_val": np.zeros(0)}, "data: X_val has 0 samples and y_val 0 labels"),
+    "labels": ({"y_train": np.zeros(3, int)}, "X_train, y_train: got 4 samples and 3 labels"),
+    "empty": ({"X_val": np.zeros((0, 1)), "y_val": np.zeros(0)},
+              "X_val, y_val: got 0 samples and 0 labels"),
 }
 
 
@@ -263,6 +276,27 @@ def test_a_wrong_argument_gets_an_error_that_names_it(name):
         Solver(Recorder(), data, **options)
 
 
+def test_help_on_solver_fits_a_screen():
+    assert len(inspect.getdoc(Solver).splitlines()) <= 32
+    assert len(inspect.signature(Solver).parameters) <= 16  # with model, data and the unknown ones
+
+
+BAD_RECORDS = {
+    "keep": (lambda: Recipe(keep="first"), "keep: got 'first', expected 'best' or 'last'"),
+    "average_decay": (lambda: Recipe(average_decay=1.0),
+                      r"average_decay: got 1.0, expected a number in \[0, 1\)"),
+    "no path": (lambda: RunFolder(None), "path: got None, expected the path of a folder"),
+    "an empty path": (lambda: RunFolder(""), "path: got '', expected the path of a folder"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_RECORDS)
+def test_a_record_with_a_wrong_value_is_refused(name):
+    make, message = BAD_RECORDS[name]
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
 def test_accuracy_of_nothing_is_an_error():
     with pytest.raises(ValueError, match="X, y: got 0 samples and 0 labels"):
         Solver(Recorder(), numbers(4)).check_accuracy(np.zeros((0, 1)), np.zeros(0))
@@ -270,13 +304,13 @@ def test_accuracy_of_nothing_is_an_error():
 
 def test_what_is_judged_and_kept_is_the_running_average_of_the_weights():
     model = Scripted([0.1] * 9)  # each of 5 steps of learning rate 1 adds 1 to its only weight
-    solver = Solver(model, numbers(10), batch_size=2, num_epochs=1, verbose=False, average_decay=0.5,
-                    optim_config={"learning_rate": 1.0})
+    solver = Solver(model, numbers(10), batch_size=2, num_epochs=1, verbose=False,
+                    recipe=Recipe(average_decay=0.5), optim_config={"learning_rate": 1.0})
     average, judged = 0.0, []
     for step in range(1, 6):
         average += (1 - min(0.5, (1 + step) / (10 + step))) * (step - average)
-    check_accuracy = solver.check_accuracy
-    solver.check_accuracy = lambda *arguments: judged.append(model.params["w"].item()) or check_accuracy(*arguments)
+    accuracy = solver._accuracy
+    solver._accuracy = lambda *rest: judged.append(model.params["w"].item()) or accuracy(*rest)
     model.accuracies = [0.1, 0.1, 0.1, 0.1, 0.1, 0.9]
     solver.train()
     assert judged == [0.0, 0.0, pytest.approx(average), pytest.approx(average)]
@@ -287,7 +321,8 @@ def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
     ends = []
     for decay in (0.0, 0.9):
         net = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, batchnorm=True, seed=5)
-        solver = Solver(net, faces(40), batch_size=9, num_epochs=2, verbose=False, average_decay=decay)
+        solver = Solver(net, faces(40), batch_size=9, num_epochs=2, verbose=False,
+                        recipe=Recipe(average_decay=decay))
         solver.train()
         ends.append(solver)
     assert ends[0].loss_history == ends[1].loss_history
@@ -316,7 +351,8 @@ def test_gradients_that_a_model_puts_in_the_place_of_its_own_are_those_that_coun
         return result
 
     for net.loss in (loss, loss_in_place):
-        solver = Solver(net, faces(40), batch_size=9, num_epochs=1, verbose=False, keep="last")
+        solver = Solver(net, faces(40), batch_size=9, num_epochs=1, verbose=False,
+                        recipe=Recipe(keep="last"))
         if value:
             with pytest.raises(FloatingPointError, match="gradient: became infinite or NaN"):
                 solver.train()

@@ -13,7 +13,7 @@ from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.norms import BatchNorm
 from cs231n_fer.nets.records import Affine, Conv, MaxPool, ReLU
 from cs231n_fer.nets.sandwich import fuse
-from cs231n_fer.solver import Solver
+from cs231n_fer.solver import Recipe, Solver
 
 from ..nets import EMOTIONS, FACE_SHAPE, LEARNING_RATE, REG, Net
 from ..reference import difference, faces, verdict, worst_difference
@@ -124,5 +124,5 @@ def train_epoch(network, spec):
     X, y = faces(spec["images"])
     data = {"X_train": X, "y_train": y, "X_val": X[:100], "y_val": y[:100]}
     Solver(network, data, update_rule="adam", optim_config={"learning_rate": LEARNING_RATE},
-           batch_size=spec["batch"], num_epochs=1, num_train_samples=100, augmentation=HorizontalFlip(),
-           verbose=False).train()
+           batch_size=spec["batch"], num_epochs=1, num_train_samples=100,
+           recipe=Recipe(augmentation=HorizontalFlip()), verbose=False).train()

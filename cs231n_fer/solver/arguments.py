@@ -1,0 +1,58 @@
+"""Checks of what Solver is given."""
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..shapes import check, samples_and_labels
+from ..types import Labels
+from .recipe import Recipe
+from .run_folder import RunFolder
+
+__all__ = ["check_count", "check_known", "check_records", "split_of"]
+
+
+def split_of(data: Mapping[str, ArrayLike], split: str) -> tuple[NDArray[Any], Labels]:
+    """Return samples and labels of a split, "train" or "val", after the checks of shapes."""
+    X_name = f"X_{split}"
+    y_name = f"y_{split}"
+    missing = [name for name in (X_name, y_name) if name not in data]
+    check(not missing, f"data: has no {' and '.join(missing)}, "
+                       "expected X_train, y_train, X_val and y_val")
+    return samples_and_labels(data[X_name], data[y_name], X_name, y_name)
+
+
+def check_count(name: str, value: object, least: int) -> None:
+    """Raise ValueError unless a value is an int of at least `least`."""
+    check(isinstance(value, int | np.integer) and value >= least,
+          f"{name}: got {value!r}, expected an int of at least {least}")
+
+
+def check_records(recipe: object, folder: object) -> None:
+    """Raise ValueError unless the records are a Recipe, and a RunFolder or None."""
+    check(isinstance(recipe, Recipe),
+          f"recipe: got {recipe!r}, expected a Recipe, as in Recipe(augmentation=...)")
+    check(folder is None or isinstance(folder, RunFolder),
+          f"folder: got {folder!r}, expected a RunFolder, as in RunFolder('runs/1', resume=True)")
+
+
+def check_known(unknown: Iterable[str], keywords: Iterable[str]) -> None:
+    """Raise ValueError for unknown keywords, with those that may have been meant."""
+    known = list(keywords)
+    found = [suggestion(keyword, known) for keyword in unknown]
+    check(not found, f"Solver: no keyword {', '.join(found)}")
+
+
+def suggestion(keyword: str, known: list[str]) -> str:
+    """Return an unknown keyword, with where it belongs or the known one that is most similar."""
+    if keyword in {field.name for field in fields(Recipe)}:
+        return f"{keyword!r} (use recipe=Recipe({keyword}=...))"
+    if keyword in {field.name for field in fields(RunFolder)}:
+        return f"{keyword!r} (use folder=RunFolder(path, {keyword}=...))"
+    near = difflib.get_close_matches(keyword, known, n=1)
+    return repr(keyword) + (f" (did you mean {near[0]!r}?)" if near else "")
