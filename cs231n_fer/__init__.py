@@ -24,11 +24,20 @@ for, and how to add one thing more:
 Importing this package imports none of them.
 """
 
+TYPE_CHECKING = False  # true for type checkers, which know the name; typing need not be imported
+if TYPE_CHECKING:
+    import os
+
+    from .classifiers.pretrained import PretrainedNet
+
 __version__ = "0.2.0"
 
 
-def load_pretrained(path=None):
-    """Return the trained net with its preprocessing: pretrained.load_pretrained, imported when it is called."""
+def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "PretrainedNet":
+    """Return the trained net with its preprocessing.
+
+    This is classifiers.pretrained.load_pretrained, which is imported when it is called.
+    """
     from .classifiers.pretrained import load_pretrained
 
     return load_pretrained(path)

@@ -54,7 +54,7 @@ def origin(model: Model, X: Array, y: Labels, rng_state: Mapping[str, Any] | Non
         scores, cache = layer.forward(params, buffers, images, Mode(True, rng))
         taught = () if model.teacher is None else (model.teacher(X),)
         loss, dscores = model.loss_function(scores, y, *taught)
-        if not found and not finite({"loss": loss, "dscores": dscores}):
+        if not found and not finite({"loss": np.asarray(loss), "dscores": dscores}):
             return "the loss function"
         if not found:
             layer.gradients(dscores, cache)
@@ -113,6 +113,7 @@ class Traced(Layer):
 
     def in_parts(self, fused: Sandwich) -> Layer:
         """Return the parts of a fused layer as a chain, on the rung that needs no compiler."""
-        parts = tuple((name, replace(part, rung="im2col") if hasattr(part, "rung") else part)
+        plain: dict[str, Any] = {"rung": "im2col"}
+        parts = tuple((name, replace(part, **plain) if hasattr(part, "rung") else part)
                       for name, part in fused.layers)
         return traced(Chain(parts), self.path, self.found)

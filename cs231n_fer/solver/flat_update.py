@@ -39,7 +39,10 @@ class FlatUpdate:
 
     def state(self) -> dict[str, Any]:
         """Return hyper-parameters and state: numbers, and arrays as Flat by parameter name."""
-        return {key: Flat(self._flat, value) if isinstance(value, np.ndarray) else value
+        flat = self._flat
+        if flat is None:  # no step has been made, and the arrays are by name already
+            return dict(self._config)
+        return {key: Flat(flat, value) if isinstance(value, np.ndarray) else value
                 for key, value in self._config.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
