@@ -1,4 +1,4 @@
-"""The records of numbers and arrays that the kernels of a convolution, and their steps, are handed.
+"""The records of numbers and arrays that the kernels of a convolution and their steps take.
 
 A record is built by keyword. Arrays are flat and C-contiguous; those that are not needed are empty.
 """
@@ -8,9 +8,9 @@ from .vectors.calls import BOOL, BYTES, FLOATS, INT
 
 
 class Epilogue(NamedTuple):
-    """What happens to z = x * w + b.
+    """What a forward pass does with z = x * w + b.
 
-    out = z or relu(z), pooled = its 2 x 2 max-pool, sums = its moments.
+    out is z or relu(z), pooled its 2 x 2 max-pool, and sums its moments.
     """
     writes: BOOL
     relu: BOOL
@@ -34,13 +34,13 @@ class ForwardArrays(NamedTuple):
 
 
 class BackwardOptions(NamedTuple):
-    """What a backward pass does."""
+    """Options of a backward pass."""
     relu: BOOL     # dz = dout where kept > 0
     want_dx: BOOL  # dx is computed as well
 
 
 class BackwardArrays(NamedTuple):
-    """The arrays of a backward pass, but for the sums dw and db."""
+    """The arrays of a backward pass, except the sums dw and db."""
     x: FLOATS        # (N, H, W, C)
     weights: FLOATS  # as the engine multiplies with them, turned unless plan.few_channels
     dout: FLOATS     # (N, Ho, Wo, F), or below a max-pool (N, Ho // 2, Wo // 2, F)
@@ -51,14 +51,14 @@ class BackwardArrays(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """How a batch is divided: into ranges of images, and each range into splits."""
+    """How a batch is divided: into ranges of images, and every range into splits."""
     images: INT
     ranges: INT
     splits: INT
 
 
 class Work(NamedTuple):
-    """What one thread does: the images begin...end, of their channels or rows one of the splits."""
+    """The work of one thread: one split (of the channels or rows) of the images begin...end."""
     begin: INT
     end: INT
     part: INT
@@ -66,7 +66,7 @@ class Work(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """What an engine multiplies at once: rows of outputs and some channels of a block."""
+    """The part of a block that one call multiplies: rows of outputs and some channels."""
     images: INT
     top: INT
     bottom: INT
@@ -75,7 +75,7 @@ class Strip(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """The tiles of one image that are transformed at once."""
+    """The tiles of one image that are transformed in one call."""
     image: INT  # which image of the block it is
     down: INT   # rows of tiles
     at: INT     # where the first of them begins in the image's memory

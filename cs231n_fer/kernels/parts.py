@@ -1,7 +1,7 @@
-"""How work is divided into parts, and how their sums are added up, for all kernels.
+"""How work is divided into parts, and how partial sums are added up, for all kernels.
 
-The parts of a sum depend on the sizes alone and never on the number of threads, so that threads
-don't change a bit.
+The parts of a sum depend on the sizes alone and never on the number of threads, so that the number
+of threads doesn't change any bit of a result.
 """
 from .vectors.jit import jit
 
@@ -10,13 +10,13 @@ BLOCK = 16384  # numbers of a flat array that one task of an element-wise kernel
 
 @jit(inline=True)
 def part_of(count, part, parts):
-    """Return begin and end of one of so many parts of 0...count, as equal as they can be."""
+    """Return begin and end of one of several nearly equal parts of 0...count."""
     return part * count // parts, (part + 1) * count // parts
 
 
 @jit(inline=True)
 def add_rows(rows, begin, end):
-    """Add the numbers begin...end of all rows, which are partial sums, to those of the first."""
+    """Add the numbers begin...end of all rows, which are partial sums, into the first row."""
     total = rows[0, begin:end]
     for k in range(1, len(rows)):
         more = rows[k, begin:end]

@@ -1,4 +1,7 @@
-"""The sizes of a convolution and the layout of its scratch memory, as named tuples of ints; see vectors/calls.py."""
+"""The sizes of a convolution and the layout of its workspace, as named tuples of ints.
+
+See vectors/calls.py for how kernels take them.
+"""
 from typing import NamedTuple
 
 from ..shapes import conv_output_size
@@ -30,17 +33,23 @@ class ConvSize(NamedTuple):
 
 
 def conv_size(image_shape, w_shape, stride, pad, dtype):
-    """Return the ConvSize of images (C, H, W) and filters (F, C, HH, WW) of a dtype; errors as conv_output_size."""
-    (C, H, W), (F, _, HH, WW) = image_shape, w_shape
+    """Return the ConvSize of images (C, H, W) and filters (F, C, HH, WW).
+
+    dtype   NumPy dtype of the arrays
+    Raises the errors of conv_output_size.
+    """
+    C, H, W = image_shape
+    F, _, HH, WW = w_shape
     lanes = lanes_of(dtype)
-    Ho, Wo = conv_output_size(H, HH, stride, pad), conv_output_size(W, WW, stride, pad)
+    Ho = conv_output_size(H, HH, stride, pad)
+    Wo = conv_output_size(W, WW, stride, pad)
     columns = VECTORS * lanes
     return ConvSize(H=H, W=W, C=C, F=F, HH=HH, WW=WW, stride=stride, pad=pad, Ho=Ho, Wo=Wo,
                     Cp=round_up(C, columns), Fp=round_up(F, columns), lanes=lanes)
 
 
 class Grid(NamedTuple):
-    """Images in scratch memory: `rows` rows of `width` pixels of `channels` numbers."""
+    """An image in the workspace: `rows` rows of `width` pixels of `channels` numbers."""
     rows: int
     width: int
     channels: int
@@ -49,22 +58,25 @@ class Grid(NamedTuple):
 
 
 def make_grid(rows, width, channels):
-    """Return a Grid; its size has room for one register tile more, which may be read but means nothing."""
+    """Return a Grid whose size has room for one more register tile, which may be read but isn't used."""
     size = round_up((rows * width + TILE_ROWS) * channels, 16)
     return Grid(rows=rows, width=width, channels=channels, row=width * channels, size=size)
 
 
 class Matrices(NamedTuple):
-    """A matrix for each position of a Winograd tile: row t of matrix q starts at `at + q * apart + t * row`."""
+    """One matrix per position of a Winograd tile.
+
+    Row t of matrix q begins at `at + q * apart + t * row`.
+    """
     at: int
     row: int
     apart: int
 
 
 class Plan(NamedTuple):
-    """A convolution of one size, by Winograd's tiles of m outputs or directly (m = 0): a block, and where it lies.
+    """A convolution of one size, by Winograd's tiles of m outputs or direct (m = 0), and its workspace.
 
-    A field that an engine doesn't need is 0. Positions are in numbers of a thread's scratch memory.
+    A field that an engine doesn't need is 0. Positions count the numbers in a thread's workspace.
     """
     size: ConvSize
     m: int

@@ -1,4 +1,4 @@
-"""Words that compute with Blocks; simd.py describes them beside those that read and write memory."""
+"""Words that only compute with Blocks; simd.py describes them with those that access memory."""
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -16,7 +16,7 @@ def call_fma(builder, x, y, z):
 
 
 def turned(builder, rows):
-    """Emit the columns of a square of vectors: halves change places, then quarters, down to single lanes."""
+    """Emit the columns of a square of vectors: exchange halves, then quarters, down to single lanes."""
     rows, lanes = list(rows), len(rows)
     distance = lanes // 2
     while distance:
@@ -26,7 +26,8 @@ def turned(builder, rows):
         for i in range(lanes):
             if not i & distance:
                 pair = rows[i], rows[i + distance]
-                rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, each) for each in masks)
+                rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, each)
+                                               for each in masks)
         distance //= 2
     return rows
 
@@ -35,7 +36,8 @@ def turned(builder, rows):
 def fma(typing, x, y, z):
     """Return x * y + z; y may be a number."""
     def generate(context, builder, sig, args):
-        sides = [as_vectors(context, builder, value, kind, x) for value, kind in zip(args, sig.args, strict=True)]
+        sides = [as_vectors(context, builder, value, kind, x) for value,
+                 kind in zip(args, sig.args, strict=True)]
         return pack(builder, x, [call_fma(builder, *each) for each in zip(*sides, strict=True)])
     return x(x, y, z), generate
 
@@ -44,7 +46,8 @@ def fma(typing, x, y, z):
 def outer_fma(typing, column, row, tile):
     """Return tile + the outer product of a column and a row."""
     def generate(context, builder, sig, args):
-        left, right, sums = (unpack(builder, value, kind) for value, kind in zip(args, sig.args, strict=True))
+        left, right, sums = (unpack(builder, value, kind) for value,
+                             kind in zip(args, sig.args, strict=True))
         return pack(builder, tile, [call_fma(builder, left[i], right[j], sums[i * row.n + j])
                                     for i in range(column.n) for j in range(row.n)])
     return tile(column, row, tile), generate
@@ -69,8 +72,10 @@ def transposed(typing, rows):
     columns = types.UniTuple(column, rows.dtype.n)
 
     def generate(context, builder, sig, args):
-        grid = [unpack(builder, builder.extract_value(args[0], i), rows.dtype) for i in range(rows.count)]
-        return context.make_tuple(builder, columns, [pack(builder, column, each) for each in zip(*grid, strict=True)])
+        grid = [unpack(builder, builder.extract_value(args[0], i), rows.dtype)
+                for i in range(rows.count)]
+        return context.make_tuple(builder, columns,
+                                  [pack(builder, column, each) for each in zip(*grid, strict=True)])
     return columns(rows), generate
 
 
@@ -96,12 +101,16 @@ def repeated(typing, x, n):
 
 @intrinsic
 def lane_sum(typing, x):
-    """Add up the lanes of one vector, halving it until one is left: the same order on every machine of its width."""
+    """Return the sum of the lanes of one vector, halving it until one is left.
+
+    The order is the same on every machine of the same vector width.
+    """
     def generate(context, builder, sig, args):
         part, = unpack(builder, args[0], x)
         half = x.lanes // 2
         while half:
-            pick = [ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(first, first + half)))
+            pick = [ir.Constant(ir.VectorType(ir.IntType(32), half),
+                                list(range(first, first + half)))
                     for first in (0, half)]
             part = builder.fadd(*(builder.shuffle_vector(part, part, each) for each in pick))
             half //= 2

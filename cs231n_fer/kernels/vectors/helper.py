@@ -1,7 +1,8 @@
 """A second process that compiles too, as Numba uses one thread of a process.
 
-A training step meets its kernels in order. When the first of them isn't on disk, the helper begins to compile the last
-ones and goes backwards; what it has compiled this process finds on disk, so that the two meet and need no agreement.
+A training step meets its kernels in order. When the first of them isn't on disk, the helper begins
+to compile the last ones and goes backwards; what it has compiled this process finds on disk, so
+that the two meet and need no agreement.
 """
 import atexit
 import os
@@ -19,17 +20,20 @@ except ImportError:  # Windows: each process has a helper of its own
     fcntl = None
 
 ALONE = "CS231N_FER_COMPILE_ALONE"  # in the environment: no helper
-# Not "-m", which would import what lies in the working directory: modules are those that this process would find.
+# Not "-m", which would import what lies in the working directory: modules are those that this
+# process would find.
 BEGIN = "import sys; sys.path[:] = {!r}; from {}.fast_layers.compile_ahead import main; main({!r})"
 
 
 def start(real, folder):
-    """Start the helper of a folder, unless it has one or that would be of no use; it ends when this process does.
+    """Start the helper of a folder, unless it has one or that would be of no use; it ends when this
+    process does.
 
     real     name of the dtype of float arrays;  folder: where compiled kernels are kept
     """
     useful = MOST_THREADS > 1 and os.access(folder, os.W_OK) and ALONE not in os.environ
-    if not useful or not sys.executable or getattr(sys, "frozen", False):  # sys.executable may be no Python
+    # Sys.executable may be no Python
+    if not useful or not sys.executable or getattr(sys, "frozen", False):
         return
     try:
         with open(Path(folder) / "helper.lock", "ab") as lock:
@@ -42,12 +46,14 @@ def start(real, folder):
 
 
 def begin(real, inherited):
-    """Begin a process that keeps some files of this one open, so that a lock on them ends when it does."""
+    """Begin a process that keeps some files of this one open, so that a lock on them ends when it
+    does."""
     path = [each for each in sys.path if isinstance(each, str)]
     code = BEGIN.format(path, __package__.partition(".")[0], real)
     return subprocess.Popen([sys.executable, "-c", code], pass_fds=inherited, stdin=subprocess.PIPE,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                            env={**os.environ, "NUMBA_CACHE_DIR": numba.config.CACHE_DIR, ALONE: "1"})
+                            env={**os.environ, "NUMBA_CACHE_DIR": numba.config.CACHE_DIR,
+                                 ALONE: "1"})
 
 
 def stop(process):
