@@ -16,15 +16,15 @@ class Epilogue(NamedTuple):
     relu: BOOL
     pools: BOOL
     sums: BOOL
-    # out is z itself, and its memory laid out as plan.z_grid: no bias, nothing rounded up, nothing
-    # to copy. Not for a large one, which is copied past the caches in less time.
+    # out is z itself, in the layout of plan.z_grid: there is no bias, nothing is rounded up, and
+    # nothing is copied. Not for a large out: a copy past the caches takes less time.
     in_place: BOOL = False
 
 
 class ForwardArrays(NamedTuple):
     """The arrays of a forward pass."""
     x: FLOATS        # (N, H, W, C)
-    weights: FLOATS  # as the engine multiplies with them, see weights.py
+    weights: FLOATS  # prepared for the engine, see weights.py
     bias: FLOATS     # (Fp,)
     sign: FLOATS     # (Fp,), see pixels.pool
     out: FLOATS      # (N, Ho, Wo, F)
@@ -42,9 +42,9 @@ class BackwardOptions(NamedTuple):
 class BackwardArrays(NamedTuple):
     """The arrays of a backward pass, except the sums dw and db."""
     x: FLOATS        # (N, H, W, C)
-    weights: FLOATS  # as the engine multiplies with them, turned unless plan.few_channels
+    weights: FLOATS  # prepared for the engine, turned unless plan.few_channels
     dout: FLOATS     # (N, Ho, Wo, F), or below a max-pool (N, Ho // 2, Wo // 2, F)
-    kept: FLOATS     # (N, Ho, Wo, F): what ReLU gave; with batchnorm z, its input
+    kept: FLOATS     # (N, Ho, Wo, F): output of ReLU; with batchnorm z, its input
     argmax: BYTES    # (N, Ho // 2, Wo // 2, Fp) below a max-pool, else empty
     vectors: FLOATS  # (4, Fp) with batchnorm, see pixels.unpool and mask
     dx: FLOATS       # result, like x
@@ -76,18 +76,18 @@ class Strip(NamedTuple):
 
 class Tiles(NamedTuple):
     """The tiles of one image that are transformed in one call."""
-    image: INT  # which image of the block it is
+    image: INT  # its index in the block
     down: INT   # rows of tiles
-    at: INT     # where the first of them begins in the image's memory
+    at: INT     # where the first one begins in the workspace
     first: INT  # channels
     last: INT
 
 
 class Region(NamedTuple):
     """The part of one image that a step of pixels.py works on."""
-    image: INT   # which image of the caller's arrays it is
-    at: INT      # where it begins in scratch memory
-    top: INT     # rows of outputs, an even number of them but for the last of an image
+    image: INT   # its index in the caller's arrays
+    at: INT      # where it begins in the workspace
+    top: INT     # rows of outputs, an even number except in the last region
     bottom: INT
     first: INT   # filters, or channels of dx
     last: INT

@@ -26,7 +26,7 @@ class Arrays(NamedTuple):
     z: FLOATS        # (N, P, F)
     out: FLOATS      # like z
     dout: FLOATS     # like z
-    argmax: BYTES    # (N, P, Fp): which number of its window each pixel is, behind a max-pool
+    argmax: BYTES    # (N, P, Fp): position of each maximum in its window, if pooled
     vectors: FLOATS  # (k, Fp), or (N, k, Fp) if each image has its own
     sums: FLOATS     # (N, 2, Fp)
 
@@ -37,7 +37,7 @@ class Settings(NamedTuple):
     F: INT
     Fp: INT
     lanes: INT          # numbers in a vector
-    vectors_apart: INT  # numbers from the vectors of one image to the next; 0 if all have the same
+    vectors_apart: INT  # stride from image to image in vectors; 0 if all share them
     relu: BOOL
 
 
@@ -86,8 +86,8 @@ def normalise(arrays, settings, image):
             y = load(vectors, f, 1) * get(z, pixel * F, f, F, lanes) + load(vectors, Fp + f, 1)
             if settings.relu:
                 if len(argmax):
-                    winner = load_bytes(argmax, pixel * Fp + f, z)
-                    store_bytes(argmax, pixel * Fp + f, select(y > 0.0, winner, DEAD))
+                    position = load_bytes(argmax, pixel * Fp + f, z)
+                    store_bytes(argmax, pixel * Fp + f, select(y > 0.0, position, DEAD))
                 y = select(y < 0.0, 0.0, y)
             put_out(out, pixel * F, f, F, lanes, y, past)
     drain()
@@ -120,8 +120,9 @@ def gradient_sums(arrays, settings, image):
                 if len(argmax):
                     d = select(load_bytes(argmax, pixel * Fp + f, z) < DEAD, d, 0.0)
                 else:
-                    d = select(load(vectors, 2 * Fp + f, 1) * z_here
-                               + load(vectors, 3 * Fp + f, 1) > 0.0, d, 0.0)
+                    scale = load(vectors, 2 * Fp + f, 1)
+                    shift = load(vectors, 3 * Fp + f, 1)
+                    d = select(scale * z_here + shift > 0.0, d, 0.0)
             xhat = (z_here - load(vectors, f, 1)) * load(vectors, Fp + f, 1)
             store(sums, total + f, load(sums, total + f, 1) + d)
             store(sums, along + f, load(sums, along + f, 1) + d * xhat)

@@ -34,7 +34,7 @@ from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z, rows_of_
 
 MOST_CHUNKS = 16
 CHUNK_IMAGES = 12
-SUM_PART = 8192  # numbers of dw that one thread adds up
+SUM_PART = 8192  # numbers of dw that one task adds up
 
 
 def chunks_of(count):
@@ -60,11 +60,11 @@ def backward_splits(plan, threads, chunks, want_dx):
     dz for itself; all other products are its own, so that no bit of the result depends on the
     split. Direct convolution isn't split.
     """
-    each = threads // chunks
+    per_chunk = threads // chunks
     sides = 2 if want_dx else 1
-    if each < 2 or not plan.m:
+    if per_chunk < 2 or not plan.m:
         return 1
-    return sides * max(1, min(each // sides, plan.size.Cp // (VECTORS * plan.size.lanes)))
+    return sides * max(1, min(per_chunk // sides, plan.size.Cp // (VECTORS * plan.size.lanes)))
 
 
 class ForwardSteps(NamedTuple):
@@ -119,7 +119,7 @@ def forward_addresses(m, dtype):
 @cache
 def backward_addresses(m, dtype):
     """Compile or load the steps of a backward pass; arguments as in forward_addresses."""
-    return BackwardSteps(*(each.address(dtype) for each in backward_steps(m)))
+    return BackwardSteps(*(step.address(dtype) for step in backward_steps(m)))
 
 
 def backward_steps(m):
@@ -195,7 +195,7 @@ def forward_part(plan, steps, epilogue, arrays, work, s):
         for top in range(begin_row, end_row, rows):
             bottom = min(top + rows, end_row)
             row = top * grid.row
-            # A strip begins at z_at where z isn't kept as a whole
+            # A strip begins at z_at, unless all of z is kept.
             shift = 0 if in_place or epilogue.sums else row
             down = rows_of_tiles(top, bottom, plan)
             strip = Strip(images=last - first, top=top, bottom=bottom, first=f0, last=f1)
@@ -274,7 +274,7 @@ def backward_part(plan, steps, options, arrays, dw, db, work, s):
     grid = plan.z_grid
     begin = work.begin
     images = even_blocks(work.end - begin, plan.images)
-    # Of a split chunk even parts do dw, and odd ones dx.
+    # In a split chunk the even parts compute dw, and the odd ones dx.
     sides = 2 if work.splits > 1 and options.want_dx else 1
     want_dw = sides == 1 or work.part % 2 == 0
     want_dx = options.want_dx and (sides == 1 or work.part % 2 == 1)

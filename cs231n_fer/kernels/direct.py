@@ -31,8 +31,9 @@ from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS, VECTOR_BYTES
 from .vectors.simd import fma, lane_sum, zeros
 
-FEW_CHANNELS = 4  # that dx has no register tiles for
-# Of outputs, which are finished in L1: of 48 x 48 outputs and 32 filters 4 rows, not 295 KB
+FEW_CHANNELS = 4  # for up to this many, dx isn't computed with register tiles
+# Outputs of a strip, which are finished while in L1: 4 rows of 48 x 48 outputs and 32 filters,
+# instead of all 295 KB.
 STRIP_BYTES = 24 * 1024
 
 
@@ -40,7 +41,7 @@ STRIP_BYTES = 24 * 1024
 def direct_plan(size):
     """Lay out the workspace of a convolution; a block is one image, worked on in strips of rows."""
     columns = round_up(size.Wo, TILE_ROWS)
-    # The last register tile of a row reads pixels that are in excess; they are zeros.
+    # The last register tile of a row reads pixels beyond the image, which are zeros.
     width = max(size.W + 2 * size.pad, (columns - 1) * size.stride + size.WW)
     height = size.H + 2 * size.pad
     few = size.stride == 1 and size.C <= FEW_CHANNELS
@@ -50,8 +51,8 @@ def direct_plan(size):
     z_at = x_grid.size
     dx_at = x_grid.size + z_grid.size
     row = size.WW * size.C
-    run = row if row == FIVE_ROWS else round_up(row,
-                                                NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
+    tile_rows = NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS
+    run = row if row == FIVE_ROWS else round_up(row, tile_rows)
     strip = max(1, STRIP_BYTES // (columns * size.Fp * (VECTOR_BYTES // size.lanes)) // 2) * 2
     dU_at = dx_at + dx_grid.size
     return Plan(
@@ -71,7 +72,7 @@ def multiply(plan, strip, w, s, z, z_at):
     row = plan.x_grid.row
     pixel = size.stride * size.C
     run = size.WW * size.C
-    # Two vectors of every filter value stay in L1.
+    # Two vectors of filters, at every tap and channel, stay in L1.
     for f in range(strip.first, strip.last, VECTORS * size.lanes):
         right = Columns(at=f, run=run * size.Fp, step=size.Fp)
         for i in range(strip.top, strip.bottom):

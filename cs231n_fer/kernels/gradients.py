@@ -15,12 +15,12 @@ from .vectors.jit import jit
 
 class Block(NamedTuple):
     """A range of one parameter array that is processed in one call."""
-    dw: INT     # address of the array's gradient,
-    w: INT      # and its own
-    which: INT  # number of the array
-    begin: INT  # where the block begins in it,
-    count: INT  # how many numbers it has,
-    at: INT     # and where they go
+    dw: INT     # address of the gradient
+    w: INT      # address of the array
+    which: INT  # index of the array
+    begin: INT  # where the block begins in the array
+    count: INT  # length of the block
+    at: INT     # where the block begins in the output
 
 
 @step(Block, INT, FLOATS, DOUBLES, DOUBLES, DOUBLES)
@@ -39,7 +39,7 @@ def add_l2(block, index, out, strengths, squares, marks):
     strength = out.dtype.type(strengths[block.which])
     count = block.count
     if strength == 0:
-        for i in range(count):  # out[:] = dw takes 2.3 s more to compile
+        for i in range(count):  # out[:] = dw would compile 2.3 s longer
             out[i] = dw[i]
             mark += dw[i] * zero
     else:

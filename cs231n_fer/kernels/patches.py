@@ -25,7 +25,7 @@ from .vectors.calls import FLOATS, INT, call, nested, step
 from .vectors.jit import jit
 from .vectors.simd import fma, lane_sum, load, load_spaced, repeated, store, vector, zeros
 
-GROUP = 4  # columns of a window that are taken together: products of one vector with four
+GROUP = 4  # columns of a window that are multiplied together: one vector with four
 
 
 class Windows(NamedTuple):
@@ -85,17 +85,22 @@ def moments(s, grid, size, image, sums, centres):
     for j in range(0, size.Wo, size.lanes):
         store(s, ones + j, zeros(s, 1) + 1.0)
     for tap in range(taps + 1):
-        first, row = (ones, 0) if tap == taps else (tap // size.WW * grid.width + tap % size.WW,
-                                                    grid.width)
-        # The rest follows by symmetry
-        for hh in range(0 if tap == taps else tap // size.WW, size.HH):
+        if tap == taps:
+            first = ones
+            row = 0
+            first_hh = 0
+        else:
+            first = tap // size.WW * grid.width + tap % size.WW
+            row = grid.width
+            first_hh = tap // size.WW  # the rest follows by symmetry
+        for hh in range(first_hh, size.HH):
             for ww in range(0, size.WW, GROUP):
                 total = zeros(s, GROUP)
                 for i in range(size.Ho):
                     for j in range(0, size.Wo, size.lanes):
                         others = load_spaced(s, (i + hh) * grid.width + j + ww, 1, GROUP)
-                        total = fma(others, repeated(get(s, first + i * row, j, size.Wo,
-                                                         size.lanes), GROUP), total)
+                        one = get(s, first + i * row, j, size.Wo, size.lanes)
+                        total = fma(others, repeated(one, GROUP), total)
                 at = ((image * (taps + 1) + tap) * size.HH + hh) * wide + ww
                 sums[at] = lane_sum(vector(total, 0))
                 sums[at + 1] = lane_sum(vector(total, 1))
@@ -136,7 +141,7 @@ def combine(sums, centres, count, centre, scatter):
             centre[a] += (sums[i, taps, a // WW, a % WW] / count + centres[i]) / images
     for i in range(images):
         for a in range(taps):
-            # Of what is left after centres are subtracted
+            # Means of the images after the subtraction of their centres.
             mean_a = sums[i, taps, a // WW, a % WW] / count
             for b in range(a, taps):
                 mean_b = sums[i, taps, b // WW, b % WW] / count

@@ -38,11 +38,11 @@ from .vectors.simd import (
     zeros,
 )
 
-# An array larger than this is not in a cache any more when it is read again, and a cache would
-# first read what is written on. With a limit of 1.5 MiB a training step of batch 50 takes 1.04
-# times as long, without one a step of 256.
+# An array larger than this is no longer in a cache when it is read again, and the cache would first
+# read the lines that are overwritten. With a limit of 1.5 MiB a training step takes 1.04 times as
+# long at batch 50, with no limit at batch 256.
 STREAM_BYTES = 4 * 2 ** 20
-DEAD = 4.0  # in place of the argmax in a 2 x 2 window: ReLU has cut the maximum off
+DEAD = 4.0  # in place of the argmax of a 2 x 2 window whose maximum ReLU has cut off
 
 
 @jit(inline=True)
@@ -179,7 +179,7 @@ def write(s, grid, size, region, arrays, relu):
             for f in range(region.first, region.last, size.lanes):
                 z = load(s, source + j * grid.channels + f, 1) + load(bias, f, 1)
                 if relu:
-                    z = select(z < 0.0, 0.0, z)  # so that NaN stays
+                    z = select(z < 0.0, 0.0, z)  # keeps NaN
                 put_out(out, target + j * F, f, F, size.lanes, z, past)
     drain()
 
@@ -212,18 +212,18 @@ def pool(s, grid, size, region, arrays, relu):
                 b = load(bias, f, 1)
                 up = load(sign, f, 1)
                 best = load(s, corner, 1) + b
-                winner = zeros(s, 1)
+                position = zeros(s, 1)
                 for k in range(1, 4):
                     z = load(s, corner + k // 2 * row + k % 2 * grid.channels, 1) + b
-                    beats = (z * up > best * up) | (z != z)  # NaN stays
+                    beats = (z * up > best * up) | (z != z)  # keeps NaN
                     best = select(beats, z, best)
-                    winner = select(beats, k * 1.0, winner)
+                    position = select(beats, k * 1.0, position)
                 if relu:
-                    winner = select(best > 0.0, winner, DEAD)
+                    position = select(best > 0.0, position, DEAD)
                     best = select(best < 0.0, 0.0, best)
                 put_out(pooled, pixel * F, f, F, size.lanes, best, past)
                 if len(argmax):
-                    store_bytes(argmax, pixel * size.Fp + f, winner)
+                    store_bytes(argmax, pixel * size.Fp + f, position)
     drain()
 
 
@@ -306,12 +306,12 @@ def unpool(arrays, size, region, s, grid, db):
             corner = at + 2 * (i * row + j * grid.channels)
             for f in range(0, F, lanes):
                 d = get(dout, pixel * F, f, F, lanes)
-                winner = load_bytes(argmax, pixel * Fp + f, s)
+                position = load_bytes(argmax, pixel * Fp + f, s)
                 for k in range(4):
                     here = (image * size.Ho + 2 * i + k // 2) * size.Wo + 2 * j + k % 2
-                    dz = dz_of(select(winner == k * 1.0, d, 0.0), z, here, vectors, f, size)
+                    dz = dz_of(select(position == k * 1.0, d, 0.0), z, here, vectors, f, size)
                     store(s, corner + k // 2 * row + k % 2 * grid.channels + f, dz)
-                store(db, f, load(db, f, 1) + select(winner < DEAD, d, 0.0))
+                store(db, f, load(db, f, 1) + select(position < DEAD, d, 0.0))
     for i in range(region.top, region.bottom):  # pixels that no window covers
         for j in range(2 * Wp if i < 2 * Hp else 0, size.Wo):
             for f in range(0, F, lanes):

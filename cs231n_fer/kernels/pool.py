@@ -56,14 +56,14 @@ def take_maximum(x, out, argmax, image, p):
             pixel = (image * p.Ho + i) * p.Wo + j
             for c in range(0, p.C, p.lanes):
                 best = get(x, pixel_of(p, image, i, j, 0), c, p.C, p.lanes)
-                winner = zeros(x, 1)
+                position = zeros(x, 1)
                 for k in range(1, p.HH * p.WW):
                     z = get(x, pixel_of(p, image, i, j, k), c, p.C, p.lanes)
                     beats = (z > best) | (z != z)
                     best = select(beats, z, best)
-                    winner = select(beats, k * 1.0, winner)
+                    position = select(beats, k * 1.0, position)
                 put(out, pixel * p.C, c, p.C, p.lanes, best)
-                store_bytes(argmax, pixel * p.Cp + c, winner)
+                store_bytes(argmax, pixel * p.Cp + c, position)
 
 
 @step(FLOATS, FLOATS, BYTES, INT, Windows)
@@ -75,11 +75,11 @@ def give_to_argmax(dout, dx, argmax, image, p):
             pixel = (image * p.Ho + i) * p.Wo + j
             for c in range(0, p.C, p.lanes):
                 d = get(dout, pixel * p.C, c, p.C, p.lanes)
-                winner = load_bytes(argmax, pixel * p.Cp + c, dx)
+                position = load_bytes(argmax, pixel * p.Cp + c, dx)
                 for k in range(p.HH * p.WW):
                     at = pixel_of(p, image, i, j, k)
                     put(dx, at, c, p.C, p.lanes,
-                        get(dx, at, c, p.C, p.lanes) + select(winner == k * 1.0, d, 0.0))
+                        get(dx, at, c, p.C, p.lanes) + select(position == k * 1.0, d, 0.0))
 
 
 @step(FLOATS, FLOATS, INT, Windows)
@@ -111,7 +111,10 @@ def spread_mean(dout, dx, image, p):
 
 @jit(parallel=True)
 def over_images(address, a, b, argmax, numbers, count):
-    """Call a step of a max-pool, which reads a and writes b, for every image; numbers is flat(Windows)."""
+    """Call a step of a max-pool, which reads a and writes b, for every image.
+
+    numbers is flat(Windows).
+    """
     for image in prange(count):
         call(address, a, b, argmax, image, nested(numbers, Windows))
 

@@ -17,32 +17,31 @@ from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS
 from .vectors.simd import load, store
 
-# Numbers of a row of a that one task multiplies, or more where that gives over MOST_PARTS partial
-# sums: as many rows of b come from memory once for all columns. Of 50 x 4608 by 4608 x 512 tasks of
-# 512 take 1.4 ms, of 2304 2.6.
+# Numbers of a row of a that one task multiplies, or more if there would be over MOST_PARTS partial
+# sums. For 50 x 4608 by 4608 x 512 tasks of 512 take 1.4 ms, of 2304 2.6.
 DEPTH = 512
 MOST_PARTS = 16
-BLOCK_ROWS = 8 * TILE_ROWS  # of a task, whose numbers of a stay in L2 for all columns
-LONG = 256  # columns that don't stay in L1 beside a
+BLOCK_ROWS = 8 * TILE_ROWS  # of a task, whose part of a stays in L2 for all columns
+LONG = 256  # columns of b, longer ones don't stay in L1 beside a
 
 
 class ProductSize(NamedTuple):
-    """A product of matrices (rows, steps) and (steps, columns), and how it is divided into tasks."""
+    """A product of matrices (rows, steps) and (steps, columns), and its division into tasks."""
     rows: INT
     steps: INT
-    columns: INT  # as wide as a register tile at least
-    a_row: INT    # numbers from one row of a to the next,
-    a_step: INT   # and from one of its columns to the next
+    columns: INT  # at least those of a register tile
+    a_row: INT    # stride of the rows of a
+    a_step: INT   # stride of the columns of a
     lanes: INT    # numbers in a vector
-    parts: INT    # partial sums
+    parts: INT    # number of partial sums
     block: INT    # rows of a task
 
 
 class Task(NamedTuple):
     """One task of a product: the sum over the steps begin...end, for a block of rows."""
-    part: INT    # which partial sum it belongs to
+    part: INT    # index of its partial sum
     row: INT     # first row
-    column: INT  # first column, of those of one register tile
+    column: INT  # first column of one register tile
     begin: INT
     end: INT
 
@@ -82,7 +81,7 @@ def product_part(size, task, a, b, c, s):
     for first in range(task.row, bottom, TILE_ROWS):
         r = min(first, rows - TILE_ROWS)
         left = Rows(at=a_at + r * a_row, row=a_row, run=0, step=a_step)
-        # One tile that reads from either array would take 1.05 times as long.
+        # A single call that reads from either array would take 1.05 times as long.
         if depth.steps > LONG:
             in_scratch = Columns(at=0, run=0, step=width)
             product_tile(a, left, s, in_scratch, depth, c, c_at + r * columns, columns, False)

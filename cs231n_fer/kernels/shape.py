@@ -27,7 +27,7 @@ class ConvSize(NamedTuple):
     pad: int
     Ho: int
     Wo: int
-    Cp: int     # channels and filters, rounded up to whole register tiles
+    Cp: int     # C and F, rounded up to whole register tiles
     Fp: int
     lanes: int  # numbers in a vector
 
@@ -54,11 +54,11 @@ class Grid(NamedTuple):
     width: int
     channels: int
     row: int        # numbers in a row
-    size: int       # and in all
+    size: int       # numbers in all, see make_grid
 
 
 def make_grid(rows, width, channels):
-    """Return a Grid whose size has room for one more register tile, which may be read but isn't used."""
+    """Return a Grid with room for one more register tile, which may be read but is ignored."""
     size = round_up((rows * width + TILE_ROWS) * channels, 16)
     return Grid(rows=rows, width=width, channels=channels, row=width * channels, size=size)
 
@@ -74,27 +74,28 @@ class Matrices(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A convolution of one size, by Winograd's tiles of m outputs or direct (m = 0), and its workspace.
+    """A convolution of one size, by Winograd's tiles of m outputs or direct (m = 0).
 
-    A field that an engine doesn't need is 0. Positions count the numbers in a thread's workspace.
+    It describes a block and the layout of the workspace. Unused fields are 0. Positions count the
+    numbers in a thread's workspace.
     """
     size: ConvSize
     m: int
     images: int         # images in a block
-    strip: int          # rows of outputs worked on together: all where there are several images
+    strip: int          # rows of outputs in a block: all, if it has several images
     x_grid: Grid        # a padded image, at 0
     z_grid: Grid        # an image of outputs, at z_at
     dx_grid: Grid       # the gradient of a padded image, at dx_at
     z_at: int
     dx_at: int
-    scratch: int        # numbers of scratch memory in all
-    U_apart: int        # numbers from one position (direct: tap) of the weights to the next,
-    UT_apart: int       # of the weights turned,
-    dU_at: int          # where the gradient of the weights is summed, as the engine has it
-    dU_apart: int = 0   # Winograd: numbers from one position of it to the next
+    scratch: int        # numbers in the workspace of a thread
+    U_apart: int        # stride of the positions (direct: taps) of the weights
+    UT_apart: int       # the same, of the turned weights
+    dU_at: int          # where dw is summed, in the layout of the engine
+    dU_apart: int = 0   # Winograd: stride of its positions
     across: int = 0     # Winograd: tiles in a row of an image
     V: Matrices = Matrices(at=0, row=0, apart=0)
     M: Matrices = Matrices(at=0, row=0, apart=0)
     run: int = 0        # direct: numbers in the row of a window, rounded up to whole tiles of dw
-    # Direct: 1 where channels are so few that dx comes from weights that aren't turned, else 0.
+    # Direct: 1 if there are so few channels that dx uses weights that aren't turned, else 0.
     few_channels: int = 0

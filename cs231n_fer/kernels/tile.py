@@ -18,10 +18,10 @@ from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS, VECTOR_BYTES
 from .vectors.simd import load, load_rows, outer_fma, splat, store_rows, zeros
 
-# Rows of the tiles that add dw: channels (Winograd), or numbers of a window (direct, whose run is
-# rounded up to them).
+# Rows of the tiles that sum dw: channels (Winograd), or numbers of a window (direct convolution,
+# whose run is rounded up to a multiple of them).
 NARROW_ROWS = 4
-FIVE_ROWS = 5  # the row of a 5 x 5 window on one channel: in channel tiles it would be 8
+FIVE_ROWS = 5  # the row of a 5 x 5 window on one channel, which in channel tiles would be 8
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
 
 

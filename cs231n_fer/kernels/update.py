@@ -90,7 +90,7 @@ def adam(state, following, numbers, begin, end):
     beta2 = real(numbers[1])
     rate = real(numbers[2])
     root_scale = real(numbers[3])
-    # TRAILING in float64: 1 - float32(0.999) is off by 5e-5
+    # Computed in float64: 1 - float32(0.999) is off by 5e-5.
     new1 = real(1 - numbers[0])
     new2 = real(1 - numbers[1])
     epsilon = real(numbers[4])
@@ -108,7 +108,7 @@ def adam(state, following, numbers, begin, end):
         next_m[i] = mean
         next_v[i] = square
         change = rate * mean / (root_scale * np.sqrt(square) + epsilon)
-        # Not (1 - shrink) * w: float32 would round away a small shrink
+        # Not (1 - shrink) * w: float32 would round a small shrink away.
         next_w[i] = w[i] - (change + shrink * w[i])
 
 
@@ -140,9 +140,9 @@ def one_pass(rule, arrays, numbers):
 
 
 def as_it_lies(array, like):
-    """Return an array with the dtype and memory order of the contiguous `like`: itself, or a copy."""
-    if array.dtype == like.dtype and array.flags.aligned and (array.strides == like.strides
-                                                              or lies_alike(array, like)):
+    """Return an array, or a copy of it, with the dtype and memory order of the dense `like`."""
+    same_order = array.strides == like.strides or lies_alike(array, like)
+    if array.dtype == like.dtype and array.flags.aligned and same_order:
         return array
     copy = np.empty_like(like)
     np.copyto(copy, array, casting="same_kind")
@@ -154,7 +154,7 @@ def lies_alike(array, like):
 
     An axis of length 1 may have any stride.
     """
-    return all(n == 1 or mine == other for n, mine, other in
+    return all(n == 1 or stride == other for n, stride, other in
                zip(like.shape, array.strides, like.strides, strict=True))
 
 

@@ -12,7 +12,8 @@ def warp(images, maps, margin, scratch, out):
     maps      (N, 2, 3) of the same dtype, in pixels: sy = m00 y + m01 x + m02,
               sx = m10 y + m11 x + m12
     margin    1: images are extended by zeros; 0: by their edge pixels
-    scratch   (H + 3, W + 3) of the same dtype, all zeros: one image with its border, which stays in L1
+    scratch   workspace, (H + 3, W + 3) zeros of the same dtype: one image with its border, which
+              stays in L1
     out       result, like images
 
     The definition is `augment.warp_numpy`. RandomSimilarity on 50 float32 images of 48 x 48, one
@@ -28,7 +29,7 @@ def warp(images, maps, margin, scratch, out):
         for c in range(C):
             for y in range(H):
                 for x in range(W):
-                    # A border of zeros, so no bounds test below
+                    # The border of zeros saves bounds checks below.
                     scratch[y + 1, x + 1] = images[n, c, y, x]
             for y in range(H):
                 start_y = maps[n, 0, 0] * real(y) + maps[n, 0, 2] + real(1)
@@ -36,7 +37,7 @@ def warp(images, maps, margin, scratch, out):
                 for x in range(W):
                     sy = min(max(maps[n, 0, 1] * real(x) + start_y, low), high_y)
                     sx = min(max(maps[n, 1, 1] * real(x) + start_x, low), high_x)
-                    # TRAILING never negative, so this is floor
+                    # Never negative, so this conversion is floor.
                     top = np.uint32(sy)
                     left = np.uint32(sx)
                     fy = sy - real(top)

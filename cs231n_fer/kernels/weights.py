@@ -14,7 +14,7 @@ from .vectors.jit import jit
 from .vectors.simd import load, load_tile, store_tile
 from .winograd_transforms import WEIGHT, WEIGHT_TRANSPOSED, both_ways
 
-ROWS = 16  # that a step prepares: turned, they are a cache line of w
+ROWS = 16  # prepared by one call of a step: turned, they are a cache line of w
 
 
 @jit(inline=True)
@@ -40,13 +40,17 @@ def copy_rows(w, size, first, last, turned, t, at, row, tap_apart):
 @step(FLOATS, FLOATS, FLOATS, Plan, INT, INT, BOOL)
 def lay_out(w, s, u, plan, first, last, turned):
     """Prepare weights for direct convolution: u (HH, WW, C, Fp), or turned (HH, WW, F, Cp)."""
-    wide, apart = (plan.size.Cp, plan.UT_apart) if turned else (plan.size.Fp, plan.U_apart)
+    wide = plan.size.Cp if turned else plan.size.Fp
+    apart = plan.UT_apart if turned else plan.U_apart
     copy_rows(w, plan.size, first, last, turned, u, first * wide, wide, apart)
 
 
 @step(FLOATS, Plan, FLOATS, INT, INT)
 def take_back(s, plan, dw, first, last):
-    """Write dw (HH, WW, C, F) of direct convolution from (HH, run, Fp), for channels first...last."""
+    """Write dw (HH, WW, C, F) of direct convolution from (HH, run, Fp).
+
+    Of the channels first...last.
+    """
     size = plan.size
     for tap in range(size.HH * size.WW):
         row = plan.dU_at + (tap // size.WW * plan.run + tap % size.WW * size.C) * size.Fp
@@ -64,7 +68,8 @@ def make_transform(m):
 
     @step(FLOATS, FLOATS, FLOATS, Plan, INT, INT, BOOL)
     def transform(w, s, u, plan, first, last, turned):
-        wide, apart = (plan.size.Cp, plan.UT_apart) if turned else (plan.size.Fp, plan.U_apart)
+        wide = plan.size.Cp if turned else plan.size.Fp
+        apart = plan.UT_apart if turned else plan.U_apart
         if turned or plan.size.F < plan.size.Fp:
             source = s
             at = 0

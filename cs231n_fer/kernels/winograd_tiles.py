@@ -18,12 +18,12 @@ from .winograd_transforms import INPUT, INPUT_TRANSPOSED, OUTPUT, OUTPUT_TRANSPO
 
 @jit(inline=True)
 def rows_of_tiles(top, bottom, plan):
-    """Return the rows of tiles that cover rows top...bottom of outputs; 0 for direct convolution."""
+    """Return the rows of tiles that cover rows top...bottom of outputs; 0 in direct convolution."""
     return -(-(bottom - top) // plan.m) if plan.m else 0
 
 
 def make_gather(m, transform, width):
-    """Return gather(s, plan, tiles, grid, matrices), which transforms tiles of width x width pixels."""
+    """Return gather(s, plan, tiles, grid, matrices), of tiles of width x width pixels."""
     both = both_ways(transform)
     n = m + 2
 

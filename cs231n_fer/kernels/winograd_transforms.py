@@ -72,13 +72,8 @@ def input_3(d):
     """B^T d for m = 3."""
     d0, d1, d2, d3, d4 = d
     odd = d3 - d1
-    return (
-        2.0 * (d0 - d2) + odd,
-        d3 - d2 - 2.0 * d1,
-        d3 - 3.0 * d2 + 2.0 * d1,
-        odd,
-        d4 - d2 - 2.0 * odd,
-    )
+    return (2.0 * (d0 - d2) + odd, d3 - d2 - 2.0 * d1, d3 - 3.0 * d2 + 2.0 * d1, odd,
+            d4 - d2 - 2.0 * odd)
 
 
 @jit(inline=True)
@@ -95,8 +90,8 @@ def weight_3(g):
     """G g for m = 3."""
     g0, g1, g2 = g
     even = g0 + g2
-    return 0.5 * g0, -0.5 * (even + g1), (g1 - even) * (1 / 6), (g0 + 2.0 * g1 + 4.0
-                                                                 * g2) * (1 / 6), g2
+    return (0.5 * g0, -0.5 * (even + g1), (g1 - even) * (1 / 6),
+            (g0 + 2.0 * g1 + 4.0 * g2) * (1 / 6), g2)
 
 
 @jit(inline=True)
@@ -134,14 +129,8 @@ def input_4(d):
     odd = d3 - 4.0 * d1
     near = d4 - d2
     far = 2.0 * (d3 - d1)
-    return (
-        4.0 * d0 - 5.0 * d2 + d4,
-        even + odd,
-        even - odd,
-        near + far,
-        near - far,
-        4.0 * d1 - 5.0 * d3 + d5,
-    )
+    return (4.0 * d0 - 5.0 * d2 + d4, even + odd, even - odd, near + far, near - far,
+            4.0 * d1 - 5.0 * d3 + d5)
 
 
 @jit(inline=True)
@@ -209,7 +198,7 @@ WEIGHT_TRANSPOSED = {2: weight_2_transposed, 3: weight_3_transposed, 4: weight_4
 
 
 def both_ways(transform):
-    """Return the two-dimensional transform, from the rows of a tile to the columns of its transform."""
+    """Return the two-dimensional transform: rows of a tile in, columns of its transform out."""
     @jit(inline=True)
     def transform_tile(rows):
         return transform(transposed(transform(rows)))

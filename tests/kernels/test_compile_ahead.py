@@ -140,6 +140,21 @@ def test_the_lock_lasts_as_long_as_the_helper(tmp_path, monkeypatch):
     helper.stop(processes[1])
 
 
+def test_an_error_of_the_helper_is_found_in_the_folder_of_compiled_kernels(tmp_path, monkeypatch):
+    monkeypatch.setattr(helper, "MOST_THREADS", 2)
+    monkeypatch.delenv(helper.ALONE, raising=False)
+    monkeypatch.setattr(helper, "BEGIN", "raise ValueError('no kernel') # {!r} {} {!r}")
+    processes = []
+    monkeypatch.setattr(helper.atexit, "register", lambda _, process: processes.append(process))
+    (tmp_path / helper.LOG).write_text("the errors of an earlier helper")
+    helper.start("float32", tmp_path)
+    (process,) = processes
+    process.wait()
+    helper.stop(process)
+    log = (tmp_path / helper.LOG).read_text()
+    assert log.startswith("Traceback") and log.endswith("ValueError: no kernel\n")
+
+
 @pytest.mark.parametrize("what", ["one thread", "alone", "no folder", "no interpreter", "frozen"])
 def test_it_does_not_start_where_it_is_of_no_use(what, begun, tmp_path, monkeypatch):
     if what == "one thread":

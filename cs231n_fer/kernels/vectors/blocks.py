@@ -14,7 +14,7 @@ from numba.extending import lower_builtin, models, register_model
 
 from .machine import VECTOR_BYTES
 
-# Not nnan, ninf: NaN and infinity keep their meaning.
+# Without nnan and ninf: NaN and infinity keep their meaning.
 FLAGS = ("nsz", "arcp", "contract", "afn", "reassoc")
 
 
@@ -48,9 +48,8 @@ class Mask(Block):
 
 def vector_type(block):
     """Return LLVM's type of one vector of a Block or Mask."""
-    element = ir.IntType(1) if isinstance(block,
-                                          Mask) else ir.FloatType() if block.dtype.bitwidth == 32 \
-        else ir.DoubleType()
+    real = ir.FloatType() if block.dtype.bitwidth == 32 else ir.DoubleType()
+    element = ir.IntType(1) if isinstance(block, Mask) else real
     return ir.VectorType(element, block.lanes)
 
 
@@ -71,8 +70,8 @@ def unpack(builder, value, block):
 def pack(builder, block, vectors):
     """Return the LLVM value of a Block of these vectors."""
     value = ir.Constant(ir.ArrayType(vector_type(block), block.n), ir.Undefined)
-    for i, each in enumerate(vectors):
-        value = builder.insert_value(value, each, i)
+    for i, vector in enumerate(vectors):
+        value = builder.insert_value(value, vector, i)
     return value
 
 
@@ -90,7 +89,7 @@ def align_frame(function):
     Otherwise LLVM puts them across two cache lines, or two pages: a step of the final net took
     1.025 times as long, and one more argument of a kernel made its second block 6 % slower.
     """
-    function.attributes.add("nounwind")  # llvmlite writes alignstack beside a word of this set only
+    function.attributes.add("nounwind")  # llvmlite writes alignstack only with another attribute
     function.attributes.alignstack = VECTOR_BYTES
 
 
@@ -115,21 +114,21 @@ class Emitter:
         """Emit the addresses at + i // columns * row + i % columns * step for i < n.
 
         row, step   which arguments hold these strides; without a step it is one vector of the block
-        width       how many numbers are accessed at an address, by default a vector of the block; checked
-                    where NUMBA_BOUNDSCHECK=1
+        width       how many numbers are accessed at an address, by default a vector of the block;
+                    checked where NUMBA_BOUNDSCHECK=1
         """
         found = self.addresses(block.lanes, n, columns, row, step)
         if numba.config.BOUNDSCHECK:
-            for each in found:
-                self.check_bounds(each, ir.Constant(ir.IntType(64), block.lanes) if width is None
-                                  else width)
+            checked = ir.Constant(ir.IntType(64), block.lanes) if width is None else width
+            for pointer in found:
+                self.check_bounds(pointer, checked)
         return found
 
     def check_bounds(self, pointer, width):
         """Emit an IndexError where `width` numbers from an address on are not all in the array."""
         builder = self.builder
         size = ir.Constant(ir.IntType(64), self.context.get_abi_sizeof(self.array.type.pointee))
-        begin, place = (builder.ptrtoint(each, size.type) for each in (self.array, pointer))
+        begin, place = (builder.ptrtoint(p, size.type) for p in (self.array, pointer))
         end = builder.add(begin, builder.mul(self.count, size))
         outside = builder.or_(builder.icmp_unsigned("<", place, begin), builder.icmp_unsigned(
             ">", builder.add(place, builder.mul(width, size)), end))
@@ -170,7 +169,7 @@ class Emitter:
         return found
 
     def opaque(self, value):
-        """Emit the same value as the result of an empty piece of assembly, which hides its origin from LLVM."""
+        """Emit the same value as the result of empty assembly, which hides its origin from LLVM."""
         return self.builder.asm(ir.FunctionType(value.type, [value.type]), "", "=r,0", [value],
                                 False)
 
@@ -195,37 +194,38 @@ def operation(symbols, result, emit, operand=Block):
     """
     class Template(AbstractTemplate):
         def generic(self, args, kws):
-            block = next((each for each in args if isinstance(each, Block)), None)
-            others = [each for each in args if each != block]
-            if block and isinstance(block, operand) and all(isinstance(each, types.Number)
-                                                            for each in others):
+            block = next((kind for kind in args if isinstance(kind, Block)), None)
+            others = [kind for kind in args if kind != block]
+            numbers = all(isinstance(other, types.Number) for other in others)
+            if block and isinstance(block, operand) and numbers:
                 return signature(result(block), *args)
 
     def lower(context, builder, sig, args):
-        block = next(each for each in sig.args if isinstance(each, Block))
-        sides = [as_vectors(context, builder, value, kind, block) for value,
-                 kind in zip(args, sig.args, strict=True)]
+        block = next(kind for kind in sig.args if isinstance(kind, Block))
+        sides = [as_vectors(context, builder, value, kind, block)
+                 for value, kind in zip(args, sig.args, strict=True)]
         return pack(builder, sig.return_type,
-                    [emit(builder, *each) for each in zip(*sides, strict=True)])
+                    [emit(builder, x, y) for x, y in zip(*sides, strict=True)])
 
-    for each in symbols:
-        infer_global(each)(Template)
+    for symbol in symbols:
+        infer_global(symbol)(Template)
         for kinds in ((operand, operand), (operand, types.Number), (types.Number, operand)):
-            lower_builtin(each, *kinds)(lower)
+            lower_builtin(symbol, *kinds)(lower)
 
 
 def comparison(sign, ordered=True):
     """Return the emitter of a comparison: false (or, not ordered, true) where a side is NaN."""
-    return lambda builder, x, y: (builder.fcmp_ordered if ordered else builder.fcmp_unordered)(sign,
-                                                                                               x, y)
+    if ordered:
+        return lambda builder, x, y: builder.fcmp_ordered(sign, x, y)
+    return lambda builder, x, y: builder.fcmp_unordered(sign, x, y)
 
 
-operation((operator.add, operator.iadd), lambda block: block, lambda builder, x,
-          y: builder.fadd(x, y, flags=FLAGS))
-operation((operator.sub, operator.isub), lambda block: block, lambda builder, x,
-          y: builder.fsub(x, y, flags=FLAGS))
-operation((operator.mul, operator.imul), lambda block: block, lambda builder, x,
-          y: builder.fmul(x, y, flags=FLAGS))
+operation((operator.add, operator.iadd), lambda block: block,
+          lambda builder, x, y: builder.fadd(x, y, flags=FLAGS))
+operation((operator.sub, operator.isub), lambda block: block,
+          lambda builder, x, y: builder.fsub(x, y, flags=FLAGS))
+operation((operator.mul, operator.imul), lambda block: block,
+          lambda builder, x, y: builder.fmul(x, y, flags=FLAGS))
 operation((operator.truediv,), lambda block: block, lambda builder, x, y: builder.fdiv(x, y))
 operation((operator.gt,), lambda block: Mask(block.dtype, block.n), comparison(">"))
 operation((operator.lt,), lambda block: Mask(block.dtype, block.n), comparison("<"))

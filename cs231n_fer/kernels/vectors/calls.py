@@ -28,13 +28,13 @@ from numba.np.arrayobj import populate_array
 from .jit import DISABLED, NO_WRAPPERS, OPTIONS, on_disk
 from .machine import X86
 
-# The kinds of what a step takes: annotations of its records, and arguments of step().
+# The kinds of a step's arguments: annotations of its records, and arguments of step().
 FLOATS = Annotated[np.ndarray, "flat, of the dtype of the kernel"]
 DOUBLES = Annotated[np.ndarray, "flat, of float64"]
 BYTES = Annotated[np.ndarray, "flat, of uint8"]
 INT = int
 BOOL = bool
-# Of the control register MXCSR: results are flushed (FTZ), inputs read as zero (DAZ)
+# Bits of the control register MXCSR: flush results to zero (FTZ), read inputs as zero (DAZ).
 SUBNORMALS_ARE_ZERO = 0x8040
 
 
@@ -46,14 +46,15 @@ class Step:
         self.kinds = kinds
         self.addresses = {}
         self.__doc__ = function.__doc__
-        self.compiled = function if DISABLED else on_disk(numba.njit(**OPTIONS,
-                                                                     **NO_WRAPPERS)(function),
-                                                          function)
+        self.compiled = function
+        if not DISABLED:
+            self.compiled = on_disk(numba.njit(**OPTIONS, **NO_WRAPPERS)(function), function)
 
     def address(self, dtype):
-        """Return the address of the code for float arrays of a NumPy dtype, compiled or loaded from disk.
+        """Return the address of the code for float arrays of a NumPy dtype.
 
-        With NUMBA_DISABLE_JIT=1 it is the function itself.
+        The code is compiled or loaded from disk. With NUMBA_DISABLE_JIT=1 it is the function
+        itself.
         """
         if DISABLED:
             return self.function
@@ -66,7 +67,7 @@ class Step:
 
 
 def step(*kinds):
-    """Declare a step by the kinds of its arguments, see above; the kind of a record is its class."""
+    """Declare a step by the kinds of its arguments; the kind of a record is its class."""
     return lambda function: Step(function, kinds)
 
 
@@ -89,13 +90,13 @@ def flat(plan):
     A tuple of 50 ints would cost a call 1 us.
     """
     def ints(plan):
-        return sum((ints(each) if isinstance(each, tuple) else (each,) for each in plan), ())
+        return sum((ints(field) if isinstance(field, tuple) else (field,) for field in plan), ())
     return np.array(ints(plan), np.int64)
 
 
 @intrinsic
 def nested(typing, numbers, plan_class):
-    """Return the record that flat() took apart."""
+    """Return the record that flat() has flattened."""
     result = numba_type(plan_class.instance_class)
 
     def generate(context, builder, sig, args):
@@ -106,7 +107,7 @@ def nested(typing, numbers, plan_class):
             return builder.load(builder.gep(data, [ir.Constant(ir.IntType(64), next(at))]))
 
         def build(kind):
-            values = [number() if each == types.int64 else build(each) for each in kind.types]
+            values = [number() if field == types.int64 else build(field) for field in kind.types]
             return context.make_tuple(builder, kind, values)
         return build(result)
     return result(numbers, plan_class), generate
@@ -114,7 +115,7 @@ def nested(typing, numbers, plan_class):
 
 @intrinsic
 def floats_at(typing, address, begin, count, like):
-    """Return the numbers begin...begin + count of an array at an address, of the dtype of `like`."""
+    """Return the numbers begin...begin + count at an address, an array of the dtype of `like`."""
     def generate(context, builder, sig, args):
         array = context.make_array(like)(context, builder)
         size = context.get_constant(types.intp,
@@ -133,13 +134,13 @@ def call(typing, address, *arguments):
     that small: L2 regularization shrinks those of a dead unit forever. The net of the paper,
     trained as there, slows down eightfold without this.
     """
-    def kind(each):
-        if isinstance(each, types.BaseNamedTuple):
-            fields = [kind(field) for field in each.types]
-            return types.BaseTuple.from_types(fields, each.instance_class)
-        return types.int64 if isinstance(each, types.Integer) else types.unliteral(each)
+    def kind(given):
+        if isinstance(given, types.BaseNamedTuple):
+            fields = [kind(field) for field in given.types]
+            return types.BaseTuple.from_types(fields, given.instance_class)
+        return types.int64 if isinstance(given, types.Integer) else types.unliteral(given)
 
-    kinds = [kind(each) for each in arguments]
+    kinds = [kind(argument) for argument in arguments]
 
     def generate(context, builder, sig, args):
         values = [cast(context, builder, builder.extract_value(args[1], i), given, wanted)

@@ -28,8 +28,8 @@ from numba.core.sigutils import normalize_signature
 
 from . import helper
 
-# How often GNU OpenMP looks for work before a thread sleeps: about 30 us. As installed it looks for
-# milliseconds, and where another program wants the cores each parallel loop waits for a turn of the
+# How long GNU OpenMP spins before a thread sleeps: about 30 us. By default it spins for
+# milliseconds, and where another program competes for the cores every parallel loop waits for the
 # scheduler: 8 ms instead of 0.5.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
@@ -39,8 +39,8 @@ DISABLED = bool(numba.config.DISABLE_JIT)
 def jit(function=None, *, parallel=False, inline=False, doubles=()):
     """Compile a kernel on its first call, for the types that it is called with.
 
-    function   the kernel, which takes flat or C-contiguous arrays. What it closes over is constant to
-               the compiler: numbers, and functions that are jitted as well
+    function   the kernel, which takes flat or C-contiguous arrays. What it closes over is constant
+               to the compiler: numbers, and functions that are jitted as well
 
     Returns the compiled kernel (if parallel, a function that calls it and holds it as .compiled),
     or the function itself with NUMBA_DISABLE_JIT=1.
@@ -100,10 +100,10 @@ class ArrayGuard:
         self.doubles = doubles
 
     def __call__(self, arguments):
-        """Raise TypeError unless the arrays are dense and of one dtype; arguments are Numba's types."""
+        """Raise TypeError unless the arrays, Numba's types of them, are dense and of one dtype."""
         arrays = dict(arrays_of(self.names, arguments))
-        floats = {name: kind.dtype for name,
-                  kind in arrays.items() if isinstance(kind.dtype, types.Float)}
+        floats = {name: kind.dtype for name, kind in arrays.items()
+                  if isinstance(kind.dtype, types.Float)}
         mixed = {kind.dtype for name, kind in arrays.items()
                  if name not in self.doubles and kind.dtype not in (types.uint8, types.int64)}
         wrong = any(floats[name] != types.float64 for name in self.doubles)
@@ -126,11 +126,11 @@ def arrays_of(names, kinds):
 
 
 def on_disk(compiled, function, guard=None):
-    """Give a kernel a cache on disk, as Numba's enable_caching does, but one that tolerates faults."""
+    """Give a kernel a cache on disk, as Numba's enable_caching does, but tolerant of faults."""
     if hasattr(compiled, "enable_caching"):
         try:
             compiled._cache = _ForgivingCache(function, guard)
-        except RuntimeError:  # no folder at all can be written on: compile in every process
+        except RuntimeError:  # no folder is writable: compile in every process
             compiled._cache = _NoCache(guard)
     return compiled
 
@@ -158,13 +158,13 @@ _begun = Lock()
 
 
 def begin_compiling(sig, folder):
-    """Announce once per process why the first call takes long, and start a helper that compiles as well.
+    """Announce once per process that kernels are compiled, and start a helper process.
 
     sig      Numba's types of the arguments of that call
     folder   where compiled kernels are kept
     """
     if _begun.acquire(blocking=False):
-        with suppress(OSError, ValueError):  # nobody reads it
+        with suppress(OSError, ValueError):  # stderr is closed
             print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds",
                   file=sys.stderr, flush=True)
         helper.start("float32" if "float32" in str(sig) else "float64", folder)
@@ -226,7 +226,7 @@ class _ForgivingCache(FunctionCache):
         found = None
         try:
             found = super().load_overload(sig, target_context)
-        except Exception:  # a corrupt file can raise anything while it is unpickled
+        except Exception:  # unpickling a corrupt file can raise anything
             self._forget()
         if found is None:
             begin_compiling(sig, self.cache_path)

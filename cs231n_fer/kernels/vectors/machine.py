@@ -6,13 +6,13 @@ from llvmlite import binding
 
 from ...shapes import check
 
-# Bytes of a vector, and rows of a register tile of two vectors: 2 * rows sums, the row of 2, and
-# room for a splat.
+# Bytes of a vector, and rows of a register tile of two vectors. The registers hold 2 * rows sums,
+# the 2 vectors of a row, and a splat.
 MACHINES = {"avx512": (64, 12), "avx2": (32, 6), "neon": (16, 12), "sse2": (16, 6)}
 
 
 def machine():
-    """Return the name of the vector unit: CS231N_FER_SIMD if set, else the widest of this processor."""
+    """Return the name of the vector unit: CS231N_FER_SIMD if set, else this processor's widest."""
     chosen = os.environ.get("CS231N_FER_SIMD")
     if chosen:
         check(chosen in MACHINES,
@@ -37,7 +37,7 @@ def lanes_of(dtype):
     return VECTOR_BYTES // dtype.itemsize
 
 
-# That a process can use; to ask how many it does takes 1 us
+# That this process can use. To ask how many it does use takes 1 us.
 MOST_THREADS = numba.config.NUMBA_NUM_THREADS
 
 
@@ -47,11 +47,11 @@ def threads():
 
 
 def set_threads(n):
-    """Use n threads in all kernels that the calling thread runs from now on; results keep their bits.
+    """Use n threads in all kernels that the calling thread runs from now on.
 
-    It holds for the calling thread only: other Python threads keep their own number, and new ones
-    begin with the most, NUMBA_NUM_THREADS, which is set before the process starts. Raises
-    ValueError unless n is from 1 to that number.
+    Results keep their bits. The number holds for the calling thread only: other Python threads keep
+    theirs, and new ones begin with the most, NUMBA_NUM_THREADS, which is set before the process
+    starts. Raises ValueError unless n is from 1 to that number.
     """
     check(isinstance(n, int) and 1 <= n <= MOST_THREADS,
           f"threads: got {n!r}, expected a whole number from 1 to {MOST_THREADS}; "

@@ -1,4 +1,4 @@
-"""Vectors in Numba code: the words that kernels are written with; only they and blocks.py know LLVM.
+"""Vectors in Numba code: the words of kernels. Only this module and blocks.py know LLVM.
 
 A Block is n vectors of floats, a value like any number: it lives in registers, and + - * and
 comparisons apply to all of it at once, with another Block of the same size or with a number. A flat
@@ -45,8 +45,16 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-# Noqa: F401
-from .arithmetic import fma, lane_sum, outer_fma, repeated, select, transposed, turned, vector
+from .arithmetic import (  # noqa: F401
+    fma,
+    lane_sum,
+    outer_fma,
+    repeated,
+    select,
+    transposed,
+    turned,
+    vector,
+)
 from .blocks import Block, Emitter, pack, repeat, unpack, vector_type
 from .jit import DISABLED
 from .machine import VECTOR_BYTES, X86
@@ -66,9 +74,9 @@ def store_block(block, k, columns=1, row=None):
     """Return the generator of the code that stores a Block, which is argument k."""
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
-        for each, p in zip(unpack(builder, args[k], block),
-                           emit.pointers(block, block.n, columns, row), strict=True):
-            builder.store(each, emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
+        for x, p in zip(unpack(builder, args[k], block),
+                        emit.pointers(block, block.n, columns, row), strict=True):
+            builder.store(x, emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
         return context.get_dummy_value()
     return generate
 
@@ -113,13 +121,13 @@ def store(typing, a, at, block):
 
 @intrinsic
 def stream(typing, a, at, block):
-    """Write vectors past the caches, to an address that is a multiple of their size; then drain()."""
+    """Write vectors past the caches, to an aligned address; drain() must follow."""
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
         once = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
-        for each, p in zip(unpack(builder, args[2], block), emit.pointers(block, block.n),
-                           strict=True):
-            builder.store(each, emit.as_vector(p, block),
+        for x, p in zip(unpack(builder, args[2], block), emit.pointers(block, block.n),
+                        strict=True):
+            builder.store(x, emit.as_vector(p, block),
                           align=VECTOR_BYTES).set_metadata("nontemporal", once)
         return context.get_dummy_value()
     return types.void(a, at, block), generate
@@ -174,11 +182,11 @@ def write_tile(columns, add):
         emit = Emitter(context, builder, sig, args)
         grid = [unpack(builder, builder.extract_value(args[4], j), block) for j in range(width)]
         vectors = [grid[j][i] for i in range(block.n) for j in range(width)]
-        for each, p in zip(vectors, emit.pointers(block, len(vectors), width, row=2, step=3),
-                           strict=True):
+        pointers = emit.pointers(block, len(vectors), width, row=2, step=3)
+        for x, p in zip(vectors, pointers, strict=True):
             pointer = emit.as_vector(p, block)
             align = block.dtype.bitwidth // 8
-            value = builder.fadd(builder.load(pointer, align=align), each) if add else each
+            value = builder.fadd(builder.load(pointer, align=align), x) if add else x
             builder.store(value, pointer, align=align)
         return context.get_dummy_value()
     return generate
@@ -198,7 +206,7 @@ def add_tile(typing, a, at, row, step, columns):
 
 @intrinsic(prefer_literal=True)
 def splat(typing, a, at, step, n):
-    """Return n numbers, step apart, each in all lanes of a vector."""
+    """Return n numbers, step apart, as vectors with one number in all lanes."""
     block = Block(a.dtype, n.literal_value)
 
     def generate(context, builder, sig, args):
@@ -227,11 +235,11 @@ def live_lanes(emit, block, k):
 
 
 def masked(emit, name, result, arguments, block):
-    """Emit a call of LLVM's masked load or store, which doesn't access memory of lanes that are off."""
+    """Emit LLVM's masked load or store, which accesses no memory of lanes that are off."""
     vector = vector_type(block)
     kind = f"v{block.lanes}f{block.dtype.bitwidth}"
     function = cgutils.get_or_insert_function(
-        emit.builder.module, ir.FunctionType(result, [each.type for each in arguments]),
+        emit.builder.module, ir.FunctionType(result, [argument.type for argument in arguments]),
         f"llvm.masked.{name}.{kind}.p0{kind}" if not vector.as_pointer().is_opaque
                                               else f"llvm.masked.{name}.{kind}.p0")
     return emit.builder.call(function, arguments)
@@ -294,10 +302,8 @@ def store_bytes(typing, bytes_, at, block):
     return types.void(bytes_, at, block), generate
 
 
-if DISABLED:  # the same words in NumPy: kernels run as Python functions
+if DISABLED:  # kernels run as Python functions
     from .simd_python import (  # noqa: F401, I001
         add_tile, drain, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced,
-                              load_tile, load_turned,
-        outer_fma, repeated, select, splat, store, store_bytes, store_head, store_rows,
-                              store_spaced, store_tile,
-        stream, transposed, vector, zeros)
+        load_tile, load_turned, outer_fma, repeated, select, splat, store, store_bytes, store_head,
+        store_rows, store_spaced, store_tile, stream, transposed, vector, zeros)

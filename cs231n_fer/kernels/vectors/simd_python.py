@@ -50,9 +50,9 @@ def write(a, places, block, add=False):
     if block.dtype != a.dtype or block.shape != (len(places), lanes_of(a.dtype)):
         raise TypeError(f"block: got {block.dtype} {block.shape}, expected {a.dtype} "
                         f"{(len(places), lanes_of(a.dtype))}")
-    for start, each in zip(places, block, strict=True):
+    for start, vector in zip(places, block, strict=True):
         here = span(a, start, lanes_of(a.dtype))
-        here[:] = here + each if add else each
+        here[:] = here + vector if add else vector
 
 
 def load(a, at, n):
@@ -108,18 +108,18 @@ def load_tile(a, at, row, step, n):
 
 def store_tile(a, at, row, step, columns):
     """Write a tuple of columns."""
-    for i, each in enumerate(transposed(columns)):
-        write(a, starts(at + i * row, len(columns), row=step), each)
+    for i, block in enumerate(transposed(columns)):
+        write(a, starts(at + i * row, len(columns), row=step), block)
 
 
 def add_tile(a, at, row, step, columns):
     """Add a tuple of columns to the array."""
-    for i, each in enumerate(transposed(columns)):
-        write(a, starts(at + i * row, len(columns), row=step), each, add=True)
+    for i, block in enumerate(transposed(columns)):
+        write(a, starts(at + i * row, len(columns), row=step), block, add=True)
 
 
 def splat(a, at, step, n):
-    """Return n numbers, step apart, each in all lanes of a vector."""
+    """Return n numbers, step apart, as vectors with one number in all lanes."""
     numbers = [span(a, start, 1) for start in starts(at, n, row=step)]
     return as_block(np.repeat(numbers, lanes_of(a.dtype), axis=1), a.dtype)
 
@@ -130,7 +130,10 @@ def zeros(a, n):
 
 
 def head(a, at, live):
-    """Return a[at:at + live], for at most the lanes of a vector; without live lanes, at may be anywhere."""
+    """Return a[at:at + live], at most as many numbers as a vector has lanes.
+
+    With live = 0, at may be anywhere.
+    """
     if not 0 <= live <= lanes_of(a.dtype):
         raise IndexError(f"live: got {live} lanes, expected 0 to {lanes_of(a.dtype)}")
     return span(a, at if live else 0, live)
@@ -166,7 +169,7 @@ def store_bytes(bytes_, at, block):
 def fma(x, y, z):
     """Return x * y + z, computed in the next wider float type; y and z may be numbers."""
     wide = np.float64 if x.dtype == np.float32 else np.longdouble
-    y, z = (np.asarray(each, x.dtype).astype(wide) for each in (y, z))
+    y, z = (np.asarray(term, x.dtype).astype(wide) for term in (y, z))
     return as_block(x.astype(wide) * y + z, x.dtype)
 
 
