@@ -12,6 +12,7 @@ from ..arrays.seam import contiguous, padded
 from ..kernels import conv as kernels
 from ..kernels import patches, pixels
 from ..kernels.arguments import BackwardArrays, BackwardOptions, Epilogue, ForwardArrays, Parts
+from ..kernels.memory import STREAM_BYTES
 from ..kernels.shape import VECTORS
 from ..kernels.vectors.calls import flat
 from ..kernels.vectors.machine import MOST_THREADS, threads
@@ -54,7 +55,7 @@ def run_forward(cached, b, epilogue, sign=None):
     if epilogue.pools:
         pooled = arena.empty((N, size.Ho // 2, size.Wo // 2, size.F), dtype)
         winners = arena.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
-    in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= pixels.STREAM_BYTES
+    in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= STREAM_BYTES
                 and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not np.count_nonzero(b))
     scratch = scratch_of(plan, dtype)
     arrays = ForwardArrays(

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from .pixels import DEAD, clear, get, goes_past, put_out, through_batchnorm
+from .memory import clear, get, goes_past, put_out
+from .pixels import DEAD, through_batchnorm
 from .vectors.calls import BOOL, BYTES, FLOATS, INT, call, step
 from .vectors.jit import jit
 from .vectors.simd import drain, load, load_bytes, select, store, store_bytes, zeros

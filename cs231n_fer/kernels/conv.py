@@ -25,8 +25,8 @@ from .arguments import (
     Tiles,
     Work,
 )
-from .parts import add_rows, part_of
-from .pixels import clear
+from .memory import clear
+from .parts import add_rows, even_blocks, part_of, share
 from .shape import VECTORS, Plan
 from .vectors.calls import FLOATS, call, nested, step
 from .vectors.jit import jit
@@ -129,24 +129,6 @@ def backward_steps(m):
     return (backward_part, pixels.unpool, pixels.mask, pixels.pack, GATHER_X[tiles],
             GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
             weights.TRANSFORM_BACK[m] if m else weights.take_back)
-
-
-@jit(inline=True)
-def even_blocks(count, most):
-    """Return the images per block.
-
-    All blocks get about the same number, so that none reads all the weights for a single image.
-    """
-    blocks = -(-count // most)
-    return -(-count // blocks) if blocks else 1
-
-
-@jit(inline=True)
-def share(channels, part, parts, lanes):
-    """Return begin and end of the channels that a part works on, in whole register tiles."""
-    width = VECTORS * lanes
-    begin, end = part_of(channels // width, part, parts)
-    return begin * width, end * width
 
 
 @jit(parallel=True)

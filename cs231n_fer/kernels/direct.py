@@ -12,7 +12,7 @@ filters make a register tile. Nothing is copied HH * WW times, as im2col does. k
 from functools import cache
 
 from .arguments import Strip
-from .pixels import get
+from .memory import get
 from .shape import VECTORS, Plan, make_grid, round_up
 from .tile import (
     CHANNEL_ROWS,

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_thread_id, prange
 
-from .pixels import get
+from .memory import get
 from .shape import ConvSize, Grid, round_up
 from .vectors.calls import FLOATS, INT, call, nested, step
 from .vectors.jit import jit

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from numba import prange
 
-from .pixels import clear, get, put
+from .memory import clear, get, put
 from .shape import round_up
 from .vectors.calls import BYTES, FLOATS, INT, call, nested, step
 from .vectors.jit import jit

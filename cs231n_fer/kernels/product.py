@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from numba import get_thread_id, prange
 
+from .memory import turn
 from .parts import add_rows, part_of
-from .pixels import turn
 from .shape import VECTORS, round_up
 from .tile import Columns, Depth, Rows, product_tile, row_tile
 from .vectors.calls import FLOATS, INT, call, step

@@ -6,7 +6,7 @@ Rows are padded with zeros to whole register tiles. Winograd's engine takes the 
 G w G^T, with positions instead of taps, and in panels (tile.py). The gradient of a chunk of the
 batch comes back from the workspace in which it was summed.
 """
-from .pixels import clear, copy, put, turn
+from .memory import clear, copy, put, turn
 from .shape import VECTORS, Plan
 from .tile import panel
 from .vectors.calls import BOOL, FLOATS, INT, step

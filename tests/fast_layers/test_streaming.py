@@ -11,7 +11,7 @@ from cs231n_fer.fast_layers.sandwiches import (
     conv_relu_forward,
     conv_relu_pool_forward,
 )
-from cs231n_fer.kernels.pixels import STREAM_BYTES
+from cs231n_fer.kernels.memory import STREAM_BYTES
 
 
 @pytest.mark.skipif(not COMPILED, reason="takes minutes without the compiler")
