@@ -1,4 +1,5 @@
-"""A convolutional-network engine written from scratch, for facial expression recognition on FER2013.
+"""A convolutional-network engine written from scratch, for facial expression recognition on
+FER2013.
 
 The rooms, in reading order. Each imports only from those before it; its docstring says what it is
 for, and how to add one thing more:

@@ -1,4 +1,5 @@
-"""Check every gradient of the engine: layer x rung x dtype, the largest error over many random shapes, a verdict.
+"""Check every gradient of the engine: layer x rung x dtype, the largest error over many random
+shapes, a verdict.
 
     python experiments/gradient_checks.py   everything, 20 shapes for each row
     python experiments/gradient_checks.py --shapes 200   also writes the page GRADIENTS.md
@@ -35,18 +36,21 @@ PROMISE = "Every gradient is correct, on every rung, in float32 and float64"
 
 def parse():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layer", default="",
                         help="check only layers whose name contains this text")
     parser.add_argument("--shapes", type=int, default=20, help="number of random shapes per row")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(f"gradient checks: layer {options.layer or 'all'}, shapes {options.shapes}, seed {options.seed}, "
+    print(f"gradient checks: layer {options.layer or 'all'}, shapes {options.shapes}, seed "
+          f"{options.seed}, "
           f"NumPy {np.__version__}")
     if options.shapes < 1:
         parser.error(f"--shapes: got {options.shapes}, expected at least 1")
     if not any(options.layer in case.layer for case in CASES):
-        parser.error(f"--layer: no layer contains {options.layer!r}; there are {sorted({c.layer for c in CASES})}")
+        parser.error(f"--layer: no layer contains {options.layer!r}; there are "
+                     f"{sorted({c.layer for c in CASES})}")
     return options
 
 
@@ -57,22 +61,26 @@ def check(case, options):
     for dtype, (error, limit, passed) in worst.items():
         print(f"{case.layer:28}  {case.rung:8} {case.kind:9} {dtype:7} {error:13.1e} {limit:8.0e}  "
               f"{'pass' if passed else 'FAIL'}", flush=True)
-    return {"layer": case.layer, "rung": case.rung, "kind": case.kind, "network": case.is_network, "shapes": shapes,
-            "odd": odd, "passed": all(passed for *_, passed in worst.values()),
-            **{dtype: {"error": error, "limit": limit} for dtype, (error, limit, _) in worst.items()}}
+    return {"layer": case.layer, "rung": case.rung, "kind": case.kind, "network": case.is_network,
+            "shapes": shapes, "odd": odd, "passed": all(passed for *_, passed in worst.values()),
+            **{dtype: {"error": error, "limit": limit} for dtype,
+               (error, limit, _) in worst.items()}}
 
 
 def result(rows, options):
     """What is kept of a run: its promise, its figure, and its rows."""
-    entries = [(row, row[dtype]) for row in rows for dtype in ("float64", "float32") if dtype in row]
-    count, (network,) = sum(not row["network"] for row, _ in entries), {row["shapes"] for row in rows if row["network"]}
+    entries = [(row, row[dtype]) for row in rows for dtype in ("float64", "float32")
+               if dtype in row]
+    count = sum(not row["network"] for row, _ in entries)
+    (network,) = {row["shapes"] for row in rows if row["network"]}
     largest = max(entry["error"] / entry["limit"] for _, entry in entries)
     return {"promise": PROMISE,
             "measured": f"{sum(row['passed'] for row in rows)} of {len(rows)} rows pass; {count} "
                         "combinations of layer, rung and dtype were checked on "
                         f"{options.shapes} shapes each, networks on {network}; the largest error "
                         f"is {largest:.0%} of its limit",
-            "command": f"python experiments/gradient_checks.py --shapes {options.shapes}", "rows": rows}
+            "command": f"python experiments/gradient_checks.py --shapes {options.shapes}",
+            "rows": rows}
 
 
 def page_table(rows):
@@ -84,8 +92,10 @@ def page_table(rows):
             worst = max((row[dtype] for row in of_layer if dtype in row), default=None,
                         key=lambda entry: entry["error"] / entry["limit"])
             cells += [f"{worst['error']:.1e}", f"{worst['limit']:.0e}"] if worst else [None, None]
-        lines.append([layer, ", ".join(row["rung"] for row in of_layer), of_layer[0]["shapes"], *cells])
-    return table(["layer", "rungs", "shapes", "float64 error", "limit", "float32 error", "limit"], lines)
+        lines.append([layer, ", ".join(row["rung"] for row in of_layer), of_layer[0]["shapes"],
+                      *cells])
+    return table(["layer", "rungs", "shapes", "float64 error", "limit", "float32 error", "limit"],
+                 lines)
 
 
 def publish(rows, options):
@@ -101,7 +111,8 @@ def publish(rows, options):
 
 def main():
     options = parse()
-    print(f"{'layer':28}  {'rung':8} {'kind':9} {'dtype':7} {'largest error':>13} {'limit':>8}  verdict")
+    print(f"{'layer':28}  {'rung':8} {'kind':9} {'dtype':7} {'largest error':>13} {'limit':>8}  "
+          "verdict")
     rows = [check(case, options) for case in CASES if options.layer in case.layer]
     failed = sum(not row["passed"] for row in rows)
     print(f"{failed} rows fail" if failed else "every row passes")

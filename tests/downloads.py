@@ -23,8 +23,10 @@ def csv_text(form):
     """The rows above as one of Kaggle's files, byte for byte in its manner."""
     rows = range(ROWS)
     return {
-        "fer2013": "emotion,pixels,Usage\n" + "".join(f"{EMOTION[i]},{TEXTS[i]},{NAMES[i]}\n" for i in rows),
-        "icml": "emotion, Usage, pixels\n" + "".join(f"{EMOTION[i]},{NAMES[i]},{TEXTS[i]}\n" for i in rows),
+        "fer2013": "emotion,pixels,Usage\n"
+        + "".join(f"{EMOTION[i]},{TEXTS[i]},{NAMES[i]}\n" for i in rows),
+        "icml": "emotion, Usage, pixels\n"
+        + "".join(f"{EMOTION[i]},{NAMES[i]},{TEXTS[i]}\n" for i in rows),
         "train": "emotion,pixels\r\n" + "".join(
             f'{EMOTION[i]},"{TEXTS[i]}"\r\n' for i in rows if USAGE[i] == 0),
         "test": "pixels\r\n" + "".join(f'"{TEXTS[i]}"\r\n' for i in rows if USAGE[i] > 0),
@@ -37,7 +39,8 @@ FORMS = {"fer2013": {"fer2013.csv": "fer2013"}, "icml": {"icml_face_data.csv": "
 
 
 def pack(folder, files, container):
-    """Write {name: bytes} loose, into a folder, a .zip or a .tar.gz; return the path to give to prepare."""
+    """Write {name: bytes} loose, into a folder, a .zip or a .tar.gz; return the path to give to
+    prepare."""
     if container in ("file", "folder"):
         for name, content in files.items():
             (folder / name).write_bytes(content)

@@ -1,4 +1,5 @@
-"""Arrays as callers really have them: with gaps, reversed, misaligned, of another dtype or class."""
+"""Arrays as callers really have them: with gaps, reversed, misaligned, of another dtype or
+class."""
 import numpy as np
 
 GAP = 3
@@ -43,7 +44,8 @@ def read_only(array):
 
 def as_type(dtype):
     """Return the function that rounds an array to a dtype."""
-    return lambda array: (np.rint(array * 3) if np.dtype(dtype).kind in "iub" else array).astype(dtype)
+    return lambda array: (np.rint(array * 3) if np.dtype(dtype).kind in "iub"
+                          else array).astype(dtype)
 
 
 LAYOUTS = {
@@ -61,7 +63,8 @@ LAYOUTS = {
     "another byte order": lambda array: array.astype(array.dtype.newbyteorder()),
     "a subclass": lambda array: array.view(Subclass),
 }
-DTYPES = {name: as_type(name) for name in ("float64", "float32", "float16", "int64", "uint8", "int8", "bool")}
+DTYPES = {name: as_type(name)
+          for name in ("float64", "float32", "float16", "int64", "uint8", "int8", "bool")}
 REFUSED = {
     "complex128": as_type(np.complex128),
     "longdouble": as_type(np.longdouble),
@@ -89,6 +92,7 @@ def plain(array, dtype=None):
 
 
 def common(arrays):
-    """The dtype of arrays together: the widest floating one, float32 at least; float64 of integers alone."""
+    """The dtype of arrays together: the widest floating one, float32 at least; float64 of integers
+    alone."""
     floats = [array.dtype for array in arrays if array.dtype.kind == "f"]
     return np.result_type(np.float32, *floats) if floats else np.dtype(np.float64)

@@ -10,13 +10,14 @@ from cs231n_fer.data_utils import load_data
 from cs231n_fer.solver import Solver
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
-TINY = ["--data", "synthetic", "--filters", 3, 4, "--hidden-dim", 6, "--batch-size", 16, "--dropout-keep", 0.9,
-        "--rung", "im2col"]  # the rung that needs no compilation
+TINY = ["--data", "synthetic", "--filters", 3, 4, "--hidden-dim", 6, "--batch-size", 16,
+        "--dropout-keep", 0.9, "--rung", "im2col"]  # the rung that needs no compilation
 FACES = functools.partial(load_data, synthetic_train=70, synthetic_val=30, synthetic_test=0)
 
 
 def script(name):
-    """Load a script of experiments/ as a module of its own; name as below that folder: "checks.fuzz_inputs"."""
+    """Load a script of experiments/ as a module of its own; name as below that folder:
+    "checks.fuzz_inputs"."""
     specification = importlib.util.find_spec(f"experiments.{name}")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
@@ -24,7 +25,8 @@ def script(name):
 
 
 def run(name, *arguments, load=FACES, draw=False):
-    """Run a script of experiments/ in this process, on a few faces; figures take most of the time."""
+    """Run a script of experiments/ in this process, on a few faces; figures take most of the
+    time."""
     with pytest.MonkeyPatch.context() as patch:
         module = script(name)
         patch.setattr(module, "load_data", load)
@@ -42,7 +44,8 @@ def no_steps(patch):
 
 
 def reproduce(folder, only, again):
-    """Let reproduce_paper.py do the experiments `only` with --quick, and `again` one of them, which trains nothing.
+    """Let reproduce_paper.py do the experiments `only` with --quick, and `again` one of them, which
+    trains nothing.
 
     folder   gets runs and paper, the results; a small net is trained on a few faces
     """
@@ -52,7 +55,8 @@ def reproduce(folder, only, again):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))
         patch.setattr(options, "QUICK_NET", {"num_filters": [3, 4], "hidden_dim": 6})
-        argv = ["--quick", "--epochs", "1", "--runs", str(folder / "runs"), "--results", str(folder / "paper")]
+        argv = ["--quick", "--epochs", "1", "--runs", str(folder / "runs"), "--results",
+                str(folder / "paper")]
         assert reproduce_paper.main([*argv, "--only", *map(str, only)]) == 0
         no_steps(patch)
         assert reproduce_paper.main([*argv, "--only", str(again)]) == 0

@@ -1,4 +1,5 @@
-"""What the processes of test_search.py do: they are spawned, so their functions are in a module that is soon loaded."""
+"""What the processes of test_search.py do: they are spawned, so their functions are in a module
+that is soon loaded."""
 import time
 from pathlib import Path
 

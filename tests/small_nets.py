@@ -1,4 +1,5 @@
-"""Nets of a few filters, and pictures of 8 x 8, for the tests of what threads share and of copies."""
+"""Nets of a few filters, and pictures of 8 x 8, for the tests of what threads share and of
+copies."""
 import numpy as np
 
 from cs231n_fer.classifiers import FinalConvNet
@@ -11,17 +12,19 @@ from cs231n_fer.nets.records import Affine, Conv, Dropout, GlobalAvgPool, LeakyR
 
 def final_net(seed=0, **options):
     """A small net of all sandwiches, whose running averages are not those of a new one."""
-    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=3, batchnorm=True, seed=seed, **options)
+    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=3, batchnorm=True, seed=seed,
+                       **options)
     net.loss(pictures(9), np.arange(9) % 3)
     return net
 
 
 def mixed_net():
-    """A net with layers of every kind that a Predictor runs in its own way, and of those that it runs as they are."""
+    """A net with layers of every kind that a Predictor runs in its own way, and of those that it
+    runs as they are."""
     body = Chain((("conv", Conv(4)), ("norm", GroupNorm(2)), ("relu", LeakyReLU())))
     layers = (("conv", Conv(4)), ("bn", BatchNorm(eps=0.1)), ("relu", ReLU()), ("pool", MaxPool()),
-              ("res", Residual(body)), ("drop", Dropout(0.5)), ("relu2", ReLU()), ("mean", GlobalAvgPool()),
-              ("scores", Affine(3)))
+              ("res", Residual(body)), ("drop", Dropout(0.5)), ("relu2", ReLU()),
+              ("mean", GlobalAvgPool()), ("scores", Affine(3)))
     return Network(Chain(layers), (1, 8, 8), seed=1)
 
 
@@ -32,7 +35,8 @@ def pictures(n, seed=0):
 
 def packaged(net):
     """A PretrainedNet of a net."""
-    return PretrainedNet(net, {"class_names": list("ABC"), "mean_image": np.full((8, 8), 128, np.float32), "std": 60.0})
+    return PretrainedNet(net, {"class_names": list("ABC"),
+                               "mean_image": np.full((8, 8), 128, np.float32), "std": 60.0})
 
 
 def grey(X):

@@ -1,4 +1,5 @@
-"""Copies: copy, deepcopy and another process give objects with the same answers, which share nothing that changes."""
+"""Copies: copy, deepcopy and another process give objects with the same answers, which share
+nothing that changes."""
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy, deepcopy
 from functools import cache, partial
@@ -38,12 +39,13 @@ def same_bytes(*arrays):
 
 
 def of_network(net):
-    """Scores and gradients as they are, then of a training step, which draws and moves running averages."""
+    """Scores and gradients as they are, then of a training step, which draws and moves running
+    averages."""
     scores, cache = net.forward(X, TEST)
     dX, grads = net.backward(scores, cache)
     loss, trained = net.loss(X, Y)
-    return same_bytes(scores, dX, *grads.values(), np.float64(loss), *trained.values(), *net.buffers.values(),
-                      net.rng.random(3))
+    return same_bytes(scores, dX, *grads.values(), np.float64(loss), *trained.values(),
+                      *net.buffers.values(), net.rng.random(3))
 
 
 def of_predictor(predictor):
@@ -73,7 +75,8 @@ def of_solver(solver):
         array *= np.float32(0.5)
     solver.num_epochs += 2
     solver.train()
-    return same_bytes(*solver.model.params.values(), *solver.model.buffers.values(), solver.loss_history)
+    return same_bytes(*solver.model.params.values(), *solver.model.buffers.values(),
+                      solver.loss_history)
 
 
 def solver_of(rule, folder=None, **choices):
@@ -120,7 +123,8 @@ MUTABLE = {  # public objects that hold memory, addresses or plans: how to make 
     "Flat": (lambda: flattened(final_net().params), of_flat),
     "Flat that isn't whole": (with_a_new_array, of_flat),
     "gradients": (lambda: final_net().loss(X, Y)[1], of_flat),
-    **{f"Solver of {rule}": (partial(solver_of, rule), of_solver) for rule in ("sgd", "sgd_momentum", "rmsprop")},
+    **{f"Solver of {rule}": (partial(solver_of, rule), of_solver)
+       for rule in ("sgd", "sgd_momentum", "rmsprop")},
     "Solver of all": (partial(solver_of, "adam", augmentation=HorizontalFlip(), average_decay=0.9,
                               schedule=CosineWarmup(), sampler=Shuffle(),
                               folder=RunFolder(FOLDER.name, info_arrays={"a": np.ones(2)})),
@@ -129,7 +133,8 @@ MUTABLE = {  # public objects that hold memory, addresses or plans: how to make 
 }
 PARAM, POOL = {"stride": 1, "pad": 1}, {"pool_height": 3, "pool_width": 2, "stride": 2}
 IMAGES = np.random.default_rng(0).standard_normal((3, 5, 7, 7)).astype(np.float32)
-W, b = np.random.default_rng(1).standard_normal((16, 5, 3, 3)).astype(np.float32), np.ones(16, np.float32)
+W = np.random.default_rng(1).standard_normal((16, 5, 3, 3)).astype(np.float32)
+b = np.ones(16, np.float32)
 ONES = np.ones(5, np.float32)
 
 
@@ -141,7 +146,8 @@ def forward(function, backward, *arguments):
 
 def statistics(mode, count):
     """bn_param of a batchnorm of some channels."""
-    return {"mode": mode, "running_mean": np.full(count, 0.1, np.float32), "running_var": np.full(count, 2, np.float32)}
+    return {"mode": mode, "running_mean": np.full(count, 0.1, np.float32),
+            "running_var": np.full(count, 2, np.float32)}
 
 
 def of_cache(row):
@@ -155,24 +161,27 @@ CACHES = {  # caches of forward passes: function, its backward pass, arguments
     "conv": (F.conv_forward_fast, F.conv_backward_fast, IMAGES, W, b, PARAM),
     "conv by Winograd": (F.conv_forward_winograd, F.conv_backward_fast, IMAGES, W, b, PARAM),
     "conv - ReLU": (S.conv_relu_forward, S.conv_relu_backward, IMAGES, W, b, PARAM),
-    "conv - ReLU - pool": (S.conv_relu_pool_forward, S.conv_relu_backward, IMAGES, W, b, PARAM, S.POOL_2X2),
-    "conv - ReLU, pool": (S.conv_relu_pool_forward, S.conv_relu_backward, IMAGES, W, b, PARAM, POOL),
-    "conv - batchnorm - ReLU - pool": (B.conv_bn_relu_pool_forward, B.conv_bn_relu_backward, IMAGES, W, b, b, b, PARAM,
-                                       statistics("train", 16), S.POOL_2X2),
-    "the same in test mode": (B.conv_bn_relu_pool_forward, B.conv_bn_relu_backward, IMAGES, W, b, b, b, PARAM,
-                              statistics("test", 16), S.POOL_2X2),
-    "the same by windows": (B.conv_bn_relu_pool_forward, B.conv_bn_relu_backward, IMAGES[:, :1], W[:, :1], b, b, b,
-                            PARAM, statistics("train", 16), S.POOL_2X2),
+    "conv - ReLU - pool": (S.conv_relu_pool_forward, S.conv_relu_backward, IMAGES, W, b, PARAM,
+                           S.POOL_2X2),
+    "conv - ReLU, pool": (S.conv_relu_pool_forward, S.conv_relu_backward, IMAGES, W, b, PARAM,
+                          POOL),
+    "conv - batchnorm - ReLU - pool": (B.conv_bn_relu_pool_forward, B.conv_bn_relu_backward, IMAGES,
+                                       W, b, b, b, PARAM, statistics("train", 16), S.POOL_2X2),
+    "the same in test mode": (B.conv_bn_relu_pool_forward, B.conv_bn_relu_backward, IMAGES, W, b, b,
+                              b, PARAM, statistics("test", 16), S.POOL_2X2),
+    "the same by windows": (B.conv_bn_relu_pool_forward, B.conv_bn_relu_backward, IMAGES[:, :1],
+                            W[:, :1], b, b, b, PARAM, statistics("train", 16), S.POOL_2X2),
     "max-pool": (P.max_pool_forward_fast, P.max_pool_backward_fast, IMAGES, POOL),
     "average pool": (P.avg_pool_forward_fast, P.avg_pool_backward_fast, IMAGES, POOL),
-    "batchnorm": (N.spatial_batchnorm_forward_fast, N.spatial_batchnorm_backward_fast, IMAGES, ONES, ONES,
-                  statistics("train", 5)),
+    "batchnorm": (N.spatial_batchnorm_forward_fast, N.spatial_batchnorm_backward_fast, IMAGES, ONES,
+                  ONES, statistics("train", 5)),
     "groupnorm": (N.spatial_groupnorm_forward_fast, N.spatial_groupnorm_backward_fast, IMAGES,
                   ONES.reshape(1, 5, 1, 1), ONES.reshape(1, 5, 1, 1), 5, {}),
-    "affine": (F.affine_forward_fast, F.affine_backward_fast, IMAGES, np.tile(W.reshape(-1, 15), (6, 8))[:245],
-               np.ones(120, np.float32)),
+    "affine": (F.affine_forward_fast, F.affine_backward_fast, IMAGES,
+               np.tile(W.reshape(-1, 15), (6, 8))[:245], np.ones(120, np.float32)),
 }
-OBJECTS = {**MUTABLE, "teacher": (lambda: teacher_of([final_net(), mixed_net()], 2.0), of_predictor),
+OBJECTS = {**MUTABLE,
+           "teacher": (lambda: teacher_of([final_net(), mixed_net()], 2.0), of_predictor),
            **{name: (partial(forward, *row), of_cache) for name, row in CACHES.items()}}
 
 
@@ -206,7 +215,8 @@ WAYS = {"copy": copy, "deepcopy": deepcopy}
 
 
 def spoil(value):
-    """Write on all that belongs to an object: arrays, dicts, generators; but not on what it has ready for a pass."""
+    """Write on all that belongs to an object: arrays, dicts, generators; but not on what it has
+    ready for a pass."""
     if isinstance(value, np.ndarray) and value.flags.writeable:
         value.fill(1)
     elif isinstance(value, np.random.Generator):
@@ -258,7 +268,9 @@ def test_a_cache_of_a_processor_with_other_vectors_is_refused(name, monkeypatch)
     make, arguments = part.__reduce__()
     assert type(make(*arguments)) is type(part)
     monkeypatch.setattr(copies, "VECTOR_BYTES", 2 * copies.VECTOR_BYTES)
-    with pytest.raises(ValueError, match="cache: is of a forward pass with vectors of .* bytes, here they have"):
+    with pytest.raises(
+        ValueError, match="cache: is of a forward pass with vectors of .* bytes, here they have"
+    ):
         make(*arguments)
 
 
@@ -272,4 +284,5 @@ def test_an_array_in_another_memory_order_keeps_what_the_update_rule_remembers_o
     for solver in solvers:
         of_solver(solver)
     for name, array in solvers[1].model.params.items():
-        np.testing.assert_allclose(params[name], array, rtol=0, atol=1e-5, err_msg=name)  # a step moves them by 1e-3
+        # A step moves them by 1e-3
+        np.testing.assert_allclose(params[name], array, rtol=0, atol=1e-5, err_msg=name)

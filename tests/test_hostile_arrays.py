@@ -1,4 +1,5 @@
-"""Every operation on hostile arrays: the numbers of fresh contiguous arrays of the right dtype, or a ValueError."""
+"""Every operation on hostile arrays: the numbers of fresh contiguous arrays of the right dtype, or
+a ValueError."""
 import copy
 import zlib
 
@@ -18,7 +19,8 @@ CONV = {"stride": 1, "pad": 1}
 STRIDED = {"stride": 2, "pad": 0}
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 OVERLAPPING = {"pool_height": 3, "pool_width": 2, "stride": 1}
-LARGE_WINDOW = {"pool_height": 17, "pool_width": 16, "stride": 1}  # 272 numbers: more than a byte can count
+# 272 numbers: more than a byte can count
+LARGE_WINDOW = {"pool_height": 17, "pool_width": 16, "stride": 1}
 IMAGES, FILTERS = (4, 3, 6, 8), (5, 3, 3, 3)
 GRAY, GRAY_FILTERS = (4, 1, 6, 8), (5, 1, 3, 3)
 VECTOR = (5,)
@@ -41,18 +43,24 @@ ROWS = {
              ("one channel", (GRAY, GRAY_FILTERS, VECTOR), (CONV,))],
     "max_pool": [("2 x 2", (IMAGES,), (POOL,)), ("overlapping", (IMAGES,), (OVERLAPPING,)),
                  ("large window", ((2, 1, 18, 17),), (LARGE_WINDOW,))],
-    "avg_pool": [("2 x 2", (IMAGES,), (POOL,)), ("large window", ((2, 1, 18, 17),), (LARGE_WINDOW,))],
-    "spatial_batchnorm": [(mode, (IMAGES, (3,), (3,)), (batchnorm(mode, 3),)) for mode in ("train", "test")],
-    "spatial_groupnorm": [("3 groups", ((4, 6, 3, 2), (1, 6, 1, 1), (1, 6, 1, 1)), (3, {"eps": 0.1}))],
+    "avg_pool": [("2 x 2", (IMAGES,), (POOL,)),
+                 ("large window", ((2, 1, 18, 17),), (LARGE_WINDOW,))],
+    "spatial_batchnorm": [(mode, (IMAGES, (3,), (3,)), (batchnorm(mode, 3),))
+                          for mode in ("train", "test")],
+    "spatial_groupnorm": [("3 groups", ((4, 6, 3, 2), (1, 6, 1, 1), (1, 6, 1, 1)),
+                           (3, {"eps": 0.1}))],
     "conv_relu": [("3 x 3", (IMAGES, FILTERS, VECTOR), (CONV,))],
     "conv_relu_pool": [("2 x 2", (IMAGES, FILTERS, VECTOR), (CONV, POOL)),
                        ("overlapping", (IMAGES, FILTERS, VECTOR), (CONV, OVERLAPPING))],
     "conv_bn_relu": [(f"{mode}, {what}", (x, w, VECTOR, VECTOR, VECTOR), (CONV, batchnorm(mode, 5)))
                      for mode in ("train", "test")
-                     for what, x, w in (("one channel", GRAY, GRAY_FILTERS), ("3 channels", IMAGES, FILTERS))],
-    "conv_bn_relu_pool": [(f"{mode}, {what}", (x, w, VECTOR, VECTOR, VECTOR), (CONV, batchnorm(mode, 5), POOL))
+                     for what, x,
+                     w in (("one channel", GRAY, GRAY_FILTERS), ("3 channels", IMAGES, FILTERS))],
+    "conv_bn_relu_pool": [(f"{mode}, {what}", (x, w, VECTOR, VECTOR, VECTOR),
+                           (CONV, batchnorm(mode, 5), POOL))
                           for mode in ("train", "test")
-                          for what, x, w in (("one channel", GRAY, GRAY_FILTERS), ("3 channels", IMAGES, FILTERS))],
+                          for what, x, w in (("one channel", GRAY, GRAY_FILTERS),
+                                             ("3 channels", IMAGES, FILTERS))],
 }
 # What has one rung, or more than the ladder knows.
 OTHERS = {
@@ -60,20 +68,26 @@ OTHERS = {
     "leaky_relu": (L.leaky_relu_forward, L.leaky_relu_backward, (IMAGES,), ()),
     "leaky_relu naive": (L.leaky_relu_forward_naive, L.leaky_relu_backward_naive, (IMAGES,), ()),
     "global_avg_pool": (L.global_avg_pool_forward, L.global_avg_pool_backward, (IMAGES,), ()),
-    "max_pool reshape": (L.max_pool_forward_reshape, L.max_pool_backward_reshape, (IMAGES,), (POOL,)),
-    "layernorm": (L.layernorm_forward, L.layernorm_backward, ((4, 5), VECTOR, VECTOR), (BATCHNORM,)),
-    "layernorm naive": (L.layernorm_forward_naive, L.layernorm_backward_naive, ((4, 5), VECTOR, VECTOR), (BATCHNORM,)),
-    "batchnorm": (L.batchnorm_forward, L.batchnorm_backward, ((4, 5), VECTOR, VECTOR), (batchnorm("train", 5),)),
+    "max_pool reshape": (L.max_pool_forward_reshape, L.max_pool_backward_reshape, (IMAGES,),
+                         (POOL,)),
+    "layernorm": (L.layernorm_forward, L.layernorm_backward, ((4, 5), VECTOR, VECTOR),
+                  (BATCHNORM,)),
+    "layernorm naive": (L.layernorm_forward_naive, L.layernorm_backward_naive,
+                        ((4, 5), VECTOR, VECTOR), (BATCHNORM,)),
+    "batchnorm": (L.batchnorm_forward, L.batchnorm_backward, ((4, 5), VECTOR, VECTOR),
+                  (batchnorm("train", 5),)),
     "batchnorm test": (L.batchnorm_forward, L.batchnorm_backward_alt, ((4, 5), VECTOR, VECTOR),
                        (batchnorm("test", 5),)),
-    "batchnorm naive": (L.batchnorm_forward_naive, L.batchnorm_backward_naive, ((4, 5), VECTOR, VECTOR),
-                        (batchnorm("train", 5),)),
-    "dropout": (L.dropout_forward, L.dropout_backward, (IMAGES,), ({"p": 0.5, "mode": "train", "seed": 1},)),
+    "batchnorm naive": (L.batchnorm_forward_naive, L.batchnorm_backward_naive,
+                        ((4, 5), VECTOR, VECTOR), (batchnorm("train", 5),)),
+    "dropout": (L.dropout_forward, L.dropout_backward, (IMAGES,),
+                ({"p": 0.5, "mode": "train", "seed": 1},)),
     "dropout naive": (L.dropout_forward_naive, L.dropout_backward_naive, (IMAGES,),
                       ({"p": 0.5, "mode": "train", "seed": 1},)),
 }
 CASES = OTHERS | {f"{operation} {rung}, {what}": (*LADDER[operation][rung], shapes, settings)
-                  for operation, rows in ROWS.items() for rung in LADDER[operation] for what, shapes, settings in rows}
+                  for operation, rows in ROWS.items() for rung in LADDER[operation] for what,
+                  shapes, settings in rows}
 LOSSES = {
     "softmax": lambda x: L.softmax_loss(x, LABELS),
     "softmax naive": lambda x: L.softmax_loss_naive(x, LABELS),
@@ -132,8 +146,8 @@ def test_an_operation_takes_hostile_arrays_as_their_plain_copies(name, kind):
             dout = np.random.default_rng(which).standard_normal(out.shape).astype(real)
             assert_same(backward(dout, cache), backward(dout, right_cache), what)
         hostile_dout = HOSTILE[kind](dout)
-        assert_same(backward(hostile_dout, right_cache), backward(plain(hostile_dout, real), right_cache),
-                    f"dout as {kind}")
+        assert_same(backward(hostile_dout, right_cache),
+                    backward(plain(hostile_dout, real), right_cache), f"dout as {kind}")
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -218,19 +232,22 @@ FLOATING = {*LAYOUTS, "float32", "float64"}
 def test_an_update_rule_takes_hostile_arrays_as_their_plain_copies(name, rung, kind):
     rule, keys = optim.UPDATE_RULES[name], ("w", "dw", *STATE[name])
     for dtype in (np.float32, np.float64):
-        arrays = dict(zip(keys, (abs(array).astype(dtype) for array in drawn(name, [(4, 5)] * len(keys))), strict=True))
+        arrays = dict(zip(keys, (abs(array).astype(dtype)
+                                 for array in drawn(name, [(4, 5)] * len(keys))), strict=True))
         for key in keys:
             if key == "w" and kind not in FLOATING:
                 continue  # weights keep their dtype, so they must be floats
             given = arrays | {key: HOSTILE[kind](arrays[key])}
             real = given["w"].dtype.newbyteorder("=")
             copies = {key: plain(array, real) for key, array in given.items()}
-            got, config = rule(given["w"], given["dw"], {key: given[key] for key in STATE[name]}, rung=rung)
-            right, right_config = rule(copies["w"], copies["dw"], {key: copies[key] for key in STATE[name]},
-                                       rung="numpy")
+            got, config = rule(given["w"], given["dw"], {key: given[key] for key in STATE[name]},
+                               rung=rung)
+            right, right_config = rule(copies["w"], copies["dw"],
+                                       {key: copies[key] for key in STATE[name]}, rung="numpy")
             assert_same(got.astype(real), right, f"{key} as {kind}")
             for state in STATE[name]:
-                assert_same(config[state].astype(real), right_config[state], f"{state} after {key} as {kind}")
+                assert_same(config[state].astype(real), right_config[state],
+                            f"{state} after {key} as {kind}")
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -243,7 +260,8 @@ def test_an_update_rule_refuses_arrays_that_are_not_real_numbers(name, kind):
         if (key, kind) == ("w", "longdouble"):
             continue  # NumPy's rung updates weights of any floating type
         with pytest.raises(ValueError, match="expected|masked"):
-            optim.UPDATE_RULES[name](given["w"], given["dw"], {key: given[key] for key in STATE[name]})
+            optim.UPDATE_RULES[name](given["w"], given["dw"],
+                                     {key: given[key] for key in STATE[name]})
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
@@ -256,8 +274,9 @@ def test_gradients_are_gathered_from_hostile_arrays(kind):
         assert_same(grads["w"].astype(dtype), dw + dtype(0.5) * w, kind)
 
 
-# Where another path is taken: products of 2 ** 18 multiplications and above go to our kernel, ReLU from 2 ** 15
-# numbers on, convolutions of 16 images and more choose other tiles, outputs of 4 MiB are written past the caches.
+# Where another path is taken: products of 2 ** 18 multiplications and above go to our kernel, ReLU
+# from 2 ** 15 numbers on, convolutions of 16 images and more choose other tiles, outputs of 4 MiB
+# are written past the caches.
 LARGE = {
     "affine below the threshold": ("affine", ((60, 64), (64, 68), (68,)), ()),
     "affine above the threshold": ("affine", ((60, 64), (64, 69), (69,)), ()),
@@ -265,15 +284,19 @@ LARGE = {
     "affine of images": ("affine", ((20, 16, 8, 8), (1024, 40), (40,)), ()),
     "relu": ("relu", ((8, 64, 65),), ()),
     "conv of 16 channels": ("conv", ((17, 16, 9, 7), (32, 16, 3, 3), (32,)), (CONV,)),
-    "conv past the caches": ("conv", ((33, 4, 48, 48), (33, 4, 1, 1), (33,)), ({"stride": 1, "pad": 0},)),
-    "conv_bn_relu_pool": ("conv_bn_relu_pool", ((17, 16, 8, 8), (32, 16, 3, 3), (32,), (32,), (32,)),
+    "conv past the caches": ("conv", ((33, 4, 48, 48), (33, 4, 1, 1), (33,)),
+                             ({"stride": 1, "pad": 0},)),
+    "conv_bn_relu_pool": ("conv_bn_relu_pool",
+                          ((17, 16, 8, 8), (32, 16, 3, 3), (32,), (32,), (32,)),
                           (CONV, batchnorm("train", 32), POOL)),
 }
 
 
 @compiled
-@pytest.mark.parametrize("kind", ["a gap in the first axis", "a gap in the last axis", "a corner of a larger array",
-                                  "a reversed first axis", "Fortran order", "one row for all", "another byte order",
+@pytest.mark.parametrize("kind", ["a gap in the first axis", "a gap in the last axis",
+                                  "a corner of a larger array",
+                                  "a reversed first axis", "Fortran order", "one row for all",
+                                  "another byte order",
                                   "misaligned", "read-only", "float64", "float16", "int64"])
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_operation_takes_hostile_arrays_as_their_plain_copies(name, kind):
@@ -288,4 +311,5 @@ def test_a_large_operation_takes_hostile_arrays_as_their_plain_copies(name, kind
         right, right_cache = run(forward, [plain(array, real) for array in given], settings)
         assert_same(out, right, f"argument {which} as {kind}")
         dout = HOSTILE[kind](np.random.default_rng(which).standard_normal(out.shape).astype(real))
-        assert_same(backward(dout, cache), backward(plain(dout, real), right_cache), f"dout as {kind}")
+        assert_same(backward(dout, cache), backward(plain(dout, real), right_cache),
+                    f"dout as {kind}")

@@ -1,17 +1,20 @@
-"""Every layer, loss and update rule against PyTorch in float64: `pip install -e ".[oracle]"`, else these tests skip.
+"""Every layer, loss and update rule against PyTorch in float64: `pip install -e ".[oracle]"`, else
+these tests skip.
 
 PyTorch's conventions that differ, and how they are mapped:
 
-    batchnorm       its momentum is the share of the new value, ours that of the old one; its running variance divides
-                    by n - 1, ours, the course's, by n
+    batchnorm       its momentum is the share of the new value, ours that of the old one; its
+                    running variance divides by n - 1, ours, the course's, by n
     dropout         its p is the probability to drop a number, ours, the course's, to keep it
     affine          its weights are (M, D), ours (D, M)
     group norm      its gamma and beta are (C,), ours, the course's, (1, C, 1, 1)
     svm_loss        its multi_margin_loss divides by the number of classes, too
-    smoothing       its loss is the cross-entropy of the targets, ours their divergence: smoothing * log C less
-    momentum        its buffer is a sum of gradients, our velocity one of steps: velocity = -learning rate * buffer
-    adagrad         its epsilon is 1e-10 unless told, ours 1e-8; rmsprop, adam and adamw agree, also in that epsilon is
-                    added to the root
+    smoothing       its loss is the cross-entropy of the targets, ours their divergence: smoothing *
+                    log C less
+    momentum        its buffer is a sum of gradients, our velocity one of steps: velocity =
+                    -learning rate * buffer
+    adagrad         its epsilon is 1e-10 unless told, ours 1e-8; rmsprop, adam and adamw agree, also
+                    in that epsilon is added to the root
 """
 import numpy as np
 import pytest
@@ -32,7 +35,8 @@ ERRORS = []  # of every comparison; experiments/checks/oracle.py reads the large
 
 
 def agree(got, expected, tiny=1e-4):
-    """Whether an array is PyTorch's tensor or array to within LIMIT of the largest number of both, or of tiny."""
+    """Whether an array is PyTorch's tensor or array to within LIMIT of the largest number of both,
+    or of tiny."""
     ERRORS.append(gradient_error(got, np.asarray(expected), tiny))
     return ERRORS[-1] <= LIMIT
 
@@ -47,7 +51,8 @@ def window(pool):
 
 def batchnorm(x, gamma, beta, p):
     # Not F.batch_norm, which refuses a single sample.
-    averages = [torch.tensor(p[key]) if p["mode"] == "test" else None for key in ("running_mean", "running_var")]
+    averages = [torch.tensor(p[key]) if p["mode"] == "test" else None
+                for key in ("running_mean", "running_var")]
     return torch.batch_norm(x, gamma, beta, *averages, p["mode"] == "train", 0.1, p["eps"], False)
 
 
@@ -56,7 +61,8 @@ def softmax(x, y, weights=None):
 
 
 def l2_svm(x, y):
-    return torch.clamp(1 - (2 * F.one_hot(torch.tensor(y), x.shape[1]) - 1) * x, min=0).square().sum(1).mean()
+    return torch.clamp(1 - (2 * F.one_hot(torch.tensor(y), x.shape[1]) - 1) * x,
+                       min=0).square().sum(1).mean()
 
 
 def distillation(x, y, teacher, alpha, T):
@@ -69,7 +75,8 @@ def smoothed(x, y):
 
 
 def dropout(x, p):
-    return x * torch.tensor((np.random.default_rng(p["seed"]).random(tuple(x.shape)) < p["p"]) / p["p"])
+    return x * torch.tensor((np.random.default_rng(p["seed"]).random(tuple(x.shape))
+                             < p["p"]) / p["p"])
 
 
 def conv_bn(x, w, b, gamma, beta, conv_param, bn_param):
@@ -87,7 +94,8 @@ ORACLE = {
     "relu": F.relu,
     "leaky_relu": F.leaky_relu,
     "layernorm": lambda x, gamma, beta, p: F.layer_norm(x, gamma.shape, gamma, beta, p["eps"]),
-    "spatial_groupnorm": lambda x, gamma, beta, G, p: F.group_norm(x, G, gamma.flatten(), beta.flatten(), p["eps"]),
+    "spatial_groupnorm":
+        lambda x, gamma, beta, G, p: F.group_norm(x, G, gamma.flatten(), beta.flatten(), p["eps"]),
     "softmax_loss": softmax, "softmax_loss, class weights": softmax,
     "svm_loss": lambda x, y: x.shape[1] * F.multi_margin_loss(x, torch.tensor(y)),
     "l2_svm_loss": l2_svm,
@@ -98,7 +106,8 @@ ORACLE = {
     "conv_relu": lambda x, w, b, p: F.relu(conv(x, w, b, p)),
     "conv_bn_relu": conv_bn,
     "conv_relu_pool": lambda x, w, b, p, pool: window(F.max_pool2d)(F.relu(conv(x, w, b, p)), pool),
-    "conv_bn_relu_pool": lambda *arguments: window(F.max_pool2d)(conv_bn(*arguments[:-1]), arguments[-1]),
+    "conv_bn_relu_pool":
+        lambda *arguments: window(F.max_pool2d)(conv_bn(*arguments[:-1]), arguments[-1]),
 }
 LAYERS = [case for case in CASES if "Net" not in case.layer]
 
@@ -119,16 +128,20 @@ def test_outputs_and_gradients_are_those_of_pytorch(case):
         expected.backward(torch.tensor(dout))
         out = np.asarray(case.forward(*arrays, *rest)[0])
         assert agree(out, expected.detach(), tiny=1.0)
-        # A sum of many dout can be 0 in truth (biases before batchnorm): dout is then what errors are measured by.
+        # A sum of many dout can be 0 in truth (biases before batchnorm): dout is then what errors
+        # are measured by.
         size = float(np.max(np.abs(dout)))
         for got, tensor in zip(analytic_gradients(case, arrays, rest, dout), tensors, strict=True):
             assert got.dtype == np.float64 and agree(got, tensor.grad, size)
 
 
-@pytest.mark.parametrize("forward", [L.spatial_batchnorm_forward, L.spatial_batchnorm_forward_naive])
+@pytest.mark.parametrize("forward",
+                         [L.spatial_batchnorm_forward, L.spatial_batchnorm_forward_naive])
 def test_running_averages_are_those_of_pytorch_but_for_the_n_of_the_variance(forward):
     rng, C = np.random.default_rng(0), 3
-    bn_param, mean, var = {"mode": "train", "momentum": 0.8}, torch.zeros(C).double(), torch.zeros(C).double()
+    bn_param = {"mode": "train", "momentum": 0.8}
+    mean = torch.zeros(C).double()
+    var = torch.zeros(C).double()
     for n in (4, 7):
         x = rng.standard_normal((2, C, n, 5))
         forward(x, np.ones(C), np.zeros(C), bn_param)
@@ -148,18 +161,22 @@ def test_dropout_scales_what_pytorch_keeps_as_pytorch_does(keep):
     class Masked:  # draws such numbers that what PyTorch kept is kept
         def random(self, shape):
             return np.where(expected.detach().numpy() != 0, 0.0, 1.0).reshape(shape)
-    out, cache = L.dropout_forward(x.detach().numpy(), {"p": keep, "mode": "train", "rng": Masked()})
-    assert agree(out, expected.detach()) and agree(L.dropout_backward(np.ones_like(out), cache), x.grad)
+    out, cache = L.dropout_forward(x.detach().numpy(),
+                                   {"p": keep, "mode": "train", "rng": Masked()})
+    assert agree(out, expected.detach())
+    assert agree(L.dropout_backward(np.ones_like(out), cache), x.grad)
 
 
 def adams(h):
     return {"lr": h["learning_rate"], "betas": (h["beta1"], h["beta2"]), "eps": h["epsilon"]}
 
 
-# Our rule: PyTorch's, its arguments from our hyper-parameters, and its name and factor of each of our states.
+# Our rule: PyTorch's, its arguments from our hyper-parameters, and its name and factor of each of
+# our states.
 RULES = {
     "sgd": (torch.optim.SGD, lambda h: {"lr": h["learning_rate"]}, {}),
-    "sgd_momentum": (torch.optim.SGD, lambda h: {"lr": h["learning_rate"], "momentum": h["momentum"]},
+    "sgd_momentum": (torch.optim.SGD,
+                     lambda h: {"lr": h["learning_rate"], "momentum": h["momentum"]},
                      {"velocity": ("momentum_buffer", lambda h: -h["learning_rate"])}),
     "nesterov": (torch.optim.SGD,
                  lambda h: {"lr": h["learning_rate"], "momentum": h["momentum"], "nesterov": True},
@@ -169,7 +186,8 @@ RULES = {
     "rmsprop": (torch.optim.RMSprop,
                 lambda h: {"lr": h["learning_rate"], "alpha": h["decay_rate"], "eps": h["epsilon"]},
                 {"cache": ("square_avg", lambda h: 1)}),
-    "adam": (torch.optim.Adam, adams, {"m": ("exp_avg", lambda h: 1), "v": ("exp_avg_sq", lambda h: 1)}),
+    "adam": (torch.optim.Adam, adams,
+             {"m": ("exp_avg", lambda h: 1), "v": ("exp_avg_sq", lambda h: 1)}),
     "adamw": (torch.optim.AdamW, lambda h: {**adams(h), "weight_decay": h["weight_decay"]},
               {"m": ("exp_avg", lambda h: 1), "v": ("exp_avg_sq", lambda h: 1)}),
 }
@@ -179,7 +197,8 @@ def test_every_update_rule_has_an_oracle():
     assert RULES.keys() == UPDATE_RULES.keys()
 
 
-RATES = {"learning_rate": st.floats(1e-5, 1.0), "weight_decay": st.floats(0, 0.5), "epsilon": st.floats(1e-10, 1e-2)}
+RATES = {"learning_rate": st.floats(1e-5, 1.0), "weight_decay": st.floats(0, 0.5),
+         "epsilon": st.floats(1e-10, 1e-2)}
 
 
 @pytest.mark.parametrize("rung", ["numpy", "fast"])

@@ -1,4 +1,5 @@
-"""What the whole engine promises: the same bits, scores of any batch size, learning, no growth, threads."""
+"""What the whole engine promises: the same bits, scores of any batch size, learning, no growth,
+threads."""
 import gc
 import os
 import subprocess
@@ -45,7 +46,8 @@ for threads in map(int, sys.argv[1:]):
 
 @compiled
 def test_two_epochs_give_weights_of_the_same_sha256_run_after_run_and_on_1_2_and_4_threads():
-    found = [subprocess.run([sys.executable, "-c", TRAINING, *threads], capture_output=True, text=True, check=True,
+    found = [subprocess.run([sys.executable, "-c", TRAINING, *threads], capture_output=True,
+                            text=True, check=True,
                             env={**os.environ, "NUMBA_NUM_THREADS": "4"}).stdout.split()
              for threads in (["1", "2", "4"], ["4", "1"])]
     assert [len(each) for each in found] == [3, 2] and len({*found[0], *found[1]}) == 1
@@ -59,8 +61,8 @@ def pictures(n):
 
 
 def small_net(batchnorm=True, dtype=np.float32, seed=0):
-    return FinalConvNet(num_filters=(8, 12, 16, 24), hidden_dim=40, batchnorm=batchnorm, seed=seed, dtype=dtype,
-                        rung=RUNG)
+    return FinalConvNet(num_filters=(8, 12, 16, 24), hidden_dim=40, batchnorm=batchnorm, seed=seed,
+                        dtype=dtype, rung=RUNG)
 
 
 def clone(net, dtype):
@@ -72,12 +74,14 @@ def clone(net, dtype):
 
 
 def amplified_rounding(net, X):
-    """Rounding that scores (N, 7) of float32 may have: that of each layer's longest sum, as it reaches the scores.
+    """Rounding that scores (N, 7) of float32 may have: that of each layer's longest sum, as it
+    reaches the scores.
 
-    A sum of K products is off by about eps * sqrt(K) of its size, each layer hands on the relative error of the one
-    before, and transforms of Winograd lose up to 10 times more.
+    A sum of K products is off by about eps * sqrt(K) of its size, each layer hands on the relative
+    error of the one before, and transforms of Winograd lose up to 10 times more.
     """
-    lengths = [array[0].size if array.ndim == 4 else len(array) for name, array in net.params.items()
+    lengths = [array[0].size if array.ndim == 4 else len(array) for name,
+               array in net.params.items()
                if name.endswith("/w")]
     return 10 * np.finfo(np.float32).eps * np.sqrt(lengths).sum() * np.abs(net.predict(X)).max()
 
@@ -101,8 +105,10 @@ def test_the_first_loss_is_that_of_a_guess_among_seven(batchnorm, seed):
 @pytest.mark.parametrize("batchnorm", [False, True])
 def test_fifty_pictures_are_learnt_by_heart(batchnorm):
     X, y = pictures(50)
-    solver = Solver(small_net(batchnorm), {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, update_rule="adam",
-                    optim_config={"learning_rate": 3e-3}, batch_size=25, num_epochs=40, verbose=False,
+    solver = Solver(small_net(batchnorm), {"X_train": X, "y_train": y, "X_val": X, "y_val": y},
+                    update_rule="adam",
+                    optim_config={"learning_rate": 3e-3}, batch_size=25, num_epochs=40,
+                    verbose=False,
                     recipe=Recipe(stop=lambda history: history[-1]["train_acc"] == 1))
     solver.train()
     assert solver.check_accuracy(X, y) == 1
@@ -110,10 +116,11 @@ def test_fifty_pictures_are_learnt_by_heart(batchnorm):
 
 @pytest.mark.parametrize("batchnorm", [False, True])
 def test_fifty_steps_in_float32_end_where_those_in_float64_do(batchnorm):
-    """The distance of the two ends, over the way that the training went: a stricter measure than over the weights.
+    """The distance of the two ends, over the way that the training went: a stricter measure than
+    over the weights.
 
-    The learning rate is one at which the loss falls steadily: at 0.01 the plain net jumps, and what differs by rounding
-    grows to 2e-2 of the way.
+    The learning rate is one at which the loss falls steadily: at 0.01 the plain net jumps, and what
+    differs by rounding grows to 2e-2 of the way.
     """
     X, y = pictures(50)
     begin = small_net(batchnorm)
@@ -122,9 +129,11 @@ def test_fifty_steps_in_float32_end_where_those_in_float64_do(batchnorm):
         net, config = clone(begin, dtype), {"learning_rate": 1e-3, "momentum": 0.9}
         for _ in range(50):
             params = flattened(net.params)
-            numbers, config = UPDATE_RULES["sgd_momentum"](params.numbers, net.loss(X, y)[1].numbers, config)
+            numbers, config = UPDATE_RULES["sgd_momentum"](params.numbers,
+                                                           net.loss(X, y)[1].numbers, config)
             net.params.update(type(params)(params, numbers))
-        ends.append(np.concatenate([net.params[name].ravel() for name in begin.params]).astype(np.float64))
+        ends.append(np.concatenate([net.params[name].ravel()
+                                    for name in begin.params]).astype(np.float64))
     first = np.concatenate([array.ravel() for array in begin.params.values()]).astype(np.float64)
     apart, way = np.linalg.norm(ends[0] - ends[1]), np.linalg.norm(ends[1] - first)
     assert apart <= 1e-3 * way and way > 0.1
@@ -139,7 +148,8 @@ def resident():
 @compiled
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc")
 def test_two_thousand_steps_take_no_more_memory_than_five_hundred():
-    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=True, dropout_keep_ratio=0.7, seed=0)
+    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=True,
+                       dropout_keep_ratio=0.7, seed=0)
     sizes = {}
 
     def note(history):
@@ -155,7 +165,8 @@ def test_two_thousand_steps_take_no_more_memory_than_five_hundred():
         tracemalloc.stop()
     assert len(solver.loss_history) == 2000
     traced, in_memory = sizes[199] - sizes[50]
-    assert traced < 2 ** 18 and in_memory < 2 ** 21, (traced, in_memory)  # the histories grow by some 100 bytes a step
+    # The histories grow by some 100 bytes a step
+    assert traced < 2 ** 18 and in_memory < 2 ** 21, (traced, in_memory)
 
 
 @compiled

@@ -1,4 +1,5 @@
-"""No file that is read can run code: what the package, the experiments and the tests never say, by their AST."""
+"""No file that is read can run code: what the package, the experiments and the tests never say, by
+their AST."""
 import ast
 from pathlib import Path
 
@@ -6,17 +7,24 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-FILES = sorted(path for folder in ("cs231n_fer", "experiments", "tests") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(path for folder in ("cs231n_fer", "experiments", "tests")
+               for path in (ROOT / folder).rglob("*.py"))
 
-MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml", "jsonpickle"}
-CALLS = {"eval", "exec", "compile", "__import__", "execfile"}  # the method eval of a torch module is another
-ATTRIBUTES = {"extractall", "extract", "unpack_archive", "read_pickle", "to_pickle", "fromfile_pickle"}
-KEYWORDS = {"allow_pickle": False, "weights_only": True, "shell": False}  # and the only value that is safe
-README_EXAMPLE = "tests/test_readme.py"  # runs the example of our own README, which is the one text that becomes code
+MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve",
+           "yaml", "jsonpickle"}
+# The method eval of a torch module is another
+CALLS = {"eval", "exec", "compile", "__import__", "execfile"}
+ATTRIBUTES = {"extractall", "extract", "unpack_archive", "read_pickle", "to_pickle",
+              "fromfile_pickle"}
+# And the only value that is safe
+KEYWORDS = {"allow_pickle": False, "weights_only": True, "shell": False}
+# Runs the example of our own README, which is the one text that becomes code
+README_EXAMPLE = "tests/test_readme.py"
 
 
 def faults(source):
-    """Yield (line, what) of whatever could turn the content of a file into code, or write it where it likes."""
+    """Yield (line, what) of whatever could turn the content of a file into code, or write it where
+    it likes."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -27,15 +35,19 @@ def faults(source):
             continue
         else:
             continue
-        yield from ((node.lineno, f"import {name}") for name in names if name.split(".")[0] in MODULES)
+        yield from ((node.lineno, f"import {name}") for name in names
+                    if name.split(".")[0] in MODULES)
 
 
 def call_faults(node):
     """Yield what is wrong with a call."""
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    if isinstance(node.func, ast.Name) and name in CALLS or isinstance(node.func, ast.Attribute) and name in ATTRIBUTES:
+    if isinstance(node.func,
+                  ast.Name) and name in CALLS or isinstance(node.func,
+                                                            ast.Attribute) and name in ATTRIBUTES:
         yield name
-    if name in ("import_module", "__import__") and node.args and isinstance(node.args[0], ast.Constant):
+    if name in ("import_module",
+                "__import__") and node.args and isinstance(node.args[0], ast.Constant):
         if str(node.args[0].value).split(".")[0] in MODULES:
             yield f"import {node.args[0].value}"
     for keyword in node.keywords:
@@ -51,14 +63,19 @@ def test_no_file_becomes_code_and_no_archive_is_unpacked(path):
     assert not found, f"{path}: {found}"
 
 
-UNSAFE = ["import pickle", "import pickle as p", "from pickle import loads", "from multiprocessing import pickle",
-          "import marshal", "import shelve", "import yaml", "from yaml import load", "import joblib",
+UNSAFE = ["import pickle", "import pickle as p", "from pickle import loads",
+          "from multiprocessing import pickle",
+          "import marshal", "import shelve", "import yaml", "from yaml import load",
+          "import joblib",
           "import dill.source", "def f():\n    import pickle", "eval('1')", "exec(text)",
           "compile(text, '', 'exec')", "__import__('os')",
-          "np.load(path, allow_pickle=True)", "np.load(path, allow_pickle=flag)", "archive.extractall()",
+          "np.load(path, allow_pickle=True)", "np.load(path, allow_pickle=flag)",
+          "archive.extractall()",
           "archive.extract(member)", "shutil.unpack_archive(path)", "pd.read_pickle(path)",
-          "torch.load(path, weights_only=False)", "importlib.import_module('pickle')", "run(text, shell=True)"]
-SAFE = ["import json", "np.load(path)", "np.load(path, allow_pickle=False)", "module.eval()", "re.compile('x')",
+          "torch.load(path, weights_only=False)", "importlib.import_module('pickle')",
+          "run(text, shell=True)"]
+SAFE = ["import json", "np.load(path)", "np.load(path, allow_pickle=False)", "module.eval()",
+        "re.compile('x')",
         "archive.extractfile(member)", "torch.load(path, weights_only=True)", "import pickled",
         "run([text], shell=False)"]
 
@@ -75,5 +92,6 @@ def test_what_is_safe_is_let_pass(source):
 
 def test_all_files_are_looked_at():
     names = {str(path.relative_to(ROOT)) for path in FILES}
-    assert {"cs231n_fer/files/checkpoint.py", "experiments/train_final.py", "tests/test_safe_files.py"} <= names
+    assert {"cs231n_fer/files/checkpoint.py", "experiments/train_final.py",
+            "tests/test_safe_files.py"} <= names
     assert len(names) > 100

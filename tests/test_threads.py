@@ -35,7 +35,8 @@ SIZES = (1, 2, 3, 5, 8, 13)  # of batches: more than a Predictor keeps ready
 
 @contextmanager
 def frequent_switches():
-    """Let Python hand over from thread to thread a thousands of times as often: races that are rare become likely."""
+    """Let Python hand over from thread to thread a thousands of times as often: races that are rare
+    become likely."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -60,7 +61,8 @@ def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_c
     arena.release()
 
     def spoiled(caller):
-        """Take arrays and count those on which somebody else has written when they are given back."""
+        """Take arrays and count those on which somebody else has written when they are given
+        back."""
         rng, held, wrong = np.random.default_rng(caller), [], 0
         for step in range(25000):
             mark = caller * 10 ** 6 + step
@@ -87,8 +89,8 @@ def on_some_threads(function, X):
 def trained(X):
     """Weights after a few steps of a Solver of its own, with pictures as a shift of the faces."""
     net, data = final_net(), faces(12)
-    Solver(net, {**data, "X_train": data["X_train"] + X[0]}, update_rule="adam", batch_size=4, num_epochs=1,
-           verbose=False,
+    Solver(net, {**data, "X_train": data["X_train"] + X[0]}, update_rule="adam", batch_size=4,
+           num_epochs=1, verbose=False,
            recipe=Recipe(augmentation=HorizontalFlip(), average_decay=0.5)).train()
     return np.concatenate([array.ravel() for array in net.params.values()])
 
@@ -113,35 +115,44 @@ def classes(X):
     return np.arange(len(X)) % 3
 
 
-AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(), RandomErasing(), BrightnessContrast()))
-SHARED = {  # what several threads may use at once: a function that makes it, and its answer for pictures
+AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(), RandomErasing(),
+                        BrightnessContrast()))
+# What several threads may use at once: a function that makes it, and its answer for pictures
+SHARED = {
     "Predictor": (lambda: Predictor(final_net()), lambda shared, X: shared(X)),
     "Predictor of other layers": (lambda: Predictor(mixed_net()), lambda shared, X: shared(X)),
-    "Predictor of features": (lambda: Predictor(final_net(), "affine1"), lambda shared, X: shared(X)),
+    "Predictor of features": (lambda: Predictor(final_net(), "affine1"), lambda shared,
+                              X: shared(X)),
     "Predictor and set_threads": (lambda: Predictor(final_net()), on_some_threads),
-    "PretrainedNet": (lambda: packaged(final_net()), lambda shared, X: shared.predict(grey(X), batch_size=4)),
-    "teacher_of": (lambda: teacher_of([final_net(1), mixed_net()], 2.0), lambda shared, X: shared(X)),
+    "PretrainedNet": (lambda: packaged(final_net()), lambda shared,
+                      X: shared.predict(grey(X), batch_size=4)),
+    "teacher_of": (lambda: teacher_of([final_net(1), mixed_net()], 2.0), lambda shared,
+                   X: shared(X)),
     "distil": (lambda: teacher_of([final_net(1)]), distilled),
     "features": (final_net, lambda shared, X: features(shared, X, batch_size=4)),
     "Network.predict": (mixed_net, lambda shared, X: shared.predict(X, batch_size=4)),
     "Network.backward": (final_net, there_and_back),
-    "saliency_map": (final_net, lambda shared, X: saliency_map(shared, X, classes(X), batch_size=4)),
+    "saliency_map": (final_net, lambda shared,
+                     X: saliency_map(shared, X, classes(X), batch_size=4)),
     "smooth_grad": (final_net, lambda shared, X: smooth_grad(shared, X, classes(X), copies=2)),
     "occlusion_map": (final_net, lambda shared, X: occlusion_map(shared, X, classes(X), size=4)),
-    "augmentation": (lambda: AUGMENTATION, lambda shared, X: shared(X, np.random.default_rng(len(X)))),
+    "augmentation": (lambda: AUGMENTATION, lambda shared,
+                     X: shared(X, np.random.default_rng(len(X)))),
     "Solver": (lambda: None, lambda shared, X: trained(X)),
 }
 
 
 def wrong_answers(name):
-    """How many answers of a row, asked for by threads at once, have other bits than those that it gives alone."""
+    """How many answers of a row, asked for by threads at once, have other bits than those that it
+    gives alone."""
     make, answer = SHARED[name]
     shared = make()
     questions = [[pictures(n, seed=caller) for n in SIZES] for caller in range(CALLERS)]
     alone = [[answer(shared, X).tobytes() for X in each] for each in questions]
 
     def ask(caller):
-        found = [answer(shared, questions[caller][call // 4 % len(SIZES)]).tobytes() for call in range(CALLS)]
+        found = [answer(shared, questions[caller][call // 4 % len(SIZES)]).tobytes()
+                 for call in range(CALLS)]
         return sum(mine != alone[caller][call // 4 % len(SIZES)] for call, mine in enumerate(found))
     return sum(at_once(ask))
 
@@ -157,7 +168,8 @@ def test_they_do_so_as_well_where_the_threads_of_numba_serve_one_caller_at_a_tim
     code = ("import numba; from test_threads import SHARED, wrong_answers;"
             "wrong = {name: wrong_answers(name) for name in SHARED};"
             "assert not any(wrong.values()), wrong; print(numba.threading_layer())")
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent,
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                           cwd=Path(__file__).parent,
                            env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue",
                                 "PYTHONPATH": os.pathsep.join(sys.path)})
     assert (found.returncode, found.stdout) == (0, "workqueue\n"), found.stderr

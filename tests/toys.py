@@ -3,7 +3,8 @@ import numpy as np
 
 
 class Recorder:
-    """A model that learns nothing and notes which samples each training step gets; sample n is the number n."""
+    """A model that learns nothing and notes which samples each training step gets; sample n is the
+    number n."""
 
     def __init__(self):
         self.params, self.batches = {"w": np.zeros(1)}, []
@@ -16,7 +17,8 @@ class Recorder:
 
 
 class Scripted:
-    """A model that has its accuracy after each step from a list; its loss and its parameter count the steps."""
+    """A model that has its accuracy after each step from a list; its loss and its parameter count
+    the steps."""
 
     def __init__(self, accuracies):
         self.accuracies, self.params, self.steps = accuracies, {"w": np.zeros(1)}, 0
@@ -41,7 +43,8 @@ def faces(n, shape=(1, 8, 8), seed=0):
     data = {}
     for split, count in (("train", n), ("val", 20)):
         X = rng.standard_normal((count, *shape)).astype(np.float32)
-        data[f"X_{split}"], data[f"y_{split}"] = X, (X.reshape(count, -1)[:, ::3].sum(axis=1) > 0).astype(np.int64)
+        data[f"X_{split}"] = X
+        data[f"y_{split}"] = (X.reshape(count, -1)[:, ::3].sum(axis=1) > 0).astype(np.int64)
     for array in data.values():
         array.setflags(write=False)
     return data

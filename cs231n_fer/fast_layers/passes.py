@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..arrays import arena
 from ..arrays.seam import channels_first, contiguous, padded
 from ..kernels import conv as kernels
-from ..kernels import pixels
 from ..kernels.arguments import BackwardArrays, BackwardOptions, Epilogue, ForwardArrays, Parts
+from ..kernels.memory import STREAM_BYTES
 from ..kernels.shape import VECTORS, Plan
 from ..kernels.vectors.machine import MOST_THREADS, threads
 from ..shapes import check, gradient_like
@@ -61,7 +61,7 @@ def run_forward(cached: ConvCache, b: Array, epilogue: Epilogue,
               "convolution; use larger images or more padding")
         pooled = arena.empty((N, size.Ho // 2, size.Wo // 2, size.F), dtype)
         argmax = arena.empty((N, size.Ho // 2, size.Wo // 2, size.Fp), np.uint8)
-    in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= pixels.STREAM_BYTES
+    in_place = (epilogue.writes and not epilogue.relu and out.nbytes <= STREAM_BYTES
                 and plan.z_grid[:3] == (size.Ho, size.Wo, size.F) and not np.count_nonzero(b))
     scratch = scratch_of(plan, dtype)
     if in_place:

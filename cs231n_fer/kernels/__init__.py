@@ -1,6 +1,6 @@
-"""The engine: compiled loops, Numba only; README.md in this folder is the chapter that goes with it.
+"""The engine: compiled loops, which need Numba only. The README.md of this folder is its chapter.
 
 Kernels are written in the small language of vectors/. To add a compiled operation: its definition
-in layers/, its kernel here, its checks, memory and cache in the module of the same name in
-fast_layers/, and its rung in nets/ladder.py.
+goes into layers/, its kernel here, its argument checks, memory and cache into the module of the
+same name in fast_layers/, and its engine into nets/ladder.py.
 """

@@ -1,13 +1,13 @@
-"""Convolution over a batch: blocks of images in parallel, each taken through every step while it is in the cache.
+"""Convolution over a batch: parallel blocks of images, taken through all steps while in the cache.
 
-The steps of a block are those of winograd.py or of direct.py; pixels.py says what happens to its outputs. Threads share
-nothing but prepared weights. What several blocks add up to (the gradient of w) is summed for a fixed number of chunks,
-which depends on the batch and not on the threads, and the chunks are added in a fixed order: 1, 2 and 16 threads give
-the same bits.
+The steps of a block are those of winograd.py or of direct.py; pixels.py defines what happens to its
+outputs. Threads share nothing but prepared weights. The gradient of w, to which all blocks
+contribute, is summed in a fixed number of chunks, which depends on the batch and not on the number
+of threads, and the chunks are added in a fixed order: 1, 2 and 16 threads give the same bits.
 
-Kernels and steps take the records of arguments.py. Of the arrays beside them scratch is (threads,
-plan.scratch), and backward() describes dw and db. `numbers` is flat(plan), and `steps` has the
-addresses of the steps.
+Kernels and steps take the records of arguments.py. Of the remaining arrays, `scratch` is
+(threads, plan.scratch), the workspaces of the threads, of which `s` is one; backward() describes
+dw and db. `numbers` is flat(plan), and `steps` holds the addresses of the steps.
 """
 from functools import cache
 from typing import NamedTuple
@@ -25,22 +25,25 @@ from .arguments import (
     Tiles,
     Work,
 )
-from .parts import add_rows, part_of
-from .pixels import clear
+from .memory import clear
+from .parts import add_rows, even_blocks, part_of, share
 from .shape import VECTORS, Plan
 from .vectors.calls import FLOATS, call, nested, step
 from .vectors.jit import jit
 from .winograd_tiles import GATHER_DZ, GATHER_X, SCATTER_DX, SCATTER_Z, rows_of_tiles
 
-MOST_CHUNKS, CHUNK_IMAGES = 16, 12
-SUM_PART = 8192  # numbers of dw that one thread adds up
+MOST_CHUNKS = 16
+CHUNK_IMAGES = 12
+SUM_PART = 8192  # numbers of dw that one task adds up
 
 
 def chunks_of(count):
-    """Number of partial sums for a batch: a power of two, at most 16, of 12 images or more each; 2 if that gives one.
+    """Return the number of partial sums for a batch.
 
-    More of them let more threads work; each is written and read once more. A step of the final net with 8 images takes
-    0.83 times as long with two of them as with one on two threads, and 1.04 times on one.
+    It is a power of two, at most 16, with 12 images or more per chunk, but 2 if that would give
+    one. More chunks let more threads work; every chunk is written and read once more. A step of the
+    final net with 8 images takes 0.83 times as long with two chunks as with one on two threads, and
+    1.04 times as long on one thread.
     """
     if count < 2:
         return 1
@@ -51,15 +54,17 @@ def chunks_of(count):
 
 
 def backward_splits(plan, threads, chunks, want_dx):
-    """Parts of a chunk, where there are more threads than chunks: one for dx and one for dw, each of some channels.
+    """Return into how many parts a chunk is split where there are more threads than chunks.
 
-    Every part undoes the epilogue and transforms dz for itself; all others of its products are its own, so that no bit
-    depends on it. Direct convolution isn't split.
+    A part computes dx or dw, of some of the channels. Every part undoes the epilogue and transforms
+    dz for itself; all other products are its own, so that no bit of the result depends on the
+    split. Direct convolution isn't split.
     """
-    each, sides = threads // chunks, 2 if want_dx else 1
-    if each < 2 or not plan.m:
+    per_chunk = threads // chunks
+    sides = 2 if want_dx else 1
+    if per_chunk < 2 or not plan.m:
         return 1
-    return sides * max(1, min(each // sides, plan.size.Cp // (VECTORS * plan.size.lanes)))
+    return sides * max(1, min(per_chunk // sides, plan.size.Cp // (VECTORS * plan.size.lanes)))
 
 
 class ForwardSteps(NamedTuple):
@@ -91,7 +96,11 @@ class BackwardSteps(NamedTuple):
 
 @cache
 def forward_addresses(m, dtype):
-    """Compile or load the steps of a forward pass for tiles of m outputs (0: direct) and a NumPy dtype."""
+    """Compile or load the steps of a forward pass, and return their addresses.
+
+    m       outputs per side of a Winograd tile, 0 for direct convolution
+    dtype   NumPy dtype of the arrays
+    """
     tiles = m or 4  # a direct convolution calls none of the transforms
     engine = winograd if m else direct
     prepare = weights.TRANSFORM[m] if m else weights.lay_out
@@ -109,39 +118,25 @@ def forward_addresses(m, dtype):
 
 @cache
 def backward_addresses(m, dtype):
-    """Compile or load the steps of a backward pass, as forward_addresses."""
-    return BackwardSteps(*(each.address(dtype) for each in backward_steps(m)))
+    """Compile or load the steps of a backward pass; arguments as in forward_addresses."""
+    return BackwardSteps(*(step.address(dtype) for step in backward_steps(m)))
 
 
 def backward_steps(m):
-    """The steps of a backward pass, in the order of BackwardSteps."""
+    """Return the steps of a backward pass, in the order of BackwardSteps."""
     tiles = m or 4
     engine = winograd if m else direct
-    return (backward_part, pixels.unpool, pixels.mask, pixels.pack, GATHER_X[tiles], GATHER_DZ[tiles],
-            engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
+    return (backward_part, pixels.unpool, pixels.mask, pixels.pack, GATHER_X[tiles],
+            GATHER_DZ[tiles], engine.multiply_back, SCATTER_DX[tiles], pixels.unpack,
             weights.TRANSFORM_BACK[m] if m else weights.take_back)
-
-
-@jit(inline=True)
-def even_blocks(count, most):
-    """Images in a block: as many in all blocks, so that none of them reads all weights for a single image."""
-    blocks = -(-count // most)
-    return -(-count // blocks) if blocks else 1
-
-
-@jit(inline=True)
-def share(channels, part, parts, lanes):
-    """Begin and end of the channels that a part works on: whole register tiles."""
-    width = VECTORS * lanes
-    begin, end = part_of(channels // width, part, parts)
-    return begin * width, end * width
 
 
 @jit(parallel=True)
 def prepare(numbers, address, w, scratch, rows, turned, u):
-    """u = the weights w (HH, WW, C, F) as the engine multiplies with them: `rows` channels, or filters if turned.
+    """Write the weights w (HH, WW, C, F) to u as the engine multiplies with them.
 
-    address   of the step that does it for some of them
+    address   of the step that prepares some of the rows
+    rows      number of channels, or of filters if turned
     """
     for part in prange(-(-rows // weights.ROWS)):
         first = part * weights.ROWS
@@ -151,9 +146,9 @@ def prepare(numbers, address, w, scratch, rows, turned, u):
 
 @jit(parallel=True)
 def forward(numbers, steps, epilogue, arrays, parts, scratch):
-    """Convolve images with prepared weights, and finish them as an Epilogue says.
+    """Convolve images with prepared weights, and finish the outputs as an Epilogue says.
 
-    parts   its splits are of the filters, or of the rows in direct convolution, so that one image
+    parts   its splits divide the filters, or with direct convolution the rows, so that one image
             can use several threads
     """
     for task in prange(parts.ranges * parts.splits):
@@ -165,7 +160,7 @@ def forward(numbers, steps, epilogue, arrays, parts, scratch):
 
 @step(Plan, ForwardSteps, Epilogue, ForwardArrays, Work, FLOATS)
 def forward_part(plan, steps, epilogue, arrays, work, s):
-    """What one thread does of forward(): some images, and a part of their filters or rows."""
+    """Do one thread's work of forward(): some images, and a part of their filters or rows."""
     size = plan.size
     grid = plan.z_grid
     begin = work.begin
@@ -182,7 +177,8 @@ def forward_part(plan, steps, epilogue, arrays, work, s):
         for top in range(begin_row, end_row, rows):
             bottom = min(top + rows, end_row)
             row = top * grid.row
-            shift = 0 if in_place or epilogue.sums else row  # a strip begins at z_at where z isn't kept as a whole
+            # A strip begins at z_at, unless all of z is kept.
+            shift = 0 if in_place or epilogue.sums else row
             down = rows_of_tiles(top, bottom, plan)
             strip = Strip(images=last - first, top=top, bottom=bottom, first=f0, last=f1)
             for image in range(first, last):
@@ -213,7 +209,10 @@ def forward_part(plan, steps, epilogue, arrays, work, s):
 
 @jit(inline=True)
 def filters_and_rows(plan, work, rows):
-    """Begin and end of the filters, and of the rows, that a thread works on: all of either."""
+    """Return begin and end of the filters, and of the rows, that a thread works on.
+
+    Winograd's engine splits the filters, direct convolution the rows.
+    """
     size = plan.size
     if plan.m:
         f0, f1 = share(size.Fp, work.part, work.splits, size.lanes)
@@ -224,10 +223,12 @@ def filters_and_rows(plan, work, rows):
 
 @jit(parallel=True)
 def backward(numbers, steps, options, arrays, dw, db, parts, scratch):
-    """Gradients of a convolution and its epilogue, of BackwardArrays.
+    """Compute the gradients of a convolution and its epilogue.
 
-    dw      of each chunk, (chunks, HH * WW * C * F); at the end the first is the sum
-    db      (splits, chunks, Fp), as every part of a chunk writes one; at the end db[0, 0] is it
+    arrays  BackwardArrays, which include dx
+    dw      (chunks, HH * WW * C * F), one gradient per chunk; at the end the first is their sum
+    db      (splits, chunks, Fp), as every part of a chunk writes one; at the end db[0, 0] is the
+            sum over the chunks
     parts   its ranges are the chunks, its splits those of backward_splits
     """
     for task in prange(parts.ranges * parts.splits):
@@ -245,16 +246,17 @@ def backward(numbers, steps, options, arrays, dw, db, parts, scratch):
 
 @step(Plan, BackwardSteps, BackwardOptions, BackwardArrays, FLOATS, FLOATS, Work, FLOATS)
 def backward_part(plan, steps, options, arrays, dw, db, work, s):
-    """What one thread does of backward(): some images, and dw and db of them, or a part of that.
+    """Do one thread's work of backward(): some images, and dw and db of them, or a part of that.
 
-    dw is summed as the engine has it, (m + 2)^2 / 9 times as large with Winograd's tiles, in scratch memory that a
-    thread uses for all its chunks. All parts sum up db, which costs next to nothing.
+    dw is summed in the engine's own layout, (m + 2)^2 / 9 times as large with Winograd's tiles, in
+    the workspace, which a thread uses again for its next chunk. All parts sum up db, at negligible
+    cost.
     """
     size = plan.size
     grid = plan.z_grid
     begin = work.begin
     images = even_blocks(work.end - begin, plan.images)
-    # Of a split chunk even parts do dw, and odd ones dx.
+    # In a split chunk the even parts compute dw, and the odd ones dx.
     sides = 2 if work.splits > 1 and options.want_dx else 1
     want_dw = sides == 1 or work.part % 2 == 0
     want_dx = options.want_dx and (sides == 1 or work.part % 2 == 1)
@@ -264,8 +266,10 @@ def backward_part(plan, steps, options, arrays, dw, db, work, s):
     for first in range(begin, work.end, images):
         last = min(first + images, work.end)
         for top in range(0, size.Ho, plan.strip):
-            bottom, at = min(top + plan.strip, size.Ho), plan.z_at - top * grid.row
-            x_at, down = top * plan.x_grid.row, rows_of_tiles(top, bottom, plan)
+            bottom = min(top + plan.strip, size.Ho)
+            at = plan.z_at - top * grid.row
+            x_at = top * plan.x_grid.row
+            down = rows_of_tiles(top, bottom, plan)
             for image in range(first, last):
                 if want_dw and top == 0:
                     call(steps.pack, arrays.x, image, size, s, 0, plan.x_grid)

@@ -1,17 +1,18 @@
-"""Direct convolution of one image, for any window and stride: register tiles slide over the padded image.
+"""Direct convolution of one image: register tiles slide over it, with any window and stride.
 
-In channels-last memory the row of a window, WW pixels of C channels, is one run of WW * C numbers, and so is the row
-of the filters that it meets. An output pixel is HH such products; TILE_ROWS pixels, `stride * C` numbers apart, and
-two vectors of filters make a register tile. Nothing is copied HH * WW times, as im2col does.
+In channels-last memory the row of a window, WW pixels of C channels, is one contiguous run of
+WW * C numbers, and so is the row of a filter that it is multiplied with. An output pixel is the sum
+of HH such products. TILE_ROWS pixels, which lie `stride * C` numbers apart, and two vectors of
+filters make a register tile. Nothing is copied HH * WW times, as im2col does. k runs over WW * C:
 
-    z[i, j]    = sum over hh, k of  x[i stride + hh, (j stride) C + k] * w[hh, k]           k runs over WW * C numbers
+    z[i, j]    = sum over hh, k of  x[i stride + hh, (j stride) C + k] * w[hh, k]
     dw[hh, k] += sum over i, j of   x[i stride + hh, (j stride) C + k] * dz[i, j]
     dx[i stride + hh, j stride + ww] += sum over f of  dz[i, j, f] * w[hh, ww, :, f]
 """
 from functools import cache
 
 from .arguments import Strip
-from .pixels import get
+from .memory import get
 from .shape import VECTORS, Plan, make_grid, round_up
 from .tile import (
     CHANNEL_ROWS,
@@ -30,23 +31,28 @@ from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS, VECTOR_BYTES
 from .vectors.simd import fma, lane_sum, zeros
 
-FEW_CHANNELS = 4  # that dx has no register tiles for
-STRIP_BYTES = 24 * 1024  # of outputs, which are finished in L1: of 48 x 48 outputs and 32 filters 4 rows, not 295 KB
+FEW_CHANNELS = 4  # for up to this many, dx isn't computed with register tiles
+# Outputs of a strip, which are finished while in L1: 4 rows of 48 x 48 outputs and 32 filters,
+# instead of all 295 KB.
+STRIP_BYTES = 24 * 1024
 
 
 @cache
 def direct_plan(size):
-    """Lay out the scratch memory of a convolution; a block is one image, worked on in strips of rows."""
+    """Lay out the workspace of a convolution; a block is one image, worked on in strips of rows."""
     columns = round_up(size.Wo, TILE_ROWS)
-    # The last register tile of a row reads pixels that are in excess; they are zeros.
+    # The last register tile of a row reads pixels beyond the image, which are zeros.
     width = max(size.W + 2 * size.pad, (columns - 1) * size.stride + size.WW)
     height = size.H + 2 * size.pad
     few = size.stride == 1 and size.C <= FEW_CHANNELS
-    x_grid, dx_grid = make_grid(height, width, size.C), make_grid(height, width, size.C if few else size.Cp)
+    x_grid = make_grid(height, width, size.C)
+    dx_grid = make_grid(height, width, size.C if few else size.Cp)
     z_grid = make_grid(size.Ho, columns, size.Fp)
-    z_at, dx_at = x_grid.size, x_grid.size + z_grid.size
+    z_at = x_grid.size
+    dx_at = x_grid.size + z_grid.size
     row = size.WW * size.C
-    run = row if row == FIVE_ROWS else round_up(row, NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS)
+    tile_rows = NARROW_ROWS if row <= NARROW_ROWS else CHANNEL_ROWS
+    run = row if row == FIVE_ROWS else round_up(row, tile_rows)
     strip = max(1, STRIP_BYTES // (columns * size.Fp * (VECTOR_BYTES // size.lanes)) // 2) * 2
     dU_at = dx_at + dx_grid.size
     return Plan(
@@ -57,10 +63,16 @@ def direct_plan(size):
 
 @step(Plan, Strip, FLOATS, FLOATS, FLOATS, INT)
 def multiply(plan, strip, w, s, z, z_at):
-    """A strip of z from the one padded image in s; row 0 of z is at z[z_at]; w (HH, WW, C, Fp)."""
-    size, z_row = plan.size, plan.z_grid.row
-    row, pixel, run = plan.x_grid.row, size.stride * size.C, size.WW * size.C
-    # Two vectors of every filter value stay in L1.
+    """Compute a strip of z from the one padded image in s.
+
+    w is (HH, WW, C, Fp); row 0 of z begins at z[z_at].
+    """
+    size = plan.size
+    z_row = plan.z_grid.row
+    row = plan.x_grid.row
+    pixel = size.stride * size.C
+    run = size.WW * size.C
+    # Two vectors of filters, at every tap and channel, stay in L1.
     for f in range(strip.first, strip.last, VECTORS * size.lanes):
         right = Columns(at=f, run=run * size.Fp, step=size.Fp)
         for i in range(strip.top, strip.bottom):
@@ -71,11 +83,14 @@ def multiply(plan, strip, w, s, z, z_at):
 
 
 def make_add_run(tile, rows):
-    """Return the function that adds one row of windows to dw with a tile of so many rows, which divide the run."""
+    """Return the function that adds one row of windows to dw; the tile's `rows` divide the run."""
     @jit(inline=True)
     def add_run(plan, f, hh, top, bottom, s, adds):
-        size, row, z_row = plan.size, plan.x_grid.row, plan.z_grid.row
-        x, w = (top * size.stride + hh) * row, plan.dU_at + hh * plan.run * size.Fp + f
+        size = plan.size
+        row = plan.x_grid.row
+        z_row = plan.z_grid.row
+        x = (top * size.stride + hh) * row
+        w = plan.dU_at + hh * plan.run * size.Fp + f
         right = Columns(at=plan.z_at + f, run=z_row, step=size.Fp)
         depth = Depth(runs=bottom - top, steps=size.Wo)
         for k in range(0, plan.run, rows):
@@ -91,7 +106,10 @@ add_channels_run = make_add_run(channel_tile, CHANNEL_ROWS)
 
 @jit(inline=True)
 def add_dw(plan, top, bottom, s, adds):
-    """dw (HH, run, Fp) at dU_at (+)= what rows top...bottom of one image give; they begin at z_at."""
+    """Add the contribution of rows top...bottom of one image to dw, or overwrite dw unless `adds`.
+
+    dw is (HH, run, Fp) and begins at dU_at; these rows of dz begin at z_at.
+    """
     for f in range(0, plan.size.F, VECTORS * plan.size.lanes):
         for hh in range(plan.size.HH):
             if plan.run == NARROW_ROWS:
@@ -104,8 +122,13 @@ def add_dw(plan, top, bottom, s, adds):
 
 @jit(inline=True)
 def add_dx(plan, top, bottom, s, wt):
-    """dx in scratch memory, zeros at first, from dz there; wt (HH, WW, F, Cp)."""
-    size, z_row, row = plan.size, plan.z_grid.row, plan.dx_grid.row
+    """Add the contribution of rows top...bottom of dz to dx.
+
+    Both lie in the workspace; wt is (HH, WW, F, Cp).
+    """
+    size = plan.size
+    z_row = plan.z_grid.row
+    row = plan.dx_grid.row
     pixel = size.stride * size.Cp
     for i in range(top, bottom):
         for hh in range(size.HH):
@@ -123,11 +146,14 @@ def add_dx(plan, top, bottom, s, wt):
 
 @jit(inline=True)
 def add_dx_of_few_channels(plan, top, bottom, s, w):
-    """The same for few channels, of which a register tile would be empty but for a few columns: lanes are filters.
+    """Do the same for so few channels that most columns of a register tile would be empty.
 
-    w (HH, WW, C, Fp). Of 50 one-channel images, 48 x 48 with 32 filters: 2.3 ms instead of 5.4.
+    The lanes of a vector are filters; w is (HH, WW, C, Fp). For 50 one-channel images, 48 x 48 with
+    32 filters, it takes 2.3 ms instead of 5.4.
     """
-    size, z_row, row = plan.size, plan.z_grid.row, plan.dx_grid.row
+    size = plan.size
+    z_row = plan.z_grid.row
+    row = plan.dx_grid.row
     for i in range(top, bottom):
         for hh in range(size.HH):
             for j in range(size.Wo + size.WW - 1):
@@ -144,9 +170,9 @@ def add_dx_of_few_channels(plan, top, bottom, s, w):
 
 @step(Plan, FLOATS, INT, INT, FLOATS, BOOL, BOOL)
 def multiply_back(plan, w, top, bottom, s, adds, want_dx):
-    """dw (+)= what rows top...bottom of one image give; with want_dx also its dx.
+    """Add the contribution of rows top...bottom of one image to dw, and to dx if want_dx.
 
-    w is turned unless plan.few_channels.
+    w is turned unless plan.few_channels. Unless `adds`, dw is overwritten.
     """
     add_dw(plan, top, bottom, s, adds)
     if want_dx:

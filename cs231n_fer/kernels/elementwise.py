@@ -1,4 +1,4 @@
-"""ReLU and its backward pass, one pass over flat arrays each: blocks of BLOCK numbers."""
+"""ReLU and its backward pass: one pass over flat arrays, in parallel blocks of BLOCK numbers."""
 from numba import prange
 
 from .parts import BLOCK
@@ -8,7 +8,7 @@ from .vectors.jit import jit
 
 @step(FLOATS, FLOATS, INT, INT)
 def relu_block(x, out, begin, end):
-    """out = max(x, 0) for the numbers begin...end; NaN stays NaN."""
+    """Write max(x, 0) to out for the numbers begin...end; NaN stays NaN."""
     x = x[begin:end]
     out = out[begin:end]
     zero = x.dtype.type(0)
@@ -18,7 +18,7 @@ def relu_block(x, out, begin, end):
 
 @step(FLOATS, FLOATS, FLOATS, INT, INT)
 def relu_back_block(dout, kept, dx, begin, end):
-    """dx = dout where kept > 0, else 0, for the numbers begin...end."""
+    """Write dout where kept > 0, else 0, to dx for the numbers begin...end."""
     dout = dout[begin:end]
     kept = kept[begin:end]
     dx = dx[begin:end]

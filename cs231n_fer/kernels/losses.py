@@ -1,4 +1,4 @@
-"""The softmax loss in one pass over the scores."""
+"""The softmax loss, in one pass over the scores."""
 import math
 
 import numpy as np
@@ -8,17 +8,23 @@ from .vectors.jit import jit
 
 @jit
 def softmax(x, y, weights, dx):
-    """dx (N, C) = the gradient of the loss of scores x (N, C), which it returns; labels y and weights (N,) of samples.
+    """Return the loss of scores x (N, C), and write its gradient to dx (N, C).
 
-    Computed in float64. Returns NaN and stops at a label that isn't one: the caller looks for it then.
+    y         (N,) labels
+    weights   (N,) of the samples
+
+    Computed in float64. Returns NaN at the first label that is out of range; the caller reports it.
     """
-    (N, C), total, loss = x.shape, 0.0, 0.0
+    N, C = x.shape
+    total = 0.0
+    loss = 0.0
     for n in range(N):
         total += weights[n]
     for n in range(N):
         if not 0 <= y[n] < C:
             return np.nan
-        top, exps = np.float64(x[n, 0]), 0.0
+        top = np.float64(x[n, 0])
+        exps = 0.0
         for j in range(1, C):
             top = max(top, np.float64(x[n, j]))
         for j in range(C):

@@ -1,19 +1,22 @@
-"""What happens to a convolution's outputs while they are still in the cache: the fusion of the sandwiches.
+"""What happens to a convolution's outputs while they are still in the cache: the fused epilogues.
 
-A convolution writes one image z of its outputs to scratch memory, whose channels are rounded up to register tiles. The
-functions here take it from there to the arrays of the caller: bias, ReLU and max-pool in one pass, or the moments
-that batchnorm needs. Backwards, they form dz in scratch memory from what the layer above handed down.
+A convolution writes one image z of its outputs to the workspace, where channels are rounded up to
+register tiles. The steps here take it to the caller's arrays: bias, ReLU and max-pool in one pass,
+or the moments that batchnorm needs. In the backward pass they form dz in the workspace from the
+gradient of the layer above.
 
-    s, grid        scratch memory, and the layout of an image in it
+    s, grid        workspace, and the layout of an image in it
     size           ConvSize of the convolution
     region         Region of the image that is worked on
-    arrays         ForwardArrays or BackwardArrays: those of the caller
+    arrays         ForwardArrays or BackwardArrays of the caller
 
-They go from pixel to pixel, through all channels of each (`f` is a vector of them): then memory comes as one stream. A
-vector of channels of all pixels first, then the next one, makes a step of conv-conv-pool take 1.06 times as long. Only
-`moments`, which reads z twice, does that, to have it in L1 the second time.
+They go from pixel to pixel, through all channels of a pixel (`f` is the first of a vector of them),
+so that memory is read as one stream. With the loops the other way round a step of conv-conv-pool
+takes 1.06 times as long. Only `moments`, which reads z twice, loops over channels first, to have z
+in L1 the second time.
 """
 from .arguments import BackwardArrays, ForwardArrays, Region
+from .memory import clear, copy, get, goes_past, put_out
 from .shape import ConvSize, Grid
 from .vectors.calls import BOOL, FLOATS, INT, step
 from .vectors.jit import jit
@@ -22,104 +25,31 @@ from .vectors.simd import (
     fma,
     load,
     load_bytes,
-    load_head,
     load_spaced,
-    load_turned,
     repeated,
     select,
     store,
     store_bytes,
-    store_head,
-    store_spaced,
-    stream,
     vector,
     zeros,
 )
 
-# An array larger than this is not in a cache any more when it is read again, and a cache would first read what is
-# written on. With a limit of 1.5 MiB a training step of batch 50 takes 1.04 times as long, without one a step of 256.
-STREAM_BYTES = 4 * 2 ** 20
-DEAD = 4.0  # in place of the argmax in a 2 x 2 window: ReLU has cut the maximum off
-
-
-@jit(inline=True)
-def get(a, at, f, channels, lanes):
-    """Return the vector of channels f... of a pixel of `channels` numbers at a[at]; what is beyond them reads as 0."""
-    if channels - f >= lanes:
-        return load(a, at + f, 1)
-    return load_head(a, at + f, channels - f)
-
-
-@jit(inline=True)
-def put(a, at, f, channels, lanes, block):
-    """Write a vector of channels, the inverse of get."""
-    if channels - f >= lanes:
-        store(a, at + f, block)
-    else:
-        store_head(a, at + f, block, channels - f)
-
-
-@jit(inline=True)
-def goes_past(a, channels, lanes):
-    """Whether pixels of so many channels are written past the caches: a large array, of whole and aligned vectors."""
-    large = len(a) * a.itemsize > STREAM_BYTES
-    return large and channels % lanes == 0 and a.ctypes.data % (lanes * a.itemsize) == 0
-
-
-@jit(inline=True)
-def put_out(a, at, f, channels, lanes, block, past):
-    """Write a vector of channels of an array that is only written on: as put, or past the caches; drain() after it."""
-    if past:
-        stream(a, at + f, block)
-    else:
-        put(a, at, f, channels, lanes, block)
-
-
-@jit(inline=True)
-def clear(s, at, count, lanes):
-    """Write zeros. As a loop over numbers, whose index might be negative, it is compiled to no vectors: 4 GB/s."""
-    for k in range(at, at + count - lanes + 1, lanes):
-        store(s, k, zeros(s, 1))
-    if count % lanes:
-        store_head(s, at + count // lanes * lanes, zeros(s, 1), count % lanes)
-
-
-@jit(inline=True)
-def copy(a, a_at, b, b_at, count, lanes):
-    """Copy numbers from a to b."""
-    for k in range(0, count - lanes + 1, lanes):
-        store(b, b_at + k, load(a, a_at + k, 1))
-    if count % lanes:
-        done = count // lanes * lanes
-        store_head(b, b_at + done, load_head(a, a_at + done, count % lanes), count % lanes)
-
-
-@jit(inline=True)
-def turn(a, a_at, a_row, b, b_at, b_row, rows, columns, lanes):
-    """Let b[i, j] = a[j, i] for a matrix b of so many rows and columns; rows of a and b lie so far apart.
-
-    Squares of vectors are turned in registers, the last ones overlap those before. A small matrix goes number by
-    number, which takes three times as long: 2.1 ms instead of 0.7 for images of the baseline net, 50 x 32 x 24 x 24.
-    """
-    if min(rows, columns) < lanes:
-        for i in range(rows):
-            for j in range(columns):
-                b[b_at + i * b_row + j] = a[a_at + j * a_row + i]
-        return
-    for j in range(0, columns, lanes):
-        for i in range(0, rows, lanes):
-            to, at = min(i, rows - lanes), min(j, columns - lanes)
-            store_spaced(b, b_at + to * b_row + at, b_row, load_turned(a, a_at + at * a_row + to, a_row))
+DEAD = 4.0  # in place of the argmax of a 2 x 2 window whose maximum ReLU has cut off
 
 
 @step(FLOATS, INT, ConvSize, FLOATS, INT, Grid)
 def pack(x, image, size, s, at, grid):
-    """Copy one image of x into scratch memory, with zeros around it."""
-    C, channels, row, lanes = size.C, grid.channels, grid.row, size.lanes
-    inside, left = size.W * channels, size.pad * channels
+    """Copy one image of x into the workspace, padded with zeros."""
+    C = size.C
+    channels = grid.channels
+    row = grid.row
+    lanes = size.lanes
+    inside = size.W * channels
+    left = size.pad * channels
     clear(s, at, size.pad * row, lanes)
     for i in range(size.H):
-        source, target = (image * size.H + i) * size.W * C, at + (size.pad + i) * row
+        source = (image * size.H + i) * size.W * C
+        target = at + (size.pad + i) * row
         clear(s, target, left, lanes)
         if C == channels:
             copy(x, source, s, target + left, inside, lanes)
@@ -133,8 +63,10 @@ def pack(x, image, size, s, at, grid):
 
 @step(FLOATS, Grid, ConvSize, Region, FLOATS)
 def unpack(s, grid, size, region, dx):
-    """Copy channels first...last of one image from scratch memory to dx, without its border."""
-    C, row, past = size.C, grid.row, goes_past(dx, size.C, size.lanes)
+    """Copy channels first...last of one image from the workspace to dx, without the padding."""
+    C = size.C
+    row = grid.row
+    past = goes_past(dx, size.C, size.lanes)
     for i in range(size.H):
         source = region.at + (size.pad + i) * row + size.pad * grid.channels
         target = (region.image * size.H + i) * size.W * C
@@ -147,10 +79,12 @@ def unpack(s, grid, size, region, dx):
 
 @step(FLOATS, Grid, ConvSize, Region, ForwardArrays, BOOL)
 def write(s, grid, size, region, arrays, relu):
-    """out = z + bias, or relu of it, for filters first...last."""
+    """Write z + bias, or relu of it, to out for filters first...last."""
     bias = arrays.bias
     out = arrays.out
-    F, row, past = size.F, grid.row, goes_past(out, size.F, size.lanes)
+    F = size.F
+    row = grid.row
+    past = goes_past(out, size.F, size.lanes)
     for i in range(region.top, region.bottom):
         source = region.at + i * row
         target = (region.image * size.Ho + i) * size.Wo * F
@@ -158,25 +92,30 @@ def write(s, grid, size, region, arrays, relu):
             for f in range(region.first, region.last, size.lanes):
                 z = load(s, source + j * grid.channels + f, 1) + load(bias, f, 1)
                 if relu:
-                    z = select(z < 0.0, 0.0, z)  # so that NaN stays
+                    z = select(z < 0.0, 0.0, z)  # keeps NaN
                 put_out(out, target + j * F, f, F, size.lanes, z, past)
     drain()
 
 
 @step(FLOATS, Grid, ConvSize, Region, ForwardArrays, BOOL)
 def pool(s, grid, size, region, arrays, relu):
-    """2 x 2 max-pool of z + bias for filters first...last: the first of the largest of sign * (z + bias).
+    """Take the 2 x 2 max-pool of z + bias: the first maximum of sign * (z + bias).
 
-    pooled gets its value, argmax which of the four it was; with relu, DEAD where it isn't positive.
-    (A forward pass for scores alone passes no argmax: threads that share an image would share their
-    lines.)
-    The sign is 1, or that of batchnorm's gamma: what batchnorm, whose mean is not yet known, makes the largest.
+    Of the filters first...last.
+
+    pooled gets its value and argmax its position in the window, 0 to 3; with relu, DEAD where it
+    isn't positive. A forward pass that only computes scores passes an empty argmax: threads that
+    share an image would share its cache lines. The sign is 1, or that of batchnorm's gamma: the
+    maximum is then that of batchnorm's outputs, although its mean is not yet known.
     """
     bias = arrays.bias
     sign = arrays.sign
     pooled = arrays.pooled
     argmax = arrays.argmax
-    Ho, Wo, F, row = size.Ho // 2, size.Wo // 2, size.F, grid.row
+    Ho = size.Ho // 2
+    Wo = size.Wo // 2
+    F = size.F
+    row = grid.row
     past = goes_past(pooled, F, size.lanes)
     for i in range(region.top // 2, region.bottom // 2):
         for j in range(Wo):
@@ -186,24 +125,29 @@ def pool(s, grid, size, region, arrays, relu):
                 b = load(bias, f, 1)
                 up = load(sign, f, 1)
                 best = load(s, corner, 1) + b
-                winner = zeros(s, 1)
+                position = zeros(s, 1)
                 for k in range(1, 4):
                     z = load(s, corner + k // 2 * row + k % 2 * grid.channels, 1) + b
-                    beats = (z * up > best * up) | (z != z)  # NaN stays
-                    best, winner = select(beats, z, best), select(beats, k * 1.0, winner)
+                    beats = (z * up > best * up) | (z != z)  # keeps NaN
+                    best = select(beats, z, best)
+                    position = select(beats, k * 1.0, position)
                 if relu:
-                    winner, best = select(best > 0.0, winner, DEAD), select(best < 0.0, 0.0, best)
+                    position = select(best > 0.0, position, DEAD)
+                    best = select(best < 0.0, 0.0, best)
                 put_out(pooled, pixel * F, f, F, size.lanes, best, past)
                 if len(argmax):
-                    store_bytes(argmax, pixel * size.Fp + f, winner)
+                    store_bytes(argmax, pixel * size.Fp + f, position)
     drain()
 
 
 @jit(inline=True)
 def sum_pixels(s, at, pixel, row, size, centre, squared):
-    """Sum of z - centre over an image, or of its square, for one vector of channels; four sums, as adding takes four
-    cycles."""
-    sums, rest = zeros(s, 4), zeros(s, 1)
+    """Return the sum of z - centre over an image, or of its square, for one vector of channels.
+
+    Four sums run side by side, as an addition takes four cycles.
+    """
+    sums = zeros(s, 4)
+    rest = zeros(s, 1)
     centres = repeated(centre, 4)
     for i in range(size.Ho):
         for j in range(0, size.Wo - 3, 4):
@@ -217,37 +161,45 @@ def sum_pixels(s, at, pixel, row, size, centre, squared):
 
 @step(FLOATS, Grid, ConvSize, Region, FLOATS, FLOATS)
 def moments(s, grid, size, region, bias, sums):
-    """Mean of each filter's z + bias over one image, and sum of squared distances from it: sums (N, 2, Fp).
+    """Write mean and sum of squared deviations of z + bias over one image to sums (N, 2, Fp).
 
-    Two passes, the second in L1: no difference of large numbers (Chan et al. 1983 say how images combine).
+    Two passes, the second in L1, so that no large numbers are subtracted from one another (Chan et
+    al. 1983 combine the images).
     """
     at = region.at
     image = region.image
     for f in range(region.first, region.last, size.lanes):
-        mean = sum_pixels(s, at + f, grid.channels, grid.row, size, zeros(s, 1), False) * (1 / (size.Ho * size.Wo))
+        mean = sum_pixels(s, at + f, grid.channels, grid.row, size, zeros(s, 1),
+                          False) * (1 / (size.Ho * size.Wo))
         store(sums, image * 2 * size.Fp + f, mean + load(bias, f, 1))
-        store(sums, (image * 2 + 1) * size.Fp + f, sum_pixels(s, at + f, grid.channels, grid.row, size, mean, True))
+        store(sums, (image * 2 + 1) * size.Fp + f,
+              sum_pixels(s, at + f, grid.channels, grid.row, size, mean, True))
 
 
 @jit(inline=True)
 def through_batchnorm(d, z, vectors, f, Fp):
-    """dz = vectors[0] * d + vectors[1] * z + vectors[2] for the filters f..., see batchnorm.backward_vectors."""
+    """Return vectors[0] * d + vectors[1] * z + vectors[2] for filters f..., dz below batchnorm.
+
+    See batchnorm.backward_vectors.
+    """
     return load(vectors, f, 1) * d + load(vectors, Fp + f, 1) * z + load(vectors, 2 * Fp + f, 1)
 
 
 @jit(inline=True)
 def dz_of(d, z, pixel, vectors, f, size):
-    """dz of a pixel: d itself, or with batchnorm in between what comes through it."""
+    """Return dz of a pixel: d itself, or, with batchnorm in between, d taken through it."""
     if len(vectors):
-        return through_batchnorm(d, get(z, pixel * size.F, f, size.F, size.lanes), vectors, f, size.Fp)
+        return through_batchnorm(d, get(z, pixel * size.F, f, size.F, size.lanes), vectors, f,
+                                 size.Fp)
     return d
 
 
 @step(BackwardArrays, ConvSize, Region, FLOATS, Grid, FLOATS)
 def unpool(arrays, size, region, s, grid, db):
-    """dz of one image below a max-pool (and ReLU), in scratch memory; its sum is added to db (Fp,).
+    """Form dz of one image below a max-pool (and ReLU), and add its sum to db (Fp,).
 
-    With batchnorm in between, vectors (4, Fp) are those of its backward pass, and nobody reads db; else they are empty.
+    With batchnorm in between, vectors (4, Fp) are those of its backward pass and db isn't used;
+    otherwise they are empty.
     """
     dout = arrays.dout
     argmax = arrays.argmax
@@ -255,18 +207,24 @@ def unpool(arrays, size, region, s, grid, db):
     vectors = arrays.vectors
     image = region.image
     at = region.at
-    Hp, Wp, F, Fp, lanes, row = size.Ho // 2, size.Wo // 2, size.F, size.Fp, size.lanes, grid.row
+    Hp = size.Ho // 2
+    Wp = size.Wo // 2
+    F = size.F
+    Fp = size.Fp
+    lanes = size.lanes
+    row = grid.row
     for i in range(region.top // 2, region.bottom // 2):
         for j in range(Wp):
-            pixel, corner = (image * Hp + i) * Wp + j, at + 2 * (i * row + j * grid.channels)
+            pixel = (image * Hp + i) * Wp + j
+            corner = at + 2 * (i * row + j * grid.channels)
             for f in range(0, F, lanes):
                 d = get(dout, pixel * F, f, F, lanes)
-                winner = load_bytes(argmax, pixel * Fp + f, s)
+                position = load_bytes(argmax, pixel * Fp + f, s)
                 for k in range(4):
                     here = (image * size.Ho + 2 * i + k // 2) * size.Wo + 2 * j + k % 2
-                    dz = dz_of(select(winner == k * 1.0, d, 0.0), z, here, vectors, f, size)
+                    dz = dz_of(select(position == k * 1.0, d, 0.0), z, here, vectors, f, size)
                     store(s, corner + k // 2 * row + k % 2 * grid.channels + f, dz)
-                store(db, f, load(db, f, 1) + select(winner < DEAD, d, 0.0))
+                store(db, f, load(db, f, 1) + select(position < DEAD, d, 0.0))
     for i in range(region.top, region.bottom):  # pixels that no window covers
         for j in range(2 * Wp if i < 2 * Hp else 0, size.Wo):
             for f in range(0, F, lanes):
@@ -277,17 +235,20 @@ def unpool(arrays, size, region, s, grid, db):
 
 @step(BackwardArrays, BOOL, ConvSize, Region, FLOATS, Grid, FLOATS)
 def mask(arrays, relu, size, region, s, grid, db):
-    """dz of one image: dout, with relu where kept is positive; its sum is added to db (Fp,).
+    """Form dz of one image: dout, with relu where kept is positive; add its sum to db (Fp,).
 
-    With batchnorm kept is z, and dout passes where vectors[0] * z + vectors[3], what batchnorm made of it, is positive:
-    so that need not be read. The rest as in unpool.
+    With batchnorm kept is z, and dout passes where its normalized value, vectors[0] * z +
+    vectors[3], is positive, so that the output of ReLU need not be read. The rest is as in unpool.
     """
     dout = arrays.dout
     kept = arrays.kept
     vectors = arrays.vectors
     image = region.image
     at = region.at
-    F, Fp, lanes, row = size.F, size.Fp, size.lanes, grid.row
+    F = size.F
+    Fp = size.Fp
+    lanes = size.lanes
+    row = grid.row
     for i in range(region.top, region.bottom):
         for j in range(size.Wo):
             pixel = ((image * size.Ho + i) * size.Wo + j) * F
@@ -306,7 +267,7 @@ def mask(arrays, relu, size, region, s, grid, db):
 
 @jit(inline=True)
 def clear_beyond(s, grid, size, region):
-    """Write zeros to the pixels of the grid that are no outputs."""
+    """Write zeros to the pixels of the grid that aren't outputs."""
     row = grid.row
     for i in range(region.top, region.bottom if region.bottom < size.Ho else grid.rows):
         inside = size.Wo * grid.channels if i < size.Ho else 0

@@ -1,15 +1,16 @@
-"""Max-pool and average pool of any window, for channels-last images: each step takes one image, lanes are channels.
+"""Max-pool and average pool of any window, for channels-last images.
 
-x (N, H, W, C), out and dout (N, Ho, Wo, C), argmax (N, Ho, Wo, Cp) of uint8: which number of its
-window is the largest, in reading order. Where windows overlap their gradients add up. Behind a
-convolution a max-pool is fused (pixels.py).
+A step takes one image; the lanes of a vector are channels. x is (N, H, W, C), out and dout
+(N, Ho, Wo, C), and argmax (N, Ho, Wo, Cp) of uint8: the position of the maximum in its window, in
+row-major order. Where windows overlap their gradients add up. A 2 x 2 max-pool behind a convolution
+is fused with it (pixels.py).
 """
 from functools import cache
 from typing import NamedTuple
 
 from numba import prange
 
-from .pixels import clear, get, put
+from .memory import clear, get, put
 from .shape import round_up
 from .vectors.calls import BYTES, FLOATS, INT, call, nested, step
 from .vectors.jit import jit
@@ -40,61 +41,69 @@ def windows_of(shape, HH, WW, stride, Ho, Wo, lanes):
 
 @jit(inline=True)
 def pixel_of(p, image, i, j, k):
-    """Where number k of window (i, j) of an image begins."""
+    """Return where pixel k of window (i, j) of an image begins."""
     return ((image * p.H + i * p.stride + k // p.WW) * p.W + j * p.stride + k % p.WW) * p.C
 
 
 @step(FLOATS, FLOATS, BYTES, INT, Windows)
 def take_maximum(x, out, argmax, image, p):
-    """out = the largest of each window, argmax = the first of these; a NaN is larger than any."""
+    """Write the maximum of each window to out, and its position to argmax.
+
+    Of equal values the first counts; NaN is larger than any number.
+    """
     for i in range(p.Ho):
         for j in range(p.Wo):
             pixel = (image * p.Ho + i) * p.Wo + j
             for c in range(0, p.C, p.lanes):
-                best, winner = get(x, pixel_of(p, image, i, j, 0), c, p.C, p.lanes), zeros(x, 1)
+                best = get(x, pixel_of(p, image, i, j, 0), c, p.C, p.lanes)
+                position = zeros(x, 1)
                 for k in range(1, p.HH * p.WW):
                     z = get(x, pixel_of(p, image, i, j, k), c, p.C, p.lanes)
                     beats = (z > best) | (z != z)
-                    best, winner = select(beats, z, best), select(beats, k * 1.0, winner)
+                    best = select(beats, z, best)
+                    position = select(beats, k * 1.0, position)
                 put(out, pixel * p.C, c, p.C, p.lanes, best)
-                store_bytes(argmax, pixel * p.Cp + c, winner)
+                store_bytes(argmax, pixel * p.Cp + c, position)
 
 
 @step(FLOATS, FLOATS, BYTES, INT, Windows)
 def give_to_argmax(dout, dx, argmax, image, p):
-    """dx of take_maximum."""
+    """Compute dx of take_maximum."""
     clear(dx, image * p.H * p.W * p.C, p.H * p.W * p.C, p.lanes)
     for i in range(p.Ho):
         for j in range(p.Wo):
             pixel = (image * p.Ho + i) * p.Wo + j
             for c in range(0, p.C, p.lanes):
                 d = get(dout, pixel * p.C, c, p.C, p.lanes)
-                winner = load_bytes(argmax, pixel * p.Cp + c, dx)
+                position = load_bytes(argmax, pixel * p.Cp + c, dx)
                 for k in range(p.HH * p.WW):
                     at = pixel_of(p, image, i, j, k)
-                    put(dx, at, c, p.C, p.lanes, get(dx, at, c, p.C, p.lanes) + select(winner == k * 1.0, d, 0.0))
+                    put(dx, at, c, p.C, p.lanes,
+                        get(dx, at, c, p.C, p.lanes) + select(position == k * 1.0, d, 0.0))
 
 
 @step(FLOATS, FLOATS, INT, Windows)
 def take_mean(x, out, image, p):
-    """out = the mean of each window."""
+    """Write the mean of each window to out."""
     for i in range(p.Ho):
         for j in range(p.Wo):
             for c in range(0, p.C, p.lanes):
                 total = zeros(x, 1)
                 for k in range(p.HH * p.WW):
                     total += get(x, pixel_of(p, image, i, j, k), c, p.C, p.lanes)
-                put(out, ((image * p.Ho + i) * p.Wo + j) * p.C, c, p.C, p.lanes, total * (1 / (p.HH * p.WW)))
+                put(out, ((image * p.Ho + i) * p.Wo + j) * p.C, c, p.C, p.lanes,
+                    total * (1 / (p.HH * p.WW)))
 
 
 @step(FLOATS, FLOATS, INT, Windows)
 def spread_mean(dout, dx, image, p):
-    """dx of take_mean."""
+    """Compute dx of take_mean."""
     clear(dx, image * p.H * p.W * p.C, p.H * p.W * p.C, p.lanes)
     for i in range(p.Ho):
         for j in range(p.Wo):
             for c in range(0, p.C, p.lanes):
-                d = get(dout, ((image * p.Ho + i) * p.Wo + j) * p.C, c, p.C, p.lanes) * (1 / (p.HH * p.WW))
+                d = get(dout, ((image * p.Ho + i) * p.Wo + j) * p.C, c, p.C,
+                        p.lanes) * (1 / (p.HH * p.WW))
                 for k in range(p.HH * p.WW):
                     at = pixel_of(p, image, i, j, k)
                     put(dx, at, c, p.C, p.lanes, get(dx, at, c, p.C, p.lanes) + d)
@@ -104,7 +113,7 @@ def spread_mean(dout, dx, image, p):
 def over_images(address, a, b, argmax, numbers, count):
     """Call a step of a max-pool, which reads a and writes b, for every image.
 
-    numbers   flat(Windows)
+    numbers is flat(Windows).
     """
     for image in prange(count):
         call(address, a, b, argmax, image, nested(numbers, Windows))

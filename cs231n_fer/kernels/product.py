@@ -1,14 +1,15 @@
-"""Matrix products for affine layers, by the register tile of the convolutions.
+"""Matrix products for affine layers, with the register tile of the convolutions.
 
-A second pool of threads, such as BLAS keeps, fights with ours for the cores; this one product serves the forward pass
-and both gradients, since a's rows and columns may lie at any distance: the transpose of a matrix is the matrix itself.
+A second pool of threads, such as that of BLAS, would compete with ours for the cores. This one
+product serves the forward pass and both gradients: a's rows and columns may have any stride, so a
+transposed matrix needs no copy.
 """
 from typing import NamedTuple
 
 from numba import get_thread_id, prange
 
+from .memory import turn
 from .parts import add_rows, part_of
-from .pixels import turn
 from .shape import VECTORS, round_up
 from .tile import Columns, Depth, Rows, product_tile, row_tile
 from .vectors.calls import FLOATS, INT, call, step
@@ -16,30 +17,31 @@ from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS
 from .vectors.simd import load, store
 
-# Numbers of a row of a that one task multiplies, or more where that gives over MOST_PARTS partial sums: as many rows of
-# b come from memory once for all columns. Of 50 x 4608 by 4608 x 512 tasks of 512 take 1.4 ms, of 2304 2.6.
-DEPTH, MOST_PARTS = 512, 16
-BLOCK_ROWS = 8 * TILE_ROWS  # of a task, whose numbers of a stay in L2 for all columns
-LONG = 256  # columns that don't stay in L1 beside a
+# Numbers of a row of a that one task multiplies, or more if there would be over MOST_PARTS partial
+# sums. For 50 x 4608 by 4608 x 512 tasks of 512 take 1.4 ms, of 2304 2.6.
+DEPTH = 512
+MOST_PARTS = 16
+BLOCK_ROWS = 8 * TILE_ROWS  # of a task, whose part of a stays in L2 for all columns
+LONG = 256  # columns of b, longer ones don't stay in L1 beside a
 
 
 class ProductSize(NamedTuple):
-    """A product of matrices (rows, steps) and (steps, columns), and how it becomes tasks."""
+    """A product of matrices (rows, steps) and (steps, columns), and its division into tasks."""
     rows: INT
     steps: INT
-    columns: INT  # as wide as a register tile at least
-    a_row: INT    # numbers from one row of a to the next,
-    a_step: INT   # and from one of its columns to the next
+    columns: INT  # at least those of a register tile
+    a_row: INT    # stride of the rows of a
+    a_step: INT   # stride of the columns of a
     lanes: INT    # numbers in a vector
-    parts: INT    # partial sums
+    parts: INT    # number of partial sums
     block: INT    # rows of a task
 
 
 class Task(NamedTuple):
-    """What one task of a product computes: the sum over steps begin...end for a block of rows."""
-    part: INT    # which partial sum it belongs to
+    """One task of a product: the sum over the steps begin...end, for a block of rows."""
+    part: INT    # index of its partial sum
     row: INT     # first row
-    column: INT  # first column, of those of one register tile
+    column: INT  # first column of one register tile
     begin: INT
     end: INT
 
@@ -52,11 +54,11 @@ class MatrixStrides(NamedTuple):
 
 @step(ProductSize, Task, FLOATS, FLOATS, FLOATS, FLOATS)
 def product_part(size, task, a, b, c, s):
-    """One task's sums of products in c (parts, rows, columns), from a and b (steps, columns).
+    """Write one task's sums of products of a and b (steps, columns) to c (parts, rows, columns).
 
-    The last register tile overlaps the one before; less rows than a tile are taken one by one.
-    Long columns of b are copied to scratch memory s, where they are one stream: 50 x 18432 by
-    18432 x 100, the baseline net's forward pass, takes 0.6 of the time.
+    The last register tile overlaps the one before; fewer rows than a tile has are taken one by one.
+    Long columns of b are copied to the workspace s, where they are one stream: the forward pass of
+    the baseline net, 50 x 18432 by 18432 x 100, takes 0.6 of the time.
     """
     rows = size.rows
     columns = size.columns
@@ -79,7 +81,7 @@ def product_part(size, task, a, b, c, s):
     for first in range(task.row, bottom, TILE_ROWS):
         r = min(first, rows - TILE_ROWS)
         left = Rows(at=a_at + r * a_row, row=a_row, run=0, step=a_step)
-        # One tile that reads from either array would take 1.05 times as long.
+        # A single call that reads from either array would take 1.05 times as long.
         if depth.steps > LONG:
             in_scratch = Columns(at=0, run=0, step=width)
             product_tile(a, left, s, in_scratch, depth, c, c_at + r * columns, columns, False)
@@ -88,29 +90,34 @@ def product_part(size, task, a, b, c, s):
 
 
 def block_of(rows):
-    """Rows of a task: BLOCK_ROWS, or all where they are few more."""
+    """Return the rows of a task: BLOCK_ROWS, or all if there are not many more."""
     return BLOCK_ROWS if rows > 1.5 * BLOCK_ROWS else round_up(rows, TILE_ROWS)
 
 
 def scratch_size(rows, steps, parts, lanes):
-    """Numbers of scratch memory that a thread needs."""
+    """Return the numbers in a thread's workspace."""
     most = -(-steps // parts)
     return most * VECTORS * lanes if rows >= TILE_ROWS and most > LONG else 0
 
 
 def parts_of_steps(rows, steps):
-    """Number of partial sums of a product: it depends on the sizes alone, so threads don't change a bit.
+    """Return the number of partial sums of a product.
 
-    Of few rows the sum takes longer than it gains: one face would wait 6 us more.
+    It depends on the sizes alone, so the number of threads doesn't change any bit. With fewer rows
+    than a tile has, adding up takes longer than it gains: a single face would wait 6 us more.
     """
     return max(1, min(steps // (DEPTH if rows >= TILE_ROWS else 4 * DEPTH), MOST_PARTS))
 
 
 @jit(parallel=True)
 def product(address, size, a, b, c, scratch):
-    """c (parts, rows, columns), flat, = partial sums of a b; at last the first is their sum.
+    """Write partial sums of the product of a and b to c (parts, rows, columns), flat; add them up.
 
-    address   of product_part;  size   ProductSize of a b;  scratch   (threads, scratch_size)
+    At the end the first part of c is their sum.
+
+    address   of product_part
+    size      ProductSize of a and b
+    scratch   (threads, scratch_size), the workspaces
     """
     width = VECTORS * size.lanes
     count = size.rows * size.columns
@@ -129,9 +136,10 @@ def product(address, size, a, b, c, scratch):
 
 @jit(parallel=True)
 def transpose(x, x_strides, out, out_strides, count, rows, columns, lanes):
-    """out[k][i, j] = x[k][j, i] for `count` matrices; so many rows and columns of out.
+    """Transpose `count` matrices: out[k][i, j] = x[k][j, i].
 
     x_strides, out_strides   MatrixStrides
+    rows, columns            of a matrix of out
     """
     for k in prange(count):
         turn(x, k * x_strides.matrix, x_strides.row, out, k * out_strides.matrix, out_strides.row,

@@ -1,15 +1,15 @@
-"""Register tiles: a small matrix of sums that lives in registers, the inner loop of every product in this folder.
+"""Register tiles: a small matrix of sums in registers, the inner loop of every product here.
 
                           row of b: VECTORS vectors
-                         +-------+-------+
-      one number of a -> |  sum  |  sum  |     TILE_ROWS x VECTORS sums. Each step k reads VECTORS vectors of b and
-      one number of a -> |  sum  |  sum  |     TILE_ROWS numbers of a, and makes TILE_ROWS * VECTORS fused multiply-
-            ...          |  ...  |  ...  |     adds of them: the more sums, the fewer loads for each multiply-add.
+                         +-------+-------+   TILE_ROWS x VECTORS sums. Each step k reads VECTORS
+      one number of a -> |  sum  |  sum  |   vectors of b and TILE_ROWS numbers of a, and makes
+      one number of a -> |  sum  |  sum  |   TILE_ROWS * VECTORS fused multiply-adds of them:
+            ...          |  ...  |  ...  |   the more sums, the fewer loads per multiply-add.
                          +-------+-------+
 
-With 12 x 2 sums of 16 floats a core of an AVX-512 machine runs at 98 % of its peak (112 of 114 GFLOP/s), whatever the
-sizes: distances are known at run time only, so that each kernel is compiled once for all shapes; blocks.Emitter.spaced
-says what that took. All functions here are inlined.
+With 12 x 2 sums of 16 floats a core of an AVX-512 machine runs at 98 % of its peak (112 of 114
+GFLOP/s), whatever the sizes. Strides are known at run time only, so that each kernel is compiled
+once for all shapes; blocks.Emitter.spaced says what that took. All functions here are inlined.
 """
 from typing import NamedTuple
 
@@ -18,16 +18,17 @@ from .vectors.jit import jit
 from .vectors.machine import TILE_ROWS, VECTOR_BYTES
 from .vectors.simd import load, load_rows, outer_fma, splat, store_rows, zeros
 
-# Rows of the tiles that add dw: channels (Winograd), or numbers of a window (direct, whose run is rounded up to them).
+# Rows of the tiles that sum dw: channels (Winograd), or numbers of a window (direct convolution,
+# whose run is rounded up to a multiple of them).
 NARROW_ROWS = 4
-FIVE_ROWS = 5  # the row of a 5 x 5 window on one channel: in channel tiles it would be 8
+FIVE_ROWS = 5  # the row of a 5 x 5 window on one channel, which in channel tiles would be 8
 CHANNEL_ROWS = 8 if VECTOR_BYTES == 64 else 4
 
 
 class Rows(NamedTuple):
-    """Where a has the rows of a tile; number k of run r of row i lies behind `at` by
+    """Where a holds the rows of a tile: number k of run r of row i lies at
 
-    i * row + r * run + k * step
+    at + i * row + r * run + k * step
     """
     at: int
     row: int
@@ -36,9 +37,9 @@ class Rows(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Where b has the columns of a tile; its vectors k of run r begin behind `at` by
+    """Where b holds the columns of a tile: the vectors of step k of run r begin at
 
-    r * run + k * step
+    at + r * run + k * step
     """
     at: int
     run: int
@@ -46,14 +47,17 @@ class Columns(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How many products make a sum: of so many steps in each of so many runs."""
+    """How many products make a sum: `steps` in each of `runs` runs."""
     runs: int
     steps: int
 
 
 @jit(inline=True)
 def panel(row, column, rows, lanes):
-    """Where a number of a matrix of so many rows lies, if it lies in panels of columns, as wide as a tile, in turn."""
+    """Return where a number of a matrix lies that is stored panel by panel.
+
+    A panel is `rows` rows of as many columns as a register tile has.
+    """
     columns = VECTORS * lanes
     return (column - column % columns) * rows + row * columns + column % columns
 
@@ -64,13 +68,14 @@ def make_tile(rows, vectors):
 
     @jit(inline=True)
     def tile(a, left, b, right, depth, c, c_at, c_row, adds):
-        """Multiply rows of a with columns of b: for every row i of the tile, and all its columns at once,
+        """Multiply rows of a with columns of b, for every row i of the tile and all its columns:
 
         c[i] (+)= sum over r < depth.runs, k < depth.steps of
                   a[left.at + i left.row + r left.run + k left.step]
                   * b[right.at + r right.run + k right.step]
 
-        left    Rows of a;  right  Columns of b
+        left    Rows of a
+        right   Columns of b
         c[i]    begins at c_at + i c_row
         adds    whether to add to what c holds
         """

@@ -1,12 +1,13 @@
-"""Update rules in one pass: read w, dw and the state once, write their successors once.
+"""Update rules in one pass: read w, dw and the state once, and write their new values once.
 
-Arrays are flat, and worked on in parallel in blocks of BLOCK numbers, which don't depend on the threads. The inputs
-come write-protected, so no kernel can write on them, and Numba compiles one version whatever the caller protects; the
-outputs are new arrays. Hyper-parameters come as float64 and are rounded once to the type of w, in which everything is
-computed. The loops are plain: LLVM turns them into vectors.
+Arrays are flat and processed in parallel blocks of BLOCK numbers, which don't depend on the number
+of threads. The inputs are write-protected, so no kernel can write on them, and Numba compiles one
+version whatever the caller protects; the outputs are new arrays. Hyperparameters come as float64
+and are rounded once to the dtype of w, in which everything is computed. The loops are plain: LLVM
+vectorizes them.
 
-Every step takes a State, what follows it, the hyper-parameters, and the block begin...end, so that
-one driver serves all rules.
+Every step takes a State, a NextState, the hyperparameters, and the range begin...end, so that one
+driver serves all rules.
 """
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from .vectors.jit import jit
 
 
 class State(NamedTuple):
-    """What an update reads, flat arrays; those that a rule doesn't have are empty."""
+    """The flat arrays that an update reads; those that a rule doesn't use are empty."""
     w: FLOATS
     dw: FLOATS
     first: FLOATS
@@ -27,7 +28,7 @@ class State(NamedTuple):
 
 
 class NextState(NamedTuple):
-    """What it writes, their successors; those that a rule doesn't have are empty."""
+    """The flat arrays that an update writes; those that a rule doesn't use are empty."""
     w: FLOATS
     first: FLOATS
     second: FLOATS
@@ -35,7 +36,7 @@ class NextState(NamedTuple):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def sgd(state, following, numbers, begin, end):
-    """The definition is optim.sgd_numpy."""
+    """Apply stochastic gradient descent; optim.sgd_numpy is the definition."""
     rate = state.w.dtype.type(numbers[0])
     w = state.w[begin:end]
     dw = state.dw[begin:end]
@@ -46,9 +47,11 @@ def sgd(state, following, numbers, begin, end):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def momentum(state, following, numbers, begin, end):
-    """The definition is optim.momentum_numpy."""
+    """Apply momentum; optim.momentum_numpy is the definition."""
     real = state.w.dtype.type
-    rate, keep, look_ahead = real(numbers[0]), real(numbers[1]), real(numbers[2])
+    rate = real(numbers[0])
+    keep = real(numbers[1])
+    look_ahead = real(numbers[2])
     w = state.w[begin:end]
     dw = state.dw[begin:end]
     velocity = state.first[begin:end]
@@ -62,9 +65,12 @@ def momentum(state, following, numbers, begin, end):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def rms(state, following, numbers, begin, end):
-    """The definition is optim.rms_numpy."""
+    """Apply RMSProp; optim.rms_numpy is the definition."""
     real = state.w.dtype.type
-    rate, keep, add, epsilon = real(numbers[0]), real(numbers[1]), real(numbers[2]), real(numbers[3])
+    rate = real(numbers[0])
+    keep = real(numbers[1])
+    add = real(numbers[2])
+    epsilon = real(numbers[3])
     w = state.w[begin:end]
     dw = state.dw[begin:end]
     cache = state.first[begin:end]
@@ -78,11 +84,17 @@ def rms(state, following, numbers, begin, end):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def adam(state, following, numbers, begin, end):
-    """The definition is optim.adam_numpy."""
+    """Apply Adam; optim.adam_numpy is the definition."""
     real = state.w.dtype.type
-    beta1, beta2, rate, root_scale = real(numbers[0]), real(numbers[1]), real(numbers[2]), real(numbers[3])
-    new1, new2 = real(1 - numbers[0]), real(1 - numbers[1])  # in float64: 1 - float32(0.999) is off by 5e-5
-    epsilon, shrink = real(numbers[4]), real(numbers[5])
+    beta1 = real(numbers[0])
+    beta2 = real(numbers[1])
+    rate = real(numbers[2])
+    root_scale = real(numbers[3])
+    # Computed in float64: 1 - float32(0.999) is off by 5e-5.
+    new1 = real(1 - numbers[0])
+    new2 = real(1 - numbers[1])
+    epsilon = real(numbers[4])
+    shrink = real(numbers[5])
     w = state.w[begin:end]
     dw = state.dw[begin:end]
     m = state.first[begin:end]
@@ -96,22 +108,24 @@ def adam(state, following, numbers, begin, end):
         next_m[i] = mean
         next_v[i] = square
         change = rate * mean / (root_scale * np.sqrt(square) + epsilon)
-        next_w[i] = w[i] - (change + shrink * w[i])  # not (1 - shrink) * w: float32 would round away a small shrink
+        # Not (1 - shrink) * w: float32 would round a small shrink away.
+        next_w[i] = w[i] - (change + shrink * w[i])
 
 
 @jit(parallel=True, doubles=("numbers",))
 def over_blocks(rule, state, following, numbers):
-    """Call the step at an address for every block."""
+    """Call the step at the address `rule` for every block."""
     count = len(state.w)
     for block in prange(-(-count // BLOCK)):
         call(rule, state, following, numbers, block * BLOCK, min((block + 1) * BLOCK, count))
 
 
 def one_pass(rule, arrays, numbers):
-    """Run the step of an update rule on arrays of any memory order.
+    """Apply the step of an update rule to arrays of any memory order.
 
-    arrays:   (w, dw, *state) of one shape, float32 or float64
-    numbers:  tuple of Python floats
+    arrays    (w, dw, *state) of one shape, float32 or float64
+    numbers   tuple of Python floats, the hyperparameters
+
     Returns [next_w, *next state], new arrays with the dtype and the memory order of w.
     """
     new = [np.empty_like(arrays[0], subok=False) for _ in arrays[1:]]
@@ -126,8 +140,9 @@ def one_pass(rule, arrays, numbers):
 
 
 def as_it_lies(array, like):
-    """Return an array with the dtype and in the memory order of `like`, which has no gaps: itself, or a copy."""
-    if array.dtype == like.dtype and array.flags.aligned and (array.strides == like.strides or lies_alike(array, like)):
+    """Return an array, or a copy of it, with the dtype and memory order of the dense `like`."""
+    same_order = array.strides == like.strides or lies_alike(array, like)
+    if array.dtype == like.dtype and array.flags.aligned and same_order:
         return array
     copy = np.empty_like(like)
     np.copyto(copy, array, casting="same_kind")
@@ -135,13 +150,16 @@ def as_it_lies(array, like):
 
 
 def lies_alike(array, like):
-    """Whether two arrays of one shape have the same memory order: an axis of length 1 may have any stride."""
-    return all(n == 1 or mine == other for n, mine, other in
+    """Return whether two arrays of one shape have the same memory order.
+
+    An axis of length 1 may have any stride.
+    """
+    return all(n == 1 or stride == other for n, stride, other in
                zip(like.shape, array.strides, like.strides, strict=True))
 
 
 def protected(array, like):
-    """Return the numbers of an array as it lies like `like`, flat and write-protected."""
+    """Return an array in the memory order of `like`, flat and write-protected."""
     flat = as_it_lies(np.asarray(array), like).ravel(order="K")
     flat.setflags(write=False)
     return flat

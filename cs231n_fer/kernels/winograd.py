@@ -2,19 +2,22 @@
 
     x  --B^T d B-->  V[q]      one matrix (tiles, C) for each of the (m + 2)^2 positions q of a tile
     w  --G g G^T-->  U[q]      (C, F)
-                     M[q] = V[q] U[q]                          the only expensive step: (m + 2)^2 matrix products
+                     M[q] = V[q] U[q]      the only expensive step: (m + 2)^2 matrix products
     z  <--A^T M A--  M[q]      m x m outputs of each tile
 
-and backwards, where the transposed transforms take the place of rotated filters (see winograd_transforms):
+and backward, where the transposed transforms replace rotated filters (see winograd_transforms):
 
-    dz --A dz A^T--> dM[q];    dU[q] = V[q]^T dM[q], dw = G^T dU G;    dV[q] = dM[q] U[q]^T, dx = B dV B^T
+    dz --A dz A^T--> dM[q]
+    dU[q] = V[q]^T dM[q]       dw = G^T dU G
+    dV[q] = dM[q] U[q]^T       dx = B dV B^T
 
-A block is several small images, one, or a strip of a large one. Everything lies in scratch memory whose sizes are
-rounded up: images to whole tiles, channels and rows of a matrix to whole register tiles. So no loop here has a
-remainder.
+A block is several small images, one image, or a strip of a large one. Everything lies in a
+workspace whose sizes are rounded up: images to whole tiles, channels and rows of a matrix to whole
+register tiles. So no loop here has a remainder.
 
-U[q] and dU[q] lie in panels, see tile.panel: they come from L2 or L3 once for each block, as one stream. As plain
-matrices, of which a tile reads two vectors from every row, they kept it waiting: 6 % of a step at batch 256.
+U[q] and dU[q] lie in panels, see tile.panel: they come from L2 or L3 once per block, as one stream.
+As plain matrices, of which a tile reads two vectors from every row, they cost 6 % of a step at
+batch 256.
 """
 import math
 from functools import cache
@@ -26,11 +29,12 @@ from .vectors.calls import BOOL, FLOATS, step
 from .vectors.machine import TILE_ROWS
 from .winograd_tiles import rows_of_tiles
 
-# Of V and M together: they are written and read several times, and should stay in L2. But where the weights are larger
-# they pass by once for each block, so V and M may be as large as they: 0.3 ms less for the fourth of the final net.
+# V and M together: they are written and read several times, and should stay in L2. Where the
+# weights are larger, they are read once per block, and V and M may be as large as the weights:
+# 0.3 ms less for the fourth block of the final net.
 BLOCK_BYTES = 640 * 1024
-STILL_ONE = 1.5  # an image of so many times the room of a block is one block still
-WEIGHT_ROWS = 40  # that could be multiplied while the weights of a position come from L3
+STILL_ONE = 1.5  # an image that is at most this many times as large as a block is one block
+WEIGHT_ROWS = 40  # the rows that could be multiplied while the weights of a position come from L3
 
 
 def tiles_of(size, m):
@@ -39,11 +43,12 @@ def tiles_of(size, m):
 
 
 def best_m(size, images):
-    """Return the tile size that costs least: 4 for large images, 3 where it wastes less (6 x 6), 2 for very few.
+    """Return the tile size that costs least: 4 for large images, 3 for 6 x 6, 2 for very few tiles.
 
-    Each of the (m + 2)^2 positions multiplies a row for every tile, and reads its weights once. Tiles of 6 would have a
-    fifth fewer products than those of 4, but 64 vectors, which no processor has registers for: blocks 2 to 4 of the
-    final net took 51.0 ms instead of 46.0 (batch 256, forward and backward).
+    Each of the (m + 2)^2 positions multiplies a row for every tile, and reads its weights once.
+    Tiles of 6 would need a fifth fewer products than those of 4, but 64 vectors, for which no
+    processor has registers: blocks 2 to 4 of the final net took 51.0 ms instead of 46.0 (batch 256,
+    forward and backward).
     """
     def cost(m):
         down, across = tiles_of(size, m)
@@ -51,43 +56,50 @@ def best_m(size, images):
     return min((4, 3, 2), key=cost)
 
 
-def how_many(each, tiles):
-    """How many images, or rows of tiles, of `each` tiles make a block of about so many tiles.
+def how_many(size, tiles):
+    """Return how many images, or rows of tiles, of `size` tiles make a block of about `tiles`.
 
-    If possible a number that leaves no register tile partly empty.
+    If possible, the number leaves no register tile partly empty.
     """
-    whole = TILE_ROWS // math.gcd(each, TILE_ROWS)
-    if whole * each > STILL_ONE * tiles:
+    whole = TILE_ROWS // math.gcd(size, TILE_ROWS)
+    if whole * size > STILL_ONE * tiles:
         whole = 1
-    return max(1, round(tiles / (whole * each))) * whole
+    return max(1, round(tiles / (whole * size))) * whole
 
 
 def block_of(size, m, itemsize):
-    """Return (images, rows of tiles of each) of a block: several whole images, one, or a strip of one."""
-    positions, (down, across) = (m + 2) ** 2, tiles_of(size, m)
+    """Return (images, rows of tiles) of a block: several whole images, one, or a strip of one."""
+    positions = (m + 2) ** 2
+    down, across = tiles_of(size, m)
     tile_bytes = positions * (size.Cp + size.Fp) * itemsize
-    tiles = max(BLOCK_BYTES, positions * size.C * size.Fp * itemsize) / tile_bytes  # that a block has room for
+    # Tiles that a block has room for.
+    tiles = max(BLOCK_BYTES, positions * size.C * size.Fp * itemsize) / tile_bytes
     if down * across <= STILL_ONE * tiles:
         return how_many(down * across, tiles), down
-    # Of 96 x 96 with 32 channels strips take 15.8 ms instead of 20.7, of 224 x 224 with 64 95 instead of 231.
-    return 1, round_up(how_many(across, tiles), 1 if m % 2 == 0 else 2)  # outputs that 2 x 2 windows divide
+    # For 96 x 96 with 32 channels strips take 15.8 ms instead of 20.7, for 224 x 224 with 64
+    # channels 95 instead of 231. Their rows of outputs are even, so that 2 x 2 windows fit.
+    return 1, round_up(how_many(across, tiles), 1 if m % 2 == 0 else 2)
 
 
 @cache
 def winograd_plan(size, m, itemsize):
-    """Lay out the scratch memory of a 3 x 3 convolution of stride 1; itemsize: bytes of a number."""
-    positions, line = (m + 2) ** 2, 64 // itemsize
+    """Lay out the workspace of a 3 x 3 convolution of stride 1; itemsize is bytes per number."""
+    positions = (m + 2) ** 2
+    line = 64 // itemsize
     down, across = tiles_of(size, m)
     images, strip = block_of(size, m, itemsize)
     rows = round_up(images * min(strip, down) * across, TILE_ROWS)
-    x_grid, z_grid = make_grid(down * m + 2, across * m + 2, size.Cp), make_grid(down * m, across * m, size.Fp)
-    # Positions are a cache line further apart than needed: else they all fall on 2 to 8 sets of L1, and the transforms
-    # take 1.4 to 1.9 times as long.
+    x_grid = make_grid(down * m + 2, across * m + 2, size.Cp)
+    z_grid = make_grid(down * m, across * m, size.Fp)
+    # Positions are a cache line further apart than needed: otherwise they all map to 2 to 8 sets of
+    # L1, and the transforms take 1.4 to 1.9 times as long.
     V = Matrices(at=x_grid.size, row=size.Cp, apart=rows * size.Cp + line)
     M = Matrices(at=V.at + positions * V.apart, row=size.Fp, apart=rows * size.Fp + line)
     z_at = M.at + positions * M.apart
-    dx_at = 0 if strip >= down else z_at + z_grid.size  # 0: in place of the image, which is read no more by then
-    dU_at, dU_apart = z_at + z_grid.size + (x_grid.size if dx_at else 0), size.Cp * size.Fp + line
+    # 0: in place of the image, which isn't read any more by then.
+    dx_at = 0 if strip >= down else z_at + z_grid.size
+    dU_at = z_at + z_grid.size + (x_grid.size if dx_at else 0)
+    dU_apart = size.Cp * size.Fp + line
     return Plan(
         size=size, m=m, images=images, strip=strip * m, across=across,
         x_grid=x_grid, z_grid=z_grid, dx_grid=x_grid, z_at=z_at, dx_at=dx_at, V=V, M=M,
@@ -97,15 +109,17 @@ def winograd_plan(size, m, itemsize):
 
 @step(Plan, Strip, FLOATS, FLOATS)
 def multiply(plan, strip, u, s):
-    """M[q] = V[q] U[q] of a block, for the filters first...last of a strip."""
-    size, V, M = plan.size, plan.V, plan.M
+    """Compute M[q] = V[q] U[q] of a block, for the filters first...last of a strip."""
+    size = plan.size
+    V = plan.V
+    M = plan.M
     columns = VECTORS * size.lanes
     rows = strip.images * rows_of_tiles(strip.top, strip.bottom, plan) * plan.across
     for q in range((plan.m + 2) ** 2):
         for f in range(strip.first, strip.last, columns):  # these columns of U[q] stay in L1
             u_at = q * plan.U_apart + panel(0, f, size.C, size.lanes)
             right = Columns(at=u_at, run=0, step=columns)
-            for t in range(0, rows, TILE_ROWS):            # all of V[q] passes by
+            for t in range(0, rows, TILE_ROWS):            # all of V[q] is streamed
                 left = Rows(at=V.at + q * V.apart + t * V.row, row=V.row, run=0, step=1)
                 product_tile(s, left, u, right, Depth(runs=1, steps=size.C),
                              s, M.at + q * M.apart + t * M.row + f, M.row, False)
@@ -113,14 +127,22 @@ def multiply(plan, strip, u, s):
 
 @step(Plan, Strip, FLOATS, FLOATS, BOOL, BOOL, BOOL)
 def multiply_back(plan, strip, ut, s, adds, want_dw, want_dx):
-    """dU[q] (+)= V[q]^T dM[q], then dV[q] = dM[q] U[q]^T in V's place, for a strip's channels."""
-    size, V, M, columns = plan.size, plan.V, plan.M, VECTORS * plan.size.lanes
+    """Compute dU[q] (+)= V[q]^T dM[q], then dV[q] = dM[q] U[q]^T in V's place.
+
+    Of the channels first...last of a strip.
+    """
+    size = plan.size
+    V = plan.V
+    M = plan.M
+    columns = VECTORS * plan.size.lanes
     c0 = strip.first
     c1 = strip.last
     rows = strip.images * rows_of_tiles(strip.top, strip.bottom, plan) * plan.across
-    end = c1 if want_dw else c0  # with a branch around its loops a step took 1.04 times as long (batch 256, AVX2)
+    # With a branch around the loops a step took 1.04 times as long (batch 256, AVX2).
+    end = c1 if want_dw else c0
     for q in range((plan.m + 2) ** 2):
-        v, m = V.at + q * V.apart, M.at + q * M.apart
+        v = V.at + q * V.apart
+        m = M.at + q * M.apart
         for f in range(0, size.F, columns):
             right = Columns(at=m + f, run=0, step=M.row)
             for c in range(c0, end, CHANNEL_ROWS):

@@ -1,9 +1,10 @@
-"""Between images and matrices: Winograd's transforms applied to every tile of an image in scratch memory.
+"""Between images and matrices: Winograd's transforms, applied to every tile of an image.
 
-`gather` reads tiles of an image, m pixels apart, and writes each value of a transform to the matrix of its position;
-`scatter` goes back. For every m there is one step for each transform; the lanes of a vector are channels.
+`gather` reads tiles of an image, m pixels apart, and writes each value of a transform to the matrix
+of its position; `scatter` goes back. For every m there is one step per transform; the lanes of a
+vector are channels.
 
-    s, grid     scratch memory, and the layout of the image in it
+    s, grid     workspace, and the layout of the image in it
     tiles       Tiles of the image that are worked on
     matrices    where the matrices are
 """
@@ -17,13 +18,14 @@ from .winograd_transforms import INPUT, INPUT_TRANSPOSED, OUTPUT, OUTPUT_TRANSPO
 
 @jit(inline=True)
 def rows_of_tiles(top, bottom, plan):
-    """Rows of tiles that cover rows top...bottom of outputs; 0 in direct convolution."""
+    """Return the rows of tiles that cover rows top...bottom of outputs; 0 in direct convolution."""
     return -(-(bottom - top) // plan.m) if plan.m else 0
 
 
 def make_gather(m, transform, width):
-    """Return gather(s, plan, tiles, grid, matrices): transform tiles of width x width pixels."""
-    both, n = both_ways(transform), m + 2
+    """Return gather(s, plan, tiles, grid, matrices), of tiles of width x width pixels."""
+    both = both_ways(transform)
+    n = m + 2
 
     @step(FLOATS, Plan, Tiles, Grid, Matrices)
     def gather(s, plan, tiles, grid, matrices):
@@ -39,11 +41,12 @@ def make_gather(m, transform, width):
 
 
 def make_scatter(m, transform, overlap):
-    """Return scatter(s, plan, tiles, matrices, z, grid): from s to an image in z.
+    """Return scatter(s, plan, tiles, matrices, z, grid), which goes from s to an image in z.
 
-    overlap: the tiles of the image overlap and add up
+    overlap   whether the tiles of the image overlap, and add up
     """
-    both, n = both_ways(transform), m + 2
+    both = both_ways(transform)
+    n = m + 2
 
     @step(FLOATS, Plan, Tiles, Matrices, FLOATS, Grid)
     def scatter(s, plan, tiles, matrices, z, grid):

@@ -1,12 +1,13 @@
-"""The transforms of Winograd's convolution F(m x m, 3 x 3), one line of a formula for each row of a matrix.
+"""The transforms of Winograd's convolution F(m x m, 3 x 3), one formula per row of a matrix.
 
-The product of polynomials with m and 3 coefficients is known by its values at m + 2 points. m neighbouring outputs of a
-3-tap filter are that product transposed, so that many products are enough for them too (Lavin & Gray 2016):
+The product of polynomials with m and 3 coefficients is determined by its values at m + 2 points.
+m neighboring outputs of a 3-tap filter are that product transposed, so m + 2 products instead of
+3 m are enough for them as well (Lavin & Gray 2016):
 
-    y = A^T [ (G g) * (B^T d) ]        d: m + 2 inputs,  g: 3 weights,  y: m outputs,  *: number by number
+    y = A^T [ (G g) * (B^T d) ]     d: m + 2 inputs,  g: 3 weights,  y: m outputs,  *: elementwise
 
-which costs m + 2 products instead of 3 m. In two dimensions every vector becomes a matrix, and each transform is
-applied to its rows and then to its columns: B^T d B. The backward pass transposes every matrix: with dM = A dy A^T,
+In two dimensions every vector becomes a matrix, and each transform is applied to its rows and then
+to its columns: B^T d B. The backward pass transposes every matrix: with dM = A dy A^T,
 
     dd = B [ (G g) * dM ] B^T                          dg = G^T [ (B^T d) * dM ] G
 
@@ -15,8 +16,8 @@ applied to its rows and then to its columns: B^T d B. The backward pass transpos
     3    0 1 -1 2 inf        2.78
     4    0 1 -1 2 -2 inf     2.25
 
-A transform takes a tuple of Blocks, the rows of a tile, and returns the rows of the result. `both_ways` applies it to
-columns as well: its result is transposed, Block j holds column j.
+A transform takes a tuple of Blocks, the rows of a tile, and returns the rows of the result.
+`both_ways` applies it to columns as well; its result is transposed: Block j holds column j.
 """
 from .vectors.jit import jit
 from .vectors.simd import transposed
@@ -71,14 +72,16 @@ def input_3(d):
     """B^T d for m = 3."""
     d0, d1, d2, d3, d4 = d
     odd = d3 - d1
-    return 2.0 * (d0 - d2) + odd, d3 - d2 - 2.0 * d1, d3 - 3.0 * d2 + 2.0 * d1, odd, d4 - d2 - 2.0 * odd
+    return (2.0 * (d0 - d2) + odd, d3 - d2 - 2.0 * d1, d3 - 3.0 * d2 + 2.0 * d1, odd,
+            d4 - d2 - 2.0 * odd)
 
 
 @jit(inline=True)
 def output_3(m):
     """A^T m for m = 3."""
     m0, m1, m2, m3, m4 = m
-    even, odd = m1 + m2, m1 - m2
+    even = m1 + m2
+    odd = m1 - m2
     return m0 + even + m3, odd + 2.0 * m3, even + 4.0 * m3 + m4
 
 
@@ -87,7 +90,8 @@ def weight_3(g):
     """G g for m = 3."""
     g0, g1, g2 = g
     even = g0 + g2
-    return 0.5 * g0, -0.5 * (even + g1), (g1 - even) * (1 / 6), (g0 + 2.0 * g1 + 4.0 * g2) * (1 / 6), g2
+    return (0.5 * g0, -0.5 * (even + g1), (g1 - even) * (1 / 6),
+            (g0 + 2.0 * g1 + 4.0 * g2) * (1 / 6), g2)
 
 
 @jit(inline=True)
@@ -110,7 +114,9 @@ def output_3_transposed(y):
 def weight_3_transposed(m):
     """G^T m for m = 3."""
     m0, m1, m2, m3, m4 = m
-    half, sixth, third = 0.5 * m1, (1 / 6) * m2, (1 / 3) * m3
+    half = 0.5 * m1
+    sixth = (1 / 6) * m2
+    third = (1 / 3) * m3
     even = half + sixth
     return 0.5 * (m0 + third) - even, sixth - half + third, 2.0 * third - even + m4
 
@@ -119,16 +125,22 @@ def weight_3_transposed(m):
 def input_4(d):
     """B^T d for m = 4."""
     d0, d1, d2, d3, d4, d5 = d
-    even, odd = d4 - 4.0 * d2, d3 - 4.0 * d1
-    near, far = d4 - d2, 2.0 * (d3 - d1)
-    return 4.0 * d0 - 5.0 * d2 + d4, even + odd, even - odd, near + far, near - far, 4.0 * d1 - 5.0 * d3 + d5
+    even = d4 - 4.0 * d2
+    odd = d3 - 4.0 * d1
+    near = d4 - d2
+    far = 2.0 * (d3 - d1)
+    return (4.0 * d0 - 5.0 * d2 + d4, even + odd, even - odd, near + far, near - far,
+            4.0 * d1 - 5.0 * d3 + d5)
 
 
 @jit(inline=True)
 def output_4(m):
     """A^T m for m = 4."""
     m0, m1, m2, m3, m4, m5 = m
-    even, odd, even2, odd2 = m1 + m2, m1 - m2, m3 + m4, m3 - m4
+    even = m1 + m2
+    odd = m1 - m2
+    even2 = m3 + m4
+    odd2 = m3 - m4
     return m0 + even + even2, odd + 2.0 * odd2, even + 4.0 * even2, odd + 8.0 * odd2 + m5
 
 
@@ -136,8 +148,10 @@ def output_4(m):
 def weight_4(g):
     """G g for m = 4."""
     g0, g1, g2 = g
-    even, odd = (g0 + g2) * (-1 / 6), g1 * (1 / 6)
-    even2, odd2 = (g0 + 4.0 * g2) * (1 / 24), g1 * (1 / 12)
+    even = (g0 + g2) * (-1 / 6)
+    odd = g1 * (1 / 6)
+    even2 = (g0 + 4.0 * g2) * (1 / 24)
+    odd2 = g1 * (1 / 12)
     return 0.25 * g0, even - odd, even + odd, even2 + odd2, even2 - odd2, g2
 
 
@@ -145,7 +159,10 @@ def weight_4(g):
 def input_4_transposed(t):
     """B t for m = 4."""
     t0, t1, t2, t3, t4, t5 = t
-    even, odd, even2, odd2 = t1 + t2, t2 - t1, t3 + t4, t4 - t3
+    even = t1 + t2
+    odd = t2 - t1
+    even2 = t3 + t4
+    odd2 = t4 - t3
     return (4.0 * t0, 4.0 * (odd + t5) + 2.0 * odd2, 0.0 - 5.0 * t0 - 4.0 * even - even2,
             0.0 - odd - 2.0 * odd2 - 5.0 * t5, t0 + even + even2, t5)
 
@@ -154,7 +171,10 @@ def input_4_transposed(t):
 def output_4_transposed(y):
     """A y for m = 4."""
     y0, y1, y2, y3 = y
-    even, odd, even2, odd2 = y0 + y2, y1 + y3, y0 + 4.0 * y2, 2.0 * y1 + 8.0 * y3
+    even = y0 + y2
+    odd = y1 + y3
+    even2 = y0 + 4.0 * y2
+    odd2 = 2.0 * y1 + 8.0 * y3
     return y0, even + odd, even - odd, even2 + odd2, even2 - odd2, y3
 
 
@@ -162,8 +182,10 @@ def output_4_transposed(y):
 def weight_4_transposed(m):
     """G^T m for m = 4."""
     m0, m1, m2, m3, m4, m5 = m
-    even, odd = (m1 + m2) * (1 / 6), (m2 - m1) * (1 / 6)
-    even2, odd2 = (m3 + m4) * (1 / 6), (m3 - m4) * (1 / 12)
+    even = (m1 + m2) * (1 / 6)
+    odd = (m2 - m1) * (1 / 6)
+    even2 = (m3 + m4) * (1 / 6)
+    odd2 = (m3 - m4) * (1 / 12)
     return 0.25 * (m0 + even2) - even, odd + odd2, even2 - even + m5
 
 

@@ -1,12 +1,14 @@
-"""Time test-time scores of our engine beside PyTorch's, ONNX Runtime's and OpenVINO's, on the same weights and faces.
+"""Time test-time scores of our engine beside PyTorch's, ONNX Runtime's and OpenVINO's, on the same
+weights and faces.
 
     python experiments/bench/inference.py --page
     python experiments/bench/inference.py --quick                 a smoke test of about a minute
     python experiments/bench/inference.py --nets final --batches 1 50 --threads 2
 
-PyTorch runs eager, frozen by torch.jit and compiled, contiguous and channels_last, as installed and with glibc's malloc
-tuned for it. Before it is timed, every engine must reproduce the scores that our im2col rung finds in float64. Exits
-with 1 if one doesn't. What isn't installed is named; `pip install -e ".[bench]"` installs all of it.
+PyTorch runs eager, frozen by torch.jit and compiled, contiguous and channels_last, as installed and
+with glibc's malloc tuned for it. Before it is timed, every engine must reproduce the scores that
+our im2col rung finds in float64. Exits with 1 if one doesn't. What isn't installed is named; `pip
+install -e ".[bench]"` installs all of it.
 """
 import sys
 from pathlib import Path
@@ -29,12 +31,14 @@ def parse():
     add("--nets", nargs="+", choices=NETS, default=["final", "final + bn"])
     add("--batches", type=int, nargs="+", default=[1, 50, 256])
     add("--compile", type=int, nargs="*", metavar="BATCH", default=[1, 50],
-        help="batches of which torch.compile is timed too, about a minute for each variant (default: 1 50)")
+        help="batches of which torch.compile is timed too, about a minute for each variant "
+             "(default: 1 50)")
     return parser
 
 
 def engines(args, batch):
-    """Specs of all engines of a case; no setting holds ONNX Runtime and OpenVINO to a vector unit."""
+    """Specs of all engines of a case; no setting holds ONNX Runtime and OpenVINO to a vector
+    unit."""
     others = [] if args.simd else OTHERS
     if args.quick:
         return cases.ours(args.rungs) + cases.pytorch(["jit"], ["channels_last"], [True]) + others
@@ -51,8 +55,8 @@ def main():
         for threads in args.threads:
             for net in args.nets:
                 for batch in args.batches:
-                    case = cases.run_case(net, batch, threads, "inference", engines(args, batch), Path(folder),
-                                          **options.turns(args))
+                    case = cases.run_case(net, batch, threads, "inference", engines(args, batch),
+                                          Path(folder), **options.turns(args))
                     done.append(case)
                     print(f"\n{cases.case_table(case)}", flush=True)
     options.finish("bench_inference", args, facts, done, cases.overview(done))

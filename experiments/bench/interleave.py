@@ -1,4 +1,5 @@
-"""Workers, timed in turns: A B C A B C ..., so that a slow minute of the machine falls on all of them alike."""
+"""Workers, timed in turns: A B C A B C ..., so that a slow minute of the machine falls on all of
+them alike."""
 import json
 import os
 import signal
@@ -10,15 +11,20 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# glibc then keeps what is freed instead of giving it back, so no step waits for fresh pages: 15-40 % for PyTorch.
+# glibc then keeps what is freed instead of giving it back, so no step waits for fresh pages: 15-40
+# % for PyTorch.
 TUNED = {"MALLOC_MMAP_THRESHOLD_": str(2 ** 32), "MALLOC_TRIM_THRESHOLD_": str(2 ** 33),
          "MALLOC_TOP_PAD_": str(2 ** 28)}
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# OpenBLAS spins for 2 ** TIMEOUT cycles, by default 2 ** 26: 20 ms in which a worker is in the way of the next.
-WAITING = {"passive": {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0", "OPENBLAS_THREAD_TIMEOUT": "18"},
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+                    "MKL_NUM_THREADS")
+# OpenBLAS spins for 2 ** TIMEOUT cycles, by default 2 ** 26: 20 ms in which a worker is in the way
+# of the next.
+WAITING = {"passive": {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0",
+                       "OPENBLAS_THREAD_TIMEOUT": "18"},
            "default": {}}
 # One vector unit for everybody: ours, ATen, oneDNN under both of its names, OpenBLAS below NumPy.
-SIMD = {"avx2": {"CS231N_FER_SIMD": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+SIMD = {"avx2": {"CS231N_FER_SIMD": "avx2", "ATEN_CPU_CAPABILITY": "avx2",
+                 "ONEDNN_MAX_CPU_ISA": "AVX2",
                  "DNNL_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"}}
 PAUSE = 0.05  # seconds between two blocks, in which a pool that spins a little goes to sleep
 IDLE_LIMIT = 0.05  # share of a core
@@ -35,9 +41,15 @@ def environment(threads, tuned=False, simd=None, waiting="passive"):
     owned = {*TUNED, *THREAD_VARIABLES, *WAITING["passive"]}
     inherited = {name: value for name, value in os.environ.items() if name not in owned}
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**inherited, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **WAITING[waiting],
-            **(TUNED if tuned else {}), **(SIMD[simd] if simd else {}), "PYTHONPATH": os.pathsep.join(path),
-            "TORCHINDUCTOR_COMPILE_THREADS": "1"}  # in the worker itself: no helpers that outlive the compilation
+    return {
+        **inherited,
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        **WAITING[waiting],
+        **(TUNED if tuned else {}),
+        **(SIMD[simd] if simd else {}),
+        "PYTHONPATH": os.pathsep.join(path),
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    }  # in the worker itself: no helpers that outlive the compilation
 
 
 class Worker:
@@ -47,9 +59,10 @@ class Worker:
         """Start it and wait until it is ready, at most limit seconds."""
         self.spec, self.blocks, self.ready, self.error, self.late = spec, [], {}, None, False
         self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([sys.executable, "-m", "experiments.bench.worker", json.dumps(spec)], env=env,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                        start_new_session=True)
+        self.process = subprocess.Popen([sys.executable, "-m", "experiments.bench.worker",
+                                         json.dumps(spec)], env=env,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True, start_new_session=True)
         self.ready = self._answer(limit).get("ready", {})
 
     def _answer(self, limit):
@@ -104,31 +117,36 @@ class Worker:
         self.log.close()
 
     def idle_share(self):
-        """Return the share of a core that it used while others were timed (after the first block)."""
+        """Return the share of a core that it used while others were timed (after the first
+        block)."""
         waited = sum(block["idle_wall"] for block in self.blocks[1:])
         return sum(block["idle_cpu"] for block in self.blocks[1:]) / waited if waited else 0.0
 
     def result(self):
         """Return all that is known, as a JSON-able dict."""
-        return {**{key: value for key, value in self.spec.items() if key != "reference"}, **self.ready,
-                "error": self.error, "idle_share": self.idle_share(),
-                "page_faults": sum(block["page_faults"] for block in self.blocks) / max(len(self.blocks), 1),
+        return {**{key: value for key, value in self.spec.items() if key != "reference"},
+                **self.ready, "error": self.error, "idle_share": self.idle_share(),
+                "page_faults": sum(block["page_faults"]
+                                   for block in self.blocks) / max(len(self.blocks), 1),
                 "rounds": [block["seconds"] for block in self.blocks]}
 
 
 def time_in_turns(specs, *, rounds, block_seconds, limit, simd=None, waiting="passive", say=print):
     """Start a worker for each spec, one after the other, and time blocks of all of them in turns.
 
-    specs           of peers/__init__.py, with `peer` (a module of peers), and perhaps `tuned`, `block_seconds`
+    specs           of peers/__init__.py, with `peer` (a module of peers), and perhaps `tuned`,
+                    `block_seconds`
     rounds          blocks of each worker
     block_seconds   of one block; a run that takes longer is a block of its own
     limit           seconds that a worker may take to build and warm up its engine
-    Returns a list of Worker.result(), in the order of specs. Says which worker failed and which one did not sleep.
+    Returns a list of Worker.result(), in the order of specs. Says which worker failed and which one
+    did not sleep.
     """
     workers = []
     try:
         for spec in specs:
-            worker = Worker(spec, environment(spec["threads"], spec.get("tuned", False), simd, waiting), limit)
+            worker = Worker(spec, environment(spec["threads"], spec.get("tuned", False), simd,
+                                              waiting), limit)
             if worker.error:
                 say(f"  {spec['label']}: {worker.error}")
                 if "Error" in worker.error or "died" in worker.error:
@@ -142,7 +160,8 @@ def time_in_turns(specs, *, rounds, block_seconds, limit, simd=None, waiting="pa
                     time.sleep(PAUSE)
         for worker in workers:
             if worker.idle_share() > IDLE_LIMIT:
-                say(f"  WARNING {worker.spec['label']}: used {worker.idle_share():.0%} of a core while it should have "
+                say(f"  WARNING {worker.spec['label']}: used {worker.idle_share():.0%} of a core "
+                    "while it should have "
                     "slept; the other times are too long")
         return [worker.result() for worker in workers]
     finally:

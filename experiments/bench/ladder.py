@@ -1,11 +1,12 @@
-"""Time each operation of cs231n_fer.nets.ladder on the layer shapes of the paper's net, rung by rung.
+"""Time each operation of cs231n_fer.nets.ladder on the layer shapes of the paper's net, rung by
+rung.
 
     python experiments/bench/ladder.py --page
     python experiments/bench/ladder.py --quick                    a smoke test of about a minute
     python experiments/bench/ladder.py --operations conv --rungs im2col fast winograd
 
-Times are of forward plus backward of a whole batch; the naive rung runs one image and is multiplied. First every rung
-must give the results of the rung before; exits with 1 if one doesn't.
+Times are of forward plus backward of a whole batch; the naive rung runs one image and is
+multiplied. First every rung must give the results of the rung before; exits with 1 if one doesn't.
 """
 import sys
 from pathlib import Path
@@ -38,14 +39,16 @@ def specs_of(operation, shape, outputs, size, rungs, threads):
     name = f"{operation} {' x '.join(map(str, shape[1:]))}"
     if flops(operation, shape, outputs, size):
         name += f" -> {outputs}"
-    return [{"label": f"{name}, {rung}", "peer": "ladder_rung", "operation": operation, "rung": rung,
-             "x_shape": shape, "outputs": outputs, "size": size, "images": 1 if rung == "naive" else shape[0],
-             "threads": threads}
+    return [{"label": f"{name}, {rung}", "peer": "ladder_rung", "operation": operation,
+             "rung": rung,
+             "x_shape": shape, "outputs": outputs, "size": size,
+             "images": 1 if rung == "naive" else shape[0], "threads": threads}
             for rung in LADDER[operation] if not rungs or rung in rungs]
 
 
 def rows_of(results, peak):
-    """[operation, shape, rung, ms, GFLOP/s, % of peak, times the rung before, verdict] for each rung."""
+    """[operation, shape, rung, ms, GFLOP/s, % of peak, times the rung before, verdict] for each
+    rung."""
     rows, before = [], None
     for result in results:
         name, rung = result["label"].split(", ")
@@ -82,20 +85,26 @@ def overview(groups):
 def main():
     args, facts = options.begin("bench_ladder", parse())
     threads = args.threads[0]
-    work = [each for each in dict.fromkeys(operations(NETS["final"], args.batch)) if each[0] in args.operations]
+    work = [each for each in dict.fromkeys(operations(NETS["final"], args.batch))
+            if each[0] in args.operations]
     unknown = {each[0] for each in work} - set(ARGUMENTS)
-    print(f"left out, no arguments known: {sorted(unknown)}" if unknown else f"{len(work)} operations and shapes")
+    print(f"left out, no arguments known: {sorted(unknown)}" if unknown
+          else f"{len(work)} operations and shapes")
     work = [each for each in work if each[0] not in unknown]
     if args.quick:  # the first two layers
-        work = [each for each in work if each[0] in ("conv", "conv_bn_relu_pool", "max_pool") and each[1][1] <= 32][:5]
-    peak, groups, results = peak_rate(time_in_turns([{**PEAK, "threads": threads}], **options.turns(args))[0]), [], []
+        work = [each for each in work if each[0] in ("conv", "conv_bn_relu_pool", "max_pool")
+                and each[1][1] <= 32][:5]
+    peak = peak_rate(time_in_turns([{**PEAK, "threads": threads}], **options.turns(args))[0])
+    groups = []
+    results = []
     for each in work:
         rungs = time_in_turns(specs_of(*each, args.rungs, threads), **options.turns(args))
         results += rungs
         groups.append(rows_of(rungs, peak))
         header = ["operation", "rung", "ms", "GFLOP/s", "% of peak", "speed-up", "difference"]
         print(table(header, groups[-1]), end="\n\n", flush=True)
-    options.finish("bench_ladder", args, facts, {"peak_gflops": peak, "engines": results}, overview(groups))
+    options.finish("bench_ladder", args, facts, {"peak_gflops": peak, "engines": results},
+                   overview(groups))
     return 1 if any(result["error"] for result in results) else 0
 
 

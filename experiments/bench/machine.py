@@ -36,13 +36,15 @@ def versions():
 def describe():
     """Return the facts that are printed above a table."""
     return {"date": datetime.date.today().isoformat(), "processor": processor(), "cores": cores(),
-            "system": platform.system(), "versions": versions(), "load": round(os.getloadavg()[0], 2)}
+            "system": platform.system(), "versions": versions(),
+            "load": round(os.getloadavg()[0], 2)}
 
 
 def sentence(facts):
     """Write describe()'s facts as one sentence."""
     packages = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    return (f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['system']}; {packages}; "
+    return (f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['system']}; "
+            f"{packages}; "
             f"load average {facts['load']} at the start")
 
 

@@ -1,4 +1,5 @@
-"""The nets that are timed, described without any engine: each peer builds its own from the same description."""
+"""The nets that are timed, described without any engine: each peer builds its own from the same
+description."""
 from dataclasses import asdict, dataclass
 
 FACE_SHAPE = (1, 48, 48)
@@ -23,7 +24,8 @@ class Net:
     classifier: str = "FinalConvNet"
 
     def layers(self):
-        """Yield (kind, name, outputs) of every layer; kinds are conv, bn, relu, pool, flatten and affine."""
+        """Yield (kind, name, outputs) of every layer; kinds are conv, bn, relu, pool, flatten and
+        affine."""
         convs = 0
         for filters_of_block in self.blocks:
             for filters in filters_of_block:
@@ -39,8 +41,10 @@ class Net:
         yield "affine", "affine2", EMOTIONS
 
     def arrays(self, buffers=False):
-        """List the names of the parameters (or of batchnorm's running averages), in the order of the layers."""
-        parts = {"conv": ("w",) if self.batchnorm else ("w", "b"), "bn": ("gamma", "beta"), "affine": ("w", "b")}
+        """List the names of the parameters (or of batchnorm's running averages), in the order of
+        the layers."""
+        parts = {"conv": ("w",) if self.batchnorm else ("w", "b"), "bn": ("gamma", "beta"),
+                 "affine": ("w", "b")}
         if buffers:
             parts = {"bn": ("running_mean", "running_var")}
         return [f"{name}/{part}" for kind, name, _ in self.layers() for part in parts.get(kind, ())]
@@ -55,5 +59,6 @@ NETS = {
     "final": Net(FINAL),
     "final + bn": Net(FINAL, batchnorm=True),
     "baseline": Net(((32,),), size=5, hidden=100, classifier="baseline_net"),
-    "conv-conv-pool": Net(((32, 32), (64, 64), (96, 96), (128, 128)), batchnorm=True, classifier="Chain"),
+    "conv-conv-pool": Net(((32, 32), (64, 64), (96, 96), (128, 128)), batchnorm=True,
+                          classifier="Chain"),
 }

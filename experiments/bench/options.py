@@ -1,4 +1,5 @@
-"""The command line that the bench/*.py scripts share, the settings that they print first, and how they end."""
+"""The command line that the bench/*.py scripts share, the settings that they print first, and how
+they end."""
 import argparse
 import shlex
 import sys
@@ -11,7 +12,8 @@ from .report import SPEED, quick_copy, write_page, write_results
 
 def parser(description):
     """Return an ArgumentParser with the common options."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = argparse.ArgumentParser(description=description,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
     add = made.add_argument
     add("--threads", type=int, nargs="+",
         help="numbers of threads, the same for all engines (default: all cores; also 1 where "
@@ -47,7 +49,8 @@ def begin(name, made, one_thread=False):
     args.rounds = args.rounds or (3 if args.quick else 8)
     args.block_seconds = args.block_seconds or (0.3 if args.quick else 0.6)
     facts = machine.describe()
-    print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in vars(args).items() if value is not None))
+    print(f"{name}: "
+          + ", ".join(f"{key} {value}" for key, value in vars(args).items() if value is not None))
     print(machine.sentence(facts))
     if machine.warning(facts):
         print(machine.warning(facts))
@@ -56,18 +59,20 @@ def begin(name, made, one_thread=False):
 
 def turns(args):
     """Return the keywords of time_in_turns."""
-    return {"rounds": args.rounds, "block_seconds": args.block_seconds, "limit": args.limit, "simd": args.simd,
-            "waiting": args.waiting}
+    return {"rounds": args.rounds, "block_seconds": args.block_seconds, "limit": args.limit,
+            "simd": args.simd, "waiting": args.waiting}
 
 
 def finish(name, args, facts, results, body):
     """Print the table, write the results as JSON and, with --page, the table to SPEED.md."""
-    name = "_".join(filter(None, [name, getattr(args, "simd", None), getattr(args, "machine", None)]))
+    name = "_".join(filter(None,
+                           [name, getattr(args, "simd", None), getattr(args, "machine", None)]))
     command = shlex.join(["python", f"experiments/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     body = f"Measured with `{command}`: {machine.sentence(facts)}.\n\n{body}"
     print(f"\n{body}\n")
     settings = {key: value for key, value in vars(args).items() if key not in ("page", "quick")}
-    print("results:", write_results(name, {"command": command, "machine": facts, "settings": settings,
+    print("results:",
+          write_results(name, {"command": command, "machine": facts, "settings": settings,
                                            "results": results}, args.quick))
     if args.page:
         print(write_page(quick_copy(SPEED) if args.quick else SPEED, name, body))

@@ -58,10 +58,12 @@ PEAK = "multiply-adds at the FMA peak"
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS))
     parser.add_argument("--batch", type=int, default=50)
-    parser.add_argument("--steps", type=int, default=100, help="of which the median counts (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=100,
+                        help="of which the median counts (default: %(default)s)")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--page", action="store_true")
     return parser.parse_args()
@@ -80,7 +82,8 @@ def timed(kernel, part, spent):
 def profile(net, batch, steps, spent):
     """Return {part: median ms} of steps of Solver; the kernels write their times into spent."""
     (X, y), network = faces(batch), ours.build_network(net, "auto")
-    solver = Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, update_rule="adam",
+    solver = Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y},
+                    update_rule="adam",
                     optim_config={"learning_rate": 1e-3}, batch_size=batch, verbose=False)
     found = []
     for _ in range(steps + steps // 4 + 3):
@@ -98,10 +101,11 @@ def products(net, batch):
     (C, H, _), total, first = FACE_SHAPE, 0, True
     for kind, _, outputs in net.layers():
         if kind == "conv":
-            m = choose_plan(min(batch, PLAN_IMAGES), (C, H, H), (outputs, C, net.size, net.size), 1, net.size // 2,
-                            np.dtype(np.float32), "auto").m
+            m = choose_plan(min(batch, PLAN_IMAGES), (C, H, H), (outputs, C, net.size, net.size), 1,
+                            net.size // 2, np.dtype(np.float32), "auto").m
             share = ((m + 2) / (3 * m)) ** 2 if m else 1  # of the products of direct convolution
-            total += 2 * batch * H * H * C * outputs * net.size ** 2 * share * (2 if first else 3)  # no dx of images
+            # No dx of images
+            total += 2 * batch * H * H * C * outputs * net.size ** 2 * share * (2 if first else 3)
             C, first = outputs, False
         elif kind == "affine":
             total += 6 * batch * C * H * H * outputs

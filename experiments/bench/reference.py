@@ -1,9 +1,11 @@
-"""What every engine starts from and must reproduce: weights, faces, and our float64 results for them.
+"""What every engine starts from and must reproduce: weights, faces, and our float64 results for
+them.
 
     python -m experiments.bench.reference '{"net": {...}, "batch": 50, "training": true}' FILE.npz
 
-A file holds X, y, params/NAME and buffers/NAME, the test-time scores, and with "training" the loss, grads/NAME, and
-stepped/NAME: the parameters after STEPS steps of Adam. Names are those of nets.Net.arrays.
+A file holds X, y, params/NAME and buffers/NAME, the test-time scores, and with "training" the loss,
+grads/NAME, and stepped/NAME: the parameters after STEPS steps of Adam. Names are those of
+nets.Net.arrays.
 """
 import json
 import sys
@@ -13,14 +15,15 @@ import numpy as np
 from .nets import LEARNING_RATE, REG, Net
 
 STEPS = 2
-# Norm of the difference over norm of the reference. In float32 a ReLU or a maximum that nearly ties falls to either
-# side, which moves a gradient by some 1e-3 in any engine, by 1e-2 below eight convolutions; a layer that is wrong moves
-# it by 1.
+# Norm of the difference over norm of the reference. In float32 a ReLU or a maximum that nearly ties
+# falls to either side, which moves a gradient by some 1e-3 in any engine, by 1e-2 below eight
+# convolutions; a layer that is wrong moves it by 1.
 LIMITS = {"float32": 5e-2, "float64": 1e-6}
 
 
 def faces(count):
-    """Return count normalised faces (N, 1, 48, 48) float32 and labels (N,) int64, repeated after 256."""
+    """Return count normalised faces (N, 1, 48, 48) float32 and labels (N,) int64, repeated after
+    256."""
     from cs231n_fer.faces.synthetic import make_faces
 
     drawn = make_faces(0, np.arange(min(count, 256)))
@@ -37,14 +40,17 @@ def difference(value, reference):
 
 
 def worst_difference(arrays, reference, prefix):
-    """Compare a dict of arrays with the entries of a reference below prefix: {"error": largest, "at": its name}."""
-    errors = {name: difference(array, reference[f"{prefix}/{name}"]) for name, array in arrays.items()}
+    """Compare a dict of arrays with the entries of a reference below prefix: {"error": largest,
+    "at": its name}."""
+    errors = {name: difference(array, reference[f"{prefix}/{name}"]) for name,
+              array in arrays.items()}
     at = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     return {"error": errors[at], "at": f"{prefix}/{at}"}
 
 
 def verdict(checks, dtype="float32"):
-    """Add "passed" to a list of {"error", "at"}: all within LIMITS[dtype]; returns the worst of them."""
+    """Add "passed" to a list of {"error", "at"}: all within LIMITS[dtype]; returns the worst of
+    them."""
     worst = max(checks, key=lambda check: np.nan_to_num(check["error"], nan=np.inf))
     return {**worst, "dtype": dtype, "passed": bool(worst["error"] <= LIMITS[dtype])}
 
@@ -59,22 +65,30 @@ def make_reference(net, batch, training):
     rng = np.random.default_rng(1)
     X, y = faces(batch)
     names, buffers = public_names(net, network)
-    for name in names.values():  # biases, gammas and betas too: at their start values a wrong one might not show
+    # Biases, gammas and betas too: at their start values a wrong one might not show
+    for name in names.values():
         array = network.params[name]
-        network.params[name] = (array + 0.1 * rng.standard_normal(array.shape)).astype(np.float32).astype(np.float64) \
-            if array.ndim == 1 else array.astype(np.float32).astype(np.float64)
+        network.params[name] = (
+            (array + 0.1 * rng.standard_normal(array.shape)).astype(np.float32).astype(np.float64)
+            if array.ndim == 1
+            else array.astype(np.float32).astype(np.float64)
+        )
     for name in buffers.values():
-        network.buffers[name][...] += (0.1 * rng.random(network.buffers[name].shape)).astype(np.float32)
+        network.buffers[name][...] += (0.1
+                                       * rng.random(network.buffers[name].shape)).astype(np.float32)
     found = {"X": X, "y": y, "scores": network.loss(X)}
     found |= {f"params/{neutral}": network.params[name].copy() for neutral, name in names.items()}
-    found |= {f"buffers/{neutral}": network.buffers[path].copy() for neutral, path in buffers.items()}
+    found |= {f"buffers/{neutral}": network.buffers[path].copy() for neutral,
+              path in buffers.items()}
     configs = {name: {"learning_rate": LEARNING_RATE} for name in names.values()}
     for step in range(STEPS if training else 0):
         loss, grads = network.loss(X, y)
         if step == 0:
-            found |= {"loss": loss, **{f"grads/{neutral}": grads[name] for neutral, name in names.items()}}
+            found |= {"loss": loss,
+                      **{f"grads/{neutral}": grads[name] for neutral, name in names.items()}}
         for name, config in configs.items():
-            network.params[name], configs[name] = UPDATE_RULES["adam"](network.params[name], grads[name], config)
+            network.params[name], configs[name] = UPDATE_RULES["adam"](network.params[name],
+                                                                       grads[name], config)
     if training:
         found |= {f"stepped/{neutral}": network.params[name] for neutral, name in names.items()}
     return found
@@ -88,4 +102,5 @@ def penalty(net, params):
 
 if __name__ == "__main__":
     wanted = json.loads(sys.argv[1])
-    np.savez(sys.argv[2], **make_reference(Net(**wanted["net"]), wanted["batch"], wanted["training"]))
+    np.savez(sys.argv[2],
+             **make_reference(Net(**wanted["net"]), wanted["batch"], wanted["training"]))

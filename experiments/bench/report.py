@@ -17,7 +17,8 @@ QUICK_RESULTS = ROOT / "runs"  # not tracked: a smoke test must not replace a me
 
 
 def number(value, digits=3):
-    """Write a number with so many significant digits and no exponent, None as a dash, text as it is."""
+    """Write a number with so many significant digits and no exponent, None as a dash, text as it
+    is."""
     if value is None:
         return "-"
     if isinstance(value, str):
@@ -29,11 +30,13 @@ def number(value, digits=3):
 
 
 def table(header, rows):
-    """Return a Markdown table, aligned so that it can be read as it is; the first column to the left."""
+    """Return a Markdown table, aligned so that it can be read as it is; the first column to the
+    left."""
     cells = [list(map(str, header))] + [[number(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     lines = ["| " + " | ".join(text.ljust(width) if i == 0 else text.rjust(width)
-                               for i, (text, width) in enumerate(zip(row, widths, strict=True))) + " |"
+                               for i, (text, width) in enumerate(zip(row, widths, strict=True)))
+             + " |"
              for row in cells]
     rule = "|" + "|".join("-" * (width + 2) if i == 0 else "-" * (width + 1) + ":"
                           for i, width in enumerate(widths)) + "|"
@@ -48,7 +51,8 @@ def replace_between(text, name, body):
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     counts = text.count(start), text.count(end)
     if counts != (1, 1) or text.index(start) > text.index(end):
-        raise ValueError(f"markers {start} and {end}: found {counts[0]} and {counts[1]}, expected one of each, "
+        raise ValueError(f"markers {start} and {end}: found {counts[0]} and {counts[1]}, expected "
+                         "one of each, "
                          "in this order")
     before, rest = text.split(start)
     return f"{before}{start}\n{body.strip()}\n{end}{rest.split(end)[1]}"
@@ -73,7 +77,8 @@ def write_page(path, name, body):
 
 
 def write_results(name, results, quick=False):
-    """Write results as JSON, of rounds only their summary; returns the path, relative to the repository."""
+    """Write results as JSON, of rounds only their summary; returns the path, relative to the
+    repository."""
     folder = QUICK_RESULTS if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -88,7 +93,8 @@ def json_text(results):
 
 
 def condensed(value):
-    """Return value with floats cut to 5 digits, and the runs of "rounds" replaced by what statistics says of them."""
+    """Return value with floats cut to 5 digits, and the runs of "rounds" replaced by what
+    statistics says of them."""
     if isinstance(value, float):
         return float(f"{value:.5g}")
     if isinstance(value, dict):
@@ -96,6 +102,7 @@ def condensed(value):
         if isinstance(rounds, list):
             del short["rounds"]
             short |= condensed(summary(rounds)) if rounds else {}
-            short["round_medians_ms"] = condensed([summary([block])["median_ms"] for block in rounds])
+            short["round_medians_ms"] = condensed([summary([block])["median_ms"]
+                                                   for block in rounds])
         return short
     return [condensed(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,12 +1,14 @@
-"""How the time of our engine grows: with the batch, the threads, the depth and width of the net, the number of faces.
+"""How the time of our engine grows: with the batch, the threads, the depth and width of the net,
+the number of faces.
 
     python experiments/bench/scaling.py --page
     python experiments/bench/scaling.py --quick                   a smoke test of about a minute
     python experiments/bench/scaling.py --sections threads --threads-batch 256
 
-Sizes are timed in turns, each in a process of its own. The exponent e is that of time ~ size ** e from one row to the
-next, of FLOPs instead of sizes for depth and width: 1 is proportional. Efficiency is speed-up over threads. Beside it
-stands the speed-up of multiply-adds between registers, since two threads of one core share its vector unit.
+Sizes are timed in turns, each in a process of its own. The exponent e is that of time ~ size ** e
+from one row to the next, of FLOPs instead of sizes for depth and width: 1 is proportional.
+Efficiency is speed-up over threads. Beside it stands the speed-up of multiply-adds between
+registers, since two threads of one core share its vector unit.
 """
 import sys
 from pathlib import Path
@@ -24,7 +26,8 @@ from experiments.bench.statistics import exponents, gflops_per_second, line, sum
 
 BATCHES = (1, 2, 4, 8, 16, 32, 50, 64, 128, 256, 512)
 SIZES = {"batch": BATCHES, "inference": BATCHES,
-         "depth": (1, 2, 3, 4), "width": (0.5, 0.75, 1, 1.5, 2), "data": (500, 1000, 2000, 4000, 8000)}
+         "depth": (1, 2, 3, 4), "width": (0.5, 0.75, 1, 1.5, 2),
+         "data": (500, 1000, 2000, 4000, 8000)}
 SECTIONS = {  # name: (heading, first column)
     "batch": ("Training step by batch size", "batch size"),
     "inference": ("Inference by batch size", "batch size"),
@@ -37,8 +40,10 @@ SECTIONS = {  # name: (heading, first column)
 def parse():
     parser = options.parser(__doc__)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--batch", type=int, default=50, help="of depth, width and data (default: %(default)s)")
-    parser.add_argument("--threads-batch", type=int, default=256, help="of threads (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=50,
+                        help="of depth, width and data (default: %(default)s)")
+    parser.add_argument("--threads-batch", type=int, default=256,
+                        help="of threads (default: %(default)s)")
     return parser
 
 
@@ -58,17 +63,20 @@ def spec_of(section, size, args):
     elif section == "threads":
         batch = 32 if args.quick else args.threads_batch
     elif section == "depth":
-        net = described(blocks=tuple(filters * size for filters in FINAL), batchnorm=True, classifier="Chain")
+        net = described(blocks=tuple(filters * size for filters in FINAL), batchnorm=True,
+                        classifier="Chain")
     elif section == "width":
         net = described(blocks=tuple((int(filters * size),) for filters, in FINAL))
     else:
         extra = {"mode": "epoch", "images": size}
-    return {"label": f"{section} {size}", "peer": "ours", "rung": args.rungs[0], "net": net.as_json(), "batch": batch,
+    return {"label": f"{section} {size}", "peer": "ours", "rung": args.rungs[0],
+            "net": net.as_json(), "batch": batch,
             "threads": size if section == "threads" else args.threads[0], **extra}
 
 
 def peaks_of(specs, args):
-    """GFLOP/s of multiply-adds between registers: {number of threads in the specs: {"best", "median"}}."""
+    """GFLOP/s of multiply-adds between registers: {number of threads in the specs: {"best",
+    "median"}}."""
     counts = sorted({spec["threads"] for spec in specs})
     timed = time_in_turns([{**PEAK, "threads": count} for count in counts], **options.turns(args))
     return {count: {"best": peak_rate(each), "median": peak_rate(each, "median_ms")}
@@ -76,7 +84,8 @@ def peaks_of(specs, args):
 
 
 def section_table(section, sizes, results, peaks):
-    """The table of a section and, where it makes sense, the line through its times; peaks: of peaks_of."""
+    """The table of a section and, where it makes sense, the line through its times; peaks: of
+    peaks_of."""
     good = [(size, result) for size, result in zip(sizes, results, strict=True) if result["rounds"]]
     if not good:
         return f"{section}: nothing could be timed"
@@ -87,12 +96,15 @@ def section_table(section, sizes, results, peaks):
             for result, count in zip(results, images, strict=True)]
     along = work if section in ("depth", "width") else sizes
     rows, slopes = [], exponents(along, times)
-    for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, slopes, strict=True):
+    for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, slopes,
+                                                 strict=True):
         rate = gflops_per_second(flops, ms)
         peak, least = peaks[result["threads"]], peaks[results[0]["threads"]]
         alone = peak["median"] / least["median"] if peak["median"] and least["median"] else None
-        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}", alone] if section == "threads" else [e]
-        rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate, percent(rate, peak["best"]), *scaled])
+        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}",
+                  alone] if section == "threads" else [e]
+        rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate,
+                     percent(rate, peak["best"]), *scaled])
     last = ["speed-up", "efficiency", "FMA speed-up"] if section == "threads" else ["exponent"]
     heading, first = SECTIONS[section]
     body = table([first, "ms", "us/image", "images/s", "GFLOP/s", "% of peak", *last], rows)
@@ -104,11 +116,13 @@ def section_table(section, sizes, results, peaks):
 
 def main():
     args, facts = options.begin("bench_scaling", parse())
-    specs = {section: [spec_of(section, size, args) for size in sizes_of(section, args)] for section in args.sections}
+    specs = {section: [spec_of(section, size, args) for size in sizes_of(section, args)]
+             for section in args.sections}
     peaks = peaks_of([spec for section in specs.values() for spec in section], args)
     tables, done = [], {}
     for section in args.sections:
-        rounds = {**options.turns(args), "rounds": min(args.rounds, 3 if section == "data" else args.rounds)}
+        rounds = {**options.turns(args),
+                  "rounds": min(args.rounds, 3 if section == "data" else args.rounds)}
         done[section] = time_in_turns(specs[section], **rounds)
         tables.append(section_table(section, sizes_of(section, args), done[section], peaks))
         print(f"\n{tables[-1]}", flush=True)

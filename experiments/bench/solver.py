@@ -1,11 +1,13 @@
-"""Where Solver.train() spends its time on real faces, with flips: in the step (forward, backward, update) or around it.
+"""Where Solver.train() spends its time on real faces, with flips: in the step (forward, backward,
+update) or around it.
 
     python experiments/bench/solver.py --page   two epochs of FER2013, if it is found, on all cores
     python experiments/bench/solver.py --quick   3,000 faces, a smoke test
     CS231N_FER_DATA=data/fer2013.h5 python experiments/bench/solver.py --epochs 40 --batchnorm
 
-Around it are: gathering and mirroring the batches, the accuracies on 1,000 training faces and all validation faces
-after each epoch, best parameters, checkpoints. A first step, which compiles, is not counted.
+Around it are: gathering and mirroring the batches, the accuracies on 1,000 training faces and all
+validation faces after each epoch, best parameters, checkpoints. A first step, which compiles, is
+not counted.
 """
 import sys
 from pathlib import Path
@@ -29,7 +31,8 @@ from experiments.bench.report import table
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--epochs", type=int, default=2)
     add("--batch-size", type=int, default=50)
@@ -69,7 +72,8 @@ def watch(solver, seconds):
 def main():
     args = parse().parse_args()
     facts = machine.describe()
-    print("bench_solver:", ", ".join(f"{key} {value}" for key, value in vars(args).items()), "threads", facts["cores"])
+    print("bench_solver:", ", ".join(f"{key} {value}" for key, value in vars(args).items()),
+          "threads", facts["cores"])
     print(machine.sentence(facts), machine.warning(facts) or "", sep="\n")
     data = load_data()
     kept = (3000 if args.quick else args.images) or len(data["X_train"])
@@ -77,10 +81,12 @@ def main():
     if args.quick:
         args.epochs = 1
         data |= {name: data[name][:500] for name in ("X_val", "y_val")}
-    model, seconds = FinalConvNet(batchnorm=args.batchnorm, reg=REG, seed=0, rung=args.rung), Counter()
+    model = FinalConvNet(batchnorm=args.batchnorm, reg=REG, seed=0, rung=args.rung)
+    seconds = Counter()
     model.loss(data["X_train"][:args.batch_size], data["y_train"][:args.batch_size])
     with tempfile.TemporaryDirectory() as folder:
-        solver = Solver(model, data, update_rule="adam", optim_config={"learning_rate": LEARNING_RATE}, lr_decay=0.95,
+        solver = Solver(model, data, update_rule="adam",
+                        optim_config={"learning_rate": LEARNING_RATE}, lr_decay=0.95,
                         batch_size=args.batch_size, num_epochs=args.epochs,
                         recipe=Recipe(augmentation=HorizontalFlip()), folder=RunFolder(folder))
         watch(solver, seconds)
@@ -93,11 +99,13 @@ def main():
     rows = [[name, spent, f"{spent / total:.1%}"]
             for name, spent in [*seconds.items(), ("total", total)]]
     faces = "the built-in faces" if "synthetic" in data["source"] else "FER2013"
-    body = (f"{args.epochs} epochs of {len(data['X_train']):,} images of {faces}, batch {args.batch_size}: "
+    body = (f"{args.epochs} epochs of {len(data['X_train']):,} images of {faces}, batch "
+            f"{args.batch_size}: "
             f"{images / total:,.0f} images/s, **{(total - step) / total:.1%} of the time is spent "
             f"outside the training step**.\n\n"
             f"{table(['part', 's', 'share'], rows)}")
-    options.finish("bench_solver", args, facts, {"seconds": dict(seconds), "total": total, "images": images,
+    options.finish("bench_solver", args, facts,
+                   {"seconds": dict(seconds), "total": total, "images": images,
                                                  "outside_step": (total - step) / total}, body)
 
 

@@ -1,13 +1,15 @@
-"""Time a training step (forward, backward, Adam with L2) of our engine beside PyTorch's, on the same weights and faces.
+"""Time a training step (forward, backward, Adam with L2) of our engine beside PyTorch's, on the
+same weights and faces.
 
     python experiments/bench/step.py --page   every net, batch size and thread count, for SPEED.md
     python experiments/bench/step.py --quick   a smoke test of about a minute
-    python experiments/bench/step.py --nets final --batches 50 --threads 2 --rungs winograd fast im2col
+    python experiments/bench/step.py --nets final --batches 50 --threads 2 --rungs winograd fast
+    im2col
     python experiments/bench/step.py --simd avx2 --batches 50   ours and PyTorch held to AVX2
 
-PyTorch runs eager and compiled, contiguous and channels_last, as installed and with glibc's malloc tuned for it. Before
-it is timed, every engine must reproduce the loss and gradients that our im2col rung finds in float64. Exits with 1 if
-one doesn't.
+PyTorch runs eager and compiled, contiguous and channels_last, as installed and with glibc's malloc
+tuned for it. Before it is timed, every engine must reproduce the loss and gradients that our im2col
+rung finds in float64. Exits with 1 if one doesn't.
 """
 import sys
 from pathlib import Path
@@ -20,7 +22,8 @@ import tempfile
 from experiments.bench import cases, options
 from experiments.bench.nets import NETS
 
-BATCHES = {"final": (16, 50, 128, 256), "final + bn": (16, 50, 128, 256), "baseline": (50,), "conv-conv-pool": (50,)}
+BATCHES = {"final": (16, 50, 128, 256), "final + bn": (16, 50, 128, 256), "baseline": (50,),
+           "conv-conv-pool": (50,)}
 ONE_THREAD = (50,)
 
 
@@ -31,7 +34,8 @@ def parse():
     add("--batches", type=int, nargs="+",
         help="default: the paper's 50, and 16, 128, 256 of the final net on more than one thread")
     add("--compile", type=int, nargs="*", metavar="BATCH", default=[50],
-        help="batches of which torch.compile is timed too, about a minute for each variant (default: 50)")
+        help="batches of which torch.compile is timed too, about a minute for each variant "
+             "(default: 50)")
     return parser
 
 
@@ -39,7 +43,8 @@ def engines(args, batch):
     """Specs of all engines of a case."""
     if args.quick:
         return cases.ours(args.rungs) + cases.pytorch(["eager"], ["channels_last"])
-    return cases.ours(args.rungs) + cases.pytorch(["eager", "compile"] if batch in args.compile else ["eager"])
+    return cases.ours(args.rungs) + cases.pytorch(["eager", "compile"] if batch in args.compile
+                                                  else ["eager"])
 
 
 def main():
@@ -51,8 +56,8 @@ def main():
         for threads in args.threads:
             for net in args.nets:
                 for batch in args.batches or (BATCHES[net] if threads > 1 else ONE_THREAD):
-                    case = cases.run_case(net, batch, threads, "step", engines(args, batch), Path(folder),
-                                          **options.turns(args))
+                    case = cases.run_case(net, batch, threads, "step", engines(args, batch),
+                                          Path(folder), **options.turns(args))
                     done.append(case)
                     print(f"\n{cases.case_table(case)}", flush=True)
     options.finish("bench_step", args, facts, done, cases.overview(done))

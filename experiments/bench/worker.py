@@ -1,9 +1,10 @@
-"""The process that holds one engine: builds it, warms it up, checks it, then times blocks of runs on demand.
+"""The process that holds one engine: builds it, warms it up, checks it, then times blocks of runs
+on demand.
 
     python -m experiments.bench.worker '{"peer": "ours", ...}'
 
-It answers with lines of JSON: first what it is ("ready") or why it cannot be ("error"), then a block for each number
-of runs that it reads. In between it is blocked on the pipe.
+It answers with lines of JSON: first what it is ("ready") or why it cannot be ("error"), then a
+block for each number of runs that it reads. In between it is blocked on the pipe.
 """
 import importlib
 import json
@@ -26,7 +27,8 @@ def memory():
     /proc first, because getrusage's maximum starts at the parent's: it survives fork and exec.
     """
     if STATUS.exists():
-        size = {key: int(kib) / 1024 for key, kib in re.findall(r"(VmHWM|VmRSS):\s+(\d+)", STATUS.read_text())}
+        size = {key: int(kib) / 1024 for key,
+                kib in re.findall(r"(VmHWM|VmRSS):\s+(\d+)", STATUS.read_text())}
         return {"now": size["VmRSS"], "peak": size["VmHWM"]}
     unit = 2 ** 20 if sys.platform == "darwin" else 2 ** 10
     return {"now": None, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
@@ -67,7 +69,8 @@ def serve(task, requests, say):
     for line in requests:
         idle_cpu, idle_wall = time.process_time() - cpu, time.perf_counter() - wall
         runs = int(line)
-        for _ in range(min(2, runs - 1)):  # the caches belong to the worker before; a block of one run is a long one
+        # The caches belong to the worker before; a block of one run is a long one
+        for _ in range(min(2, runs - 1)):
             task.run()
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         seconds = [seconds_of(task.run) for _ in range(runs)]
@@ -93,7 +96,8 @@ def main():
         if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in PEERS:
             return say(error=f"{error.name.split('.')[0]} is not installed")
         traceback.print_exc()
-        say(error=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}")
+        say(error=f"{type(error).__name__}: "
+                  f"{str(error).strip().splitlines()[0] if str(error).strip() else ''}")
 
 
 if __name__ == "__main__":

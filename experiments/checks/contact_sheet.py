@@ -1,4 +1,5 @@
-"""Contact sheet of the synthetic faces: a row for each emotion, one with masks of brows, eyes, mouth."""
+"""Contact sheet of the synthetic faces: a row for each emotion, one with masks of brows, eyes,
+mouth."""
 import argparse
 from pathlib import Path
 
@@ -6,7 +7,8 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first, so that no display is needed)
+# Noqa: E402  (the backend is chosen first, so that no display is needed)
+import matplotlib.pyplot as plt
 
 from cs231n_fer.faces.synthetic import (
     ACTION_UNITS,
@@ -67,7 +69,8 @@ def main():
     print(f"wrote {args.out}")
     for e, name in enumerate(CLASS_NAMES):
         mean = faces.action_units[emotion[chosen] == e].mean(axis=0)
-        print(f"{name:9}", ", ".join(f"{ACTION_UNITS[j]} {mean[j]:.2f}" for j in np.argsort(-mean)[:4]))
+        print(f"{name:9}",
+              ", ".join(f"{ACTION_UNITS[j]} {mean[j]:.2f}" for j in np.argsort(-mean)[:4]))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""Read thousands of mutated files of every format: each gives valid data, a counted skip or a clear error.
+"""Read thousands of mutated files of every format: each gives valid data, a counted skip or a clear
+error.
 
-    python experiments/checks/fuzz_inputs.py --files 10000                   every format; writes reliability/fuzz.json
+    python experiments/checks/fuzz_inputs.py --files 10000                   every format; writes
+    reliability/fuzz.json
     python experiments/checks/fuzz_inputs.py --files 200 --formats CSV zip   some of them
-    python experiments/checks/fuzz_inputs.py --formats PNG --only 17         one file again, by its number
+    python experiments/checks/fuzz_inputs.py --formats PNG --only 17         one file again, by its
+    number
 
-A failure is anything else: another exception, wrong data, more than 5 s of CPU time, more than 256 MiB of memory, or
-the death of the process; then it exits with 1. Of tar.gz, PNG and HDF5 every second file has checksums that agree with
-what was changed, as a file made to deceive would.
+A failure is anything else: another exception, wrong data, more than 5 s of CPU time, more than 256
+MiB of memory, or the death of the process; then it exits with 1. Of tar.gz, PNG and HDF5 every
+second file has checksums that agree with what was changed, as a file made to deceive would.
 """
 import sys
 from pathlib import Path
@@ -37,7 +40,8 @@ NAMES = ("CSV", "zip", "tar.gz", "PNG", "JPEG", "GIF", "HDF5 data", "HDF5 checkp
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--files", type=int, default=1000, help="of each format")
     add("--seed", type=int, default=0)
@@ -60,7 +64,8 @@ def fuzz(names, files, seed, command):
             print(f"FAILURE {name} --seed {seed} --only {number}: {answer['why']}", flush=True)
         now = time.perf_counter()
         seconds[name], last = seconds[name] + now - last, now
-    return [{"format": name, "files": files, **{outcome: counts[name][outcome] for outcome in OUTCOMES},
+    return [{"format": name, "files": files,
+             **{outcome: counts[name][outcome] for outcome in OUTCOMES},
              "seconds": round(seconds[name], 1)} for name in names], failures
 
 
@@ -72,17 +77,21 @@ def main(argv=None):
         with tempfile.TemporaryDirectory() as folder:
             kinds = formats(Path(folder))
             pool.workplace(Path(folder))
-            print(*pool.read_one(kinds[args.formats[0]], Path(folder), args.only, args.seed), sep=": ")
+            print(*pool.read_one(kinds[args.formats[0]], Path(folder), args.only, args.seed),
+                  sep=": ")
         return 0
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "pillow": PIL.__version__,
+    versions = {"python": platform.python_version(), "numpy": np.__version__,
+                "pillow": PIL.__version__,
                 "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version}
     print(f"files {args.files} of each format, seed {args.seed}, {versions}", flush=True)
-    rows, failures = fuzz(args.formats, args.files, args.seed, [sys.executable, __file__, "--worker"])
+    rows, failures = fuzz(args.formats, args.files, args.seed,
+                          [sys.executable, __file__, "--worker"])
     print(table(rows[0], [row.values() for row in rows]))
     some = [] if args.formats == list(NAMES) else ["--formats", *args.formats]
     command = shlex.join(["python", "experiments/checks/fuzz_inputs.py", "--files", str(args.files),
                           "--seed", str(args.seed), *some])
-    write_text(args.out, json.dumps({"command": command, "versions": versions, "rows": rows, "failures": failures},
+    write_text(args.out, json.dumps({"command": command, "versions": versions, "rows": rows,
+                                     "failures": failures},
                                     indent=1) + "\n")
     return 1 if failures else 0
 

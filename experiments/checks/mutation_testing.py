@@ -1,13 +1,15 @@
-"""Break the layers and the update rules, one operator or number at a time: how many of the mutants do the tests kill?
+"""Break the layers and the update rules, one operator or number at a time: how many of the mutants
+do the tests kill?
 
     pip install -e ".[test,mutation]"
     python experiments/checks/mutation_testing.py               # 300 of them, drawn with --seed
     python experiments/checks/mutation_testing.py --sample 0    # all
-    python experiments/checks/mutation_testing.py --only conv   # those of files whose names contain "conv"; a trial
+    python experiments/checks/mutation_testing.py --only conv   # those of files whose names contain
+    "conv"; a trial
 
-Mutants are those of cosmic-ray; one that isn't Python or reads like the original is none. Each runs in a process of
-its own, forked where NumPy and pytest are imported already, without the compiler, and only the tests that look at its
-file run, up to the first that fails.
+Mutants are those of cosmic-ray; one that isn't Python or reads like the original is none. Each runs
+in a process of its own, forked where NumPy and pytest are imported already, without the compiler,
+and only the tests that look at its file run, up to the first that fails.
 """
 import sys
 from pathlib import Path
@@ -37,19 +39,25 @@ from experiments.bench.report import json_text  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "experiments" / "results" / "reliability" / "mutation.json"
-FILES = [*sorted((ROOT / "cs231n_fer" / "layers").glob("[!_]*.py")), ROOT / "cs231n_fer" / "optim" / "rules.py"]
+FILES = [*sorted((ROOT / "cs231n_fer" / "layers").glob("[!_]*.py")),
+         ROOT / "cs231n_fer" / "optim" / "rules.py"]
 LAYERS = ["tests/layers/test_layer_edges.py", "tests/layers/test_layers.py", "tests/test_course.py",
           "tests/gradient_check/test_gradients.py"]
 WORDS = {"activations": "relu", "im2col": "conv or im2col", "batchnorm": "batchnorm or bn_param",
-         "layernorm": "layernorm or groupnorm or groups", "initializers": "weight or shape"}  # else the file's name
+         "layernorm": "layernorm or groupnorm or groups",
+         "initializers": "weight or shape"}  # else the file's name
 TESTS = {"losses": ["tests/layers/test_layer_edges.py", "tests/layers/test_losses.py"],
          "rules": ["tests/optim/test_optim_config.py", "tests/optim/test_optim.py"]}
 # Mutants that do what the original does: the line as they have it, and why.
 EQUIVALENT = {
     ("losses", "dx[n, j] = -2 / t * margin / N"): "t is 1 or -1",
-    ("layernorm", "xhat, rstd = np.empty(x.shape, dtype=x.dtype), np.empty((N << G, 1), dtype=x.dtype)"): "more memory",
-    ("rules", "near = difflib.get_close_matches(str(name), list(known), n= 2)"): "the nearest comes first",
-    ("rules", "if not (type(value) is float and 0 <= value < 0):"): "every number is looked at closely",
+    ("layernorm",
+     "xhat, rstd = np.empty(x.shape, dtype=x.dtype), np.empty((N << G, 1), dtype=x.dtype)"):
+         "more memory",
+    ("rules",
+     "near = difflib.get_close_matches(str(name), list(known), n= 2)"): "the nearest comes first",
+    ("rules",
+     "if not (type(value) is float and 0 <= value < 0):"): "every number is looked at closely",
 }
 
 
@@ -58,12 +66,14 @@ def tests_of(path):
     if path.stem in TESTS:
         return TESTS[path.stem]
     words = WORDS.get(path.stem, path.stem)
-    return [*LAYERS, "-k", f"(({words}) and not fast and not winograd and not fused and not sandwich and not Net "
+    return [*LAYERS, "-k",
+            f"(({words}) and not fast and not winograd and not fused and not sandwich and not Net "
                            "and not broken and not script) or edges or scalars or channels_last"]
 
 
 def candidates(path):
-    """Every (path, operator, occurrence) of cosmic-ray in a file, but for those that need names of variables."""
+    """Every (path, operator, occurrence) of cosmic-ray in a file, but for those that need names of
+    variables."""
     nodes = list(ast_nodes(get_ast(path.read_text(encoding="utf-8"))))
     for name in plugins.operator_names():
         operator = plugins.get_operator(name)
@@ -73,7 +83,8 @@ def candidates(path):
 
 
 def mutant(path, name, occurrence):
-    """Return the source of a mutant and the line that changed; None where it isn't another Python program."""
+    """Return the source of a mutant and the line that changed; None where it isn't another Python
+    program."""
     source = path.read_text(encoding="utf-8")
     code = mutate_code(source, plugins.get_operator(name)(), occurrence)
     try:
@@ -81,25 +92,31 @@ def mutant(path, name, occurrence):
             return None
     except SyntaxError:
         return None
-    changed = [line for line in difflib.ndiff(source.splitlines(), code.splitlines()) if line.startswith("+ ")]
+    changed = [line for line in difflib.ndiff(source.splitlines(), code.splitlines())
+               if line.startswith("+ ")]
     return code, changed[0][2:].partition("  #")[0].strip()
 
 
 def run_tests(path, code, seconds):
-    """Run the tests of a file with other code in its place; ends this process with pytest's exit code."""
+    """Run the tests of a file with other code in its place; ends this process with pytest's exit
+    code."""
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    settings.register_profile("mutants", database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+    settings.register_profile("mutants", database=None, derandomize=True,
+                              phases=[Phase.explicit, Phase.generate])
     settings.load_profile("mutants")
     original = SourceFileLoader.get_code
     SourceFileLoader.get_code = lambda self, name: (
         self.source_to_code(code, self.path) if self.path == str(path) else original(self, name))
     sys.stdout = sys.stderr = open(os.devnull, "w")
-    os._exit(pytest.main(["-x", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", *tests_of(path)]))
+    os._exit(pytest.main(["-x", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore",
+                          *tests_of(path)]))
 
 
 def outcome(path, code, seconds):
-    """Return "killed" or "survived"; what takes more than so many seconds of a processor is killed, too."""
-    process = multiprocessing.get_context("fork").Process(target=run_tests, args=(path, code, seconds))
+    """Return "killed" or "survived"; what takes more than so many seconds of a processor is killed,
+    too."""
+    process = multiprocessing.get_context("fork").Process(target=run_tests,
+                                                          args=(path, code, seconds))
     process.start()
     process.join()
     if process.exitcode in (pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR):
@@ -108,13 +125,16 @@ def outcome(path, code, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=300, help="mutants to run; 0: all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="only files whose names contain this text; writes no result")
+    parser.add_argument("--only", default="",
+                        help="only files whose names contain this text; writes no result")
     options = parser.parse_args()
     files = [path for path in FILES if options.only in path.name]
-    print(f"mutation testing: {len(files)} files, sample {options.sample or 'all'}, seed {options.seed}", flush=True)
+    print(f"mutation testing: {len(files)} files, sample {options.sample or 'all'}, seed "
+          f"{options.seed}", flush=True)
     os.chdir(ROOT)
     seconds = {}
     for path in files:
@@ -142,16 +162,18 @@ def main():
             survived.append(f"{path.name}: {line}")
             print(f"survived  {survived[-1]}", flush=True)
     run = killed + len(survived)
-    print(f"{killed} of {run} mutants killed, {killed / max(1, run):.1%}; {len(equivalent)} equivalent ones left out")
+    print(f"{killed} of {run} mutants killed, {killed / max(1, run):.1%}; {len(equivalent)} "
+          "equivalent ones left out")
     if not options.only:
         RESULT.parent.mkdir(parents=True, exist_ok=True)
         RESULT.write_text(json_text({
             "promise": "The tests detect defects in layers and update rules",
             "measured": f"{killed} of {run} mutants killed; {killed / run:.0%}"
                         + (f", drawn from {len(every):,} mutants" if options.sample else ""),
-            "command": f"python experiments/checks/mutation_testing.py --sample {options.sample} --seed {options.seed}",
-            "killed": killed, "run": run, "possible": len(every), "survived": survived, "equivalent": equivalent}),
-            encoding="utf-8")
+            "command": f"python experiments/checks/mutation_testing.py --sample {options.sample} "
+                       f"--seed {options.seed}",
+            "killed": killed, "run": run, "possible": len(every), "survived": survived,
+            "equivalent": equivalent}), encoding="utf-8")
     return 0 if killed >= 0.9 * run else 1
 
 

@@ -3,7 +3,8 @@
     pip install -e ".[oracle]"
     python experiments/checks/oracle.py
 
-It runs tests/test_oracle.py, which says what is compared and how conventions are mapped. Exits with 1 if a test fails.
+It runs tests/test_oracle.py, which says what is compared and how conventions are mapped. Exits with
+1 if a test fails.
 """
 import sys
 from pathlib import Path
@@ -33,8 +34,8 @@ def main():
         "promise": "In float64, layers, losses, gradients and update rules agree with PyTorch",
         "measured": f"within {worst:.0e}; largest relative difference in {len(errors):,} "
                     "comparisons, the limit is 1e-10",
-        "command": "python experiments/checks/oracle.py", "torch": torch.__version__, "largest": worst,
-        "comparisons": len(errors)}), encoding="utf-8")
+        "command": "python experiments/checks/oracle.py", "torch": torch.__version__,
+        "largest": worst, "comparisons": len(errors)}), encoding="utf-8")
     return 0
 
 

@@ -24,7 +24,8 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
              "sha256 or same_bits or batch_size_of_evaluation"),
     "bad_data": ("Invalid files and arrays give one clear error or are skipped and counted; tested "
                  "with CSV files, archives, images, HDF5 files and arrays",
-                 ["test_bad_csv", "test_bad_archives", "test_bad_images", "test_bad_hdf5", "test_bad_arrays"], ""),
+                 ["test_bad_csv", "test_bad_archives", "test_bad_images", "test_bad_hdf5",
+                  "test_bad_arrays"], ""),
     "safe_files": ("No file is executed as code, and no archive writes outside its folder",
                    ["test_safe_files", "test_bad_archives"], ""),
     "full_disk": ("A full disk or read-only folder leaves the last good checkpoint intact; one "
@@ -35,7 +36,8 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
     "interrupt": ("Ctrl-C finishes the step, saves a checkpoint and prints how to resume",
                   ["test_run_folder"], "ctrl_c or signals"),
     "learning": ("Training passes its sanity checks; the initial loss is ln 7, 50 faces are "
-                 "memorized, update rules minimize three test functions, and 50 steps in float32 end where "
+                 "memorized, update rules minimize three test functions, and 50 steps in float32 "
+                 "end where "
                  "50 steps in float64 do", ["test_promises", "test_optim"],
                  "first_loss or by_heart or toy or fifty_steps"),
     "memory": ("Memory use does not grow during training; 2,000 steps need no more than 500, and "
@@ -70,7 +72,8 @@ def run(files, expression):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PROMISES)}")
     chosen = parser.parse_args().names or list(PROMISES)
     if unknown := set(chosen) - set(PROMISES):
@@ -79,13 +82,15 @@ def main():
     for name in chosen:
         promise, files, expression = PROMISES[name]
         counts = run(files, expression)
-        print(f"{name}: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped", flush=True)
+        print(f"{name}: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped",
+              flush=True)
         if counts.failed or not counts.passed:
             broken.append(name)
             continue
         (RESULTS / "reliability" / f"{name}.json").write_text(json_text({
             "promise": promise, "measured": f"{counts.passed} of {counts.passed} cases",
-            "command": f"python experiments/checks/promises.py {name}", "skipped": counts.skipped}), encoding="utf-8")
+            "command": f"python experiments/checks/promises.py {name}", "skipped": counts.skipped}),
+                                                              encoding="utf-8")
     if broken:
         print(f"promises: broken: {', '.join(broken)}")
     return 1 if broken else 0

@@ -63,8 +63,15 @@ def command(config, script="train_final", parser=None):
     for name, default in vars(parser.parse_args([])).items():
         value, flag = config.get(name, default), f"--{name.replace('_', '-')}"
         if value != default and not (name == "epochs" and value == 40):
-            words.append(f"--no-{flag[2:]}" if value is False else flag if value is True else
-                         f"{flag} {' '.join(map(str, value)) if isinstance(value, list) else value}")
+            words.append(
+                f"--no-{flag[2:]}"
+                if value is False
+                else (
+                    flag
+                    if value is True
+                    else f"{flag} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+                )
+            )
     return " ".join(words)
 
 

@@ -53,13 +53,15 @@ def rows(folder):
     """
     known = {name: place for place, name in enumerate(ORDER)}
     found = []
-    for path in sorted(folder.glob("*.json"), key=lambda path: (known.get(path.stem, len(known)), path.stem)):
+    for path in sorted(folder.glob("*.json"),
+                       key=lambda path: (known.get(path.stem, len(known)), path.stem)):
         entry = json.loads(path.read_text(encoding="utf-8"))
         if path.stem in SUMMARIES and "promise" not in entry:
             entry["promise"], entry["measured"] = SUMMARIES[path.stem](entry)
         texts = [entry.get(key) for key in ("promise", "measured", "command")]
         if not all(isinstance(text, str) and text for text in texts):
-            raise ValueError(f"{path.name}: got {texts}, expected texts in promise, measured and command")
+            raise ValueError(f"{path.name}: got {texts}, expected texts in promise, measured and "
+                             "command")
         found.append([text.replace("|", "\\|") for text in texts])
     return found
 

@@ -1,9 +1,11 @@
-"""Spoil the folder of compiled kernels in every way that happens, and see whether each run still gives right results.
+"""Spoil the folder of compiled kernels in every way that happens, and see whether each run still
+gives right results.
 
     python experiments/checks/torture_cache.py          about 20 seconds
 
-A copy of the package gets a kernel of one line, so that a compilation takes half a second; all else, the cache above
-all, is the package's own. Exits with 1 if a process failed, gave a wrong result, or compiled where it should not have.
+A copy of the package gets a kernel of one line, so that a compilation takes half a second; all
+else, the cache above all, is the package's own. Exits with 1 if a process failed, gave a wrong
+result, or compiled where it should not have.
 """
 import argparse
 import ctypes
@@ -33,7 +35,8 @@ class Trial:
     """A copy of the package with the small kernel, and an empty folder for what is compiled."""
 
     def __init__(self, folder):
-        self.package, self.cache, self.home = (folder / name for name in ("package", "cache", "home"))
+        self.package, self.cache, self.home = (folder / name
+                                               for name in ("package", "cache", "home"))
         shutil.copytree(Path(cs231n_fer.__file__).parent, self.package / "cs231n_fer",
                         ignore=shutil.ignore_patterns("__pycache__", "*.h5"))
         self.kernel = self.package / "cs231n_fer" / "kernels" / "probe.py"
@@ -41,10 +44,16 @@ class Trial:
         self.home.mkdir()
 
     def start(self, cache=True):
-        """Start a process that runs the kernel, with a cache of its own or with what it finds at home."""
-        env = {**os.environ, "PYTHONPATH": str(self.package), "HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1"}
+        """Start a process that runs the kernel, with a cache of its own or with what it finds at
+        home."""
+        env = {**os.environ, "PYTHONPATH": str(self.package), "HOME": str(self.home),
+               "PYTHONDONTWRITEBYTECODE": "1"}
         env.pop("NUMBA_CACHE_DIR", None)
-        env |= {"NUMBA_CACHE_DIR": str(self.cache)} if cache else {"XDG_CACHE_HOME": str(self.home / "cache")}
+        env |= (
+            {"NUMBA_CACHE_DIR": str(self.cache)}
+            if cache
+            else {"XDG_CACHE_HOME": str(self.home / "cache")}
+        )
         return subprocess.Popen([sys.executable, "-c", RUN], env=env, text=True, cwd=self.package,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 preexec_fn=bound_by_permissions if os.geteuid() == 0 else None)
@@ -53,7 +62,11 @@ class Trial:
         """What a process gave: its number, and whether it compiled; or its error."""
         out, errors = process.communicate()
         if process.returncode:
-            return errors.strip().splitlines()[-1] if errors.strip() else f"exit status {process.returncode}"
+            return (
+                errors.strip().splitlines()[-1]
+                if errors.strip()
+                else f"exit status {process.returncode}"
+            )
         return f"{out.strip()}, {'compiled' if 'compiling' in errors else 'loaded'}"
 
     def run(self, **options):
@@ -102,7 +115,8 @@ def changed_kernel(trial):
 
 
 def old_code(trial):
-    """What a process leaves that is killed when Numba has written its index and not yet the code."""
+    """What a process leaves that is killed when Numba has written its index and not yet the
+    code."""
     before = trial.run()
     (file,) = trial.cache.rglob("*times_two*.nbc")
     content = file.read_bytes()
@@ -112,22 +126,27 @@ def old_code(trial):
     return [before, after, trial.run(), trial.run()]
 
 
-RIGHT, COMPILED, LOADED = "42", "42, compiled", "42, loaded"  # RIGHT: it may do either, or keep nothing and not say so
+# RIGHT: it may do either, or keep nothing and not say so
+RIGHT, COMPILED, LOADED = "42", "42, compiled", "42, loaded"
 CASES = {
     "a second process": (twice, [COMPILED, LOADED]),
     "two processes at once, no cache yet": (at_once, [RIGHT, RIGHT, LOADED]),
     "a read-only home and package": (read_only_home, [RIGHT]),
-    "an index cut off": (spoilt("*.nbi", lambda content: content[:len(content) // 2]), [COMPILED, COMPILED, LOADED]),
+    "an index cut off": (spoilt("*.nbi", lambda content: content[:len(content) // 2]),
+                         [COMPILED, COMPILED, LOADED]),
     "an empty index": (spoilt("*.nbi", lambda content: b""), [COMPILED, COMPILED, LOADED]),
-    "code cut off": (spoilt("*.nbc", lambda content: content[:len(content) // 2]), [COMPILED, COMPILED, LOADED]),
+    "code cut off": (spoilt("*.nbc", lambda content: content[:len(content) // 2]),
+                     [COMPILED, COMPILED, LOADED]),
     "a changed kernel, then others": (
         changed_kernel, [COMPILED, "63, compiled", "63, loaded", "63, compiled", "63, compiled"]),
-    "an index of new code with the old": (old_code, [COMPILED, "63, compiled", "63, compiled", "63, loaded"]),
+    "an index of new code with the old": (old_code,
+                                          [COMPILED, "63, compiled", "63, compiled", "63, loaded"]),
 }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     print("torture_cache: no randomness", flush=True)

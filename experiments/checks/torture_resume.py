@@ -1,13 +1,15 @@
-"""Kill a training with SIGKILL again and again, go on each time, and compare its end with an uninterrupted run.
+"""Kill a training with SIGKILL again and again, go on each time, and compare its end with an
+uninterrupted run.
 
     python experiments/checks/torture_resume.py --kills 200             about two minutes
     python experiments/checks/torture_resume.py --kills 200 --seed 1    at other moments
 
-A child trains a small net (batchnorm, dropout, flips, Adam, averaged weights) and saves after each epoch. Half of the
-kills come at a random moment, half while a file is being written: as soon as a temporary file is there, or up to 2 ms
-later. When a run ends, its last.h5 and best.h5 must equal the uninterrupted ones bit for bit, but for times; then a new
-run begins, until all kills are done. Children are forked, and the parent trains nothing, so each child knows only what
-lies on the disk. Exits with 1 if anything differs, or a folder was left that cannot be gone on with.
+A child trains a small net (batchnorm, dropout, flips, Adam, averaged weights) and saves after each
+epoch. Half of the kills come at a random moment, half while a file is being written: as soon as a
+temporary file is there, or up to 2 ms later. When a run ends, its last.h5 and best.h5 must equal
+the uninterrupted ones bit for bit, but for times; then a new run begins, until all kills are done.
+Children are forked, and the parent trains nothing, so each child knows only what lies on the disk.
+Exits with 1 if anything differs, or a folder was left that cannot be gone on with.
 """
 import argparse
 import json
@@ -35,10 +37,10 @@ def train(folder, epochs, seed, rung):
     """Go on with the run in a folder until it ends."""
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((60, 1, 8, 8)).astype(np.float32), rng.integers(0, 7, 60)
-    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, batchnorm=True, dropout_keep_ratio=0.7, reg=1e-3, seed=seed,
-                       rung=rung)
-    Solver(net, {"X_train": X[:40], "y_train": y[:40], "X_val": X[40:], "y_val": y[40:]}, update_rule="adam",
-           batch_size=9, num_epochs=epochs, seed=seed, verbose=False,
+    net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, batchnorm=True, dropout_keep_ratio=0.7,
+                       reg=1e-3, seed=seed, rung=rung)
+    Solver(net, {"X_train": X[:40], "y_train": y[:40], "X_val": X[40:], "y_val": y[40:]},
+           update_rule="adam", batch_size=9, num_epochs=epochs, seed=seed, verbose=False,
            folder=RunFolder(folder, resume=True),
            recipe=Recipe(augmentation=HorizontalFlip(), average_decay=0.9)).train()
 
@@ -59,11 +61,13 @@ def forked(function, *arguments):
 
 def writing(folder):
     """Names of the files that are being written."""
-    return sorted(".".join(name.split(".")[1:3]) for name in os.listdir(folder) if name.endswith(".tmp"))
+    return sorted(".".join(name.split(".")[1:3]) for name in os.listdir(folder)
+                  if name.endswith(".tmp"))
 
 
 def kill(child, folder, at_save, delay):
-    """Kill a child after a delay, which begins at the next save if at_save; returns its wait status."""
+    """Kill a child after a delay, which begins at the next save if at_save; returns its wait
+    status."""
     old = set(os.listdir(folder))
     while at_save and not any(name.endswith(".tmp") for name in set(os.listdir(folder)) - old):
         done, status = os.waitpid(child, os.WNOHANG)
@@ -78,14 +82,18 @@ def difference(folder, whole):
     """Names of what differs between the checkpoints of two folders, times aside."""
     found = []
     for file in (LAST, BEST):
-        (arrays, info), (true_arrays, true_info) = (load_checkpoint(each / file) for each in (folder, whole))
+        (arrays, info), (true_arrays,
+                         true_info) = (load_checkpoint(each / file) for each in (folder, whole))
         for kept in (info, true_info):
-            kept["history"] = [{k: v for k, v in row.items() if "second" not in k} for row in kept["history"]]
+            kept["history"] = [{k: v for k, v in row.items() if "second" not in k}
+                               for row in kept["history"]]
         found += [f"{file}: {name}" for name in arrays.keys() | true_arrays.keys()
                   if name not in arrays or name not in true_arrays
                   or (arrays[name].dtype, arrays[name].shape, arrays[name].tobytes())
-                  != (true_arrays[name].dtype, true_arrays[name].shape, true_arrays[name].tobytes())]
-        found += [f"{file}: {key}" for key in info.keys() | true_info.keys() if info.get(key) != true_info.get(key)]
+                  != (true_arrays[name].dtype, true_arrays[name].shape,
+                      true_arrays[name].tobytes())]
+        found += [f"{file}: {key}" for key in info.keys() | true_info.keys()
+                  if info.get(key) != true_info.get(key)]
     return found
 
 
@@ -94,7 +102,8 @@ def torture(kills, seed, epochs, rung, work):
     rng, counts, wrong, runs = np.random.default_rng(seed), Counter(), [], 0
     for name in ("again", "whole"):  # the first one may compile
         begin = time.perf_counter()
-        assert os.waitpid(forked(train, work / name, epochs, seed, rung), 0)[1] == 0, "the uninterrupted run failed"
+        assert os.waitpid(forked(train, work / name, epochs, seed, rung),
+                          0)[1] == 0, "the uninterrupted run failed"
         seconds = time.perf_counter() - begin
     wrong += difference(work / "again", work / "whole")
     while not wrong and (runs == 0 or counts.total() < kills):
@@ -104,7 +113,8 @@ def torture(kills, seed, epochs, rung, work):
         while not ended and not wrong:
             child, left = forked(train, folder, epochs, seed, rung), kills - counts.total()
             at_save = bool(left % 2)
-            status = kill(child, folder, at_save, rng.uniform(0, 0.002 if at_save else seconds / 2)) if left > 0 else \
+            status = kill(child, folder, at_save,
+                          rng.uniform(0, 0.002 if at_save else seconds / 2)) if left > 0 else \
                 os.waitpid(child, 0)[1]
             ended = status == 0
             if os.WIFSIGNALED(status):
@@ -113,21 +123,25 @@ def torture(kills, seed, epochs, rung, work):
                        "between two saves" if begun else "before the first checkpoint"] += 1
             elif status:
                 wrong.append(f"run {runs}: a child could not go on")
-        wrong += [f"run {runs}: {each}" for each in difference(folder, work / "whole")] if ended else []
+        wrong += [f"run {runs}: {each}"
+                  for each in difference(folder, work / "whole")] if ended else []
         runs += 1
         print(f"{runs} runs, {counts.total()} kills", flush=True)
     return counts, runs, wrong
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=12, help="of each run")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rung", default="im2col", help="of the net; auto loads compiled kernels after each kill")
+    parser.add_argument("--rung", default="im2col",
+                        help="of the net; auto loads compiled kernels after each kill")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
-    print(f"torture_resume: kills {args.kills}, epochs {args.epochs}, seed {args.seed}, rung {args.rung}, compiled "
+    print(f"torture_resume: kills {args.kills}, epochs {args.epochs}, seed {args.seed}, rung "
+          f"{args.rung}, compiled "
           f"{COMPILED}, NumPy {np.__version__}", flush=True)
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as work:
@@ -138,9 +152,11 @@ def main():
     print(f"{counts.total()} kills in {runs} runs, {time.perf_counter() - begin:.0f} s")
     print("\n".join(wrong) if wrong else "every run ended with the bits of the uninterrupted one")
     write_text(args.out, json.dumps({
-        "command": f"{'' if COMPILED else 'NUMBA_DISABLE_JIT=1 '}python experiments/checks/torture_resume.py --kills "
+        "command": f"{'' if COMPILED else 'NUMBA_DISABLE_JIT=1 '}python "
+                   "experiments/checks/torture_resume.py --kills "
                    f"{args.kills} --epochs {args.epochs} --seed {args.seed} --rung {args.rung}",
-        "epochs": args.epochs, "rung": args.rung, "compiled": COMPILED, "kills": counts.total(), "in_a_save": sum(
+        "epochs": args.epochs, "rung": args.rung, "compiled": COMPILED, "kills": counts.total(),
+        "in_a_save": sum(
             count for moment, count in counts.items() if moment.startswith("while")),
         "moments": dict(counts.most_common()), "runs": runs, "wrong": wrong}, indent=1) + "\n")
     return 1 if wrong else 0

@@ -1,4 +1,5 @@
-"""Where a net looks: maps by three methods, how much of them lies where, and what chance would give."""
+"""Where a net looks: maps by three methods, how much of them lies where, and what chance would
+give."""
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +29,8 @@ class KnownFaces:
     face      (n, 48, 48) bool
     parts     (n, 3, 48, 48) bool in the order of synthetic.MASK_NAMES, grown by MARGIN
     change    (n, 48, 48) grey levels that the expression changes
-    makes     (n, 48, 48) bool: what makes the emotion, the fewest pixels that hold a share CHANGE of the change
+    makes     (n, 48, 48) bool: what makes the emotion, the fewest pixels that hold a share CHANGE
+              of the change
     """
     X: np.ndarray
     y: np.ndarray
@@ -45,76 +47,94 @@ def first_of_each(y, count):
 
 
 def known_faces(data, count):
-    """Return the first `count` validation faces of each emotion of load_data("synthetic"), as KnownFaces."""
+    """Return the first `count` validation faces of each emotion of load_data("synthetic"), as
+    KnownFaces."""
     rows = first_of_each(data["y_val"], count)
     numbers = SYNTHETIC_STARTS["val"] + rows
     faces, change = make_faces(0, numbers), expression_change(0, numbers)
     X = normalise(faces.pixels, data["mean_image"], data["std"])
-    check(np.array_equal(X, data["X_val"][rows]), f"data: {data['source']} holds other faces than those of seed 0")
-    return KnownFaces(X, data["y_val"][rows], faces.pixels, faces.face, grow(faces.masks, MARGIN), change,
-                      strongest(change, CHANGE))
+    check(np.array_equal(X, data["X_val"][rows]),
+          f"data: {data['source']} holds other faces than those of seed 0")
+    return KnownFaces(X, data["y_val"][rows], faces.pixels, faces.face, grow(faces.masks, MARGIN),
+                      change, strongest(change, CHANGE))
 
 
 def grey(data):
-    """What a covered pixel shows: the mean grey level of all training faces, as normalised pixels (48, 48)."""
+    """What a covered pixel shows: the mean grey level of all training faces, as normalised pixels
+    (48, 48)."""
     return (data["mean_image"].mean() - data["mean_image"]) / np.float32(data["std"])
 
 
 def maps_of(model, X, y, data):
-    """Return {method: (N, 48, 48) >= 0} for the classes y; where a patch speaks against its class, occlusion is 0."""
+    """Return {method: (N, 48, 48) >= 0} for the classes y; where a patch speaks against its class,
+    occlusion is 0."""
     return {"gradient": saliency_map(model, X, y), "SmoothGrad": smooth_grad(model, X, y),
             "occlusion": np.maximum(occlusion_map(model, X, y, grey=grey(data), batch_size=256), 0)}
 
 
 def mean_maps(several):
-    """Return {method: (N, 48, 48)}, the mean of several nets' maps, each of which counts as much: its sum is 1."""
-    return {method: np.mean([maps[method] / np.maximum(maps[method].sum(axis=(1, 2), keepdims=True), 1e-30)
+    """Return {method: (N, 48, 48)}, the mean of several nets' maps, each of which counts as much:
+    its sum is 1."""
+    return {method: np.mean([maps[method] / np.maximum(maps[method].sum(axis=(1, 2), keepdims=True),
+                                                       1e-30)
                              for maps in several], axis=0) for method in METHODS}
 
 
 def times_chance(maps, regions, within):
-    """Return (value, low, high): how often chance is the maps' share in regions; chance is their share of the area."""
+    """Return (value, low, high): how often chance is the maps' share in regions; chance is their
+    share of the area."""
     shares = [share_inside(each, regions, within) for each in (maps, np.ones(maps.shape))]
     pairs = np.stack(shares, axis=1)[np.isfinite(shares[0])]
     return bootstrap(lambda rows: rows[:, 0].mean() / rows[:, 1].mean(), pairs)
 
 
 def permutation_p(maps, regions, within, y, seed=0, draws=2000):
-    """Return {class: p}: how often do maps fill the regions of other faces, drawn at random, as well as their own?
+    """Return {class: p}: how often do maps fill the regions of other faces, drawn at random, as
+    well as their own?
 
-    Filling is the share in a region over its share of the area. The maps are shuffled among all faces of all classes
-    given: a class scores by what sets its regions apart, and gains nothing by what lies at one place in every face.
+    Filling is the share in a region over its share of the area. The maps are shuffled among all
+    faces of all classes given: a class scores by what sets its regions apart, and gains nothing by
+    what lies at one place in every face.
     """
-    flat = [array.reshape(len(maps), -1).astype(np.float64) for array in (maps, regions & within, within)]
+    flat = [array.reshape(len(maps), -1).astype(np.float64)
+            for array in (maps, regions & within, within)]
     area = flat[1].sum(axis=1) / np.maximum(flat[2].sum(axis=1), 1)
-    filling = flat[0] @ flat[1].T / np.maximum(flat[0] @ flat[2].T, 1e-300) / np.maximum(area, 1e-300)
-    rng, members = np.random.default_rng(seed), {label: np.flatnonzero(y == label) for label in np.unique(y).tolist()}
+    filling = flat[0] @ flat[1].T / np.maximum(flat[0] @ flat[2].T,
+                                               1e-300) / np.maximum(area, 1e-300)
+    rng = np.random.default_rng(seed)
+    members = {label: np.flatnonzero(y == label) for label in np.unique(y).tolist()}
     reached = dict.fromkeys(members, 0)
     for _ in range(draws):
         order = rng.permutation(len(y))
         for label, rows in members.items():
-            reached[label] += filling[rows, order[rows]].mean() >= filling[rows, rows].mean() - 1e-12
+            reached[label] += filling[rows,
+                                      order[rows]].mean() >= filling[rows, rows].mean() - 1e-12
     return {label: (count + 1) / (draws + 1) for label, count in reached.items()}
 
 
 def upper_share(maps):
-    """Return the share of each map that lies in the upper half of the picture, (N,); nan where it is 0."""
+    """Return the share of each map that lies in the upper half of the picture, (N,); nan where it
+    is 0."""
     everywhere = np.ones(maps.shape, bool)
     return share_inside(maps, everywhere & (np.arange(maps.shape[1]) < HALF)[:, None], everywhere)
 
 
 def half_accuracy(models, data):
-    """Return {"all", "upper", "lower": (N,)}: how often each validation face is right when the rest of it is grey."""
+    """Return {"all", "upper", "lower": (N,)}: how often each validation face is right when the rest
+    of it is grey."""
     right = {}
-    for name, rows in (("all", slice(0, None)), ("upper", slice(0, HALF)), ("lower", slice(HALF, None))):
+    for name, rows in (("all", slice(0, None)), ("upper", slice(0, HALF)),
+                       ("lower", slice(HALF, None))):
         X = np.broadcast_to(grey(data), data["X_val"].shape).copy()
         X[:, :, rows] = data["X_val"][:, :, rows]
-        right[name] = np.mean([model.predict(X).argmax(axis=1) == data["y_val"] for model in models], axis=0)
+        right[name] = np.mean([model.predict(X).argmax(axis=1) == data["y_val"]
+                               for model in models], axis=0)
     return right
 
 
 def randomised(result, count=None):
-    """Return (net, names): a trained run with its top `count` layers, default all, drawn anew (Adebayo et al. 2018).
+    """Return (net, names): a trained run with its top `count` layers, default all, drawn anew
+    (Adebayo et al. 2018).
 
     names   of the layers drawn anew, from the top
     """
@@ -130,5 +150,6 @@ def randomised(result, count=None):
 
 
 def agreement(first, second):
-    """Return the rank correlation of each pair of maps, (N,); nan where a map is the same everywhere."""
+    """Return the rank correlation of each pair of maps, (N,); nan where a map is the same
+    everywhere."""
     return rank_correlation(first.reshape(len(first), -1), second.reshape(len(second), -1))

@@ -1,7 +1,8 @@
-"""Augmentation: nothing, the paper's flips, and one step more at a time up to brightness and contrast.
+"""Augmentation: nothing, the paper's flips, and one step more at a time up to brightness and
+contrast.
 
-    python experiments/paper/augmentation.py           40 epochs, one seed: about 40 minutes on 2 cores
-    python experiments/paper/augmentation.py --epochs 25 --seeds 3
+    python experiments/paper/augmentation.py           40 epochs, one seed: about 40 minutes on 2
+    cores python experiments/paper/augmentation.py --epochs 25 --seeds 3
     python experiments/paper/augmentation.py --quick   a smoke test on synthetic faces
 
 All else is the paper's, with batchnorm. The numbers of each transform are the defaults of
@@ -30,7 +31,8 @@ from experiments.paper.statistics import (
     points,
 )
 
-STEPS = ("none", "flip", "flip+similarity", "flip+similarity+erasing", "flip+similarity+erasing+brightness")
+STEPS = ("none", "flip", "flip+similarity", "flip+similarity+erasing",
+         "flip+similarity+erasing+brightness")
 
 
 def title(step):
@@ -65,19 +67,23 @@ def last_gap(results):
 
 
 def draw(results):
-    """Return the figures: accuracies over epochs, training dashed, and the best accuracy of each step."""
+    """Return the figures: accuracies over epochs, training dashed, and the best accuracy of each
+    step."""
     steps = {title(step): each for step, each in results.items()}
     return {"curves": curves.plot_curves(by_epoch(steps), dashed=by_epoch(steps, "train_acc"),
-                                         title="Augmentation: accuracy on validation (training dashed)"),
-            "accuracy": curves.plot_intervals(in_percent(steps), title="Augmentation: best accuracy on validation")}
+                                         title="Augmentation: accuracy on validation (training "
+                                               "dashed)"),
+            "accuracy": curves.plot_intervals(in_percent(steps),
+                                              title="Augmentation: best accuracy on validation")}
 
 
 def main(argv=None):
     args, data = options.begin(options.parser("augmentation", __doc__), argv)
     base = options.base_run(args, "augmented")
-    results = {step: train_seeds(replace(base, name=f"augmented-{step}", augmentation=step), data, args.runs,
-                                 args.seeds) for step in STEPS}
-    findings.save_nets(args, data, 5, title="Augmentation", findings=conclude(results), figures=draw(results),
+    results = {step: train_seeds(replace(base, name=f"augmented-{step}", augmentation=step), data,
+                                 args.runs, args.seeds) for step in STEPS}
+    findings.save_nets(args, data, 5, title="Augmentation", findings=conclude(results),
+                       figures=draw(results),
                        nets={title(step): each for step, each in results.items()})
 
 

@@ -2,22 +2,26 @@
 from cs231n_fer.vis_utils import PALE, finish_axes, new_axes
 from cs231n_fer.vis_utils.curves import COLOURS
 
-FACES, NOTABLE = 12, 0.1  # most faces shown, probability from which an emotion is named and has a colour
+# Most faces shown, probability from which an emotion is named and has a colour
+FACES, NOTABLE = 12, 0.1
 
 
 def draw_clip(clip, probabilities, names):
-    """Return a figure of probabilities (T, C) over the frames of a clip of synthetic faces, and some of its faces."""
+    """Return a figure of probabilities (T, C) over the frames of a clip of synthetic faces, and
+    some of its faces."""
     last = len(probabilities) - 1
     ax = new_axes(None, (10, 5.2))
     ax.fill_between(range(last + 1), 100 * clip.strength, color=PALE, linewidth=0, label="shown")
     for c, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
         notable = probabilities[:, c].max() >= NOTABLE
-        ax.plot(100 * probabilities[:, c], color=colour if notable else PALE, zorder=2 if notable else 1,
+        ax.plot(100 * probabilities[:, c], color=colour if notable else PALE,
+                zorder=2 if notable else 1,
                 linewidth=3 if c == clip.emotion else 1.5, label=name if notable else None)
     step = -(-len(probabilities) // FACES)
     half = 0.47 * step
     ax.set(xlim=(-half, last + half), ylim=(0, 101))
-    ax.legend(frameon=False, fontsize=10, ncols=8, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    ax.legend(frameon=False, fontsize=10, ncols=8, loc="lower left", bbox_to_anchor=(0, 1),
+              borderaxespad=0.2)
     for k in range(0, last + 1, step):
         face = ax.inset_axes((k - half, -0.36, 2 * half, 0.17), transform=ax.get_xaxis_transform())
         face.imshow(clip.pixels[k], cmap="gray", vmin=0, vmax=255)

@@ -1,11 +1,14 @@
-"""From still images to clips (Kahou et al. 2013): a net of still faces looks at every frame, an SVM at what it saw.
+"""From still images to clips (Kahou et al. 2013): a net of still faces looks at every frame, an SVM
+at what it saw.
 
-    python experiments/paper/clips.py           8,000 still faces and 2,000 clips: about 8 minutes on 2 cores
+    python experiments/paper/clips.py           8,000 still faces and 2,000 clips: about 8 minutes
+    on 2 cores
     python experiments/paper/clips.py --quick   a smoke test
 
-Synthetic faces alone, whatever --data says: FER2013 has no clips. The probabilities of a clip's frames are gathered in
-one vector, by their mean or in 10 bins over time. What they are compared with needs no vector: the frame in the middle,
-and the frame at the apex, which only whoever drew the clip knows.
+Synthetic faces alone, whatever --data says: FER2013 has no clips. The probabilities of a clip's
+frames are gathered in one vector, by their mean or in 10 bins over time. What they are compared
+with needs no vector: the frame in the middle, and the frame at the apex, which only whoever drew
+the clip knows.
 """
 import sys
 from pathlib import Path
@@ -32,32 +35,40 @@ from experiments.paper.statistics import accuracy, explain, gain, in_percent, pe
 
 SPLITS = {"train": 800, "val": 400, "test": 800}
 FIRST_CLIP = 3_000_000  # beyond the still faces: no person of a clip was trained on
-MIDDLE, APEX, ARGMAX, MEAN, BINNED = ("middle frame", "frame at the apex", "mean of the frames", "mean, SVM",
-                                      f"{BINS} bins, SVM")
+MIDDLE = "middle frame"
+APEX = "frame at the apex"
+ARGMAX = "mean of the frames"
+MEAN = "mean, SVM"
+BINNED = f"{BINS} bins, SVM"
 STRENGTHS = [10.0 ** power for power in range(-5, 0)]
 
 
 def numbers_of(sizes):
     """Return {split: numbers of its clips}; no two splits share a person."""
     ends = FIRST_CLIP + np.cumsum(list(sizes.values()))
-    return {split: range(end - count, end) for (split, count), end in zip(sizes.items(), ends.tolist(), strict=True)}
+    return {split: range(end - count, end) for (split, count),
+            end in zip(sizes.items(), ends.tolist(), strict=True)}
 
 
 def look(net, data, clips):
     """Return the net's probabilities (T, 7) for each clip."""
-    return [np.exp(log_softmax(net.predict(normalise(clip.pixels, data["mean_image"], data["std"])))) for clip in clips]
+    return [np.exp(log_softmax(net.predict(normalise(clip.pixels, data["mean_image"],
+                                                     data["std"])))) for clip in clips]
 
 
 def classify(seen, clips):
-    """Return {way: scores (N, 7) of the test clips}; seen is {split: probabilities of each clip}."""
+    """Return {way: scores (N, 7) of the test clips}; seen is {split: probabilities of each
+    clip}."""
     labels = {split: labels_of(each) for split, each in clips.items()}
     test = list(zip(seen["test"], clips["test"], strict=True))
     scores = {MIDDLE: np.stack([frames[len(frames) // 2] for frames, _ in test]),
               APEX: np.stack([frames[clip.strength.argmax()] for frames, clip in test]),
               ARGMAX: np.stack([clip_mean(frames) for frames, _ in test])}
     for way, gather in ((MEAN, clip_mean), (BINNED, clip_bins)):
-        vectors = {split: np.stack([gather(frames) for frames in each]) for split, each in seen.items()}
-        svm = fit_linear_svm(vectors["train"], labels["train"], STRENGTHS, (vectors["val"], labels["val"]), 7)
+        vectors = {split: np.stack([gather(frames) for frames in each]) for split,
+                   each in seen.items()}
+        svm = fit_linear_svm(vectors["train"], labels["train"], STRENGTHS,
+                             (vectors["val"], labels["val"]), 7)
         scores[way] = svm.predict(vectors["test"])
     return scores
 
@@ -68,7 +79,8 @@ def labels_of(clips):
 
 
 def changes(frames):
-    """Return how many emotions come first in some frame of probabilities (T, C), and T: a clip to show has many."""
+    """Return how many emotions come first in some frame of probabilities (T, C), and T: a clip to
+    show has many."""
     return len(set(frames.argmax(axis=1))), len(frames)
 
 
@@ -80,9 +92,11 @@ def outcome(scores, labels):
 
 def conclude(results, still):
     """Return the findings on {way: outcomes}; still is the accuracy on still faces."""
-    over_middle, over_mean, over_apex = (gain(results[BINNED], results[way]) for way in (MIDDLE, MEAN, APEX))
+    over_middle, over_mean, over_apex = (gain(results[BINNED], results[way])
+                                         for way in (MIDDLE, MEAN, APEX))
     return [
-        Finding("2: Kahou et al. train a deep convolutional network on static images, but then apply it to video data",
+        Finding("2: Kahou et al. train a deep convolutional network on static images, but then "
+                "apply it to video data",
                 f"the SVM on {BINS} bins classifies {percent(accuracy(results[BINNED]))} of the "
                 f"clips correctly, {points(over_middle)} compared with the middle frame; the net "
                 f"classifies {percent(still)} of still faces correctly",
@@ -102,23 +116,27 @@ def main(argv=None):
     sizes = {split: count // 10 for split, count in SPLITS.items()} if args.quick else SPLITS
     trained = train_seeds(options.base_run(args, "frames"), data, args.runs, args.seeds)
     start = time.perf_counter()
-    clips = {split: [make_clip(0, number) for number in numbers] for split, numbers in numbers_of(sizes).items()}
+    clips = {split: [make_clip(0, number) for number in numbers] for split,
+             numbers in numbers_of(sizes).items()}
     results, labels = {}, labels_of(clips["test"])
     for result in trained:
         net = load_trained(result)
         seen = {split: look(net, data, each) for split, each in clips.items()}
         for way, scores in classify(seen, clips).items():
             results.setdefault(way, []).append(outcome(scores, labels))
-    rows = [[way, percent(accuracy(each)), points(gain(each, results[MIDDLE]))] for way, each in results.items()]
+    rows = [[way, percent(accuracy(each)), points(gain(each, results[MIDDLE]))] for way,
+            each in results.items()]
     # seen is what the last net saw
     shown = max(range(len(labels)), key=lambda k: changes(seen["test"][k]))
     figures = {"clip": draw_clip(clips["test"][shown], seen["test"][shown], data["class_names"]),
                "accuracy": curves.plot_intervals(in_percent(results),
                                                   title=f"{len(labels):,} clips of 6 to 40 frames")}
-    findings.save(args, data, 14, title="From still images to clips", rows=rows, figures=figures, results=trained,
+    findings.save(args, data, 14, title="From still images to clips", rows=rows, figures=figures,
+                  results=trained,
                   header=("input", "accuracy (95 %)", "gain over the middle frame"),
                   findings=conclude(results, accuracy(trained)),
-                  seconds=time.perf_counter() - start + sum(result["seconds"] for result in trained),
+                  seconds=time.perf_counter() - start
+                  + sum(result["seconds"] for result in trained),
                   notes=[explain(args.seeds).replace("faces", "clips"),
                          f"The SVM is trained on {sizes['train']:,} clips; its regularization "
                          f"strength is chosen on {sizes['val']:,} others."])

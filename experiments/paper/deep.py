@@ -1,11 +1,14 @@
-"""More layers, more filters (the paper's future work): conv-conv-pool nets and residual nets beside the final net.
+"""More layers, more filters (the paper's future work): conv-conv-pool nets and residual nets beside
+the final net.
 
     python experiments/paper/deep.py           15 epochs, one seed: about 45 minutes on 2 cores
     python experiments/paper/deep.py --epochs 40 --seeds 3
-    python experiments/paper/deep.py --quick   a smoke test on synthetic faces, a quarter of the filters
+    python experiments/paper/deep.py --quick   a smoke test on synthetic faces, a quarter of the
+    filters
 
-All under the paper's parameters, with batchnorm. What more costs is told three ways: parameters, FLOPs of a forward
-pass, time of training a face in the fastest epoch: that which other work on the machine disturbed least.
+All under the paper's parameters, with batchnorm. What more costs is told three ways: parameters,
+FLOPs of a forward pass, time of training a face in the fastest epoch: that which other work on the
+machine disturbed least.
 """
 import sys
 from pathlib import Path
@@ -25,7 +28,8 @@ from experiments.paper.statistics import accuracy, by_epoch, gain, in_percent, p
 
 FINAL, WIDE = "the final net", "1.5 times the filters"
 DEEPER = {  # name: (kind, options)
-    "conv-conv, hidden layer": ("DeepConvNet", {"blocks": [[32], [32, 64], [96, 96], [128, 128]], "hidden_dim": 200}),
+    "conv-conv, hidden layer": ("DeepConvNet", {"blocks": [[32], [32, 64], [96, 96], [128, 128]],
+                                                "hidden_dim": 200}),
     "conv-conv, averaged": ("DeepConvNet", {"blocks": [[32], [64], [96, 96], [128, 128, 192]]}),
     "residual, 3 blocks": ("ResidualNet", {"stem": 32, "stages": [[32], [64], [128]]}),
     "residual, 5 blocks": ("ResidualNet", {"stem": 32, "stages": [[32], [64, 64], [128, 128]]})}
@@ -53,11 +57,13 @@ def conclude(results):
     """Return the findings on {name: results}."""
     base, best = results[FINAL], max(DEEPER, key=lambda name: accuracy(results[name])[0])
     layers, filters = gain(results[best], base), gain(results[WIDE], base)
-    each = "; ".join(f"{name} {percent(accuracy(results[name]))}, {points(gain(results[name], base))}"
+    each = "; ".join(f"{name} {percent(accuracy(results[name]))}, "
+                     f"{points(gain(results[name], base))}"
                      for name in DEEPER)
     return [
         Finding("6: adding more layers would further improve the network",
-                f"{FINAL} {percent(accuracy(base))}. {each}. The best, {best}, takes {ratio(results[best], base)}",
+                f"{FINAL} {percent(accuracy(base))}. {each}. The best, {best}, takes "
+                f"{ratio(results[best], base)}",
                 verdict_on(layers, "more"), "cost"),
         Finding("6: adding more filters would further improve the network",
                 f"{WIDE}: {percent(accuracy(results[WIDE]))}, {points(filters)}; it takes "
@@ -67,7 +73,8 @@ def conclude(results):
 COSTS = {  # name: (function of a result, its unit on an axis)
     "parameters": (lambda result: result["parameters"] / 1e3, "Thousand parameters"),
     "FLOPs": (lambda result: result["flops"] / 1e6, "MFLOP of a forward pass"),
-    "training time": (lambda result: 1e3 / max(epoch["images_per_second"] for epoch in result["history"]),
+    "training time": (lambda result: 1e3 / max(epoch["images_per_second"]
+                                               for epoch in result["history"]),
                       "Milliseconds of training a face")}
 
 
@@ -78,25 +85,28 @@ def cost(results, name):
 
 def ratio(results, base):
     """Return "1.5 times the parameters, 3.3 times the FLOPs, 2.1 times the training time"."""
-    return ", ".join(f"{cost(results, name) / cost(base, name):.1f} times the {name}" for name in COSTS)
+    return ", ".join(f"{cost(results, name) / cost(base, name):.1f} times the {name}"
+                     for name in COSTS)
 
 
 def draw(results):
     """Return the figures: accuracy against the three costs, and over epochs."""
     panels = curves.panels(3, (6, 4.5))
     for ax, name in zip(panels, COSTS, strict=True):
-        shown = {net: (cost(results[net], name), *value) for net, value in in_percent(results).items()}
+        shown = {net: (cost(results[net], name), *value) for net,
+                 value in in_percent(results).items()}
         curves.plot_cost(shown, ax, title=f"Accuracy against {name}", xlabel=COSTS[name][1])
     return {"cost": panels[0],
-            "curves": curves.plot_curves(by_epoch(results), title="More layers, more filters: accuracy on validation")}
+            "curves": curves.plot_curves(by_epoch(results),
+                                         title="More layers, more filters: accuracy on validation")}
 
 
 def main(argv=None):
     args, data = options.begin(options.parser("deep", __doc__, epochs=15), argv)
     results = {name: train_seeds(run, data, args.runs, args.seeds)
                for name, run in nets(options.base_run(args, "final"), args.quick).items()}
-    findings.save_nets(args, data, 15, title="More layers, more filters", nets=results, findings=conclude(results),
-                       figures=draw(results), notes=[
+    findings.save_nets(args, data, 15, title="More layers, more filters", nets=results,
+                       findings=conclude(results), figures=draw(results), notes=[
                            "Training time is based on the fastest epoch; images/s in the table "
                            "are medians, which are more affected by other programs on the "
                            "machine."])

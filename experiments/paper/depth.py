@@ -1,12 +1,14 @@
-"""What depth buys: the paper's three-layer baseline, and its final net with 1, 2, 3 and all 4 blocks.
+"""What depth buys: the paper's three-layer baseline, and its final net with 1, 2, 3 and all 4
+blocks.
 
     python experiments/paper/depth.py           40 epochs, one seed: about 45 minutes on 2 cores
     python experiments/paper/depth.py --epochs 20 --seeds 3
     python experiments/paper/depth.py --quick   a smoke test on synthetic faces
 
-All under the paper's parameters, with batchnorm but for the baseline, which has none. The paper's learning rate is one
-for the final net; under it the baseline learns less than a linear model, so that it gets the best of three. The fewer
-the blocks, the larger the image that the hidden layer sees: a deeper net here has fewer parameters.
+All under the paper's parameters, with batchnorm but for the baseline, which has none. The paper's
+learning rate is one for the final net; under it the baseline learns less than a linear model, so
+that it gets the best of three. The fewer the blocks, the larger the image that the hidden layer
+sees: a deeper net here has fewer parameters.
 """
 import sys
 from pathlib import Path
@@ -32,9 +34,10 @@ def nets(base):
     """Return {name: run} of the nets compared, the shallowest first."""
     options = base.model["options"]
     filters = options["num_filters"]
-    baseline = {"input_dim": [1, 48, 48], "num_filters": filters[0], "filter_size": 5, "hidden_dim": 100,
-                "num_classes": 7, "weight_scale": None}
-    found = {BASELINE: replace(base, name="baseline", model={"kind": "ThreeLayerConvNet", "options": baseline})}
+    baseline = {"input_dim": [1, 48, 48], "num_filters": filters[0], "filter_size": 5,
+                "hidden_dim": 100, "num_classes": 7, "weight_scale": None}
+    found = {BASELINE: replace(base, name="baseline",
+                               model={"kind": "ThreeLayerConvNet", "options": baseline})}
     for blocks in range(1, len(filters)):
         name = f"{blocks} block{'s' * (blocks > 1)}"
         found[name] = replace(base.with_model(num_filters=filters[:blocks]), name=f"blocks{blocks}")
@@ -43,33 +46,41 @@ def nets(base):
 
 def search(run, data, folder):
     """Return {learning rate: result} of the baseline, seed 0."""
-    return {rate: train(run.with_optim(learning_rate=rate), data, folder) for rate in BASELINE_RATES}
+    return {rate: train(run.with_optim(learning_rate=rate), data, folder)
+            for rate in BASELINE_RATES}
 
 
 def conclude(results):
     """Return the findings on {name: results}."""
     (first, baseline), *steps, (name, final) = results.items()
     whole, last = gain(final, baseline), gain(final, steps[-1][1])
-    ours, by_step = accuracy(final), [first, *(f"{step} {percent(accuracy(each))}" for step, each in steps)]
+    ours = accuracy(final)
+    by_step = [first, *(f"{step} {percent(accuracy(each))}" for step, each in steps)]
     by_step[0] += f" {percent(accuracy(baseline))}"
-    reached = "confirmed" if ours[1] <= PAPER <= ours[2] else "refined" if ours[1] > PAPER else "refuted"
+    reached = (
+        "confirmed" if ours[1] <= PAPER <= ours[2] else "refined" if ours[1] > PAPER else "refuted"
+    )
     return [
         Finding("3.2: a three-layer net is the baseline from which the final architecture improves",
-                f"{name}: {points(whole)} over the {first} net, with {final[0]['parameters']:,} parameters instead of "
+                f"{name}: {points(whole)} over the {first} net, with {final[0]['parameters']:,} "
+                "parameters instead of "
                 f"{baseline[0]['parameters']:,}", verdict_on(whole, "more"), "cost"),
-        Finding("Abstract, 5: the final net reaches 60.7 % on validation", percent(ours), reached, "curves"),
+        Finding("Abstract, 5: the final net reaches 60.7 % on validation", percent(ours), reached,
+                "curves"),
         Finding("6: adding more layers would further improve the network",
                 f"{'; '.join(by_step)}; {name} {percent(ours)}. The last block adds {points(last)}",
                 verdict_on(last, "more"), "cost")]
 
 
 def draw(results):
-    """Return the figures: validation accuracy over epochs, and accuracy against parameters and FLOPs."""
+    """Return the figures: validation accuracy over epochs, and accuracy against parameters and
+    FLOPs."""
     over_epochs = curves.plot_curves(by_epoch(results), title="Depth: accuracy on validation")
     panels = curves.panels(2)
     costs = ("parameters", 1e3, "Thousand parameters"), ("flops", 1e6, "MFLOP of a forward pass")
     for ax, (key, unit, label) in zip(panels, costs, strict=True):
-        points = {name: (results[name][0][key] / unit, *value) for name, value in in_percent(results).items()}
+        points = {name: (results[name][0][key] / unit, *value) for name,
+                  value in in_percent(results).items()}
         curves.plot_cost(points, ax, title="Depth: accuracy against its cost", xlabel=label)
     return {"curves": over_epochs, "cost": panels[0]}
 
@@ -83,7 +94,8 @@ def main(argv=None):
     results = {name: train_seeds(run, data, args.runs, args.seeds) for name, run in runs.items()}
     rates = ", ".join(f"{rate:g}: {100 * reached(each):.1f} %" for rate, each in tried.items())
     findings.save_nets(args, data, 1, title="Depth", nets=results, findings=conclude(results),
-                       figures=draw(results), others=[tried[rate] for rate in tried if rate != best],
+                       figures=draw(results),
+                       others=[tried[rate] for rate in tried if rate != best],
                        notes=[f"Accuracy of the baseline by learning rate: {rates}; {best:g} was "
                               "used."])
 

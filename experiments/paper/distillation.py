@@ -1,12 +1,14 @@
-"""Knowledge distillation: a net's probabilities fed back into the same net, and an ensemble's into one net.
+"""Knowledge distillation: a net's probabilities fed back into the same net, and an ensemble's into
+one net.
 
     python experiments/paper/distillation.py           15 epochs, 3 seeds: about an hour on 2 cores
     python experiments/paper/distillation.py --epochs 40 --seeds 3
     python experiments/paper/distillation.py --quick   a smoke test on synthetic faces
 
-The teacher of seed s is the final net trained without a teacher, seed s; so is the student, but for its loss. Teachers
-look at the student's own batch: their probabilities follow its samples and its flips, and nothing is stored. A gain
-is paired: the same seed, weights, order and flips with and without a teacher.
+The teacher of seed s is the final net trained without a teacher, seed s; so is the student, but for
+its loss. Teachers look at the student's own batch: their probabilities follow its samples and its
+flips, and nothing is stored. A gain is paired: the same seed, weights, order and flips with and
+without a teacher.
 """
 import sys
 from pathlib import Path
@@ -52,7 +54,8 @@ def teach(folder, value, model, data):
 
 
 def train_students(base, teachers, data, args):
-    """Return {name: results} of all students; teachers are the results of the nets without one, by seed."""
+    """Return {name: results} of all students; teachers are the results of the nets without one, by
+    seed."""
     results = {}
     for name, (alpha, T, together) in STUDENTS.items():
         results[name] = []
@@ -72,12 +75,14 @@ def of_ensemble(teachers, data):
 
 
 def conclude(results, ensemble, count):
-    """Return the findings on {name: results} and the accuracy of the ensemble of so many teachers."""
+    """Return the findings on {name: results} and the accuracy of the ensemble of so many
+    teachers."""
     base, (paper, hinton, together) = results[BASE], [results[name] for name in STUDENTS]
     gains = [gain(each, base) for each in (paper, hinton, together)]
     recommended = gain(hinton, paper)
     return [
-        Finding("4.3: feeding a net's probabilities back into it with alpha 0.8 ekes out extra accuracy",
+        Finding("4.3: feeding a net's probabilities back into it with alpha 0.8 ekes out extra "
+                "accuracy",
                 f"{percent(accuracy(base))} without a teacher, {percent(accuracy(paper))} with: "
                 f"{points(gains[0])}"
                 f"{noise(paper, base)}", verdict_on(gains[0], "more"), "accuracy"),
@@ -85,7 +90,8 @@ def conclude(results, ensemble, count):
                 f"alpha 0.1 at temperature 3 adds {points(gains[1])}{noise(hinton, base)}; "
                 f"compared with alpha 0.8: {points(recommended)}",
                 verdict_on(recommended, "no more"), "accuracy"),
-        Finding("4.3: an accurate, larger teacher passes on more than one-hot labels do (Hinton et al. 2015)",
+        Finding("4.3: an accurate, larger teacher passes on more than one-hot labels do (Hinton et "
+                "al. 2015)",
                 f"the ensemble of {count} nets reaches {100 * ensemble:.1f} %, a single net "
                 f"trained on its outputs {percent(accuracy(together))}: "
                 f"{points(gains[2])}{noise(together, base)}",
@@ -93,7 +99,8 @@ def conclude(results, ensemble, count):
 
 
 def noise(results, base):
-    """Return ", p = 0.03 over seeds, 0.2 over faces": paired t test, and sign test over faces; seeds need two."""
+    """Return ", p = 0.03 over seeds, 0.2 over faces": paired t test, and sign test over faces;
+    seeds need two."""
     over_faces = f"{sign_test(right(results), right(base)):.2g} over faces"
     if len(results) < 2:
         return f", p = {over_faces}"
@@ -103,8 +110,10 @@ def noise(results, base):
 
 def draw(results):
     """Return the figures: the accuracy of each, and its way there."""
-    return {"accuracy": curves.plot_intervals(in_percent(results), title="Distillation: best accuracy on validation"),
-            "curves": curves.plot_curves(by_epoch(results), title="Distillation: accuracy on validation")}
+    return {"accuracy": curves.plot_intervals(in_percent(results),
+                                              title="Distillation: best accuracy on validation"),
+            "curves": curves.plot_curves(by_epoch(results),
+                                         title="Distillation: accuracy on validation")}
 
 
 def main(argv=None):
@@ -114,8 +123,8 @@ def main(argv=None):
     teachers = train_seeds(base, data, args.runs, max(args.seeds, 2))  # one net is no ensemble
     results = {BASE: teachers[:args.seeds], **train_students(base, teachers, data, args)}
     ensemble = of_ensemble(teachers, data)
-    findings.save_nets(args, data, 6, title="Knowledge distillation", nets=results, figures=draw(results),
-                       findings=conclude(results, ensemble, len(teachers)),
+    findings.save_nets(args, data, 6, title="Knowledge distillation", nets=results,
+                       figures=draw(results), findings=conclude(results, ensemble, len(teachers)),
                        notes=["Teachers see exactly the student's batch, in the same order and "
                               "with the same flips."])
 

@@ -1,12 +1,13 @@
-"""Accuracy per emotion and the confusion matrix, and what becomes of Disgust if all emotions count equally in training.
+"""Accuracy per emotion and the confusion matrix, and what becomes of Disgust if all emotions count
+equally in training.
 
     python experiments/paper/emotions.py           20 epochs, 3 seeds: about 45 minutes on 2 cores
     python experiments/paper/emotions.py --epochs 40
     python experiments/paper/emotions.py --quick   a smoke test on synthetic faces
 
-Nets: the paper's; with class weights in the softmax loss that make up for the shares of the emotions, fully or by
-their square root; and with a sampler that shows all emotions equally often. Faces of validation that also occur in
-training are counted apart: to name those right is no merit.
+Nets: the paper's; with class weights in the softmax loss that make up for the shares of the
+emotions, fully or by their square root; and with a sampler that shows all emotions equally often.
+Faces of validation that also occur in training are counted apart: to name those right is no merit.
 """
 import sys
 from pathlib import Path
@@ -35,7 +36,8 @@ NETS = {PLAIN: {}, WEIGHTS: {"class_weights": 1.0}, "square-root weights": {"cla
 
 
 def weigh(strength, model, data):
-    """An entry of runs.EXTRAS: let the emotions weigh in the loss what makes up for their shares."""
+    """An entry of runs.EXTRAS: let the emotions weigh in the loss what makes up for their
+    shares."""
     weights = class_weights(data["y_train"], len(data["class_names"]), strength)
     model.loss_function = partial(softmax_loss, class_weights=weights)
     return model, data
@@ -70,12 +72,16 @@ def conclude(results, groups, portions, repeated):
     equal, base = results[WEIGHTS] + results[SAMPLER], plain + plain
     lift = gain(among(equal, groups["Disgust"]), among(base, groups["Disgust"]))
     return [
-        Finding("1.1: Disgust is heavily under-represented at roughly 1.5 %, and Happy the most populated class",
-                f"Disgust has {100 * portions['Disgust']:.1f} % of the training faces; {sizes[0]} has the fewest, "
-                f"{sizes[-1]} the most", verdict([round(portions["Disgust"], 3) == 0.015, sizes[-1] == "Happy"])),
+        Finding("1.1: Disgust is heavily under-represented at roughly 1.5 %, and Happy the most "
+                "populated class",
+                f"Disgust has {100 * portions['Disgust']:.1f} % of the training faces; {sizes[0]} "
+                "has the fewest, "
+                f"{sizes[-1]} the most",
+                verdict([round(portions["Disgust"], 3) == 0.015, sizes[-1] == "Happy"])),
         Finding("1.1: the 3,589 validation faces are separate from the 28,709 training faces", leak,
                 "refined" if repeated.any() else "confirmed"),
-        Finding("5: Disgust is the class where our network fares the worst, and Happy where it is most successful",
+        Finding("5: Disgust is the class where our network fares the worst, and Happy where it is "
+                "most successful",
                 "from worst to best: " + ", ".join(f"{name} {percent(accuracies[name])}"
                                                    for name in ranks),
                 verdict([ranks[0] == "Disgust", ranks[-1] == "Happy"]), "confusion"),
@@ -87,8 +93,10 @@ def conclude(results, groups, portions, repeated):
 
 
 def remark(name, results, groups, repeated):
-    """Return the sentence on a net: all faces, those that are not in training, and how Disgust is said."""
-    mean_of = np.mean([share(results, mask)[0] for emotion, mask in groups.items() if emotion != "all"])
+    """Return the sentence on a net: all faces, those that are not in training, and how Disgust is
+    said."""
+    mean_of = np.mean([share(results, mask)[0] for emotion,
+                       mask in groups.items() if emotion != "all"])
     return (f"{name[0].upper()}{name[1:]}: {percent(accuracy(results))} on all faces, "
             f"{percent(accuracy(among(results, ~repeated)))} on those that do not occur in "
             f"training, {100 * mean_of:.1f} % as the mean over emotions; Disgust is predicted "
@@ -99,16 +107,20 @@ def main(argv=None):
     args, data = options.begin(options.parser("emotions", __doc__, epochs=20, seeds=3), argv)
     runs.EXTRAS["class_weights"] = weigh
     base, names = options.base_run(args, "final"), list(data["class_names"])
-    results = {name: train_seeds(replace(base, name=f"emotions-{name.replace(' ', '-')}", options=extra), data,
+    results = {name: train_seeds(replace(base, name=f"emotions-{name.replace(' ', '-')}",
+                                         options=extra), data,
                                  args.runs, args.seeds) for name, extra in NETS.items()}
-    repeated, counts = occur_in(data["X_val"], data["X_train"]), np.bincount(data["y_train"], minlength=len(names))
+    repeated = occur_in(data["X_val"], data["X_train"])
+    counts = np.bincount(data["y_train"], minlength=len(names))
     groups = {name: data["y_val"] == label for label, name in enumerate(names)}
-    groups = {name: mask for name, mask in groups.items() if mask.any()} | {"all": np.ones(len(repeated), bool)}
+    groups = {name: mask for name,
+              mask in groups.items() if mask.any()} | {"all": np.ones(len(repeated), bool)}
     portions = dict(zip(names, counts / counts.sum(), strict=True))
     rows = [[f"{name} ({mask.sum():,})", f"{100 * portions.get(name, 1):.1f} %",
              *(percent(share(each, mask)) for each in results.values()),
              percent(share(results[PLAIN], mask & ~repeated))] for name, mask in groups.items()]
-    dots = {group: {name: tuple(100 * value for value in share(each, mask)) for name, each in results.items()}
+    dots = {group: {name: tuple(100 * value for value in share(each, mask)) for name,
+                    each in results.items()}
             for group, mask in groups.items()}
     findings.save(args, data, 7, title="Accuracy per emotion", rows=rows,
                   results=sum(results.values(), []),
@@ -116,7 +128,8 @@ def main(argv=None):
                           f"{PLAIN}, without duplicates"),
                   findings=conclude(results, groups, portions, repeated),
                   figures={"confusion": plot_confusion(results[PLAIN][0]["confusion"], names),
-                           "emotions": curves.plot_groups(dots, title="Accuracy per emotion", xlabel="Accuracy (%)")},
+                           "emotions": curves.plot_groups(dots, title="Accuracy per emotion",
+                                                          xlabel="Accuracy (%)")},
                   notes=["The table shows Wilson intervals over the faces, for means over the "
                          "seeds; the confusion matrix is that of seed 0. Every net is evaluated "
                          "at its best epoch on all faces.",

@@ -1,10 +1,13 @@
-"""EMPATH (Dailey et al. 2002): Gabor filters, principal components and a small net, beside the paper's final net.
+"""EMPATH (Dailey et al. 2002): Gabor filters, principal components and a small net, beside the
+paper's final net.
 
-    python experiments/paper/empath.py --data fer2013.h5   two minutes, and 20 for a final net that isn't trained yet
+    python experiments/paper/empath.py --data fer2013.h5   two minutes, and 20 for a final net that
+    isn't trained yet
     python experiments/paper/empath.py --quick             a smoke test on synthetic faces
 
-What is compared with EMPATH: the same net on as many principal components of the pixels (what the filters buy), EMPATH
-without its hidden layer and with four times the components, and the convolutional net, which learns its filters.
+What is compared with EMPATH: the same net on as many principal components of the pixels (what the
+filters buy), EMPATH without its hidden layer and with four times the components, and the
+convolutional net, which learns its filters.
 """
 import sys
 from pathlib import Path
@@ -35,10 +38,13 @@ HIDDEN = 100
 
 def small_run(args, name, num_components, hidden_dims):
     """Return the training of a small softmax net on projections."""
-    model = {"kind": "FullyConnectedNet", "options": {"hidden_dims": hidden_dims, "input_dim": num_components,
+    model = {"kind": "FullyConnectedNet",
+             "options": {"hidden_dims": hidden_dims, "input_dim": num_components,
                                                       "num_classes": 7, "weight_scale": 0.05}}
-    return Run(name=f"empath-{name}", model=model, optim_config={"learning_rate": 1e-3}, reg=1e-3, batch_size=100,
-               schedule={"kind": "CosineWarmup", "warmup_epochs": 0}, num_epochs=args.epochs, augmentation="none")
+    return Run(name=f"empath-{name}", model=model, optim_config={"learning_rate": 1e-3}, reg=1e-3,
+               batch_size=100,
+               schedule={"kind": "CosineWarmup", "warmup_epochs": 0}, num_epochs=args.epochs,
+               augmentation="none")
 
 
 def with_features(data, see):
@@ -52,7 +58,8 @@ def flat(faces):
 
 
 def see(data, bank):
-    """Return the data with projections of magnitudes for faces, with those of pixels, and the PCA of the magnitudes."""
+    """Return the data with projections of magnitudes for faces, with those of pixels, and the PCA
+    of the magnitudes."""
     pca = empath.fit_embedding(data["X_train"], bank, 4 * empath.COMPONENTS)
     plain = empath.fit_pca(empath.in_batches(data["X_train"], flat), empath.COMPONENTS)
     return (with_features(data, lambda faces: empath.embed(faces, bank, pca)),
@@ -66,33 +73,40 @@ def train_all(args, data, seen, pixels):
     few = with_features(seen, lambda features: np.ascontiguousarray(features[:, :K]))
     nets = {EMPATH: (few, K, [HIDDEN]), PIXELS: (pixels, K, [HIDDEN]), LINEAR: (few, K, []),
             WIDE: (seen, 4 * K, [HIDDEN])}
-    results = {name: train_seeds(small_run(args, name.replace(" ", "-"), size, hidden), features, args.runs, args.seeds)
+    results = {name: train_seeds(small_run(args, name.replace(" ", "-"), size, hidden), features,
+                                 args.runs, args.seeds)
                for name, (features, size, hidden) in nets.items()}
-    return {**results, CONV: train_seeds(options.base_run(args, "final"), data, args.runs, args.seeds)}
+    return {**results,
+            CONV: train_seeds(options.base_run(args, "final"), data, args.runs, args.seeds)}
 
 
 def conclude(results, pca):
     """Return the findings on {net: results}."""
-    ours, filters, hidden, more, learned = results[EMPATH], *(gain(results[a], results[b]) for a, b in (
+    ours, filters, hidden, more, learned = results[EMPATH], *(gain(results[a], results[b]) for a,
+                                                              b in (
         (EMPATH, PIXELS), (EMPATH, LINEAR), (WIDE, EMPATH), (CONV, EMPATH)))
     share = pca.variances[:empath.COMPONENTS].sum() / len(pca.mean)
     return [
-        Finding("2: EMPATH performs Gabor filtering on the raw images, followed by various transformations and PCA, "
+        Finding("2: EMPATH performs Gabor filtering on the raw images, followed by various "
+                "transformations and PCA, "
                 "before applying a 3 layer neural net",
                 f"our implementation reaches {percent(accuracy(ours))}. The filters add "
                 f"{points(filters)}, the hidden layer {points(hidden)}; its {empath.COMPONENTS} "
                 f"components explain {100 * share:.0f} % of the variance, and four times as many "
                 f"add {points(more)}",
                 verdict_on(filters, "more"), "components"),
-        Finding("2: more recently, deep and convolutional networks have been used to classify emotions",
+        Finding("2: more recently, deep and convolutional networks have been used to classify "
+                "emotions",
                 f"the final net, whose filters are learned, is {points(learned)} above EMPATH",
                 verdict_on(learned, "more"), "accuracy")]
 
 
 def draw(results, pca, projections, data):
     """Return the figures: the filters, the first components, and the accuracies."""
-    return {"filters": draw_filters(), "components": draw_components(pca, projections, data["X_train"]),
-            "accuracy": curves.plot_intervals(in_percent(results), title="EMPATH and what it is made of")}
+    return {"filters": draw_filters(),
+            "components": draw_components(pca, projections, data["X_train"]),
+            "accuracy": curves.plot_intervals(in_percent(results),
+                                              title="EMPATH and what it is made of")}
 
 
 def main(argv=None):
@@ -102,11 +116,14 @@ def main(argv=None):
     seen, pixels, pca = see(data, bank)
     seconds = time.perf_counter() - start
     results = train_all(args, data, seen, pixels)
-    every, rows = sum(results.values(), []), [findings.row_of(name, each) for name, each in results.items()]
-    findings.save(args, data, 11, title="EMPATH", header=findings.HEADER, rows=rows, findings=conclude(results, pca),
+    every = sum(results.values(), [])
+    rows = [findings.row_of(name, each) for name, each in results.items()]
+    findings.save(args, data, 11, title="EMPATH", header=findings.HEADER, rows=rows,
+                  findings=conclude(results, pca),
                   figures=draw(results, pca, seen["X_train"], data), results=every,
                   seconds=seconds + sum(result["seconds"] for result in every),
-                  notes=[explain(args.seeds), f"EMPATH: {bank.shape[2]:,} magnitudes, z-scored on the training faces; "
+                  notes=[explain(args.seeds),
+                         f"EMPATH: {bank.shape[2]:,} magnitudes, z-scored on the training faces; "
                          f"{empath.COMPONENTS} principal components; {HIDDEN} hidden units. "
                          "Computing the filters and components of all faces took "
                          f"{seconds:.0f} s."])

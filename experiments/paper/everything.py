@@ -1,11 +1,14 @@
-"""The paper's architecture with everything that was found since: augmentation, schedule, averaged weights, a teacher.
+"""The paper's architecture with everything that was found since: augmentation, schedule, averaged
+weights, a teacher.
 
     python experiments/train_best.py                 first: trains the teacher, runs/best/best.h5
     python experiments/paper/everything.py           40 epochs, 3 seeds: about an hour on 2 cores
-    python experiments/paper/everything.py --quick   a smoke test on synthetic faces, without a teacher
+    python experiments/paper/everything.py --quick   a smoke test on synthetic faces, without a
+    teacher
 
-Layers and parameters are those of the final net with batchnorm, the recipe is that of train_best.py, in whose folders
-(runs/paper/everything-...) a training that was interrupted is gone on with. Beside it: the paper's own recipe.
+Layers and parameters are those of the final net with batchnorm, the recipe is that of
+train_best.py, in whose folders (runs/paper/everything-...) a training that was interrupted is gone
+on with. Beside it: the paper's own recipe.
 """
 import sys
 from pathlib import Path
@@ -32,34 +35,41 @@ PAPER, EVERYTHING, RECIPE = 0.607, "all later methods", "the paper's recipe"
 
 def parse(argv):
     parser = options.parser("everything", __doc__, seeds=3)
-    parser.add_argument("--teacher", type=Path, help="checkpoint to learn from (default runs/best/best.h5)")
+    parser.add_argument("--teacher", type=Path,
+                        help="checkpoint to learn from (default runs/best/best.h5)")
     args, data = options.begin(parser, argv)
-    args.teacher = args.teacher or (None if args.quick else options.ROOT / "runs" / "best" / "best.h5")
+    args.teacher = args.teacher or (None if args.quick
+                                    else options.ROOT / "runs" / "best" / "best.h5")
     check(args.teacher is None or args.teacher.exists(),
           f"--teacher: {args.teacher} does not exist; python experiments/train_best.py makes it")
     return args, data
 
 
 def arguments(args, base):
-    """Return the command line of train_best.py, but for seed and folders, that trains the net of a base run."""
+    """Return the command line of train_best.py, but for seed and folders, that trains the net of a
+    base run."""
     net = base.model["options"]
-    found = ["--blocks", *map(str, net["num_filters"]), "--hidden-dim", str(net["hidden_dim"]), "--dropout-keep", "0.7",
+    found = ["--blocks", *map(str, net["num_filters"]), "--hidden-dim", str(net["hidden_dim"]),
+             "--dropout-keep", "0.7",
              "--epochs", str(args.epochs), "--warmup-epochs", str(args.epochs / 20)]
     return found + (["--teacher", str(args.teacher)] if args.teacher else [])
 
 
 def folder_of(args, words, data):
-    """Return the folder of the trainings with these arguments: its name tells recipe, teacher and faces apart."""
+    """Return the folder of the trainings with these arguments: its name tells recipe, teacher and
+    faces apart."""
     teacher = hashlib.sha256(args.teacher.read_bytes()).hexdigest() if args.teacher else ""
     text = json.dumps([words[:-2] if teacher else words, teacher, data_digest(data)])
     return args.runs / f"everything-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def train(args, words, seed, data):
-    """Return the result, as runs.train gives it, of train_best.py with a seed: a finished one is found again."""
+    """Return the result, as runs.train gives it, of train_best.py with a seed: a finished one is
+    found again."""
     folder = folder_of(args, words, data) / str(seed)
     if not (folder / "metrics.json").exists():
-        command = [*words, "--data", data["source"], "--seed", str(seed), "--out", str(folder), "--resume"]
+        command = [*words, "--data", data["source"], "--seed", str(seed), "--out", str(folder),
+                   "--resume"]
         train_best.train(train_best.make_parser().parse_args(command), data)
     return result_of(folder, data)
 
@@ -71,8 +81,10 @@ def result_of(folder, data):
     _, state = load_checkpoint(folder / "last.h5")
     model, _ = load_model(folder / "best.h5")
     right = (model.predict(data["X_val"]).argmax(axis=1) == data["y_val"]).astype(int)
-    return located({**metrics, "run": {"name": EVERYTHING, **config, "init": None}, "digest": folder.parent.name[-8:],
-                    "right": "".join(map(str, right)), "history": state["history"], "stopped": False, "diverged": None,
+    return located({**metrics, "run": {"name": EVERYTHING, **config, "init": None},
+                    "digest": folder.parent.name[-8:],
+                    "right": "".join(map(str, right)), "history": state["history"],
+                    "stopped": False, "diverged": None,
                     "train_acc": state["train_acc_history"][metrics["best_epoch"]],
                     "last_val_acc": state["val_acc_history"][-1],
                     "flops": model.layer.flops(model.input_shape)}, folder)
@@ -81,7 +93,8 @@ def result_of(folder, data):
 def conclude(results):
     """Return the findings on {name: results}."""
     ours, more = accuracy(results[EVERYTHING]), gain(results[EVERYTHING], results[RECIPE])
-    mirrored = sum(each["val_acc_with_mirror"] for each in results[EVERYTHING]) / len(results[EVERYTHING])
+    mirrored = sum(each["val_acc_with_mirror"]
+                   for each in results[EVERYTHING]) / len(results[EVERYTHING])
     return [
         Finding("Abstract, 5: a convolutional network of four blocks reaches 60.7 % on validation",
                 f"{results[EVERYTHING][0]['parameters']:,} parameters reach {percent(ours)} with "
@@ -100,8 +113,10 @@ def main(argv=None):
     words = arguments(args, base)
     results = {RECIPE: train_seeds(base, data, args.runs, args.seeds),
                EVERYTHING: [train(args, words, seed, data) for seed in range(args.seeds)]}
-    figures = {"accuracy": curves.plot_intervals(in_percent(results), title="The same layers: accuracy on validation"),
-               "curves": curves.plot_curves(by_epoch(results), title="The same layers: accuracy on validation")}
+    figures = {"accuracy": curves.plot_intervals(in_percent(results),
+                                                 title="The same layers: accuracy on validation"),
+               "curves": curves.plot_curves(by_epoch(results),
+                                            title="The same layers: accuracy on validation")}
     findings.save_nets(args, data, 16, title="The paper's net with all later methods", nets=results,
                        findings=conclude(results), figures=figures)
 

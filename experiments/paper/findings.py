@@ -1,4 +1,5 @@
-"""What the paper says and what we measured: findings, kept as JSON beside their figures, and the report of them all."""
+"""What the paper says and what we measured: findings, kept as JSON beside their figures, and the
+report of them all."""
 import json
 import os
 from dataclasses import asdict, dataclass, replace
@@ -38,17 +39,21 @@ class Finding:
     command: str = ""
 
     def __post_init__(self):
-        check(self.verdict in VERDICTS, f"verdict: got {self.verdict!r}, expected one of {', '.join(VERDICTS)}")
+        check(self.verdict in VERDICTS,
+              f"verdict: got {self.verdict!r}, expected one of {', '.join(VERDICTS)}")
 
 
 def row_of(name, results):
-    """Return the row of a net under HEADER: means over the results of runs.train, one a seed; its time is of all."""
+    """Return the row of a net under HEADER: means over the results of runs.train, one a seed; its
+    time is of all."""
     def average(key):
         return mean(result[key] for result in results)
 
     minutes = sum(result["seconds"] for result in results) / 60
-    return [name, percent(accuracy(results)), f"{average('best_epoch'):.0f}", f"{100 * average('train_acc'):.1f} %",
-            results[0]["parameters"], results[0]["flops"] / 1e6, average("images_per_second"), minutes]
+    return [name, percent(accuracy(results)), f"{average('best_epoch'):.0f}",
+            f"{100 * average('train_acc'):.1f} %",
+            results[0]["parameters"], results[0]["flops"] / 1e6, average("images_per_second"),
+            minutes]
 
 
 def verdict_on(gain, claim):
@@ -69,8 +74,10 @@ def stem(number, name):
     return f"{number:02}_{name}"
 
 
-def save(args, data, number, *, title, header, rows, findings, figures=None, results=(), seconds=None, notes=()):
-    """Write the results of an experiment: NUMBER_NAME.json and a PNG for each figure; returns the JSON's path.
+def save(args, data, number, *, title, header, rows, findings, figures=None, results=(),
+         seconds=None, notes=()):
+    """Write the results of an experiment: NUMBER_NAME.json and a PNG for each figure; returns the
+    JSON's path.
 
     args       of options.begin; the name is the script's without "paper_"
     data       that it was measured on
@@ -91,16 +98,21 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
               f"figure: got {finding.figure!r}, expected one of {', '.join(files) or 'none'}")
         found.append(asdict(replace(finding, figure=files.get(finding.figure, ""),
                                     command=finding.command or args.command)))
-    source = {"name": Path(data["source"]).name, "sha256": data_digest(data), "synthetic": data["synthetic"],
+    source = {"name": Path(data["source"]).name, "sha256": data_digest(data),
+              "synthetic": data["synthetic"],
               "training": len(data["X_train"]), "validation": len(data["X_val"])}
     seconds = sum(result["seconds"] for result in results) if seconds is None else seconds
-    text = json_text({"number": number, "title": title, "command": args.command, "settings": settings(args),
-                      "seeds": list(range(args.seeds)), "seconds": round(seconds, 3), "data": source,
-                      "machine": machine.describe(), "header": list(header), "rows": [list(row) for row in rows],
+    text = json_text({"number": number, "title": title, "command": args.command,
+                      "settings": settings(args),
+                      "seeds": list(range(args.seeds)), "seconds": round(seconds, 3),
+                      "data": source,
+                      "machine": machine.describe(), "header": list(header),
+                      "rows": [list(row) for row in rows],
                       "notes": list(notes), "findings": found, "figures": list(files.values()),
                       "runs": [kept_of(result) for result in results]})
     write_text(args.results / f"{name}.json", text)
-    write_text(args.runs / f"{name}.json", text)  # what reproduce_paper.py goes by: done on this machine
+    # What reproduce_paper.py goes by: done on this machine
+    write_text(args.runs / f"{name}.json", text)
     print(f"\n{table(header, rows)}\n")
     for finding in findings:
         print(f"{finding.verdict}: {finding.statement}\n    {finding.ours}")
@@ -109,17 +121,22 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
 
 
 def save_nets(args, data, number, *, nets, others=(), notes=(), **rest):
-    """Do what save() does with a row for each of {name: results of runs.train, one a seed}, which are kept.
+    """Do what save() does with a row for each of {name: results of runs.train, one a seed}, which
+    are kept.
 
     others   results that are kept besides;  notes: sentences after the one on the intervals
     """
-    return save(args, data, number, header=HEADER, rows=[row_of(name, each) for name, each in nets.items()],
-                results=sum(nets.values(), list(others)), notes=[explain(args.seeds), *notes], **rest)
+    return save(args, data, number, header=HEADER,
+                rows=[row_of(name, each) for name, each in nets.items()],
+                results=sum(nets.values(), list(others)), notes=[explain(args.seeds), *notes],
+                **rest)
 
 
 def kept_of(result):
-    """Return what the JSON keeps of a result of runs.train; of the path of init the file and its folder."""
-    kept = ("run", "digest", "val_acc", "best_epoch", "train_acc", "last_val_acc", "epochs", "stopped", "diverged",
+    """Return what the JSON keeps of a result of runs.train; of the path of init the file and its
+    folder."""
+    kept = ("run", "digest", "val_acc", "best_epoch", "train_acc", "last_val_acc", "epochs",
+            "stopped", "diverged",
             "seconds", "images_per_second", "parameters", "flops", "per_class")
     init = result["run"]["init"] and "/".join(Path(result["run"]["init"]).parts[-2:])
     return {key: result[key] for key in kept} | {"run": {**result["run"], "init": init},
@@ -143,7 +160,8 @@ def report(folder, experiments, failures=()):
     experiments   (number, name, title) of each; whoever has no JSON is listed as not measured
     failures      {number: how} of those that failed
     """
-    all_results = [(number, title, load_results(folder, number, name)) for number, name, title in experiments]
+    all_results = [(number, title, load_results(folder, number, name)) for number, name,
+                   title in experiments]
     lines = ["# The paper, statement by statement", "",
              "This page is written by `python experiments/reproduce_paper.py` from the JSON files "
              "in [paper/](paper); every number comes from a completed run.", ""]
@@ -155,7 +173,8 @@ def report(folder, experiments, failures=()):
             continue
         where = " on synthetic faces" if found["data"]["synthetic"] else ""
         rows += [[str(number), each["statement"], each["ours"], f"**{each['verdict']}**{where}",
-                  picture(folder, each["figure"], "figure"), f"`{each['command']}`"] for each in found["findings"]]
+                  picture(folder, each["figure"], "figure"), f"`{each['command']}`"]
+                 for each in found["findings"]]
     lines += [markdown(["", "the paper says", "we find", "verdict", "figure", "command"], rows), ""]
     for number, _, found in all_results:
         if found:
@@ -165,12 +184,14 @@ def report(folder, experiments, failures=()):
 
 def section(folder, number, found):
     """Return the lines of an experiment's section of the report."""
-    data, faces = found["data"], "synthetic faces" if found["data"]["synthetic"] else found["data"]["name"]
+    data = found["data"]
+    faces = "synthetic faces" if found["data"]["synthetic"] else found["data"]["name"]
     seeds = ", ".join(map(str, found["seeds"]))
     return [f"## {number}. {found['title']}", "",
             f"`{found['command']}`: {faces} ({data['training']:,} training and "
             f"{data['validation']:,} validation images), "
-            f"seeds {seeds}, {found['seconds'] / 60:.0f} minutes; {machine.sentence(found['machine'])}.", "",
+            f"seeds {seeds}, {found['seconds'] / 60:.0f} minutes; "
+            f"{machine.sentence(found['machine'])}.", "",
             table(found["header"], found["rows"]), "", *(f"{note}\n" for note in found["notes"]),
             *(f"!{picture(folder, name, found['title'])}\n" for name in found["figures"])]
 
@@ -182,5 +203,6 @@ def picture(folder, name, text):
 
 def markdown(header, rows):
     """Return a Markdown table of long texts, not aligned; a bar in a text would end its cell."""
-    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    lines = [header, ["---"] * len(header),
+             *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

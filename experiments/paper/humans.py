@@ -1,11 +1,14 @@
-"""People and the net: figure 8 of the paper, Ekman's table, and the voters of FER+ on the same faces.
+"""People and the net: figure 8 of the paper, Ekman's table, and the voters of FER+ on the same
+faces.
 
-    python experiments/paper/humans.py --data fer2013.h5   3 nets of 40 epochs; minutes where they are trained already
-    python experiments/paper/humans.py --quick             a smoke test on synthetic faces, on which nobody voted
+    python experiments/paper/humans.py --data fer2013.h5   3 nets of 40 epochs; minutes where they
+    are trained already
+    python experiments/paper/humans.py --quick             a smoke test on synthetic faces, on which
+    nobody voted
 
-The voters need a file prepared with --ferplus (see data/README.md): ten people named each face. They and the net are
-right where they say FER2013's label. Intervals are by the chance of the faces: Wilson's for an emotion, else
-bootstraps; the nets' answers are averaged.
+The voters need a file prepared with --ferplus (see data/README.md): ten people named each face.
+They and the net are right where they say FER2013's label. Intervals are by the chance of the faces:
+Wilson's for an emotion, else bootstraps; the nets' answers are averaged.
 """
 import sys
 from pathlib import Path
@@ -36,12 +39,14 @@ LEFT_OUT = ("Excluded: {} of {:,} faces, on which most voters saw no face or no 
 def answers(results, data):
     """Return (N, C): how often the nets say each class of each validation face."""
     classes = len(data["class_names"])
-    return np.mean([np.eye(classes)[load_trained(result).predict(data["X_val"]).argmax(axis=1)] for result in results],
+    return np.mean([np.eye(classes)[load_trained(result).predict(data["X_val"]).argmax(axis=1)]
+                    for result in results],
                    axis=0)
 
 
 def by_emotion(right, y):
-    """Return {label: (value, low, high)} of right (n,), in percent, Wilson's interval; of the labels that occur."""
+    """Return {label: (value, low, high)} of right (n,), in percent, Wilson's interval; of the
+    labels that occur."""
     return {label: tuple(100 * np.array([right[y == label].mean(), *wilson_interval(
         right[y == label].sum(), (y == label).sum())])) for label in np.unique(y).tolist()}
 
@@ -60,18 +65,20 @@ def draw(said, crowd, y, names, dataset):
     seen = by_emotion(crowd.right, crowd.y)
     asked = np.array([seen.get(label, (np.nan,) * 3) for label in range(len(names))])
     panels = curves.panels(2, (7.7, 6.8))
-    for ax, who, shares in ((panels[0], "Net", said[crowd.rows]), (panels[1], "People", crowd.shares)):
+    for ax, who, shares in ((panels[0], "Net", said[crowd.rows]),
+                            (panels[1], "People", crowd.shares)):
         vis_utils.plot_confusion(counts_of(shares, crowd.y), names, ax)
         right = 100 * shares[np.arange(len(crowd.y)), crowd.y].mean()
-        vis_utils.finish_axes(ax, f"{who}: {right:.1f} % of the answers are the label", "Answer (faces, share)",
-                              "Label (faces)")
+        vis_utils.finish_axes(ax, f"{who}: {right:.1f} % of the answers are the label",
+                              "Answer (faces, share)", "Label (faces)")
     return {"figure8": vis_utils.plot_human_comparison(nets, names, dataset=dataset, voters=asked),
             "confusions": panels[0]}
 
 
 def counts_of(shares, y):
     """Return the (C, C) integer counts of answers that are shares (n, C): each face counts once."""
-    return np.rint(np.nan_to_num(mean_of_each(shares, y)) * np.bincount(y, minlength=shares.shape[1])[:, None]).astype(
+    return np.rint(np.nan_to_num(mean_of_each(shares, y))
+                   * np.bincount(y, minlength=shares.shape[1])[:, None]).astype(
         np.int64)
 
 
@@ -86,7 +93,8 @@ def tabulate(said, crowd, y, names):
 
     return [[name, int((y == label).sum()), cell(right, label), cell(seen, label), EKMAN[name],
              common_error(rates, label, names) if label in right else "-",
-             common_error(people, label, names) if label in seen else "-"] for label, name in enumerate(names)]
+             common_error(people, label, names) if label in seen else "-"] for label,
+            name in enumerate(names)]
 
 
 def main(argv=None):
@@ -95,11 +103,12 @@ def main(argv=None):
     said, y, names = answers(results, data), data["y_val"], list(data["class_names"])
     crowd = voters(data["votes_val"], y) if "votes_val" in data else None
     left_out = NOBODY if crowd is None else LEFT_OUT.format(len(y) - len(crowd.y), len(y))
-    findings.save(args, data, 9, title="People and the net", notes=[*NOTES, left_out], results=results,
-                  header=["", "faces", "net %", "people %", "Ekman %",
+    findings.save(args, data, 9, title="People and the net", notes=[*NOTES, left_out],
+                  results=results, header=["", "faces", "net %", "people %", "Ekman %",
                           "most frequent error of the net", "of people"],
                   rows=tabulate(said, crowd, y, names), findings=judge.conclude(said, y, crowd),
-                  figures=draw(said, crowd, y, names, "synthetic faces" if data["synthetic"] else "FER2013"))
+                  figures=draw(said, crowd, y, names,
+                               "synthetic faces" if data["synthetic"] else "FER2013"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The command line that the paper/*.py scripts share, their data, and the settings that they print first."""
+"""The command line that the paper/*.py scripts share, their data, and the settings that they print
+first."""
 import argparse
 import shlex
 from dataclasses import replace
@@ -24,16 +25,21 @@ def parser(name, description, epochs=PAPER_EPOCHS, seeds=1):
     name            of the script without .py; description: its docstring
     epochs, seeds   defaults of --epochs and --seeds on real faces; with --quick they are 3 and 1
     """
-    made = argparse.ArgumentParser(name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = argparse.ArgumentParser(name, description=description,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
     made.set_defaults(defaults=(epochs, seeds))
     add = made.add_argument
-    add("--data", help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic' (default: as training)")
-    add("--quick", action="store_true", help="a smoke test on a few synthetic faces; its results say nothing")
+    add("--data",
+        help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic' (default: as "
+             "training)")
+    add("--quick", action="store_true",
+        help="a smoke test on a few synthetic faces; its results say nothing")
     add("--seeds", type=int, help=f"train with seeds 0 to N - 1 (default {seeds}; 1 with --quick)")
     add("--epochs", type=int, help="of a training; the decay is stretched to fit "
                                    f"(default {epochs}; {QUICK_EPOCHS} with --quick)")
     add("--runs", type=Path, help="folder of all trainings, to be found again (default runs/paper)")
-    add("--results", type=Path, help="folder of JSON and figures (default experiments/results/paper; with --quick "
+    add("--results", type=Path,
+        help="folder of JSON and figures (default experiments/results/paper; with --quick "
                                      "runs/paper-quick/results)")
     return made
 
@@ -51,15 +57,18 @@ def begin(made, argv=None):
     check(args.epochs >= 1 and args.seeds >= 1,
           f"--epochs, --seeds: got {args.epochs} and {args.seeds}, expected at least 1")
     folders(args)
-    data = load_data("synthetic", **QUICK_FACES) if args.quick and args.data is None else load_data(args.data)
+    data = load_data("synthetic",
+                     **QUICK_FACES) if args.quick and args.data is None else load_data(args.data)
     print(f"{args.name}: " + ", ".join(f"{key} {value}" for key, value in settings(args).items()))
-    print(f"{Path(data['source']).name}: {len(data['X_train']):,} faces to train, {len(data['X_val']):,} to validate")
+    print(f"{Path(data['source']).name}: {len(data['X_train']):,} faces to train, "
+          f"{len(data['X_val']):,} to validate")
     print(machine.sentence(machine.describe()), flush=True)
     return args, data
 
 
 def folders(args):
-    """Set the folders of runs and results where they are not given: those of --quick are apart; returns args."""
+    """Set the folders of runs and results where they are not given: those of --quick are apart;
+    returns args."""
     args.runs = args.runs or (QUICK_RUNS if args.quick else RUNS)
     args.results = args.results or (QUICK_RUNS / "results" if args.quick else RESULTS)
     return args
@@ -68,28 +77,35 @@ def folders(args):
 def settings(args):
     """Return the options that decide the result, as JSON can hold them: no folders."""
     left_out = ("name", "command", "defaults", "runs", "results", "data")
-    return {key: value.name if isinstance(value, Path) else value for key, value in vars(args).items()
+    return {key: value.name if isinstance(value, Path) else value for key,
+            value in vars(args).items()
             if key not in left_out}
 
 
 def command(made, args):
-    """Return the command that repeats a script: options that are not at their defaults, files without folders."""
+    """Return the command that repeats a script: options that are not at their defaults, files
+    without folders."""
     words = ["python", f"experiments/paper/{made.prog}.py"]
     for action in made._actions:
         value = getattr(args, action.dest, None)
         if action.dest not in ("runs", "results", "help") and value != action.default:
             words.append(action.option_strings[-1 if value is False else 0])  # --no-x is the last
-            values = value if isinstance(value, list) else [] if isinstance(value, bool) else [value]
-            words += [Path(each).name if action.dest == "data" or isinstance(each, Path) else str(each)
+            values = value if isinstance(value,
+                                         list) else [] if isinstance(value, bool) else [value]
+            words += [Path(each).name if action.dest == "data" or isinstance(each, Path)
+                      else str(each)
                       for each in values]
     return shlex.join(words)
 
 
 def base_run(args, name, num_epochs=None):
-    """Return the paper's run, with batchnorm, in so many epochs (default: --epochs); small with --quick.
+    """Return the paper's run, with batchnorm, in so many epochs (default: --epochs); small with
+    --quick.
 
-    The decay is stretched: whatever the number of epochs, the learning rate ends where it ends in the paper's 40.
+    The decay is stretched: whatever the number of epochs, the learning rate ends where it ends in
+    the paper's 40.
     """
     epochs = num_epochs or args.epochs
-    run = Run(name=name, num_epochs=epochs, lr_decay=round(PAPER_DECAY ** (PAPER_EPOCHS / epochs), 6))
+    run = Run(name=name, num_epochs=epochs,
+              lr_decay=round(PAPER_DECAY ** (PAPER_EPOCHS / epochs), 6))
     return replace(run.with_model(**QUICK_NET), batch_size=QUICK_BATCH) if args.quick else run

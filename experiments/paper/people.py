@@ -1,6 +1,8 @@
-"""People who named the emotions of FER2013: the ten voters of each face in FER+ (Barsoum et al. 2016), beside a net.
+"""People who named the emotions of FER2013: the ten voters of each face in FER+ (Barsoum et al.
+2016), beside a net.
 
-A voter is right where the vote is FER2013's own label, as a net is; votes are shares, so that a face counts once.
+A voter is right where the vote is FER2013's own label, as a net is; votes are shares, so that a
+face counts once.
 """
 from dataclasses import dataclass
 from itertools import permutations
@@ -13,15 +15,18 @@ from cs231n_fer.data_utils.ferplus import COLUMNS, emotion_votes
 
 @dataclass(frozen=True)
 class Voters:
-    """Votes on the faces of which at least one voter named one of the seven emotions and most saw a face.
+    """Votes on the faces of which at least one voter named one of the seven emotions and most saw a
+    face.
 
     rows       (n,) of the validation faces
     y          (n,) labels of FER2013
     shares     (n, 7) of the votes for the seven emotions; a row sums to 1
     right      (n,) share of them that is the label
     of_all     (n,) the same where contempt, unknown and "no face" count as wrong answers
-    majority   (n,) whether most votes are for the label; of k emotions that share the lead each counts 1 / k
-    agree      (n,) how often two voters, drawn at random, name the same of the seven; nan where only one did
+    majority   (n,) whether most votes are for the label; of k emotions that share the lead each
+               counts 1 / k
+    agree      (n,) how often two voters, drawn at random, name the same of the seven; nan where
+               only one did
     """
     rows: np.ndarray
     y: np.ndarray
@@ -40,13 +45,16 @@ def voters(votes, y):
     seven, total, y = seven[rows], total[rows], np.asarray(y)[rows]
     for_label, most = seven[np.arange(len(y)), y], seven.max(axis=1)
     pairs = total * (total - 1)
-    agree = np.divide((seven * (seven - 1)).sum(axis=1), pairs, out=np.full(len(y), np.nan), where=pairs > 0)
-    return Voters(rows, y, seven / total[:, None], for_label / total, for_label / votes[rows].sum(axis=1),
+    agree = np.divide((seven * (seven - 1)).sum(axis=1), pairs, out=np.full(len(y), np.nan),
+                      where=pairs > 0)
+    return Voters(rows, y, seven / total[:, None], for_label / total,
+                  for_label / votes[rows].sum(axis=1),
                   (for_label == most) / (seven == most[:, None]).sum(axis=1), agree)
 
 
 def mean_of_each(values, y, classes=7):
-    """Return the mean of values (n, ...) over the faces of each class, (classes, ...); nan where there is none."""
+    """Return the mean of values (n, ...) over the faces of each class, (classes, ...); nan where
+    there is none."""
     counts = np.bincount(y, minlength=classes).astype(np.float64)
     sums = np.zeros((classes, *values.shape[1:]))
     np.add.at(sums, y, values)
@@ -55,7 +63,8 @@ def mean_of_each(values, y, classes=7):
 
 
 def exact_p(first, second):
-    """Two-sided p-value of a rank correlation by all orders of the second: a permutation test without chance.
+    """Two-sided p-value of a rank correlation by all orders of the second: a permutation test
+    without chance.
 
     first, second    (K,) numbers, K up to 8: 40,320 orders
     """
@@ -72,8 +81,8 @@ def off_diagonal(confusion):
 def mantel(first, second):
     """Return (rank correlation, p) of the errors of two (C, C) matrices of rates, rows true.
 
-    Cells of one row depend on each other, so p comes from giving one matrix's classes other names in all C! ways
-    (Mantel 1967), one-sided: how often do names that mean nothing agree as well?
+    Cells of one row depend on each other, so p comes from giving one matrix's classes other names
+    in all C! ways (Mantel 1967), one-sided: how often do names that mean nothing agree as well?
     """
     names = np.array(list(permutations(range(len(second)))))
     renamed = off_diagonal(second[names[:, :, None], names[:, None, :]])

@@ -1,11 +1,12 @@
-"""Regularisation: none, L2, dropout, batchnorm and all their combinations; the gap between training and validation.
+"""Regularisation: none, L2, dropout, batchnorm and all their combinations; the gap between training
+and validation.
 
-    python experiments/paper/regularisation.py           40 epochs, one seed: about an hour on 2 cores
-    python experiments/paper/regularisation.py --epochs 15 --seeds 3
+    python experiments/paper/regularisation.py           40 epochs, one seed: about an hour on 2
+    cores python experiments/paper/regularisation.py --epochs 15 --seeds 3
     python experiments/paper/regularisation.py --quick   a smoke test on synthetic faces
 
-L2 has the paper's strength, dropout keeps half of the hidden units. What one of them buys is the mean over the four
-nets that differ in nothing else, and over the seeds.
+L2 has the paper's strength, dropout keeps half of the hidden units. What one of them buys is the
+mean over the four nets that differ in nothing else, and over the seeds.
 """
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ def nets(base):
         for parts in itertools.combinations(PARTS, size):
             dropout = {"dropout_keep_ratio": 0.5} if "dropout" in parts else {}
             run = base.with_model(batchnorm="batchnorm" in parts, **dropout)
-            found[parts] = replace(run, reg=base.reg if "L2" in parts else 0.0, name=f"regularised-{label(parts)}")
+            found[parts] = replace(run, reg=base.reg if "L2" in parts else 0.0,
+                                   name=f"regularised-{label(parts)}")
     return found
 
 
@@ -52,8 +54,10 @@ def label(parts):
 
 
 def effect(results, part):
-    """Return (mean, low, high) of what a part buys: every net with it, less the net that differs in nothing else."""
-    pairs = [(parts, tuple(each for each in parts if each != part)) for parts in results if part in parts]
+    """Return (mean, low, high) of what a part buys: every net with it, less the net that differs in
+    nothing else."""
+    pairs = [(parts, tuple(each for each in parts if each != part)) for parts in results
+             if part in parts]
     return gain([one for parts, _ in pairs for one in results[parts]],
                 [one for _, without in pairs for one in results[without]])
 
@@ -65,7 +69,8 @@ def gaps(results):
 
 
 def late(results, key):
-    """Return by how many points an accuracy rises from about epoch 15 of 40 to the end, means of three epochs."""
+    """Return by how many points an accuracy rises from about epoch 15 of 40 to the end, means of
+    three epochs."""
     history = 100 * mean_history(results, key)
     start = round(CONSTANT_FROM * len(history))
     return history[-3:].mean() - history[max(start - 2, 0):start + 1].mean()
@@ -75,7 +80,8 @@ def conclude(results):
     """Return the findings on {set of parts: results}."""
     buys = {part: effect(results, part) for part in PARTS}
     gap, retained = gaps(results)["none"], results[RETAINED]
-    rival = max((parts for parts in results if parts != RETAINED), key=lambda parts: accuracy(results[parts])[0])
+    rival = max((parts for parts in results if parts != RETAINED),
+                key=lambda parts: accuracy(results[parts])[0])
     above = gain(results[rival], retained)
     on_validation, on_training = late(retained, "val_acc"), late(retained, "train_acc")
     return [
@@ -83,8 +89,8 @@ def conclude(results):
                 f"the gap of the plain net grows from {gap[0]:.1f} points after the first epoch "
                 f"to {gap[-1]:.1f} after "
                 f"epoch {len(gap)}", "confirmed" if gap[-1] > gap[0] + 1 else "refuted", "gap"),
-        Finding("4.2: batchnorm improves the accuracy by a few percentage points", points(buys["batchnorm"]),
-                verdict_on(buys["batchnorm"], "more"), "accuracy"),
+        Finding("4.2: batchnorm improves the accuracy by a few percentage points",
+                points(buys["batchnorm"]), verdict_on(buys["batchnorm"], "more"), "accuracy"),
         Finding("4.2: dropout gives no significant improvement", points(buys["dropout"]),
                 verdict_on(buys["dropout"], "no more"), "accuracy"),
         Finding("6: of the three, L2 and batchnorm are retained",
@@ -100,7 +106,8 @@ def conclude(results):
 
 
 def draw(results):
-    """Return the figures: the gap and the accuracy over epochs, and the accuracy of each combination."""
+    """Return the figures: the gap and the accuracy over epochs, and the accuracy of each
+    combination."""
     left, right = curves.panels(2)
     curves.plot_curves(gaps(results), left, title="Training minus validation accuracy",
                        ylabel="Gap (points)")

@@ -1,8 +1,10 @@
-"""A training as a value: a Run holds every setting that decides its bits, train() finds it, resumes it or does it.
+"""A training as a value: a Run holds every setting that decides its bits, train() finds it, resumes
+it or does it.
 
-A folder of runs is shared by all experiments: whoever asks for the same settings on the same data gets the run that is
-there, whatever its name. Tables (NETS, LOSSES, AUGMENTATIONS, PREPROCESSING, EXTRAS) give names to what JSON can't
-hold; an experiment that needs another net, loss or option adds a line to its table.
+A folder of runs is shared by all experiments: whoever asks for the same settings on the same data
+gets the run that is there, whatever its name. Tables (NETS, LOSSES, AUGMENTATIONS, PREPROCESSING,
+EXTRAS) give names to what JSON can't hold; an experiment that needs another net, loss or option
+adds a line to its table.
 """
 import hashlib
 import json
@@ -29,26 +31,37 @@ from cs231n_fer.vis_utils.report import measure
 
 NETS = {**MODELS}  # kind -> function of options, seed and reg
 LOSSES = {"softmax": softmax_loss, "svm": svm_loss, "l2_svm": l2_svm_loss}
-AUGMENTATIONS = {"flip": HorizontalFlip(), "similarity": RandomSimilarity(), "erasing": RandomErasing(),
-                 "brightness": BrightnessContrast()}  # "flip+similarity" is one after the other, "none" is none
-PREPROCESSING = {"mean_image": lambda data: data,  # what load_data did: the mean image off, one deviation for all
+AUGMENTATIONS = {
+    "flip": HorizontalFlip(),
+    "similarity": RandomSimilarity(),
+    "erasing": RandomErasing(),
+    "brightness": BrightnessContrast(),
+}  # "flip+similarity" is one after the other, "none" is none
+# What load_data did: the mean image off, one deviation for all
+PREPROCESSING = {"mean_image": lambda data: data,
                  "per_image": lambda data: per_image(data)}
-SAMPLERS = {"balanced": Balanced}  # name in Run.options -> function of its value that makes the Solver's sampler
-EXTRAS = {}  # name in Run.options -> function(value, model, data) -> (model, data) that are trained instead
-TRAIN_SAMPLES = 3000  # on which the training accuracy is measured: about as many as FER2013's PublicTest has
+# Name in Run.options -> function of its value that makes the Solver's sampler
+SAMPLERS = {"balanced": Balanced}
+# Name in Run.options -> function(value, model, data) -> (model, data) that are trained instead
+EXTRAS = {}
+# On which the training accuracy is measured: about as many as FER2013's PublicTest has
+TRAIN_SAMPLES = 3000
 
 
 @dataclass(frozen=True)
 class Run:
-    """The settings of one training, all of them JSON-able; the defaults are the paper's (section 4.1) with batchnorm.
+    """The settings of one training, all of them JSON-able; the defaults are the paper's (section
+    4.1) with batchnorm.
 
     name            of its folder, the one setting that decides nothing
     model           {"kind": a name in NETS, "options": its keywords without seed and reg}
-    lr_decay        factor after each epoch; schedule {"kind": a class in schedules.py, ...fields} overrides it
+    lr_decay        factor after each epoch; schedule {"kind": a class in schedules.py, ...fields}
+                    overrides it
     augmentation    names of AUGMENTATIONS joined by "+", or "none"
     loss            a name in LOSSES
     preprocessing   a name in PREPROCESSING
-    init            checkpoint whose layers of equal name and shapes the training starts from, or None
+    init            checkpoint whose layers of equal name and shapes the training starts from, or
+                    None
     options         what other experiments need, {a name in EXTRAS or SAMPLERS: its value}
     """
 
@@ -80,13 +93,15 @@ class Run:
 
 def entry(table, name, argument):
     """Return table[name]; raises ValueError naming the argument and the choices."""
-    check(name in table, f"{argument}: got {name!r}, expected one of {', '.join(sorted(table)) or 'none'}")
+    check(name in table,
+          f"{argument}: got {name!r}, expected one of {', '.join(sorted(table)) or 'none'}")
     return table[name]
 
 
 def augmentation_of(names):
     """Return the augmentation of "flip+similarity", None for "none"."""
-    parts = [entry(AUGMENTATIONS, name, "augmentation") for name in names.split("+") if names != "none"]
+    parts = [entry(AUGMENTATIONS, name, "augmentation") for name in names.split("+")
+             if names != "none"]
     return Compose(parts) if len(parts) > 1 else parts[0] if parts else None
 
 
@@ -109,7 +124,8 @@ def data_digest(data):
 
 
 def digest(run, data):
-    """Return 8 hex digits of the settings and of the data's sha256: equal where the training has the same bits."""
+    """Return 8 hex digits of the settings and of the data's sha256: equal where the training has
+    the same bits."""
     settings = {**asdict(run), "augmentation": repr(augmentation_of(run.augmentation)),
                 "init": run.init and hashlib.sha256(Path(run.init).read_bytes()).hexdigest()}
     del settings["name"]
@@ -136,7 +152,8 @@ def make_model(run):
 def load_trained(result):
     """Return the net of a train() result with its best parameters."""
     settings = Run(**{**result["run"], "init": None})
-    check(result["checkpoint"], f"{settings.name}: has no checkpoint, its training diverged in the first epoch")
+    check(result["checkpoint"],
+          f"{settings.name}: has no checkpoint, its training diverged in the first epoch")
     model, (arrays, _) = make_model(settings), load_checkpoint(result["checkpoint"])
     restore(model.params, arrays, "params", result["checkpoint"])
     restore(model.buffers, arrays, "buffers", result["checkpoint"])
@@ -144,15 +161,18 @@ def load_trained(result):
 
 
 def train(run, data, folder, stop=None):
-    """Return what became of a run: the stored result of a finished one at once, else train, or go on, in folder.
+    """Return what became of a run: the stored result of a finished one at once, else train, or go
+    on, in folder.
 
     data    as load_data gives it
-    stop    function of the history so far (a list of one dict an epoch, as Solver.history); true ends a hopeless run.
-            Whoever asks again with a rule that would not have stopped gets the rest of the training.
-    Returns a dict: run (settings), digest, val_acc and best_epoch (the best on validation), last_val_acc, train_acc of
-    the best epoch, epochs (done), stopped, diverged (None or what the solver said), history (a dict an epoch), seconds,
-    images_per_second (median), parameters, flops (forward, one image); of the best epoch per_class, confusion, right (a
-    text of a 0 or 1 for each validation face) and checkpoint (path of best.h5, None if no epoch ended).
+    stop    function of the history so far (a list of one dict an epoch, as Solver.history); true
+            ends a hopeless run. Whoever asks again with a rule that would not have stopped gets the
+            rest of the training.
+    Returns a dict: run (settings), digest, val_acc and best_epoch (the best on validation),
+    last_val_acc, train_acc of the best epoch, epochs (done), stopped, diverged (None or what the
+    solver said), history (a dict an epoch), seconds, images_per_second (median), parameters, flops
+    (forward, one image); of the best epoch per_class, confusion, right (a text of a 0 or 1 for each
+    validation face) and checkpoint (path of best.h5, None if no epoch ended).
     """
     path = run_folder(run, data, folder)
     if (path / "result.json").exists():
@@ -177,7 +197,8 @@ def train(run, data, folder, stop=None):
     result = {"run": asdict(run), "digest": path.name[-8:], **measured,
               "seconds": round(sum(row["seconds"] for row in solver.history), 3),
               "last_val_acc": solver.val_acc_history[-1],
-              "train_acc": solver.train_acc_history[solver.best_epoch], "flops": model.layer.flops(model.input_shape),
+              "train_acc": solver.train_acc_history[solver.best_epoch],
+              "flops": model.layer.flops(model.input_shape),
               "stopped": not diverged and solver.epoch < run.num_epochs, "diverged": diverged,
               "right": "".join(map(str, (scores.argmax(axis=1) == data["y_val"]).astype(int))),
               "history": solver.history}
@@ -197,25 +218,28 @@ def located(result, path):
 
 def make_solver(run, model, data, path, stop):
     """Return the Solver of a run, which goes on from path/last.h5 where there is one."""
-    info = {"model": {**run.model, "options": {**run.model["options"], "seed": run.seed, "reg": run.reg}},
+    info = {"model": {**run.model,
+                      "options": {**run.model["options"], "seed": run.seed, "reg": run.reg}},
             "run": asdict(run), "class_names": list(data["class_names"]), "std": data["std"]}
     samplers = [SAMPLERS[name](value) for name, value in run.options.items() if name in SAMPLERS]
     recipe = Recipe(augmentation=augmentation_of(run.augmentation), schedule=schedule_of(run),
                     sampler=samplers[0] if samplers else Shuffle(), stop=stop)
     folder = RunFolder(path, resume=True, info=info, info_arrays={"mean_image": data["mean_image"]})
     return Solver(model, data, update_rule=run.update_rule, optim_config=run.optim_config,
-                  batch_size=run.batch_size, num_epochs=run.num_epochs, num_train_samples=TRAIN_SAMPLES,
-                  seed=run.seed, recipe=recipe, folder=folder)
+                  batch_size=run.batch_size, num_epochs=run.num_epochs,
+                  num_train_samples=TRAIN_SAMPLES, seed=run.seed, recipe=recipe, folder=folder)
 
 
 def per_image(data):
-    """Standardise each face, then each pixel over the training faces (Tang 2013); a constant face becomes zeros."""
+    """Standardise each face, then each pixel over the training faces (Tang 2013); a constant face
+    becomes zeros."""
     new = dict(data)
     for key in [key for key in ("X_train", "X_val", "X_test") if key in data]:
         pixels = data[key] * np.float32(data["std"]) + data["mean_image"]
         pixels -= pixels.mean(axis=(2, 3), keepdims=True)
         deviation = pixels.std(axis=(2, 3), keepdims=True)
-        new[key] = pixels / np.where(deviation > 0.5, deviation, 1)  # half a grey level: rounding, not a face
+        # Half a grey level: rounding, not a face
+        new[key] = pixels / np.where(deviation > 0.5, deviation, 1)
     mean, deviation = new["X_train"].mean(axis=0), new["X_train"].std(axis=0)
     for key in [key for key in ("X_train", "X_val", "X_test") if key in data]:
         new[key] = (new[key] - mean) / np.where(deviation > 0, deviation, 1)

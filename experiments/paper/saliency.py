@@ -1,11 +1,14 @@
-"""Where the net looks, scored: on synthetic faces against what makes each emotion, on real ones against Ekman's claim.
+"""Where the net looks, scored: on synthetic faces against what makes each emotion, on real ones
+against Ekman's claim.
 
-    python experiments/paper/saliency.py           3 nets of 40 epochs, 3 on synthetic faces: about 90 minutes
+    python experiments/paper/saliency.py           3 nets of 40 epochs, 3 on synthetic faces: about
+    90 minutes
     python experiments/paper/saliency.py --quick   a smoke test on synthetic faces
 
-Three maps of every face, for the score of its true class: the gradient (the paper's, Simonyan et al. 2014), SmoothGrad
-(Smilkov et al. 2017) and occlusion (Zeiler & Fergus 2014). Shares are means over the nets, intervals bootstraps over
-the faces. Maps of nets whose layers were drawn anew are the sanity check of Adebayo et al. 2018.
+Three maps of every face, for the score of its true class: the gradient (the paper's, Simonyan et
+al. 2014), SmoothGrad (Smilkov et al. 2017) and occlusion (Zeiler & Fergus 2014). Shares are means
+over the nets, intervals bootstraps over the faces. Maps of nets whose layers were drawn anew are
+the sanity check of Adebayo et al. 2018.
 """
 import sys
 from pathlib import Path
@@ -40,28 +43,34 @@ NOTE = ("Relevant pixels: those that hold 80 % of the change that the emotion ma
 
 def grouped(y, series, measure):
     """Return {emotion: {name: measure(rows of the emotion, name)}}, as plot_groups takes it."""
-    return {emotion: {name: measure(y == label, name) for name in series} for label, emotion in enumerate(CLASS_NAMES)}
+    return {emotion: {name: measure(y == label, name) for name in series} for label,
+            emotion in enumerate(CLASS_NAMES)}
 
 
 def score(faces, maps):
-    """Return (makes, p, parts): how the maps fill what makes the emotion, and brows, eyes and mouth, times chance."""
+    """Return (makes, p, parts): how the maps fill what makes the emotion, and brows, eyes and
+    mouth, times chance."""
     def times_chance(method, rows, regions):
         return attention.times_chance(maps[method][rows], regions[rows], faces.face[rows])
 
     shown = faces.y != CLASS_NAMES.index("Neutral")  # which nothing makes
-    p = {method: attention.permutation_p(maps[method][shown], faces.makes[shown], faces.face[shown], faces.y[shown])
+    p = {method: attention.permutation_p(maps[method][shown], faces.makes[shown], faces.face[shown],
+                                         faces.y[shown])
          for method in METHODS}
     parts = {method: grouped(faces.y, MASK_NAMES, lambda rows, part, method=method: times_chance(
         method, rows, faces.parts[:, MASK_NAMES.index(part)])) for method in METHODS}
-    return grouped(faces.y, METHODS, lambda rows, method: times_chance(method, rows, faces.makes)), p, parts
+    return grouped(faces.y, METHODS, lambda rows,
+                   method: times_chance(method, rows, faces.makes)), p, parts
 
 
 def compare(results, X, y, data, each):
-    """Return {what was compared: {method: interval}}: agreement with the first net's maps; each: those of every net."""
+    """Return {what was compared: {method: interval}}: agreement with the first net's maps; each:
+    those of every net."""
     others = {judge.TWIN: each[1]} if len(each) > 1 else {}
     for count, name in enumerate(attention.randomised(results[0])[1], start=1):
         model, _ = attention.randomised(results[0], count)
-        others[f"{name}{' and above' * (count > 1)} {judge.ANEW}"] = attention.maps_of(model, X, y, data)
+        others[f"{name}{' and above' * (count > 1)} {judge.ANEW}"] = attention.maps_of(model, X, y,
+                                                                                       data)
     return {what: {method: bootstrap_mean(attention.agreement(each[0][method], maps[method]))
                    for method in METHODS} for what, maps in others.items()}
 
@@ -69,69 +78,88 @@ def compare(results, X, y, data, each):
 def draw_known(faces, maps, makes, parts):
     """Return the figures of synthetic faces, which may be shown one by one."""
     first = attention.first_of_each(faces.y, 1)
-    tiles = np.stack([faces.pixels[first], faces.change[first], *(maps[method][first] for method in METHODS)], axis=1)
+    tiles = np.stack([faces.pixels[first], faces.change[first],
+                      *(maps[method][first] for method in METHODS)], axis=1)
     panels = curves.panels(3, (5, 6))
     for ax, method in zip(panels, METHODS, strict=True):
-        curves.plot_groups(parts[method], ax, title=f"{method} in brows, eyes, mouth", reference=(1, "chance"),
+        curves.plot_groups(parts[method], ax, title=f"{method} in brows, eyes, mouth",
+                           reference=(1, "chance"),
                            xlabel="Share of the map, times chance", decimals=1)
     return {"maps": vis_utils.plot_tiles(tiles, [CLASS_NAMES[label] for label in faces.y[first]], (
-                "synthetic face", "what the\nemotion changes", *METHODS), title="Maps beside the truth",
+                "synthetic face", "what the\nemotion changes", *METHODS),
+                                         title="Maps beside the truth",
                 cmaps=("gray", *["magma"] * 4)),
             "parts": panels[0],
-            "chance": curves.plot_groups(makes, title="Maps in the pixels that make the emotion", decimals=2,
-                                         xlabel="Share of the map, times chance", reference=(1, "chance"))}
+            "chance": curves.plot_groups(makes, title="Maps in the pixels that make the emotion",
+                                         decimals=2,
+                                         xlabel="Share of the map, times chance",
+                                         reference=(1, "chance"))}
 
 
 def draw(data, y, maps, upper, checks):
-    """Return the figures of the data's faces, of which only averages are shown: of all, however few have maps."""
+    """Return the figures of the data's faces, of which only averages are shown: of all, however few
+    have maps."""
     labels = np.unique(y)
-    means = [restore_pixels(data["X_val"][data["y_val"] == label].mean(axis=0, keepdims=True), data["mean_image"],
-                            data["std"])[0] for label in labels]
+    means = [restore_pixels(data["X_val"][data["y_val"] == label].mean(axis=0, keepdims=True),
+                            data["mean_image"], data["std"])[0] for label in labels]
     averages = np.stack([[mean, *(maps[method][y == label].mean(axis=0) for method in METHODS)]
                          for label, mean in zip(labels, means, strict=True)])
-    return {"means": vis_utils.plot_tiles(averages, [CLASS_NAMES[label] for label in labels], ("mean face", *METHODS),
-                                          title="Mean map of each emotion", cmaps=("gray", *["magma"] * 3)),
-            "halves": curves.plot_groups(upper, title="Maps in the upper half of the picture", reference=(50, "half"),
-                                         xlabel="Share of the map (%)"),
-            "sanity": curves.plot_groups(checks, title="Agreement with the maps of a trained net", decimals=2,
+    return {"means": vis_utils.plot_tiles(averages, [CLASS_NAMES[label] for label in labels],
+                                          ("mean face", *METHODS),
+                                          title="Mean map of each emotion",
+                                          cmaps=("gray", *["magma"] * 3)),
+            "halves": curves.plot_groups(upper, title="Maps in the upper half of the picture",
+                                         reference=(50, "half"), xlabel="Share of the map (%)"),
+            "sanity": curves.plot_groups(checks, title="Agreement with the maps of a trained net",
+                                         decimals=2,
                                          xlabel="Rank correlation of two maps of one face")}
 
 
 def known_part(data, results, count):
     """Return (rows of the table, findings, figures) of nets on synthetic faces."""
     faces = attention.known_faces(data, count)
-    maps = attention.mean_maps([attention.maps_of(load_trained(result), faces.X, faces.y, data) for result in results])
+    maps = attention.mean_maps([attention.maps_of(load_trained(result), faces.X, faces.y, data)
+                                for result in results])
     makes, p, parts = score(faces, maps)
     everywhere = np.ones(faces.face.shape, bool)
-    inside = {method: bootstrap_mean(share_inside(maps[method], faces.face, everywhere)) for method in METHODS}
+    inside = {method: bootstrap_mean(share_inside(maps[method], faces.face, everywhere))
+              for method in METHODS}
     area = share_inside(everywhere, faces.makes, faces.face)
     rows = [[emotion, f"{100 * area[faces.y == label].mean():.0f} %",
-             *(f"{makes[emotion][method][0]:.2f}" + (f", p {p[method][label]:.4f}" if label in p[method] else "")
+             *(f"{makes[emotion][method][0]:.2f}"
+               + (f", p {p[method][label]:.4f}" if label in p[method] else "")
                for method in METHODS)] for label, emotion in enumerate(CLASS_NAMES)]
-    found = [judge.on_face(inside, faces.face.mean()), judge.on_figure_7(parts["gradient"]), judge.on_regions(makes, p)]
+    found = [judge.on_face(inside, faces.face.mean()), judge.on_figure_7(parts["gradient"]),
+             judge.on_regions(makes, p)]
     return rows, found, draw_known(faces, maps, makes, parts)
 
 
 def data_part(data, results, count):
     """Return (rows of the table, findings, figures) of nets on the data's faces."""
     chosen = attention.first_of_each(data["y_val"], count)
-    X, y, models = data["X_val"][chosen], data["y_val"][chosen], [load_trained(result) for result in results]
+    X = data["X_val"][chosen]
+    y = data["y_val"][chosen]
+    models = [load_trained(result) for result in results]
     each = [attention.maps_of(model, X, y, data) for model in models]
     maps, checks = attention.mean_maps(each), compare(results, X, y, data, each)
     upper = grouped(y, METHODS, lambda rows, method: bootstrap_mean(100 * attention.upper_share(
         maps[method][rows])))
     right = attention.half_accuracy(models, data)
     rows = [[" / ".join(f"{upper[emotion][method][0]:.0f}" for method in METHODS) + " %",
-             " / ".join(f"{100 * share[data['y_val'] == label].mean():.0f}" for share in right.values()) + " %"]
+             " / ".join(f"{100 * share[data['y_val'] == label].mean():.0f}"
+                        for share in right.values()) + " %"]
             for label, emotion in enumerate(CLASS_NAMES)]
-    found = [judge.on_ekman(upper, right, data["y_val"]), judge.on_noise(checks), judge.on_sanity(checks)]
+    found = [judge.on_ekman(upper, right, data["y_val"]), judge.on_noise(checks),
+             judge.on_sanity(checks)]
     return rows, found, draw(data, y, maps, upper, checks)
 
 
 def parse():
     parser = options.parser("saliency", __doc__, seeds=3)
-    parser.add_argument("--faces", type=int, default=100, help="of each emotion, that get maps; 10 with --quick")
-    parser.add_argument("--synthetic-epochs", type=int, default=10, help="of the nets on synthetic faces")
+    parser.add_argument("--faces", type=int, default=100,
+                        help="of each emotion, that get maps; 10 with --quick")
+    parser.add_argument("--synthetic-epochs", type=int, default=10,
+                        help="of the nets on synthetic faces")
     return parser
 
 
@@ -141,7 +169,8 @@ def main(argv=None):
     known_data, count = data, min(args.faces, 10) if args.quick else args.faces
     if not data["synthetic"]:
         known_data = load_data("synthetic", **options.QUICK_FACES if args.quick else {})
-        run = options.base_run(args, "synthetic", num_epochs=min(args.epochs, args.synthetic_epochs))
+        run = options.base_run(args, "synthetic",
+                               num_epochs=min(args.epochs, args.synthetic_epochs))
         known = train_seeds(run, known_data, args.runs, args.seeds)
     start = time.perf_counter()
     known_rows, known_found, known_figures = known_part(known_data, known, count)
@@ -152,7 +181,8 @@ def main(argv=None):
                           *(f"{method}, relative to chance" for method in METHODS), "upper half",
                           "accuracy: all / upper / lower"],
                   rows=[first + second for first, second in zip(known_rows, rows, strict=True)],
-                  figures=known_figures | figures, results=results if known is results else results + known)
+                  figures=known_figures | figures,
+                  results=results if known is results else results + known)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Accuracies and gains of results of runs.train, with 95 % intervals: over seeds where there are enough, else faces."""
+"""Accuracies and gains of results of runs.train, with 95 % intervals: over seeds where there are
+enough, else faces."""
 import math
 from statistics import NormalDist, mean, stdev
 
@@ -27,7 +28,8 @@ def t_within(t, freedom):
 
 
 def t_quantile(freedom, confidence=0.95):
-    """The t between whose negative and itself Student's t lies with this probability, by bisection."""
+    """The t between whose negative and itself Student's t lies with this probability, by
+    bisection."""
     low, high = 0.0, 1e4
     for _ in range(100):
         middle = (low + high) / 2
@@ -36,7 +38,8 @@ def t_quantile(freedom, confidence=0.95):
 
 
 def mean_interval(values, confidence=0.95):
-    """Return (mean, low, high) of values that differ by chance, by Student's t; needs two or more."""
+    """Return (mean, low, high) of values that differ by chance, by Student's t; needs two or
+    more."""
     check(len(values) >= 2, f"values: got {len(values)}, expected at least 2")
     half = t_quantile(len(values) - 1, confidence) * stdev(values) / math.sqrt(len(values))
     return mean(values), mean(values) - half, mean(values) + half
@@ -45,7 +48,8 @@ def mean_interval(values, confidence=0.95):
 def accuracy(results):
     """Return (mean, low, high) of the accuracy of one net's results of runs.train, one a seed.
 
-    Three seeds or more: Student's t, the chance of training. Fewer: Wilson's interval, the chance of the faces.
+    Three seeds or more: Student's t, the chance of training. Fewer: Wilson's interval, the chance
+    of the faces.
     """
     accuracies, faces = [result["val_acc"] for result in results], len(results[0]["right"])
     if len(results) >= ENOUGH:
@@ -55,20 +59,25 @@ def accuracy(results):
 
 
 def gain(results, base):
-    """Return (mean, low, high) of the accuracy of results above that of base: the same seeds, the same faces.
+    """Return (mean, low, high) of the accuracy of results above that of base: the same seeds, the
+    same faces.
 
-    Three seeds or more: the paired t interval over seeds. Fewer: the paired normal interval over faces.
+    Three seeds or more: the paired t interval over seeds. Fewer: the paired normal interval over
+    faces.
     """
-    check(len(results) == len(base) > 0, f"results, base: got {len(results)} and {len(base)}, expected as many of both")
+    check(len(results) == len(base) > 0,
+          f"results, base: got {len(results)} and {len(base)}, expected as many of both")
     if len(results) >= ENOUGH:
-        return mean_interval([a["val_acc"] - b["val_acc"] for a, b in zip(results, base, strict=True)])
+        return mean_interval([a["val_acc"] - b["val_acc"] for a,
+                              b in zip(results, base, strict=True)])
     each = right(results) - right(base)
     half = NormalDist().inv_cdf(0.975) * each.std() / math.sqrt(len(each))
     return float(each.mean()), float(each.mean() - half), float(each.mean() + half)
 
 
 def explain(seeds):
-    """Return the sentence that says what the intervals of accuracy() and gain() with so many seeds are about."""
+    """Return the sentence that says what the intervals of accuracy() and gain() with so many seeds
+    are about."""
     if seeds >= ENOUGH:
         return (f"Intervals are 95 % confidence intervals from Student's t over {seeds} seeds; "
                 "gains are paired by seed.")
@@ -82,52 +91,62 @@ def right(results):
 
 
 def among(results, mask):
-    """Return results as if only some of the validation faces had been asked: those where mask (N,) is true."""
+    """Return results as if only some of the validation faces had been asked: those where mask (N,)
+    is true."""
     answers = ["".join(result["right"][n] for n in np.flatnonzero(mask)) for result in results]
     return [{"right": answer, "val_acc": answer.count("1") / len(answer)} for answer in answers]
 
 
 def share(results, mask):
-    """Return (mean, low, high) of the faces in mask that are named right: over seeds, with Wilson's interval."""
+    """Return (mean, low, high) of the faces in mask that are named right: over seeds, with Wilson's
+    interval."""
     correct = right(among(results, mask))
     low, high = wilson_interval(correct.sum(), len(correct))
     return float(correct.mean()), float(low), float(high)
 
 
 def mean_history(results, key):
-    """Return (E,) means over results of a quantity of their histories, one an epoch that all of them have done."""
+    """Return (E,) means over results of a quantity of their histories, one an epoch that all of
+    them have done."""
     columns = [[row[key] for row in result["history"]] for result in results]
     return np.mean([column[:min(map(len, columns))] for column in columns], axis=0)
 
 
 def by_epoch(nets, key="val_acc"):
-    """Return {name: (E,) mean accuracy after each epoch, in percent} of {name: results}, as plot_curves takes it."""
+    """Return {name: (E,) mean accuracy after each epoch, in percent} of {name: results}, as
+    plot_curves takes it."""
     return {name: 100 * mean_history(results, key) for name, results in nets.items()}
 
 
 def in_percent(nets):
-    """Return {name: (mean, low, high) of the accuracy, in percent} of {name: results}, as plot_intervals takes it."""
-    return {name: tuple(100 * value for value in accuracy(results)) for name, results in nets.items()}
+    """Return {name: (mean, low, high) of the accuracy, in percent} of {name: results}, as
+    plot_intervals takes it."""
+    return {name: tuple(100 * value for value in accuracy(results)) for name,
+            results in nets.items()}
 
 
 def paired_t(first, second):
     """Two-sided p-value of the paired t test that first and second have equal means."""
     differences = [a - b for a, b in zip(first, second, strict=True)]
-    check(len(differences) >= 2, f"first, second: got {len(differences)} pairs, expected at least 2")
+    check(len(differences) >= 2,
+          f"first, second: got {len(differences)} pairs, expected at least 2")
     if stdev(differences) == 0:
         return 1.0 if mean(differences) == 0 else 0.0
-    return 1 - t_within(abs(mean(differences)) / stdev(differences) * math.sqrt(len(differences)), len(differences) - 1)
+    return 1 - t_within(abs(mean(differences)) / stdev(differences) * math.sqrt(len(differences)),
+                        len(differences) - 1)
 
 
 def sign_test(first, second):
-    """Two-sided p-value of the sign test that first is as often above second as below; ties are left out."""
+    """Two-sided p-value of the sign test that first is as often above second as below; ties are
+    left out."""
     signs = [a > b for a, b in zip(first, second, strict=True) if a != b]
     n, more = len(signs), max(sum(signs), len(signs) - sum(signs))
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(more, n + 1)) / 2 ** n)
 
 
 def bootstrap(statistic, *samples, seed=0, draws=1000, confidence=0.95):
-    """Return (value, low, high) of statistic(*samples), by the percentiles over samples drawn anew (Efron 1979).
+    """Return (value, low, high) of statistic(*samples), by the percentiles over samples drawn anew
+    (Efron 1979).
 
     samples   arrays whose first axis is drawn from, with replacement, each for itself: faces, say
     Of an empty sample all three are nan.

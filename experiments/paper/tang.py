@@ -1,12 +1,13 @@
-"""The winner of the Kaggle challenge (Tang 2013): a convolutional net under the loss of an L2-SVM, against softmax.
+"""The winner of the Kaggle challenge (Tang 2013): a convolutional net under the loss of an L2-SVM,
+against softmax.
 
     python experiments/paper/tang.py           20 epochs, 3 seeds: about 40 minutes on 2 cores
     python experiments/paper/tang.py --epochs 40 --seeds 3
     python experiments/paper/tang.py --quick   a smoke test on synthetic faces
 
-As Tang did it: momentum, a random mirror and similarity transform in the loop, faces standardised one by one and then
-pixel by pixel, several nets averaged. The net is the paper's, as are batch size, L2 strength and decay; each loss gets
-the same small search for its learning rate (seed 0).
+As Tang did it: momentum, a random mirror and similarity transform in the loop, faces standardised
+one by one and then pixel by pixel, several nets averaged. The net is the paper's, as are batch
+size, L2 strength and decay; each loss gets the same small search for its learning rate (seed 0).
 """
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ from experiments.paper.runs import PREPROCESSING, load_trained, train, train_see
 from experiments.paper.statistics import accuracy, by_epoch, gain, in_percent, percent, points
 from experiments.paper.update_rules import learning_rates, reached
 
-CENTRES = {"softmax": 0.01, "l2_svm": 0.003}  # the squared hinge is steeper: 7 at scores of 0, softmax has ln 7
+# The squared hinge is steeper: 7 at scores of 0, softmax has ln 7
+CENTRES = {"softmax": 0.01, "l2_svm": 0.003}
 SOFTMAX = "softmax"
 SVM = "L2-SVM"
 PLAIN = "L2-SVM, only the mean image subtracted"
@@ -35,7 +37,8 @@ PLAIN = "L2-SVM, only the mean image subtracted"
 
 def parse(argv):
     parser = options.parser("tang", __doc__, epochs=20, seeds=3)
-    parser.add_argument("--trials", type=int, help="learning rates tried for each loss (default 4; 2 with --quick)")
+    parser.add_argument("--trials", type=int,
+                        help="learning rates tried for each loss (default 4; 2 with --quick)")
     parser.add_argument("--trial-epochs", type=int, help="of a trial (default 3; 1 with --quick)")
     args, data = options.begin(parser, argv)
     args.trials = args.trials or (2 if args.quick else 4)
@@ -57,19 +60,22 @@ def search(args, data, loss):
 
 
 def together(results, data):
-    """Return the accuracy of several nets: the mean of their probabilities, under the SVM's loss of their scores."""
+    """Return the accuracy of several nets: the mean of their probabilities, under the SVM's loss of
+    their scores."""
     total = 0
     for result in results:
         X = PREPROCESSING[result["run"]["preprocessing"]](data)["X_val"]
         scores = load_trained(result).predict(X)
-        total = total + (np.exp(log_softmax(scores)) if result["run"]["loss"] == "softmax" else scores)
+        total = total + (np.exp(log_softmax(scores)) if result["run"]["loss"] == "softmax"
+                         else scores)
     right = (total.argmax(axis=1) == data["y_val"]).astype(int)
     return {"val_acc": float(right.mean()), "right": "".join(map(str, right))}
 
 
 def conclude(results, averaged):
     """Return the findings on {name: results} and {name: result} of all nets of a name together."""
-    over_softmax, standardised = gain(results[SVM], results[SOFTMAX]), gain(results[SVM], results[PLAIN])
+    over_softmax = gain(results[SVM], results[SOFTMAX])
+    standardised = gain(results[SVM], results[PLAIN])
     count, best = len(results[SVM]), max(averaged, key=lambda name: averaged[name]["val_acc"])
     nets = results[best]
     ensembles = ", ".join(f"{name} {percent(accuracy([ensemble]))}"
@@ -78,8 +84,8 @@ def conclude(results, averaged):
     return [
         Finding("2: the winner classifies with an SVM (Tang 2013: better than softmax)",
                 f"the same net: softmax {percent(accuracy(results[SOFTMAX]))}, L2-SVM "
-                f"{percent(accuracy(results[SVM]))}: {points(over_softmax)}", verdict_on(over_softmax, "more"),
-                "accuracy"),
+                f"{percent(accuracy(results[SVM]))}: {points(over_softmax)}",
+                verdict_on(over_softmax, "more"), "accuracy"),
         Finding("Tang 2013: first every face is standardized, then every pixel",
                 "compared with subtracting only the mean image, with the L2-SVM: "
                 f"{points(standardised)}",
@@ -94,8 +100,10 @@ def draw(results, averaged):
     """Return the figures: all accuracies, and their way there."""
     count = len(results[SVM])
     values = {**results, **{f"{name}, {count} together": [each] for name, each in averaged.items()}}
-    return {"accuracy": curves.plot_intervals(in_percent(values), title="Tang 2013: best accuracy on validation"),
-            "curves": curves.plot_curves(by_epoch(results), title="Tang 2013: accuracy on validation")}
+    return {"accuracy": curves.plot_intervals(in_percent(values),
+                                              title="Tang 2013: best accuracy on validation"),
+            "curves": curves.plot_curves(by_epoch(results),
+                                         title="Tang 2013: accuracy on validation")}
 
 
 def main(argv=None):
@@ -105,17 +113,21 @@ def main(argv=None):
         trials = search(args, data, loss)
         tried += trials.values()
         rate = max(trials, key=lambda each: reached(trials[each]))
-        chosen[loss] = replace(tang_run(args, f"tang-{loss}", loss), optim_config={"learning_rate": rate})
+        chosen[loss] = replace(tang_run(args, f"tang-{loss}", loss),
+                               optim_config={"learning_rate": rate})
         notes.append(f"{loss}, accuracy after {args.trial_epochs} epochs by learning rate: " +
-                     ", ".join(f"{each:g}: {100 * reached(result):.1f} %" for each, result in trials.items()) + ".")
+                     ", ".join(f"{each:g}: {100 * reached(result):.1f} %" for each,
+                               result in trials.items()) + ".")
     wanted = {SOFTMAX: chosen["softmax"], SVM: chosen["l2_svm"],
               PLAIN: replace(chosen["l2_svm"], name="tang-plain", preprocessing="mean_image")}
     results = {name: train_seeds(run, data, args.runs, args.seeds) for name, run in wanted.items()}
     averaged = {name: together(results[name], data) for name in (SOFTMAX, SVM)}
     nets = {f"{name}, learning rate {wanted[name].optim_config['learning_rate']:g}": found
             for name, found in results.items()}
-    findings.save_nets(args, data, 12, title="An SVM on top of the net (Tang 2013)", nets=nets, others=tried,
-                       findings=conclude(results, averaged), figures=draw(results, averaged), notes=notes)
+    findings.save_nets(args, data, 12, title="An SVM on top of the net (Tang 2013)", nets=nets,
+                       others=tried,
+                       findings=conclude(results, averaged), figures=draw(results, averaged),
+                       notes=notes)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
-"""Features of a net that was pre-trained on CIFAR-10 in grey: frozen below a linear SVM, and fine-tuned.
+"""Features of a net that was pre-trained on CIFAR-10 in grey: frozen below a linear SVM, and
+fine-tuned.
 
-    python experiments/paper/transfer.py --cifar cifar-10-binary.tar.gz   15 epochs, 3 seeds: about 50 minutes
-    python experiments/paper/transfer.py --checkpoint best.h5             features of any other convolutional net
-    python experiments/paper/transfer.py --quick                          a smoke test on waves and synthetic faces
+    python experiments/paper/transfer.py --cifar cifar-10-binary.tar.gz   15 epochs, 3 seeds: about
+    50 minutes
+    python experiments/paper/transfer.py --checkpoint best.h5             features of any other
+    convolutional net
+    python experiments/paper/transfer.py --quick                          a smoke test on waves and
+    synthetic faces
 
-The net is the paper's. It is trained on 32x32 pictures; its convolutions then look at 48x48 faces, the affine layers,
-which are of another size, start anew. The SVM sees what the last pool gives; its strength is chosen on validation.
+The net is the paper's. It is trained on 32x32 pictures; its convolutions then look at 48x48 faces,
+the affine layers, which are of another size, start anew. The SVM sees what the last pool gives; its
+strength is chosen on validation.
 """
 import sys
 from pathlib import Path
@@ -44,52 +49,64 @@ STRENGTHS = (1e-3, 1e-2, 1e-1)
 
 def parse(argv):
     parser = options.parser("transfer", __doc__, epochs=15, seeds=3)
-    parser.add_argument("--cifar", type=Path, default=Path("data/cifar-10-binary.tar.gz"), help="or HDF5 (cifar.py)")
+    parser.add_argument("--cifar", type=Path, default=Path("data/cifar-10-binary.tar.gz"),
+                        help="or HDF5 (cifar.py)")
     parser.add_argument("--checkpoint", type=Path, help="a net to take instead of pre-training one")
-    parser.add_argument("--pretrain-epochs", type=int, help="on CIFAR-10 (default 15; 3 with --quick)")
+    parser.add_argument("--pretrain-epochs", type=int,
+                        help="on CIFAR-10 (default 15; 3 with --quick)")
     return options.begin(parser, argv)
 
 
 def pretrain(args, base):
-    """Return (what a net was pre-trained on, its checkpoint, the run that starts from scratch, the pre-training)."""
+    """Return (what a net was pre-trained on, its checkpoint, the run that starts from scratch, the
+    pre-training)."""
     if args.checkpoint:
         model = load_checkpoint(args.checkpoint)[1]["model"]
         options_of_faces = {key: value for key, value in model["options"].items()
                             if key not in ("seed", "reg", "input_dim", "num_classes")}
-        scratch = replace(base, name="scratch", model={"kind": model["kind"], "options": options_of_faces})
+        scratch = replace(base, name="scratch",
+                          model={"kind": model["kind"], "options": options_of_faces})
         return args.checkpoint.name, str(args.checkpoint), scratch, []
     pictures = waves() if args.quick else load_cifar10(args.cifar)
-    run = options.base_run(args, "pretrained", num_epochs=args.pretrain_epochs or (3 if args.quick else 15))
-    run = run.with_model(input_dim=list(pictures["X_train"].shape[1:]), num_classes=len(pictures["class_names"]))
+    run = options.base_run(args, "pretrained",
+                           num_epochs=args.pretrain_epochs or (3 if args.quick else 15))
+    run = run.with_model(input_dim=list(pictures["X_train"].shape[1:]),
+                         num_classes=len(pictures["class_names"]))
     result = train(run, pictures, args.runs)
     return WAVES if args.quick else CIFAR, result["checkpoint"], base, [result]
 
 
 def svm(extract, data, quick):
     """Return a result, as far as statistics read it, of a linear SVM on extract(X)."""
-    start, (train_X, val_X) = time.perf_counter(), (extract(data[key]) for key in ("X_train", "X_val"))
-    net = fit_linear_svm(train_X, data["y_train"], STRENGTHS, (val_X, data["y_val"]), len(data["class_names"]),
-                         **{"num_steps": 100} if quick else {})
+    start = time.perf_counter()
+    (train_X, val_X) = (extract(data[key]) for key in ("X_train", "X_val"))
+    net = fit_linear_svm(train_X, data["y_train"], STRENGTHS, (val_X, data["y_val"]),
+                         len(data["class_names"]), **{"num_steps": 100} if quick else {})
     guess, seen = (net.predict(X).argmax(axis=1) for X in (val_X, train_X))
     right = (guess == data["y_val"]).astype(int)
     return {"val_acc": float(right.mean()), "right": "".join(map(str, right)), "reg": net.reg,
-            "train_acc": float(np.mean(seen == data["y_train"])), "seconds": time.perf_counter() - start,
+            "train_acc": float(np.mean(seen == data["y_train"])),
+            "seconds": time.perf_counter() - start,
             "parameters": sum(array.size for array in net.params.values())}
 
 
 def row_of_svm(name, result):
     """Return the row of an SVM under findings.HEADER."""
     return [f"{name}, strength {result['reg']:g}", percent(accuracy([result])), "-",
-            f"{100 * result['train_acc']:.1f} %", result["parameters"], "-", "-", result["seconds"] / 60]
+            f"{100 * result['train_acc']:.1f} %", result["parameters"], "-", "-",
+            result["seconds"] / 60]
 
 
 def conclude(trained, svms, source):
     """Return the findings on {name: results} of nets and {name: result} of SVMs."""
-    scratch, frozen, controls = trained[SCRATCH], svms[source], [name for name in svms if name != source]
+    scratch = trained[SCRATCH]
+    frozen = svms[source]
+    controls = [name for name in svms if name != source]
     first = scratch[:1]  # an SVM has one seed
     below, tuned = gain([frozen], first), gain(trained[TUNED], scratch)
     about_cifar = source in (CIFAR, WAVES)
-    others = "; ".join(f"on {name} {percent(accuracy([svms[name]]))}, {points(gain([frozen], [svms[name]]))}"
+    others = "; ".join(f"on {name} {percent(accuracy([svms[name]]))}, "
+                       f"{points(gain([frozen], [svms[name]]))}"
                        for name in controls)
     return [
         Finding("2: the winner extracts features with a deep net trained on CIFAR-10 and "
@@ -100,21 +117,25 @@ def conclude(trained, svms, source):
                 verdict_on(below, "more") if about_cifar else "not measured",
                 "accuracy"),
         Finding("6: a classifier that uses nets pre-trained on CIFAR-10 is worth a try",
-                f"fine-tuned {percent(accuracy(trained[TUNED]))}, from scratch {percent(accuracy(scratch))}: "
+                f"fine-tuned {percent(accuracy(trained[TUNED]))}, from scratch "
+                f"{percent(accuracy(scratch))}: "
                 f"{points(tuned)}; after the first epoch {100 * early(trained):+.1f} points",
                 verdict_on(tuned, "more") if about_cifar else "not measured", "curves")]
 
 
 def early(trained):
     """Return by how much pre-training is ahead after the first epoch."""
-    return float(mean_history(trained[TUNED], "val_acc")[0] - mean_history(trained[SCRATCH], "val_acc")[0])
+    return float(mean_history(trained[TUNED], "val_acc")[0]
+                 - mean_history(trained[SCRATCH], "val_acc")[0])
 
 
 def draw(trained, svms):
     """Return the figures: all accuracies, and fine-tuning beside training from scratch."""
     values = {**{f"SVM on {name}": [each] for name, each in svms.items()}, **trained}
-    return {"accuracy": curves.plot_intervals(in_percent(values), title="Pre-training: best accuracy on validation"),
-            "curves": curves.plot_curves(by_epoch(trained), title="Pre-training: accuracy on validation")}
+    return {"accuracy": curves.plot_intervals(in_percent(values),
+                                              title="Pre-training: best accuracy on validation"),
+            "curves": curves.plot_curves(by_epoch(trained),
+                                         title="Pre-training: accuracy on validation")}
 
 
 def main(argv=None):
@@ -126,14 +147,18 @@ def main(argv=None):
     nets = {source: make_model(tuned), "an untrained net": make_model(base),
             "the net from scratch": load_trained(trained[SCRATCH][0])}
     svms = {"pixels": svm(lambda X: X, data, args.quick)}
-    svms |= {name: svm(lambda X, net=net: features(net, X), data, args.quick) for name, net in nets.items()}
+    svms |= {name: svm(lambda X, net=net: features(net, X), data, args.quick) for name,
+             net in nets.items()}
     rows = [row_of_svm(f"SVM on {name}", each) for name, each in svms.items()]
     rows += [findings.row_of(name, each) for name, each in trained.items()]
-    notes = [f"{source}: {percent(accuracy(pretrained))} on its own test split after {pretrained[0]['epochs']} epochs."
+    notes = [f"{source}: {percent(accuracy(pretrained))} on its own test split after "
+             f"{pretrained[0]['epochs']} epochs."
              ] if pretrained else []
     results = [*pretrained, *sum(trained.values(), [])]
-    findings.save(args, data, 13, title="Features of a pre-trained net", header=findings.HEADER, rows=rows,
-                  findings=conclude(trained, svms, source), figures=draw(trained, svms), results=results,
+    findings.save(args, data, 13, title="Features of a pre-trained net", header=findings.HEADER,
+                  rows=rows,
+                  findings=conclude(trained, svms, source), figures=draw(trained, svms),
+                  results=results,
                   seconds=sum(each["seconds"] for each in [*results, *svms.values()]),
                   notes=[explain(args.seeds), *notes])
 

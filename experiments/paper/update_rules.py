@@ -4,8 +4,9 @@
     python experiments/paper/update_rules.py --epochs 40 --seeds 1
     python experiments/paper/update_rules.py --quick   a smoke test on synthetic faces
 
-The search gives each rule as many trials of as many epochs, at learning rates half a decade apart around a usual one
-(seed 0; a trial that diverges has lost). All else is the paper's: net with batchnorm, L2, flips, decay.
+The search gives each rule as many trials of as many epochs, at learning rates half a decade apart
+around a usual one (seed 0; a trial that diverges has lost). All else is the paper's: net with
+batchnorm, L2, flips, decay.
 """
 import sys
 from pathlib import Path
@@ -30,15 +31,17 @@ from experiments.paper.statistics import (
     points,
 )
 
-CENTRES = {"sgd": 0.1, "sgd_momentum": 0.01, "nesterov": 0.01, "adagrad": 0.01, "rmsprop": 0.001, "adam": 0.001}
-NAMES = {"sgd": "SGD", "sgd_momentum": "momentum", "nesterov": "Nesterov", "adagrad": "Adagrad", "rmsprop": "RMSProp",
-         "adam": "Adam"}
+CENTRES = {"sgd": 0.1, "sgd_momentum": 0.01, "nesterov": 0.01, "adagrad": 0.01, "rmsprop": 0.001,
+           "adam": 0.001}
+NAMES = {"sgd": "SGD", "sgd_momentum": "momentum", "nesterov": "Nesterov", "adagrad": "Adagrad",
+         "rmsprop": "RMSProp", "adam": "Adam"}
 SLIGHTLY = 0.03  # more than that is not slightly
 
 
 def parse():
     parser = options.parser("update_rules", __doc__, epochs=12, seeds=3)
-    parser.add_argument("--trials", type=int, help="learning rates tried for each rule (default 5; 2 with --quick)")
+    parser.add_argument("--trials", type=int,
+                        help="learning rates tried for each rule (default 5; 2 with --quick)")
     parser.add_argument("--trial-epochs", type=int, help="of a trial (default 3; 1 with --quick)")
     return parser
 
@@ -74,14 +77,17 @@ def conclude(results):
                 verdict_on(over_second, "more"), "curves"),
         Finding("3.4: Adam is slightly better than RMSProp",
                 f"Adam compared with RMSProp: {points(over_rmsprop)}",
-                "refined" if over_rmsprop[1] > SLIGHTLY else verdict_on(over_rmsprop, "more"), "curves")]
+                "refined" if over_rmsprop[1] > SLIGHTLY else verdict_on(over_rmsprop, "more"),
+                "curves")]
 
 
 def draw(results):
     """Return the figure of training loss and validation accuracy over epochs."""
     left, right = curves.panels(2)
-    histories = {NAMES[rule]: each for rule, each in results.items() if all(one["history"] for one in each)}
-    curves.plot_curves({name: mean_history(each, "loss") for name, each in histories.items()}, left, decimals=2,
+    histories = {NAMES[rule]: each for rule,
+                 each in results.items() if all(one["history"] for one in each)}
+    curves.plot_curves({name: mean_history(each, "loss") for name, each in histories.items()}, left,
+                       decimals=2,
                        title="Update rules: training loss", ylabel="Loss, mean of an epoch")
     curves.plot_curves(by_epoch(histories), right, title="Update rules: accuracy on validation")
     return {"curves": left}
@@ -91,7 +97,11 @@ def main(argv=None):
     args, data = options.begin(parse(), argv)
     args.trials, args.trial_epochs = args.trials or (2 if args.quick else 5), args.trial_epochs or (
         1 if args.quick else 3)
-    base, results, tried, rows, notes = options.base_run(args, "rules"), {}, [], [], [explain(args.seeds)]
+    base = options.base_run(args, "rules")
+    results = {}
+    tried = []
+    rows = []
+    notes = [explain(args.seeds)]
     short = options.base_run(args, "trial", num_epochs=args.trial_epochs)
     for rule in CENTRES:
         trials = search(rule, short, args, data)
@@ -100,13 +110,17 @@ def main(argv=None):
         at_edge = best in (min(trials), max(trials))
         notes.append(f"{NAMES[rule]}, accuracy after {args.trial_epochs} epochs by learning "
                      "rate: " +
-                     ", ".join(f"{rate:g}: {100 * reached(each):.1f} %" for rate, each in trials.items()) +
+                     ", ".join(f"{rate:g}: {100 * reached(each):.1f} %" for rate,
+                               each in trials.items()) +
                      ("; the best one lies at the edge of the range." if at_edge else "."))
-        run = replace(base, name=f"rule-{rule}", update_rule=rule, optim_config={"learning_rate": best})
+        run = replace(base, name=f"rule-{rule}", update_rule=rule,
+                      optim_config={"learning_rate": best})
         results[rule] = train_seeds(run, data, args.runs, args.seeds)
         rows.append(findings.row_of(f"{NAMES[rule]}, {best:g}", results[rule]))
-    findings.save(args, data, 2, title="Update rules", header=("rule, learning rate", *findings.HEADER[1:]), rows=rows,
-                  findings=conclude(results), figures=draw(results), results=sum(results.values(), tried), notes=notes)
+    findings.save(args, data, 2, title="Update rules",
+                  header=("rule, learning rate", *findings.HEADER[1:]), rows=rows,
+                  findings=conclude(results), figures=draw(results),
+                  results=sum(results.values(), tried), notes=notes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The Gabor bank is the textbook's, sees waves and nothing else, and the embedding is a PCA of the training faces."""
+"""The Gabor bank is the textbook's, sees waves and nothing else, and the embedding is a PCA of the
+training faces."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,25 +58,29 @@ def test_a_kernel_is_hermitian_and_a_quarter_turn_is_four_orientations():
 def test_a_kernel_is_that_of_scikit_image(scale, orientation):
     filters = pytest.importorskip("skimage.filters")
     k = wave_number(scale)
-    theirs = filters.gabor_kernel(k / (2 * np.pi), orientation * np.pi / ORIENTATIONS, sigma_x=SIGMA / k,
-                                  sigma_y=SIGMA / k, n_stds=4)
-    theirs = 2 * np.pi * (theirs - np.abs(theirs) * theirs.sum() / np.abs(theirs).sum())  # unit gain; made blind to DC
+    theirs = filters.gabor_kernel(k / (2 * np.pi), orientation * np.pi / ORIENTATIONS,
+                                  sigma_x=SIGMA / k, sigma_y=SIGMA / k, n_stds=4)
+    # Unit gain; made blind to DC
+    theirs = 2 * np.pi * (theirs - np.abs(theirs) * theirs.sum() / np.abs(theirs).sum())
     ours = gabor_kernel(scale, orientation)
     rows, columns = ((size - theirs.shape[axis]) // 2 for axis, size in enumerate(ours.shape))
-    inside = ours[rows:len(ours) - rows, columns:ours.shape[1] - columns]  # theirs is cropped at other places
+    # Theirs is cropped at other places
+    inside = ours[rows:len(ours) - rows, columns:ours.shape[1] - columns]
     np.testing.assert_allclose(inside, theirs, atol=1e-3 * np.abs(ours).max())
 
 
 def test_the_bank_is_the_correlation_of_a_mirrored_face_with_every_kernel(small_bank):
     face = noise(1)
-    responses = (face.reshape(1, -1) @ small_bank[0] + 1j * face.reshape(1, -1) @ small_bank[1]).reshape(2, 4, 3, 3)
+    responses = (face.reshape(1, -1) @ small_bank[0] + 1j
+                 * face.reshape(1, -1) @ small_bank[1]).reshape(2, 4, 3, 3)
     for scale, orientation in np.ndindex(2, 4):
         kernel = gabor_kernel(scale, orientation, orientations=4)
         mirrored = np.pad(face[0], len(kernel) // 2, mode="symmetric")
         for row, column in np.ndindex(3, 3):
             top, left = 2 + 4 * row, 2 + 4 * column
             seen = mirrored[top:top + len(kernel), left:left + len(kernel)]
-            np.testing.assert_allclose(responses[scale, orientation, row, column], (kernel * seen).sum(), rtol=1e-9)
+            np.testing.assert_allclose(responses[scale, orientation, row, column],
+                                       (kernel * seen).sum(), rtol=1e-9)
 
 
 def test_the_bank_is_that_of_scipy(small_bank):
@@ -90,7 +95,8 @@ def test_the_bank_is_that_of_scipy(small_bank):
 
 
 def test_the_energy_of_all_responses_is_that_of_the_spectrum_under_the_filters():
-    """Parseval on the even extension of period 2 SIDE; all orientations together see each of its four parts alike."""
+    """Parseval on the even extension of period 2 SIDE; all orientations together see each of its
+    four parts alike."""
     bank = gabor_bank(SIDE, step=1, scales=1, dtype=np.float64)
     face, period = noise(1), 2 * SIDE
     spectrum = np.abs(np.fft.fft2(np.pad(face[0], (0, SIDE), mode="symmetric"))) ** 2
@@ -110,34 +116,47 @@ def full_bank():
 
 
 @settings(max_examples=40, deadline=None)
-@given(scale=st.integers(0, SCALES - 2), orientation=st.integers(0, ORIENTATIONS - 1), phase=st.floats(0, 6.28))
-def test_a_wave_is_seen_most_by_the_filter_of_its_length_and_direction_whatever_its_phase(full_bank, scale,
-                                                                                         orientation, phase):
+@given(
+    scale=st.integers(0, SCALES - 2),
+    orientation=st.integers(0, ORIENTATIONS - 1),
+    phase=st.floats(0, 6.28),
+)
+def test_a_wave_is_seen_most_by_the_filter_of_its_length_and_direction_whatever_its_phase(
+    full_bank, scale, orientation, phase
+):
     y, x = np.indices((48, 48))
     angle = np.pi * orientation / ORIENTATIONS
     wave = np.cos(wave_number(scale) * (x * np.cos(angle) + y * np.sin(angle)) + phase)[None]
-    seen = gabor_magnitudes(wave, full_bank).reshape(SCALES, ORIENTATIONS, 8, 8)[:, :, 3:5, 3:5]  # far from the border
-    assert np.unravel_index(seen.mean(axis=(2, 3)).argmax(), (SCALES, ORIENTATIONS)) == (scale, orientation)
+    # Far from the border
+    seen = gabor_magnitudes(wave, full_bank).reshape(SCALES, ORIENTATIONS, 8, 8)[:, :, 3:5, 3:5]
+    assert np.unravel_index(seen.mean(axis=(2, 3)).argmax(),
+                            (SCALES, ORIENTATIONS)) == (scale, orientation)
     own = seen[scale, orientation]
-    assert np.ptp(own) < 0.1 * own.mean()  # the magnitude tells how much of a wave there is, not where it is
+    # The magnitude tells how much of a wave there is, not where it is
+    assert np.ptp(own) < 0.1 * own.mean()
     assert (seen[scale, (orientation + ORIENTATIONS // 2) % ORIENTATIONS] < 0.1 * own).all()
 
 
 def test_light_that_is_even_or_added_changes_nothing(small_bank):
     faces = noise(3)
-    np.testing.assert_allclose(gabor_magnitudes(np.full((1, SIDE, SIDE), 200.0), small_bank), 0, atol=1e-10)
-    np.testing.assert_allclose(gabor_magnitudes(faces + 50, small_bank), gabor_magnitudes(faces, small_bank), rtol=1e-9)
+    np.testing.assert_allclose(gabor_magnitudes(np.full((1, SIDE, SIDE), 200.0), small_bank), 0,
+                               atol=1e-10)
+    np.testing.assert_allclose(gabor_magnitudes(faces + 50, small_bank),
+                               gabor_magnitudes(faces, small_bank), rtol=1e-9)
 
 
 def test_the_mirror_image_of_a_face_has_its_responses_mirrored(small_bank):
     faces, bank = noise(2, side=9), gabor_bank(9, step=3, scales=1, dtype=np.float64)
-    direct, flipped = (gabor_magnitudes(x, bank).reshape(2, 8, 3, 3) for x in (faces, faces[:, :, ::-1]))
+    direct, flipped = (gabor_magnitudes(x, bank).reshape(2, 8, 3, 3)
+                       for x in (faces, faces[:, :, ::-1]))
     mirrored_orientation = -np.arange(8) % 8
     np.testing.assert_allclose(flipped, direct[:, mirrored_orientation, :, ::-1], rtol=1e-9)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float32, 2e-3), (np.float64, 1e-9)])
-def test_the_embedding_is_the_svd_of_the_z_scored_magnitudes_in_batches_of_any_size(monkeypatch, dtype, tolerance):
+def test_the_embedding_is_the_svd_of_the_z_scored_magnitudes_in_batches_of_any_size(monkeypatch,
+                                                                                    dtype,
+                                                                                    tolerance):
     monkeypatch.setattr(empath, "BATCH_SIZE", 13)
     bank = gabor_bank(SIDE, step=6, scales=2, orientations=4, dtype=dtype)
     faces = noise(60, dtype=dtype)
@@ -150,24 +169,30 @@ def test_the_embedding_is_the_svd_of_the_z_scored_magnitudes_in_batches_of_any_s
     np.testing.assert_allclose(pca.variances, singular[:5] ** 2 / 60, rtol=tolerance)
     projections = embed(faces[:, None], bank, pca)
     assert projections.dtype == pca.components.dtype == dtype
-    np.testing.assert_allclose(projections, z @ rows[:5].T / np.sqrt(pca.variances), atol=10 * tolerance)
+    np.testing.assert_allclose(projections, z @ rows[:5].T / np.sqrt(pca.variances),
+                               atol=10 * tolerance)
 
 
 def test_components_are_orthonormal_and_all_of_them_rebuild_the_magnitudes(small_bank):
     faces = noise(100)
     pca = fit_embedding(faces, small_bank, small_bank.shape[2])
-    np.testing.assert_allclose(pca.components @ pca.components.T, np.eye(small_bank.shape[2]), atol=1e-9)
+    np.testing.assert_allclose(pca.components @ pca.components.T, np.eye(small_bank.shape[2]),
+                               atol=1e-9)
     z = embed(faces, small_bank, pca) * np.sqrt(pca.variances) @ pca.components
-    np.testing.assert_allclose(z * pca.scale + pca.mean, gabor_magnitudes(faces, small_bank), rtol=1e-6)
+    np.testing.assert_allclose(z * pca.scale + pca.mean, gabor_magnitudes(faces, small_bank),
+                               rtol=1e-6)
 
 
 def test_training_faces_alone_decide_how_other_faces_are_embedded(small_bank):
     training, others = noise(80), 3 * noise(20, seed=1)
     pca = fit_embedding(training, small_bank, 6)
     inside = embed(training, small_bank, pca)
-    np.testing.assert_allclose([inside.mean(axis=0), inside.std(axis=0)], [[0] * 6, [1] * 6], atol=1e-9)
-    np.testing.assert_allclose(embed(others[:1], small_bank, pca), embed(others, small_bank, pca)[:1], rtol=1e-9)
-    assert embed(others, small_bank, pca).std(axis=0).min() > 1.5  # three times the contrast is not standardised away
+    np.testing.assert_allclose([inside.mean(axis=0), inside.std(axis=0)], [[0] * 6, [1] * 6],
+                               atol=1e-9)
+    np.testing.assert_allclose(embed(others[:1], small_bank, pca),
+                               embed(others, small_bank, pca)[:1], rtol=1e-9)
+    # Three times the contrast is not standardised away
+    assert embed(others, small_bank, pca).std(axis=0).min() > 1.5
 
 
 def test_a_magnitude_that_never_changes_is_left_out(small_bank):
@@ -179,8 +204,10 @@ def test_a_magnitude_that_never_changes_is_left_out(small_bank):
 def test_components_beyond_the_rank_of_the_data_have_no_variance_and_are_not_blown_up(dtype):
     features = np.random.default_rng(0).standard_normal((5, 9)).astype(dtype)
     pca = fit_pca([features], 9)
-    assert (pca.variances[:4] > 0.1).all() and (pca.variances[4:] == 0).all()  # 5 samples less their mean
-    assert np.abs(project(np.random.default_rng(1).standard_normal((5, 9)).astype(dtype), pca)).max() < 100
+    # 5 samples less their mean
+    assert (pca.variances[:4] > 0.1).all() and (pca.variances[4:] == 0).all()
+    assert np.abs(project(np.random.default_rng(1).standard_normal((5, 9)).astype(dtype),
+                          pca)).max() < 100
 
 
 @pytest.mark.parametrize("call, message", [
@@ -188,8 +215,10 @@ def test_components_beyond_the_rank_of_the_data_have_no_variance_and_are_not_blo
     (lambda: gabor_kernel(0, 8), "orientation: got 8, expected 0 to 7"),
     (lambda: gabor_kernel(0, 0, sigma=0), "sigma: got 0"),
     (lambda: gabor_bank(8, step=9), "step: got 9, expected 1 to 8"),
-    (lambda: gabor_magnitudes(noise(1, 10), np.zeros((2, 144, 3))), r"faces: got shape \(1, 10, 10\).*144 pixels"),
-    (lambda: gabor_magnitudes(np.zeros((144, 2)), np.zeros((2, 144, 3))), r"faces: got shape \(144, 2\)"),
+    (lambda: gabor_magnitudes(noise(1, 10), np.zeros((2, 144, 3))),
+     r"faces: got shape \(1, 10, 10\).*144 pixels"),
+    (lambda: gabor_magnitudes(np.zeros((144, 2)), np.zeros((2, 144, 3))),
+     r"faces: got shape \(144, 2\)"),
     (lambda: fit_pca([np.ones((9, 3))], 4), "num_components: got 4, expected 1 to 3"),
     (lambda: fit_pca([np.ones((1, 3))], 1), "batches: hold 1 samples, expected at least 2"),
     (lambda: fit_pca([], 1), "batches: hold 0 samples"),

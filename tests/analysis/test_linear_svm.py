@@ -1,4 +1,5 @@
-"""The linear SVM: it finds the minimum that Newton's method finds, in any units of the features, and says no."""
+"""The linear SVM: it finds the minimum that Newton's method finds, in any units of the features,
+and says no."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,16 +15,19 @@ CLASSES = 3
 def problem(n=400, d=10, seed=0, dtype=np.float64):
     """Write-protected correlated features (n, d) whose labels a linear rule gives, up to noise."""
     rng = np.random.default_rng(seed)
-    features = (rng.standard_normal((n, d)) @ rng.standard_normal((d, d)) + rng.uniform(-3, 3, d)).astype(dtype)
+    features = (rng.standard_normal((n, d)) @ rng.standard_normal((d, d))
+                + rng.uniform(-3, 3, d)).astype(dtype)
     rule = np.random.default_rng(1).standard_normal((d, CLASSES))  # the same for every seed
-    labels = ((features - features.mean(axis=0)) @ rule + 3 * rng.standard_normal((n, CLASSES))).argmax(axis=1)
+    labels = ((features - features.mean(axis=0)) @ rule + 3
+              * rng.standard_normal((n, CLASSES))).argmax(axis=1)
     for array in (features, labels):
         array.setflags(write=False)
     return features, labels
 
 
 def newton(X, labels, reg, steps=30):
-    """The minimum of the L2-SVM objective and its scores: for each class Newton steps on the violated margins."""
+    """The minimum of the L2-SVM objective and its scores: for each class Newton steps on the
+    violated margins."""
     A = np.hstack([X, np.ones((len(X), 1))])
     ridge = np.append(np.full(X.shape[1], reg), 0)  # no regularisation of the bias
     columns = []
@@ -64,7 +68,8 @@ def test_units_of_the_features_do_not_matter(shift, log_scale):
 
 def test_it_depends_on_its_seed_and_on_nothing_else():
     features, labels = problem()
-    first, again, other = (fit_linear_svm(features, labels, num_steps=20, seed=seed).params["scores/w"]
+    first, again, other = (fit_linear_svm(features, labels, num_steps=20,
+                                          seed=seed).params["scores/w"]
                            for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -72,7 +77,8 @@ def test_it_depends_on_its_seed_and_on_nothing_else():
 
 def test_a_constant_feature_is_ignored_and_images_are_flattened():
     features, labels = problem(d=9)
-    constant = np.concatenate([features[:, :8], np.full((len(features), 1), np.float64(0.1))], axis=1)
+    constant = np.concatenate([features[:, :8], np.full((len(features), 1), np.float64(0.1))],
+                              axis=1)
     net = fit_linear_svm(constant.reshape(-1, 1, 3, 3), labels, num_steps=50, num_classes=5)
     assert (net.params["scores/w"][8] == 0).all() and net.params["scores/w"].shape == (9, 5)
     assert np.isfinite(net.predict(constant.reshape(-1, 1, 3, 3))).all()
@@ -82,7 +88,8 @@ def test_of_several_strengths_the_best_on_validation_is_chosen():
     features, labels = problem(n=40, d=30, dtype=np.float32)
     validation = problem(n=300, d=30, seed=2, dtype=np.float32)
     strengths = [1e-4, 1e-1, 1e4]
-    accuracies = [accuracy(fit_linear_svm(features, labels, reg, num_steps=200).predict(validation[0]), validation[1])
+    accuracies = [accuracy(fit_linear_svm(features, labels, reg,
+                                          num_steps=200).predict(validation[0]), validation[1])
                   for reg in strengths]
     chosen = fit_linear_svm(features, labels, strengths, validation, num_steps=200)
     assert chosen.reg == strengths[int(np.argmax(accuracies))] and len(set(accuracies)) > 1
@@ -97,8 +104,10 @@ def test_of_several_strengths_the_best_on_validation_is_chosen():
     ({"labels": np.zeros(3)}, "labels: labels have dtype float64"),
     ({"reg": [1, 2]}, "reg: got 2 strengths and no validation"),
     ({"reg": -1}, "reg: got -1"),
-    ({"num_classes": 1, "labels": np.array([0, 1, 1])}, "num_classes: got 1, expected more than the largest label, 1"),
+    ({"num_classes": 1, "labels": np.array([0, 1, 1])},
+     "num_classes: got 1, expected more than the largest label, 1"),
 ])
 def test_bad_arguments_are_named(change, message):
     with pytest.raises(ValueError, match=message):
-        fit_linear_svm(**{"features": np.ones((3, 2)), "labels": np.array([0, 1, 1]), "num_steps": 1, **change})
+        fit_linear_svm(**{"features": np.ones((3, 2)), "labels": np.array([0, 1, 1]),
+                          "num_steps": 1, **change})

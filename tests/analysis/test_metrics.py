@@ -78,8 +78,8 @@ def test_the_wilson_bounds_are_where_the_score_test_just_rejects(total, share, c
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     for bound in wilson_interval(correct, total, confidence):
         assert 0 <= bound <= 1
-        np.testing.assert_allclose((correct / total - bound) ** 2, z**2 * bound * (1 - bound) / total,
-                                   rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose((correct / total - bound) ** 2,
+                                   z**2 * bound * (1 - bound) / total, rtol=1e-9, atol=1e-14)
 
 
 def test_the_wilson_interval_takes_arrays():
@@ -93,7 +93,8 @@ def test_the_wilson_interval_takes_arrays():
     (lambda: accuracy(np.zeros((0, 3)), np.zeros(0, int)), "scores: got"),
     (lambda: accuracy(np.array([[0, np.nan], [1, 0]]), np.array([0, 0])), "1 of 2 rows hold NaN"),
     (lambda: confusion_matrix([0, 1], [0], 2), "y_true, y_pred: got"),
-    (lambda: confusion_matrix([0, 2], [0, 1], 2), "y_true: labels reach from 0 to 2, expected 0 to 1"),
+    (lambda: confusion_matrix([0, 2], [0, 1], 2),
+     "y_true: labels reach from 0 to 2, expected 0 to 1"),
     (lambda: confusion_matrix([0, 1], [0, -1], 2), "y_pred: labels reach from -1"),
     (lambda: confusion_matrix([0, 1], [0.0, 1.0], 2), "y_pred: got dtype float64"),
     (lambda: per_class_accuracy(np.zeros((2, 3))), "confusion: got shape"),
@@ -110,7 +111,8 @@ rows = st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, m
 
 def correlation_of_ranks_by_counting(a, b):
     """The definition: Pearson's correlation of mean ranks, each counted pair by pair."""
-    ranks = [[sum(w < v for w in row) + sum(w == v for w in row) / 2 for v in row] for row in (a, b)]
+    ranks = [[sum(w < v for w in row) + sum(w == v for w in row) / 2 for v in row]
+             for row in (a, b)]
     return np.corrcoef(ranks)[0, 1]
 
 
@@ -122,7 +124,8 @@ def test_rank_correlation_is_that_of_the_mean_ranks(pairs):
         assert np.isnan(result)
         return
     assert result == pytest.approx(correlation_of_ranks_by_counting(a, b), abs=1e-12)
-    assert result == pytest.approx(rank_correlation(np.exp(a), b**3), abs=1e-12)  # any rising function keeps ranks
+    # Any rising function keeps ranks
+    assert result == pytest.approx(rank_correlation(np.exp(a), b**3), abs=1e-12)
     assert result == pytest.approx(-rank_correlation(-a, b), abs=1e-12)
 
 
@@ -138,7 +141,9 @@ def test_rank_correlation_goes_along_the_last_axis():
 def test_rank_correlation_is_scipys():
     stats = pytest.importorskip("scipy.stats")
     first, second = np.random.default_rng(1).integers(0, 30, (2, 100))
-    assert rank_correlation(first, second) == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
+    assert rank_correlation(first,
+                            second) == pytest.approx(stats.spearmanr(first, second).statistic,
+                                                     abs=1e-12)
 
 
 @pytest.mark.parametrize("first, second", [([1, 2], [1, 2, 3]), ([1, np.nan], [1, 2]), (1, 2)])

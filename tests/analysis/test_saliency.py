@@ -1,4 +1,5 @@
-"""Maps of models whose gradient is known in closed form, and of picture files on their way into a net."""
+"""Maps of models whose gradient is known in closed form, and of picture files on their way into a
+net."""
 
 import functools
 import importlib.util
@@ -99,8 +100,10 @@ def test_the_mean_gradient_is_that_of_the_mean_copy_whose_noise_has_the_given_de
     copies, noise = 4, 0.1
     maps = smooth_grad(model, X, y, copies=copies, noise=noise)
     assert maps.dtype == dtype
-    drawn = (maps / np.abs(2 * model.w.T.reshape(7, 12, 12)[y]) - X[:, 0]) / np.ptp(X, axis=(1, 2, 3))[:, None, None]
-    # 5,760 draws: five standard errors of a standard deviation are 5 / sqrt(2 * 5760) of it, of a mean 5 / sqrt(5760)
+    drawn = (maps / np.abs(2 * model.w.T.reshape(7, 12, 12)[y])
+             - X[:, 0]) / np.ptp(X, axis=(1, 2, 3))[:, None, None]
+    # 5,760 draws: five standard errors of a standard deviation are 5 / sqrt(2 * 5760) of it, of a
+    # mean 5 / sqrt(5760)
     assert drawn.std() == pytest.approx(noise / copies**0.5, rel=5 / (2 * drawn.size) ** 0.5)
     assert abs(drawn.mean()) < 5 * noise / copies**0.5 / drawn.size**0.5
 
@@ -111,7 +114,8 @@ def test_the_noise_of_an_image_depends_on_the_seed_and_its_number_only():
     model = SquareModel(rng, X.shape[1:], 7, np.float64)
     maps = smooth_grad(model, X, y, seed=1)
     for batch_size in (1, 3, 100):
-        np.testing.assert_allclose(smooth_grad(model, X, y, seed=1, batch_size=batch_size), maps, rtol=1e-13)
+        np.testing.assert_allclose(smooth_grad(model, X, y, seed=1, batch_size=batch_size), maps,
+                                   rtol=1e-13)
     np.testing.assert_allclose(smooth_grad(model, X[:4], y[:4], seed=1), maps[:4], rtol=1e-13)
     assert not np.allclose(smooth_grad(model, X, y, seed=2), maps, rtol=1e-3)
 
@@ -124,7 +128,8 @@ def test_the_noise_of_an_image_depends_on_the_seed_and_its_number_only():
     ((2, 1, 4, 4), 4, 1),      # one patch
     ((2, 1, 3, 4), 1, 1),      # pixel by pixel
 ])
-def test_occlusion_of_a_linear_model_is_what_the_patches_held_times_its_weights(shape, size, stride, grey):
+def test_occlusion_of_a_linear_model_is_what_the_patches_held_times_its_weights(shape, size, stride,
+                                                                                grey):
     rng = np.random.default_rng(6)
     X, y = images(rng, shape, np.float64)
     model = LinearModel(rng, shape[1:], 7, np.float64)
@@ -189,8 +194,10 @@ def test_bad_settings_get_an_error_that_names_them(make, options, message):
 
 @pytest.mark.parametrize("maps, regions, within, message", [
     (np.ones((1, 2, 2)), np.ones((1, 2, 2)), np.ones((1, 2, 2), bool), "regions: got float64"),
-    (np.ones((1, 2, 2)), np.ones((1, 2, 2), bool), np.ones((2, 2), bool), r"within: got bool \(2, 2\)"),
-    (-np.ones((1, 2, 2)), np.ones((1, 2, 2), bool), np.ones((1, 2, 2), bool), "maps: got values below 0"),
+    (np.ones((1, 2, 2)), np.ones((1, 2, 2), bool), np.ones((2, 2), bool),
+     r"within: got bool \(2, 2\)"),
+    (-np.ones((1, 2, 2)), np.ones((1, 2, 2), bool), np.ones((1, 2, 2), bool),
+     "maps: got values below 0"),
 ])
 def test_shares_of_bad_maps_or_masks_are_errors(maps, regions, within, message):
     with pytest.raises(ValueError, match=message):
@@ -219,7 +226,8 @@ def test_a_picture_is_turned_upright_and_its_middle_square_cut_out(script, tmp_p
     stored[:30, 20:80] = 200
     picture = Image.fromarray(stored)
     exif = Image.Exif()
-    exif[0x0112] = 6                          # to be turned clockwise: the file's top is the picture's right
+    # To be turned clockwise: the file's top is the picture's right
+    exif[0x0112] = 6
     picture.save(tmp_path / "turned.png", exif=exif)
     face = script.read_picture(tmp_path / "turned.png")
     assert face.shape == (48, 48) and face.dtype == np.uint8

@@ -1,4 +1,5 @@
-"""Flat arrays: views of one block, and an update of all parameters at once that equals one of each."""
+"""Flat arrays: views of one block, and an update of all parameters at once that equals one of
+each."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,12 +40,15 @@ def test_flat_arrays_keep_values_shapes_and_memory_orders_and_are_one_block(seed
     assert all((view == 7).all() for view in flat.values())
 
 
-@pytest.mark.parametrize("change", [lambda flat: flat.update(b=np.zeros(5)), lambda flat: flat.pop("b"),
+@pytest.mark.parametrize("change",
+                         [lambda flat: flat.update(b=np.zeros(5)), lambda flat: flat.pop("b"),
                                     lambda flat: flat.update(d=np.ones(1))])
 def test_an_array_in_the_place_of_a_view_is_not_lost(change):
     flat = flattened({"a": np.ones((2, 3)), "b": np.full(5, 7.0)})
     flat["a"] *= 2  # writes on the view
-    assert flat.is_whole() and flattened(flat) is flat and flat.numbers.tolist() == [2.0] * 6 + [7.0] * 5
+    assert flat.is_whole()
+    assert flattened(flat) is flat
+    assert flat.numbers.tolist() == [2.0] * 6 + [7.0] * 5
     change(flat)
     again = flattened(flat)
     assert not flat.is_whole() and again is not flat and again.is_whole()
@@ -53,7 +57,8 @@ def test_an_array_in_the_place_of_a_view_is_not_lost(change):
 
 @pytest.mark.parametrize("rule", sorted(UPDATE_RULES))
 def test_an_update_of_all_parameters_at_once_equals_one_of_each(rule):
-    params, grads = draw(0, [(3, 2, 3, 3), (5,), (4, 6)], np.float32), draw(1, [(3, 2, 3, 3), (5,), (4, 6)], np.float32)
+    params = draw(0, [(3, 2, 3, 3), (5,), (4, 6)], np.float32)
+    grads = draw(1, [(3, 2, 3, 3), (5,), (4, 6)], np.float32)
     flat, config, each = flattened(params), {}, {name: {} for name in params}
     for _ in range(3):
         numbers, config = UPDATE_RULES[rule](flat.numbers, flattened(grads, flat).numbers, config)

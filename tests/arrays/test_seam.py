@@ -66,8 +66,10 @@ def test_a_solver_scores_every_second_sample_as_its_copy():
     histories = []
     for X_val in (X[1::2], X[1::2].copy()):
         net = FullyConnectedNet([64], input_dim=300, num_classes=3, weight_scale=0.1, seed=0)
-        solver = Solver(net, {"X_train": X[::2], "y_train": y[::2], "X_val": X_val, "y_val": y[1::2]},
-                        update_rule="adam", optim_config={"learning_rate": 1e-3}, num_epochs=2, verbose=False, seed=0)
+        solver = Solver(net,
+                        {"X_train": X[::2], "y_train": y[::2], "X_val": X_val, "y_val": y[1::2]},
+                        update_rule="adam", optim_config={"learning_rate": 1e-3}, num_epochs=2,
+                        verbose=False, seed=0)
         solver.train()
         histories.append((solver.val_acc_history, solver.loss_history))
     assert histories[0] == histories[1]
@@ -82,7 +84,8 @@ def test_a_predictor_of_two_affine_layers_gives_the_scores_of_the_network(count)
 
 def test_a_loss_that_returns_float64_trains_as_one_that_returns_float32():
     X, y = rng().standard_normal((4, 1, 8, 8)).astype(np.float32), np.array([0, 6, 2, 3])
-    (loss, grads), (right, right_grads) = (small_net(loss=kind).loss(X, y) for kind in (float64_loss, softmax_loss))
+    (loss, grads), (right, right_grads) = (small_net(loss=kind).loss(X, y)
+                                           for kind in (float64_loss, softmax_loss))
     assert loss == right
     for name in grads:
         np.testing.assert_array_equal(grads[name], right_grads[name])
@@ -143,7 +146,9 @@ def test_strides_may_be_integers_of_numpy_and_may_not_be_floats(operation, rung)
 @pytest.mark.parametrize("rung", LADDER["conv"])
 def test_a_batch_without_images_has_gradients_of_zero(rung):
     forward, backward = LADDER["conv"][rung]
-    x, w, b = rng().standard_normal((4, 3, 6, 6)), rng(1).standard_normal((5, 3, 3, 3)), rng(2).standard_normal(5)
+    x = rng().standard_normal((4, 3, 6, 6))
+    w = rng(1).standard_normal((5, 3, 3, 3))
+    b = rng(2).standard_normal(5)
     out, cache = forward(x, w, b, CONV)
     backward(out, cache)  # leaves numbers in memory that is used again
     out, cache = forward(x[:0], w, b, CONV)
@@ -167,7 +172,8 @@ def test_a_parallel_kernel_is_not_compiled_for_arrays_that_its_steps_would_misre
     with pytest.raises(TypeError, match="over_images: got arrays a: float32, b: float64"):
         pool.over_images(address, x, out, np.zeros(64, np.uint8), windows, 1)
     with pytest.raises(TypeError, match="with gaps"):
-        pool.over_images(address, x, np.zeros(64, np.float32)[::2], np.zeros(64, np.uint8), windows, 1)
+        pool.over_images(address, x, np.zeros(64, np.float32)[::2], np.zeros(64, np.uint8), windows,
+                         1)
     rule, y = update.sgd.address(x.dtype), x.copy()
     state, following = update.State(x, x, x, x), update.NextState(y, y, y)
     gaps = np.zeros(64, np.float32)[::2]
@@ -182,9 +188,11 @@ def test_a_parallel_kernel_is_not_compiled_for_arrays_that_its_steps_would_misre
 @compiled
 def test_the_product_of_matrices_with_gaps_is_that_of_their_copies():
     big = rng().standard_normal((400, 900)).astype(np.float32)
-    for a in (big[:300, :100], big[::2, :100], big[:300, ::3], big[300::-1, :100], big[:100, :300].T):
+    for a in (big[:300, :100], big[::2, :100], big[:300, ::3], big[300::-1, :100],
+              big[:100, :300].T):
         b = big[:a.shape[1], 200:300]
-        np.testing.assert_array_equal(affine.matrix_product(a, b), affine.matrix_product(a.copy(), b.copy()))
+        np.testing.assert_array_equal(affine.matrix_product(a, b),
+                                      affine.matrix_product(a.copy(), b.copy()))
 
 
 NAMES = [("a", "a"), ("a", "b", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "b/c", "b/c")]
@@ -201,7 +209,8 @@ def test_a_chain_refuses_layers_that_would_share_parameters(names):
 
 
 def test_names_that_only_begin_alike_are_names_of_their_own():
-    net = Network(Chain(tuple((name, Affine(4)) for name in ("a", "ab", "a1/b", "a1/c"))), (4,), seed=0)
+    net = Network(Chain(tuple((name, Affine(4)) for name in ("a", "ab", "a1/b", "a1/c"))), (4,),
+                  seed=0)
     assert len(net.params) == 8
 
 
@@ -228,9 +237,11 @@ def test_a_predictor_refuses_parameters_of_another_shape_or_kind(name):
 
 
 @pytest.mark.parametrize("X", [np.zeros((2, 1, 8, 8), complex), np.zeros((2, 1, 8, 8), object),
-                               np.zeros((2, 1, 8, 8), str), np.ma.masked_array(np.zeros((2, 1, 8, 8)), mask=True),
+                               np.zeros((2, 1, 8, 8), str),
+                               np.ma.masked_array(np.zeros((2, 1, 8, 8)), mask=True),
                                np.zeros((2, 1, 4, 16)), np.zeros((2, 64)), np.float32(0), None],
-                         ids=["complex", "object", "text", "masked", "other shape", "flat", "number", "None"])
+                         ids=["complex", "object", "text", "masked", "other shape", "flat",
+                              "number", "None"])
 def test_networks_and_predictors_refuse_what_is_no_batch_of_images(X):
     net = small_net()
     for model in (net.loss, net.forward, Predictor(net)):
@@ -254,9 +265,11 @@ def test_the_cache_of_one_kind_of_pool_is_refused_by_the_other():
 
 @pytest.mark.parametrize("mode", ["train", "test"])
 def test_batchnorm_understands_the_caches_of_its_other_rungs(mode):
-    x, gamma, beta, dout = (rng(i).standard_normal(shape) for i, shape in enumerate([(6, 5), 5, 5, (6, 5)]))
+    x, gamma, beta, dout = (rng(i).standard_normal(shape) for i,
+                            shape in enumerate([(6, 5), 5, 5, (6, 5)]))
     bn_param = {"mode": mode, "running_mean": np.ones(5), "running_var": np.full(5, 2.0)}
-    caches = [forward(x, gamma, beta, {**bn_param, "running_mean": np.ones(5), "running_var": np.full(5, 2.0)})[1]
+    caches = [forward(x, gamma, beta,
+                      {**bn_param, "running_mean": np.ones(5), "running_var": np.full(5, 2.0)})[1]
               for forward in (batchnorm_forward_naive, batchnorm_forward)]
     right = batchnorm_backward(dout, caches[1])
     for cache in caches:

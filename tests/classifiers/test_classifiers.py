@@ -1,4 +1,5 @@
-"""The named networks: sizes of the paper, names of the course, options, and the way back from a checkpoint."""
+"""The named networks: sizes of the paper, names of the course, options, and the way back from a
+checkpoint."""
 import math
 import tracemalloc
 
@@ -25,7 +26,8 @@ def count(model):
     return sum(array.size for array in model.params.values())
 
 
-def final_net_size(filters=(32, 64, 96, 128), size=3, hidden=200, classes=7, batchnorm=False, side=48):
+def final_net_size(filters=(32, 64, 96, 128), size=3, hidden=200, classes=7, batchnorm=False,
+                   side=48):
     """Parameters of the final net, counted by hand."""
     total, channels = 0, 1
     for F in filters:
@@ -38,7 +40,8 @@ def final_net_size(filters=(32, 64, 96, 128), size=3, hidden=200, classes=7, bat
     ({}, {}, 416_935),
     ({"batchnorm": True}, {"batchnorm": True}, 417_255),
     ({"num_filters": (8, 16), "hidden_dim": 30}, {"filters": (8, 16), "hidden": 30}, 70_615),
-    ({"filter_size": 5, "num_classes": 10, "num_filters": [4]}, {"filters": (4,), "size": 5, "classes": 10}, 463_114),
+    ({"filter_size": 5, "num_classes": 10, "num_filters": [4]},
+     {"filters": (4,), "size": 5, "classes": 10}, 463_114),
 ])
 def test_the_final_net_has_the_papers_number_of_parameters(options, by_hand, expected):
     model = FinalConvNet(**options)
@@ -51,28 +54,32 @@ def test_weights_start_by_hes_rule_but_those_of_the_scores_start_near_0():
         if name.endswith("/w"):
             fan_in = w[0].size if w.ndim == 4 else len(w)
             deviation = 1e-3 if name == "affine2/w" else (2 / fan_in) ** 0.5
-            assert abs(w.std() / deviation - 1) < 6 / (2 * w.size) ** 0.5, name  # six standard errors
+            # Six standard errors
+            assert abs(w.std() / deviation - 1) < 6 / (2 * w.size) ** 0.5, name
 
 
 def test_the_baseline_is_the_papers():
     model = baseline_net(seed=0)
     assert {name: array.shape for name, array in model.params.items()} == {
-        "W1": (32, 1, 5, 5), "b1": (32,), "W2": (32 * 24 * 24, 100), "b2": (100,), "W3": (100, 7), "b3": (7,)}
+        "W1": (32, 1, 5, 5), "b1": (32,), "W2": (32 * 24 * 24, 100), "b2": (100,), "W3": (100, 7),
+        "b3": (7,)}
     assert model.loss(np.zeros((2, 1, 48, 48))).shape == (2, 7)
 
 
 def test_the_final_net_names_its_parameters_by_block_and_has_no_bias_before_a_batchnorm():
     tail = ["affine1/w", "affine1/b", "affine2/w", "affine2/b"]
-    assert list(FinalConvNet().params) == [f"block{i}/conv/{name}" for i in (1, 2, 3, 4) for name in "wb"] + tail
+    assert list(FinalConvNet().params) == [f"block{i}/conv/{name}" for i in (1, 2, 3, 4)
+                                           for name in "wb"] + tail
     assert list(FinalConvNet(batchnorm=True).params) == [
-        f"block{i}/{name}" for i in (1, 2, 3, 4) for name in ("conv/w", "bn/gamma", "bn/beta")] + tail
+        f"block{i}/{name}" for i in (1, 2, 3, 4)
+        for name in ("conv/w", "bn/gamma", "bn/beta")] + tail
 
 
 def test_the_course_names_count_weights_biases_and_norms_in_order():
     model = FullyConnectedNet([4, 5], input_dim=6, num_classes=3, normalization="batchnorm", seed=0)
     assert {name: array.shape for name, array in model.params.items()} == {
-        "W1": (6, 4), "b1": (4,), "gamma1": (4,), "beta1": (4,), "W2": (4, 5), "b2": (5,), "gamma2": (5,),
-        "beta2": (5,), "W3": (5, 3), "b3": (3,)}
+        "W1": (6, 4), "b1": (4,), "gamma1": (4,), "beta1": (4,), "W2": (4, 5), "b2": (5,),
+        "gamma2": (5,), "beta2": (5,), "W3": (5, 3), "b3": (3,)}
     assert list(FullyConnectedNet([], input_dim=6).params) == ["W1", "b1"]
 
 
@@ -84,7 +91,8 @@ def small(N=6, shape=(1, 16, 16)):
 SMALL = {"input_dim": (1, 16, 16), "num_filters": (3, 4, 5, 6), "hidden_dim": 20, "seed": 0}
 
 
-@pytest.mark.parametrize("options", [{}, {"batchnorm": True}, {"dropout_keep_ratio": 0.8}, {"rung": "naive"},
+@pytest.mark.parametrize("options",
+                         [{}, {"batchnorm": True}, {"dropout_keep_ratio": 0.8}, {"rung": "naive"},
                                      {"rung": "im2col"}, {"dtype": np.float64}], ids=str)
 def test_the_final_net_starts_with_the_loss_of_a_guess_and_learns_a_handful_of_pictures(options):
     (X, y), model = small(), FinalConvNet(**{**SMALL, **options})
@@ -116,10 +124,13 @@ def test_options_reach_the_net():
 
 SAVED = {
     "FinalConvNet": {**SMALL, "batchnorm": True, "dropout_keep_ratio": 0.7},
-    "ThreeLayerConvNet": {"input_dim": (1, 16, 16), "num_filters": 3, "filter_size": 5, "num_classes": 7},
-    "FullyConnectedNet": {"hidden_dims": [5], "input_dim": 256, "num_classes": 7, "normalization": "batchnorm"},
+    "ThreeLayerConvNet": {"input_dim": (1, 16, 16), "num_filters": 3, "filter_size": 5,
+                          "num_classes": 7},
+    "FullyConnectedNet": {"hidden_dims": [5], "input_dim": 256, "num_classes": 7,
+                          "normalization": "batchnorm"},
     "TwoLayerNet": {"input_dim": 256, "num_classes": 7},
-    "DeepConvNet": {"input_dim": (1, 16, 16), "blocks": [[3], [4, 5]], "dropout_keep_ratio": 0.7, "seed": 0},
+    "DeepConvNet": {"input_dim": (1, 16, 16), "blocks": [[3], [4, 5]], "dropout_keep_ratio": 0.7,
+                    "seed": 0},
     "ResidualNet": {"input_dim": (1, 16, 16), "stem": 3, "stages": [[3], [4]], "seed": 0},
 }
 
@@ -147,16 +158,22 @@ def test_a_net_comes_back_from_its_checkpoint_with_the_same_scores(tmp_path, kin
 
 def test_load_model_says_what_is_wrong_with_a_checkpoint(tmp_path):
     save_checkpoint(tmp_path / "a.h5", {}, {"model": {"kind": "AlexNet", "options": {}}})
-    with pytest.raises(ValueError, match=r"a\.h5: holds a network of kind 'AlexNet', expected one of \['DeepConvNet'"):
+    with pytest.raises(ValueError,
+                       match=r"a\.h5: holds a network of kind 'AlexNet', expected one of "
+                             r"\['DeepConvNet'"):
         load_model(tmp_path / "a.h5")
-    save_checkpoint(tmp_path / "a.h5", {}, {"model": {"kind": "FinalConvNet", "options": {"colour": 1}}})
-    with pytest.raises(ValueError, match=r"a\.h5: its options do not make a FinalConvNet: .*colour"):
+    save_checkpoint(tmp_path / "a.h5", {},
+                    {"model": {"kind": "FinalConvNet", "options": {"colour": 1}}})
+    with pytest.raises(ValueError,
+                       match=r"a\.h5: its options do not make a FinalConvNet: .*colour"):
         load_model(tmp_path / "a.h5")
     save_checkpoint(tmp_path / "a.h5", {}, {})
     with pytest.raises(ValueError, match="holds a network of kind None"):
         load_model(tmp_path / "a.h5")
     save(tmp_path / "a.h5", "TwoLayerNet", TwoLayerNet(input_dim=255, num_classes=7))
-    with pytest.raises(ValueError, match=r"params/W1 is float64 \(255, 100\), the network has float64 \(256, 100\)"):
+    with pytest.raises(ValueError,
+                       match=r"params/W1 is float64 \(255, 100\), the network has float64 \(256, "
+                             r"100\)"):
         load_model(tmp_path / "a.h5")
     with pytest.raises(FileNotFoundError, match="expected the file best.h5"):
         load_model(tmp_path / "missing.h5")
@@ -171,25 +188,33 @@ ODD = {  # name: (what info holds as model, part of the error)
     "no options": ({"kind": "TwoLayerNet"}, "options: got None"),
     **{f"options {options!r}": ({"kind": "FinalConvNet", "options": options}, "options: got ")
        for options in (None, [], "x", 1)},
-    **{f"{kind} {options}": ({"kind": kind, "options": options}, "its options do not make a ") for kind, options in (
-        ("TwoLayerNet", {**TINY, "hidden_dim": 10**10}), ("TwoLayerNet", {**TINY, "hidden_dim": 1e300}),
-        ("TwoLayerNet", {**TINY, "hidden_dim": 10**400}), ("TwoLayerNet", {**TINY, "input_dim": 2**40}),
+    **{f"{kind} {options}": ({"kind": kind, "options": options}, "its options do not make a ")
+       for kind, options in (
+        ("TwoLayerNet", {**TINY, "hidden_dim": 10**10}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": 1e300}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": 10**400}),
+        ("TwoLayerNet", {**TINY, "input_dim": 2**40}),
         ("TwoLayerNet", {**TINY, "hidden_dim": -1}), ("TwoLayerNet", {**TINY, "hidden_dim": "2"}),
-        ("TwoLayerNet", {**TINY, "hidden_dim": None}), ("TwoLayerNet", {**TINY, "hidden_dim": math.nan}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": None}),
+        ("TwoLayerNet", {**TINY, "hidden_dim": math.nan}),
         ("TwoLayerNet", {**TINY, "hidden_dim": 2.0}), ("TwoLayerNet", {**TINY, "dtype": "O"}),
         ("TwoLayerNet", {**TINY, "dtype": "float16"}), ("TwoLayerNet", {**TINY, "dtype": [1]}),
         ("TwoLayerNet", {**TINY, "reg": "x"}), ("TwoLayerNet", {**TINY, "reg": math.nan}),
         ("TwoLayerNet", {**TINY, "weight_scale": []}), ("TwoLayerNet", {**TINY, "seed": "x"}),
         ("TwoLayerNet", {**TINY, "max_params": 10**12}),
         ("FinalConvNet", {"names": {"affine1/w": "W1"}}), ("TwoLayerNet", {**TINY, "names": {}}),
-        ("FullyConnectedNet", {"hidden_dims": [10**6] * 3}), ("FullyConnectedNet", {"hidden_dims": 3}),
+        ("FullyConnectedNet", {"hidden_dims": [10**6] * 3}),
+        ("FullyConnectedNet", {"hidden_dims": 3}),
         ("FullyConnectedNet", {"hidden_dims": [2], "normalization": "x"}),
         ("FullyConnectedNet", {"hidden_dims": [2], "normalization": []}),
         ("ThreeLayerConvNet", {"hidden_dim": 10**9}), ("ThreeLayerConvNet", {"filter_size": 10**9}),
         ("ThreeLayerConvNet", {"num_filters": 10**12}), ("ThreeLayerConvNet", {"input_dim": None}),
-        ("FinalConvNet", {"num_filters": [2**40] * 4}), ("FinalConvNet", {"num_filters": {}, "hidden_dim": 10**9}),
-        ("FinalConvNet", {"dropout_keep_ratio": 0}), ("FinalConvNet", {"dropout_keep_ratio": "0.5"}),
-        ("FinalConvNet", {"rung": "x"}), ("FinalConvNet", {"rung": {}}), ("FinalConvNet", {"loss": "softmax"}),
+        ("FinalConvNet", {"num_filters": [2**40] * 4}),
+        ("FinalConvNet", {"num_filters": {}, "hidden_dim": 10**9}),
+        ("FinalConvNet", {"dropout_keep_ratio": 0}),
+        ("FinalConvNet", {"dropout_keep_ratio": "0.5"}),
+        ("FinalConvNet", {"rung": "x"}), ("FinalConvNet", {"rung": {}}),
+        ("FinalConvNet", {"loss": "softmax"}),
         ("FinalConvNet", {"input_dim": [1, 10**6, 10**6]}), ("FinalConvNet", {"input_dim": [1, 2]}),
         ("DeepConvNet", {"blocks": [[10**8, 10**8]]}), ("DeepConvNet", {"blocks": 1}),
         ("DeepConvNet", {"blocks": [[None]]}), ("ResidualNet", {"stages": [[10**9]]}),
@@ -218,7 +243,9 @@ def test_the_shapes_of_the_arrays_of_a_net_are_known_without_them(kind):
     assert buffers == {name: array.shape for name, array in model.buffers.items()}
     total = sum(array.size for array in model.params.values())
     assert MODELS[kind](**SAVED[kind], max_params=total).params.keys() == model.params.keys()
-    with pytest.raises(ValueError, match=f"has {total:,} parameters, expected at most max_params {total - 1:,}"):
+    with pytest.raises(
+        ValueError, match=f"has {total:,} parameters, expected at most max_params {total - 1:,}"
+    ):
         MODELS[kind](**SAVED[kind], max_params=total - 1)
 
 
@@ -232,11 +259,13 @@ def test_a_net_starts_from_the_layers_of_another_that_agree_in_name_and_shape(tm
     assert warm_start(model, tmp_path / "a.h5") == (
         "started from a.h5: block1/conv, block1/bn, block2/conv, block2/bn, block4/bn, affine1; "
         "newly initialized: block3/conv, block3/bn, block4/conv, affine2")
-    for own, found, source in ((model.params, fresh.params, old.params), (model.buffers, fresh.buffers, old.buffers)):
+    for own, found, source in ((model.params, fresh.params, old.params),
+                               (model.buffers, fresh.buffers, old.buffers)):
         for name, array in own.items():
             anew = name.startswith(("block3", "block4/conv", "affine2"))
             np.testing.assert_array_equal(array, (found if anew else source)[name], err_msg=name)
-    with pytest.raises(ValueError, match=r"a.h5: no layer agrees in name and shape; the network has W1, b1"):
+    with pytest.raises(ValueError,
+                       match=r"a.h5: no layer agrees in name and shape; the network has W1, b1"):
         warm_start(TwoLayerNet(), tmp_path / "a.h5")
 
 

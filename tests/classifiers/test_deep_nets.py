@@ -27,8 +27,10 @@ def deep_net_size(blocks, hidden, batchnorm, side=48, classes=7):
 
 
 @pytest.mark.parametrize("options, expected", [
-    ({"blocks": ((32,), (64,), (96, 96), (128, 128, 192)), "hidden_dim": 0, "batchnorm": True}, 639_015),
-    ({"blocks": ((32,), (32, 64), (96, 96), (128, 128)), "hidden_dim": 256, "batchnorm": True}, 722_343),
+    ({"blocks": ((32,), (64,), (96, 96), (128, 128, 192)), "hidden_dim": 0, "batchnorm": True},
+     639_015),
+    ({"blocks": ((32,), (32, 64), (96, 96), (128, 128)), "hidden_dim": 256, "batchnorm": True},
+     722_343),
     ({"blocks": ((8, 8), (16,)), "hidden_dim": 20, "batchnorm": False}, 48_079),
 ])
 def test_a_deep_net_has_as_many_parameters_as_counted_by_hand(options, expected):
@@ -36,7 +38,8 @@ def test_a_deep_net_has_as_many_parameters_as_counted_by_hand(options, expected)
     assert count(DeepConvNet(**options)) == counted == expected
 
 
-@pytest.mark.parametrize("stem, stages, expected", [(32, ((32,), (64, 64), (128, 128)), 677_095), (4, ((4,),), 383)])
+@pytest.mark.parametrize("stem, stages, expected",
+                         [(32, ((32,), (64, 64), (128, 128)), 677_095), (4, ((4,),), 383)])
 def test_a_residual_net_has_as_many_parameters_as_counted_by_hand(stem, stages, expected):
     total, channels = 11 * stem, stem
     for F in (F for stage in stages for F in stage):
@@ -47,10 +50,13 @@ def test_a_residual_net_has_as_many_parameters_as_counted_by_hand(stem, stages, 
 
 
 NETS = {
-    "average": lambda rung: DeepConvNet((1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0, rung=rung),
-    "hidden layer": lambda rung: DeepConvNet((1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64,
+    "average": lambda rung: DeepConvNet((1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0,
+                                        rung=rung),
+    "hidden layer":
+        lambda rung: DeepConvNet((1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64,
                                              seed=0, rung=rung),
-    "residual": lambda rung: ResidualNet((1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
+    "residual":
+        lambda rung: ResidualNet((1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
 }
 
 
@@ -71,7 +77,8 @@ def test_fused_kernels_give_the_scores_and_gradients_of_the_plain_layers(name):
 def test_dropout_acts_right_before_the_scores():
     net = DeepConvNet((1, 8, 8), ((4,),), dropout_keep_ratio=0.5, seed=0)
     X = np.random.default_rng(0).standard_normal((3, 1, 8, 8)).astype(np.float32)
-    runs = [net.forward(X, Mode(train=True, rng=np.random.default_rng(seed)))[0] for seed in (0, 0, 1)]
+    runs = [net.forward(X, Mode(train=True, rng=np.random.default_rng(seed)))[0]
+            for seed in (0, 0, 1)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert (runs[0] != runs[2]).any() and list(net.params)[-2:] == ["scores/w", "scores/b"]
 
@@ -80,8 +87,10 @@ def test_a_residual_block_whose_convolutions_are_0_hands_on_what_it_gets():
     net = ResidualNet((1, 8, 8), 4, ((4, 4),), seed=0)
     X = np.random.default_rng(0).standard_normal((3, 1, 8, 8)).astype(np.float32)
     stem = net.layer.layers[0][1].forward(
-        {name.removeprefix("stem/"): array for name, array in net.params.items() if name.startswith("stem/")},
-        {name.removeprefix("stem/"): array for name, array in net.buffers.items() if name.startswith("stem/")},
+        {name.removeprefix("stem/"): array for name,
+         array in net.params.items() if name.startswith("stem/")},
+        {name.removeprefix("stem/"): array for name,
+         array in net.buffers.items() if name.startswith("stem/")},
         X, Mode(train=False))[0]
     net.params |= {name: 0 * array for name, array in net.params.items() if "/sum/" in name}
     scores = stem.mean(axis=(2, 3)) @ net.params["scores/w"] + net.params["scores/b"]
@@ -89,7 +98,8 @@ def test_a_residual_block_whose_convolutions_are_0_hands_on_what_it_gets():
 
 
 @pytest.mark.parametrize("net, shape", [
-    (DeepConvNet((1, 16, 16), ((3, 4), (5, 6)), seed=0), (6, 4, 4)), (ResidualNet((1, 16, 16), 3, ((4,),)), (4, 8, 8)),
+    (DeepConvNet((1, 16, 16), ((3, 4), (5, 6)), seed=0), (6, 4, 4)),
+    (ResidualNet((1, 16, 16), 3, ((4,),)), (4, 8, 8)),
     (DeepConvNet((1, 16, 16), ((3,),), hidden_dim=9, seed=0), (3, 8, 8)),
     (FinalConvNet((1, 16, 16), (3, 4), hidden_dim=5, batchnorm=True, seed=0), (4, 4, 4))])
 def test_features_are_what_the_head_of_a_net_turns_into_its_scores(net, shape):
@@ -99,14 +109,18 @@ def test_features_are_what_the_head_of_a_net_turns_into_its_scores(net, shape):
     names = [name for name, _ in net.layer.layers]
     heads = [name for name in names if name in ("affine1", "average")]
     head = Chain(net.layer.layers[names.index(heads[0]):])
-    np.testing.assert_allclose(head.forward(net.params, net.buffers, found, Mode(train=False))[0], net.loss(X),
-                               rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(head.forward(net.params, net.buffers, found, Mode(train=False))[0],
+                               net.loss(X), rtol=1e-4, atol=1e-7)
 
 
 def test_a_net_without_a_head_has_no_features():
-    with pytest.raises(ValueError, match="network: has no affine or averaging layer, expected one after 'conv'"):
-        features(Network(Chain((("conv", Conv(3)),)), (1, 8, 8)), np.zeros((1, 1, 8, 8), np.float32))
-    with pytest.raises(ValueError, match="until: got 'affine9', expected one of affine1, relu1, affine2"):
+    with pytest.raises(
+        ValueError, match="network: has no affine or averaging layer, expected one after 'conv'"
+    ):
+        features(Network(Chain((("conv", Conv(3)),)), (1, 8, 8)),
+                 np.zeros((1, 1, 8, 8), np.float32))
+    with pytest.raises(ValueError,
+                       match="until: got 'affine9', expected one of affine1, relu1, affine2"):
         Predictor(FullyConnectedNet([3], input_dim=4), until="affine9")
 
 
@@ -116,7 +130,8 @@ def test_a_predictor_that_stops_before_the_first_layer_gives_back_its_input():
 
 
 def test_an_empty_block_is_refused():
-    with pytest.raises(ValueError, match="blocks: got .*, expected at least one convolution in each"):
+    with pytest.raises(ValueError,
+                       match="blocks: got .*, expected at least one convolution in each"):
         DeepConvNet(blocks=((32,), ()))
     with pytest.raises(ValueError, match="stages: got .*, expected at least one block in each"):
         ResidualNet(stages=())

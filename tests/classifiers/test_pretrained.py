@@ -1,4 +1,5 @@
-"""The net that comes with the package: its file, its preprocessing, its probabilities and its model card."""
+"""The net that comes with the package: its file, its preprocessing, its probabilities and its model
+card."""
 import json
 
 import h5py
@@ -24,10 +25,10 @@ def checkpoint(tmp_path):
     arrays = {f"params/{name}": array for name, array in model.params.items()}
     arrays |= {f"buffers/{name}": array for name, array in model.buffers.items()}
     save_checkpoint(tmp_path / "best.h5", {
-        **arrays, "mean_image": rng.uniform(90, 160, (48, 48)).astype(np.float32), "loss_history": np.ones(9),
-        "optim/scores/w/m": np.ones((5, 7))}, {
-        "model": {"kind": "DeepConvNet", "options": OPTIONS}, "class_names": list("ABCDEFG"), "std": 60.0,
-        "best_epoch": 3, "history": [1, 2]})
+        **arrays, "mean_image": rng.uniform(90, 160, (48, 48)).astype(np.float32),
+        "loss_history": np.ones(9), "optim/scores/w/m": np.ones((5, 7))}, {
+        "model": {"kind": "DeepConvNet", "options": OPTIONS}, "class_names": list("ABCDEFG"),
+        "std": 60.0, "best_epoch": 3, "history": [1, 2]})
     return tmp_path / "best.h5"
 
 
@@ -37,7 +38,8 @@ def images(n):
 
 def by_hand(model, info, faces):
     """Probabilities of faces, as the definition says."""
-    scores = model.loss(((faces.astype(np.float64) - info["mean_image"]) / info["std"])[:, None]).astype(np.float64)
+    scores = model.loss(((faces.astype(np.float64)
+                          - info["mean_image"]) / info["std"])[:, None]).astype(np.float64)
     return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
 
 
@@ -46,29 +48,35 @@ def test_predict_gives_the_probabilities_of_a_face_and_of_its_mirror_image_in_th
     once, mirrored = by_hand(model, info, faces), by_hand(model, info, faces[..., ::-1])
     assert np.abs(once - mirrored).max() > 0.01
     found = net.predict(faces, mirror=False, batch_size=2)
-    assert found.shape == (5, 7) and found.dtype == np.float32 and net.class_names == tuple("ABCDEFG")
+    assert found.shape == (5, 7)
+    assert found.dtype == np.float32
+    assert net.class_names == tuple("ABCDEFG")
     np.testing.assert_allclose(found, once, atol=1e-5)
     np.testing.assert_allclose(net.predict(faces), (once + mirrored) / 2, atol=1e-5)
     np.testing.assert_allclose(net.predict(faces).sum(axis=1), 1, atol=1e-6)
 
 
-def test_an_exported_net_predicts_the_same_but_for_the_rounding_of_its_weights_and_is_half_as_large(checkpoint,
-                                                                                                    tmp_path):
+def test_an_exported_net_predicts_the_same_but_for_the_rounding_of_its_weights_and_is_half_as_large(
+    checkpoint, tmp_path
+):
     size = export(checkpoint, tmp_path / "small.h5")
     arrays, info = load_checkpoint(tmp_path / "small.h5")
     assert size == (tmp_path / "small.h5").stat().st_size < checkpoint.stat().st_size
     assert {name for name, array in arrays.items() if array.dtype == np.float16} == {
         f"params/{name}" for name, array in DeepConvNet(**OPTIONS).params.items() if array.ndim > 1}
     assert not {"loss_history", "optim/scores/w/m"} & set(arrays) and "history" not in info
-    found, wanted = (load_pretrained(path).predict(images(9)) for path in (tmp_path / "small.h5", checkpoint))
+    found, wanted = (load_pretrained(path).predict(images(9))
+                     for path in (tmp_path / "small.h5", checkpoint))
     assert 0 < np.abs(found - wanted).max() < 1e-2
     model = load_pretrained(tmp_path / "small.h5").model
-    assert all(array.dtype == np.float32 for array in [*model.params.values(), *model.buffers.values()])
+    assert all(array.dtype == np.float32
+               for array in [*model.params.values(), *model.buffers.values()])
     export(tmp_path / "small.h5", tmp_path / "again.h5")
     np.testing.assert_array_equal(load_pretrained(tmp_path / "again.h5").predict(images(9)), found)
 
 
-@pytest.mark.parametrize("wrong", [images(2)[0], images(2).astype(np.float32), images(2)[:, None], images(2)[:, 1:],
+@pytest.mark.parametrize("wrong", [images(2)[0], images(2).astype(np.float32), images(2)[:, None],
+                                   images(2)[:, 1:],
                                    images(2)[:0]], ids=["one", "float", "channels", "size", "none"])
 def test_pictures_of_another_kind_get_an_error_that_says_what_came(checkpoint, wrong):
     with pytest.raises(ValueError, match=r"images: got \w+ \(.*\), expected uint8 \(N, 48, 48\)"):
@@ -79,7 +87,8 @@ def test_a_checkpoint_without_its_preprocessing_is_refused(checkpoint, tmp_path)
     arrays, info = load_checkpoint(checkpoint)
     del info["std"], arrays["mean_image"]
     save_checkpoint(tmp_path / "bare.h5", arrays, info)
-    with pytest.raises(ValueError, match="bare.h5: holds no mean_image, std; use one of train_best.py"):
+    with pytest.raises(ValueError,
+                       match="bare.h5: holds no mean_image, std; use one of train_best.py"):
         export(tmp_path / "bare.h5", tmp_path / "small.h5")
     with pytest.raises(ValueError, match="info: holds no mean_image, std"):
         load_pretrained(tmp_path / "bare.h5")
@@ -88,30 +97,35 @@ def test_a_checkpoint_without_its_preprocessing_is_refused(checkpoint, tmp_path)
 
 def test_a_package_without_the_file_says_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setattr("cs231n_fer.classifiers.pretrained.WEIGHTS", tmp_path / "pretrained.h5")
-    with pytest.raises(FileNotFoundError, match="this installation has no pretrained.h5; train a net with"):
+    with pytest.raises(FileNotFoundError,
+                       match="this installation has no pretrained.h5; train a net with"):
         cs231n_fer.load_pretrained()
 
 
-def test_the_script_writes_a_card_with_what_it_measured_and_copies_the_log_without_faces(finished, tmp_path,
-                                                                                         monkeypatch):
+def test_the_script_writes_a_card_with_what_it_measured_and_copies_the_log_without_faces(
+    finished, tmp_path, monkeypatch
+):
     module, data = script("export_pretrained"), FACES("synthetic")
     monkeypatch.setattr(module, "load_data", FACES)
-    module.main([str(finished / "best.h5"), "--out", str(tmp_path / "net.h5"), "--log", str(tmp_path / "log"),
-                 "--data", "synthetic"])
-    card, config = (tmp_path / "net.md").read_text(), json.loads((finished / "config.json").read_text())
+    module.main([str(finished / "best.h5"), "--out", str(tmp_path / "net.h5"), "--log",
+                 str(tmp_path / "log"), "--data", "synthetic"])
+    card = (tmp_path / "net.md").read_text()
+    config = json.loads((finished / "config.json").read_text())
     faces = restore_pixels(data["X_val"], data["mean_image"], data["std"])
     predicted = cs231n_fer.load_pretrained(tmp_path / "net.h5").predict(faces).argmax(axis=1)
     happy = data["y_val"] == 3
     for part in (f"| with mirror images | {100 * np.mean(predicted == data['y_val']):.1f} % |",
                  f"| Happy | {happy.sum()} | {100 * np.mean(predicted[happy] == 3):.1f} % |",
-                 "--seed 3 --batch-size 16", f"| seed | {config['seed']} |", "FinalConvNet", "Not for",
-                 f"| file | {(tmp_path / 'net.h5').stat().st_size:,} bytes"):
+                 "--seed 3 --batch-size 16", f"| seed | {config['seed']} |", "FinalConvNet",
+                 "Not for", f"| file | {(tmp_path / 'net.h5').stat().st_size:,} bytes"):
         assert part in card, part
     assert "history.csv" in {file.name for file in (tmp_path / "log").iterdir()}
-    assert not {"examples.png", "saliency.png"} & {file.name for file in (tmp_path / "log").iterdir()}
+    assert not {"examples.png",
+                "saliency.png"} & {file.name for file in (tmp_path / "log").iterdir()}
 
 
-@pytest.mark.skipif(not WEIGHTS.exists(), reason="the package holds no pretrained net yet: export_pretrained.py")
+@pytest.mark.skipif(not WEIGHTS.exists(),
+                    reason="the package holds no pretrained net yet: export_pretrained.py")
 def test_the_packaged_net_keeps_to_its_limits():
     assert WEIGHTS.stat().st_size < 2.5e6 and WEIGHTS.with_suffix(".md").exists()
     with h5py.File(WEIGHTS) as file:

@@ -1,4 +1,5 @@
-"""Augmentations: exact identities, known motions, rungs that agree, and chance from the draws only."""
+"""Augmentations: exact identities, known motions, rungs that agree, and chance from the draws
+only."""
 import os
 import subprocess
 import sys
@@ -132,7 +133,8 @@ def test_a_plane_is_resampled_exactly_at_the_point_that_the_motion_brings_there(
     motion = np.exp(0.5 * draws[3] + 1j * np.radians(30) * draws[2])
     point = (x - 1j * y - centre - shift) / motion + centre
     inside = (point.real >= 0) & (point.real <= W - 1) & (-point.imag >= 0) & (-point.imag <= H - 1)
-    np.testing.assert_allclose(out[inside], (2 - 3 * point.imag - 5 * point.real)[inside], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(out[inside], (2 - 3 * point.imag - 5 * point.real)[inside], rtol=0,
+                               atol=1e-11)
     beyond = (point.real < -1) | (point.real > W) | (-point.imag < -1) | (-point.imag > H)
     assert (out[beyond] == 0).all()
 
@@ -147,18 +149,21 @@ def test_the_fast_rung_equals_the_numpy_rung(dtype, channels_last, seed, H, W, o
     warps = [RandomSimilarity(4, 180, 1, outside, rung) for rung in RUNGS]
     draws = warps[0].draw(np.random.default_rng(seed), 3)
     slow, fast = (warp.apply(images, draws) for warp in warps)
-    # a coordinate errs by a few eps * (size and shift, scaled by at most e), a slope is at most 2 max|x|
+    # a coordinate errs by a few eps * (size and shift, scaled by at most e), a slope is at most 2
+    # max|x|
     atol = 8 * np.finfo(dtype).eps * np.e * (H + W + 8) * 4 * np.abs(images).max()
     np.testing.assert_allclose(fast, slow, rtol=0, atol=atol)
 
 
-@given(draws=st.tuples(*[st.floats(0, 1, exclude_max=True)] * 5), H=st.integers(1, 12), W=st.integers(1, 12))
+@given(draws=st.tuples(*[st.floats(0, 1, exclude_max=True)] * 5), H=st.integers(1, 12),
+       W=st.integers(1, 12))
 def test_erasing_covers_one_rectangle_of_the_asked_area(draws, H, W):
     erase = RandomErasing(p=1, min_area=0.1, max_area=0.4, max_aspect=2)
     erased = erase.apply(np.ones((1, 2, H, W)), np.array([draws]))
     hole = erased[0, 0] == 0
     rows, columns = hole.any(axis=1), hole.any(axis=0)
-    np.testing.assert_array_equal(erased[0], np.broadcast_to(1 - np.outer(rows, columns), (2, H, W)))
+    np.testing.assert_array_equal(erased[0],
+                                  np.broadcast_to(1 - np.outer(rows, columns), (2, H, W)))
     for line in (rows, columns):
         assert np.count_nonzero(np.diff(line.astype(int), prepend=0, append=0)) <= 2  # in one piece
     target = H * W * (0.1 + 0.3 * draws[1])
@@ -266,7 +271,8 @@ def test_a_probability_of_0_or_1_changes_no_or_every_image(p, below):
 def test_erasing_leaves_images_alone_whose_draw_is_not_below_p():
     images, draws = batch(), np.full((4, 5), 0.5)
     draws[:2, 0] = 0.1
-    changed = (RandomErasing(p=0.5, min_area=0.2).apply(images, draws) != images).any(axis=(1, 2, 3))
+    changed = (RandomErasing(p=0.5, min_area=0.2).apply(images,
+                                                        draws) != images).any(axis=(1, 2, 3))
     np.testing.assert_array_equal(changed, [True, True, False, False])
 
 
@@ -276,7 +282,8 @@ def test_brightness_shifts_the_mean_and_contrast_stretches_about_it():
     out = BrightnessContrast(max_brightness=0.3, max_log_contrast=np.log(2)).apply(images, draws)
     for n, (shift, factor) in enumerate([(0.3, 1), (0, 2), (-0.15, 0.5)]):
         mean = images[n].mean()
-        np.testing.assert_allclose(out[n], mean + factor * (images[n] - mean) + shift, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(out[n], mean + factor * (images[n] - mean) + shift, rtol=0,
+                                   atol=1e-14)
 
 
 def test_compose_applies_its_parts_in_order_with_their_own_draws():
@@ -300,12 +307,18 @@ BAD = [
     (RandomSimilarity, {"rung": "naive"}, "rung is 'naive', expected one of fast, numpy"),
     (RandomErasing, {"min_area": 0.5}, "min_area is 0.5, expected a number from 0 to 0.2"),
     (RandomErasing, {"max_aspect": 0.5}, "max_aspect is 0.5"),
-    (RandomErasing, {"max_aspect": 1e308}, "max_aspect is 1e.308, expected a number from 1 to 1000"),
-    (RandomSimilarity, {"max_log_scale": 100}, "max_log_scale is 100, expected a number from 0 to 10"),
-    (RandomSimilarity, {"max_shift": 1e308}, "max_shift is 1e.308, expected a number from 0 to 10000"),
-    (RandomSimilarity, {"max_rotation": 1e308}, "max_rotation is 1e.308, expected a number from 0 to 360"),
-    (BrightnessContrast, {"max_log_contrast": 1000}, "max_log_contrast is 1000, expected a number from 0 to 10"),
-    (BrightnessContrast, {"max_brightness": 1e300}, "max_brightness is 1e.300, expected a number from 0 to 1000"),
+    (RandomErasing, {"max_aspect": 1e308},
+     "max_aspect is 1e.308, expected a number from 1 to 1000"),
+    (RandomSimilarity, {"max_log_scale": 100},
+     "max_log_scale is 100, expected a number from 0 to 10"),
+    (RandomSimilarity, {"max_shift": 1e308},
+     "max_shift is 1e.308, expected a number from 0 to 10000"),
+    (RandomSimilarity, {"max_rotation": 1e308},
+     "max_rotation is 1e.308, expected a number from 0 to 360"),
+    (BrightnessContrast, {"max_log_contrast": 1000},
+     "max_log_contrast is 1000, expected a number from 0 to 10"),
+    (BrightnessContrast, {"max_brightness": 1e300},
+     "max_brightness is 1e.300, expected a number from 0 to 1000"),
     (BrightnessContrast, {"max_brightness": -1}, "max_brightness is -1"),
 ]
 
@@ -343,7 +356,8 @@ def test_augmentations_without_a_kernel_do_not_import_numba():
            "assert 'numba' not in sys.modules")
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled, nor cached")
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1",
+                    reason="nothing is compiled, nor cached")
 @pytest.mark.parametrize("ending", ["nbi", "nbc"])
 def test_a_corrupt_cache_of_compiled_code_never_breaks_a_run_and_heals(tmp_path, ending):
     code = ("import numpy as np; from cs231n_fer.data_utils.augment import *\n"
@@ -369,7 +383,8 @@ def test_the_largest_settings_give_finite_images(rung, dtype):
     assert np.isfinite(changed).all()
 
 
-@pytest.mark.parametrize("augmentation", [RandomSimilarity(), RandomErasing(), BrightnessContrast(), HorizontalFlip()])
+@pytest.mark.parametrize("augmentation", [RandomSimilarity(), RandomErasing(), BrightnessContrast(),
+                                          HorizontalFlip()])
 @pytest.mark.parametrize("draw", [1.5, -1.5, 1e30, np.nan])
 def test_draws_out_of_their_range_are_refused(augmentation, draw):
     draws = augmentation.draw(np.random.default_rng(0), 2)
@@ -379,7 +394,8 @@ def test_draws_out_of_their_range_are_refused(augmentation, draw):
 
 
 @pytest.mark.parametrize("warp", [warp_numpy, warp_fast])
-@pytest.mark.parametrize("maps", [np.full((2, 2, 3), np.nan, np.float32), np.full((2, 2, 3), 1e30, np.float32),
+@pytest.mark.parametrize("maps", [np.full((2, 2, 3), np.nan, np.float32),
+                                  np.full((2, 2, 3), 1e30, np.float32),
                                   np.zeros((1, 2, 3), np.float32), np.zeros((2, 2, 3))])
 def test_maps_that_point_nowhere_are_refused(warp, maps):
     with pytest.raises(ValueError, match="maps: got "):

@@ -1,4 +1,5 @@
-"""CSV files that are not what they should be: what is no table of faces is refused, a bad row is named and counted."""
+"""CSV files that are not what they should be: what is no table of faces is refused, a bad row is
+named and counted."""
 import gzip
 import io
 
@@ -29,33 +30,42 @@ WHOLE_FILES = {  # name: (content, part of the error)
     "a BOM alone": (b"\xef\xbb\xbf", "the first line of a.csv"),
     "an empty first line": (b"\n" + GOOD, "the first line of a.csv is ''"),
     "no header": (ROWS, "the first line of a.csv is '0,"),
-    "a renamed column": (GOOD.replace(b"pixels", b"pixel", 1), "is 'emotion,pixel,Usage'; expected a header"),
-    "a missing column of pixels": (b"emotion,Usage\n0,Training\n", "is 'emotion,Usage'; expected a header"),
-    "a column twice": (GOOD.replace(b"Usage", b"Pixels", 1), "is 'emotion,pixels,Pixels'; expected a header"),
-    "a column without a name": (GOOD.replace(b"Usage", b"", 1), "is 'emotion,pixels,'; expected a header"),
+    "a renamed column": (GOOD.replace(b"pixels", b"pixel", 1),
+                         "is 'emotion,pixel,Usage'; expected a header"),
+    "a missing column of pixels": (b"emotion,Usage\n0,Training\n",
+                                   "is 'emotion,Usage'; expected a header"),
+    "a column twice": (GOOD.replace(b"Usage", b"Pixels", 1),
+                       "is 'emotion,pixels,Pixels'; expected a header"),
+    "a column without a name": (GOOD.replace(b"Usage", b"", 1),
+                                "is 'emotion,pixels,'; expected a header"),
     "semicolons": (GOOD.replace(b",", b";"), "is 'emotion;pixels;Usage'"),
     "tabs": (GOOD.replace(b",", b"\t"), r"is 'emotion\tpixels\tUsage'"),
     "UTF-16": (GOOD.decode().encode("utf-16"), "the first line of a.csv is '"),
     "UTF-32 without a BOM": (GOOD.decode().encode("utf-32-le"), "the first line of a.csv is '"),
     "old line ends, CR alone": (GOOD.replace(b"\n", b"\r"), "the first line of a.csv is 'emotion"),
     "packed by gzip": (gzip.compress(GOOD, mtime=0), "the first line of a.csv is '"),
-    "a page that asks to log in": (b"<!DOCTYPE html>\n<html>", "the first line of a.csv is '<!DOCTYPE html>'"),
+    "a page that asks to log in": (b"<!DOCTYPE html>\n<html>",
+                                   "the first line of a.csv is '<!DOCTYPE html>'"),
     "a megabyte of zeros": (bytes(1 << 20), "the first line of a.csv is '"),
     "a header and nothing else": (HEADER, "a.csv has a header and no rows: download it again"),
     "a header without an end": (HEADER.strip(), "a.csv has a header and no rows"),
     "a header of a megabyte": (b"emotion,pixels,Usage" + b"," * (1 << 20), "expected a header"),
     "only bad rows": (HEADER + b"1,2,3\n" * 3, "no Training rows were read"),
-    "only test rows": (HEADER + ROWS.replace(b"Training", b"PublicTest"), "no Training rows were read"),
+    "only test rows": (HEADER + ROWS.replace(b"Training", b"PublicTest"),
+                       "no Training rows were read"),
 }
 
 
 @pytest.mark.parametrize("name", WHOLE_FILES)
-def test_a_file_that_is_no_table_of_faces_is_refused_with_what_came_and_what_was_expected(tmp_path, name):
+def test_a_file_that_is_no_table_of_faces_is_refused_with_what_came_and_what_was_expected(tmp_path,
+                                                                                          name):
     content, reason = WHOLE_FILES[name]
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(ValueError) as caught:
         quiet(tmp_path / "a.csv", tmp_path / "out.h5", skip_bad=True)
-    assert str(caught.value).startswith("source: ") and reason in str(caught.value) and len(str(caught.value)) < 500
+    assert str(caught.value).startswith("source: ")
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 500
     assert not (tmp_path / "out.h5").exists()
 
 
@@ -67,19 +77,26 @@ BAD_ROWS = {  # name: (lines that stand for one row, number of bad rows, part of
     "label NaN": (row(b"nan"), 1, "emotion is 'nan'"),
     "usage in lower case": (row(usage=b"training"), 1, "usage is 'training'"),
     "usage of another file": (row(usage=b"Validation"), 1, "usage is 'Validation'"),
-    "pixel 1e309": (row(pixels=pixel("1e309")), 1, "pixel 2 is '1e309', expected a whole number 0 to 255"),
+    "pixel 1e309": (row(pixels=pixel("1e309")), 1,
+                    "pixel 2 is '1e309', expected a whole number 0 to 255"),
     "pixel inf": (row(pixels=pixel("inf")), 1, "pixel 2 is 'inf'"),
     "pixel in hexadecimal": (row(pixels=pixel("0x1f")), 1, "pixel 2 is '0x1f'"),
     "pixel -0": (row(pixels=pixel("-0")), 1, "pixel 2 is '-0'"),
     "pixel of 300 digits": (row(pixels=pixel("9" * 300)), 1, "pixel 2 is '" + "9" * 40 + "...'"),
     "pixel in superscript": (row(pixels=pixel("²")), 1, r"pixel 2 is '\xb2'"),
     "pixel in Latin-1": (row(pixels=pixel("1").replace(b" 1 ", b" \xe9 ", 1)), 1, r"is '\\xe9'"),
-    "no-break spaces": (row(pixels=TEXTS[1].replace(" ", "\xa0").encode()), 1, "expected a whole number"),
-    "commas between pixels": (row(pixels=TEXTS[1].replace(" ", ",").encode()), 1, "has 2306 columns, expected 3"),
-    "a newline in quotes": (row(pixels=b'"' + TEXTS[1].replace(" ", "\n", 1).encode() + b'"'), 2, "has 2 columns"),
-    "a newline between pixels": (row(pixels=TEXTS[1].replace(" ", "\n", 1).encode()), 2, "has 2 columns, expected 3"),
-    "a quote within": (row(pixels=b'"' + TEXTS[1].replace(" ", ' " ', 1).encode() + b'"'), 1, "pixel 2 is "),
-    "a carriage return within": (row(pixels=TEXTS[1].replace(" ", "\r", 1).encode()), 1, "pixel 1 is "),
+    "no-break spaces": (row(pixels=TEXTS[1].replace(" ", "\xa0").encode()), 1,
+                        "expected a whole number"),
+    "commas between pixels": (row(pixels=TEXTS[1].replace(" ", ",").encode()), 1,
+                              "has 2306 columns, expected 3"),
+    "a newline in quotes": (row(pixels=b'"' + TEXTS[1].replace(" ", "\n", 1).encode() + b'"'), 2,
+                            "has 2 columns"),
+    "a newline between pixels": (row(pixels=TEXTS[1].replace(" ", "\n", 1).encode()), 2,
+                                 "has 2 columns, expected 3"),
+    "a quote within": (row(pixels=b'"' + TEXTS[1].replace(" ", ' " ', 1).encode() + b'"'), 1,
+                       "pixel 2 is "),
+    "a carriage return within": (row(pixels=TEXTS[1].replace(" ", "\r", 1).encode()), 1,
+                                 "pixel 1 is "),
     "a BOM in the middle": (row(b"\xef\xbb\xbf1"), 1, "emotion is '"),
     "NUL bytes": (bytes(3000), 1, "has 1 columns, expected 3"),
     "a megabyte of digits": (row(pixels=b"7" * (1 << 20)), 1, "is longer than 65,536 bytes"),
@@ -95,7 +112,8 @@ def test_a_bad_row_is_left_out_and_counted_and_the_others_are_read(tmp_path, nam
         quiet(tmp_path / "a.csv", tmp_path / "out.h5")
     summary, said = quiet(tmp_path / "a.csv", tmp_path / "out.h5", skip_bad=True)
     found = read_prepared(tmp_path / "out.h5")
-    assert len(summary["left_out"]) == found["rows_left_out"] == count and f"bad rows left out: {count}" in said
+    assert len(summary["left_out"]) == found["rows_left_out"] == count
+    assert f"bad rows left out: {count}" in said
     assert reason in summary["left_out"][0][1] and summary["left_out"][0][0] == "a.csv line 2"
     np.testing.assert_array_equal(found["pixels"], PIXELS)
     np.testing.assert_array_equal(found["emotion"], EMOTION)
@@ -105,7 +123,9 @@ def test_a_file_that_is_larger_than_any_table_of_votes_is_not_read(tmp_path):
     (tmp_path / "a.csv").write_bytes(GOOD)
     with open(tmp_path / "fer2013new.csv", "wb") as file:
         file.truncate(LARGEST + 1)
-    with pytest.raises(ValueError, match="ferplus: fer2013new.csv has 33,554,433 bytes, expected at most 33,554,432"):
+    with pytest.raises(ValueError,
+                       match="ferplus: fer2013new.csv has 33,554,433 bytes, expected at most "
+                             "33,554,432"):
         quiet(tmp_path / "a.csv", tmp_path / "out.h5", ferplus=tmp_path / "fer2013new.csv")
 
 
@@ -135,6 +155,7 @@ def test_a_line_of_a_gigabyte_is_never_in_memory(start):
             read_csv(stream, "a.csv", bad)
     else:
         assert len(read_csv(stream, "a.csv", bad).pixels) == len(PIXELS) * (start == GOOD)
-        assert [reason for _, reason in bad.rows] == ["is longer than 65,536 bytes, expected at most 9,300"]
+        assert [reason for _,
+                reason in bad.rows] == ["is longer than 65,536 bytes, expected at most 9,300"]
         assert stream.left == 0
     assert stream.most <= 1 << 20

@@ -1,4 +1,5 @@
-"""HDF5 files: what was changed in any byte is refused before libhdf5 sees it; what a sealed one declares is checked."""
+"""HDF5 files: what was changed in any byte is refused before libhdf5 sees it; what a sealed one
+declares is checked."""
 import json
 import math
 
@@ -14,7 +15,8 @@ from experiments.checks.fuzzing.mutations import sealed, table_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
 EMOTION, USAGE = np.array([0, 6, 255], np.uint8), np.array([0, 1, 2], np.uint8)
-KINDS = {"data": (read_prepared, r"data: .*a\.h5 is not a whole prepared file: .*; prepare it again"),
+KINDS = {"data": (read_prepared,
+                  r"data: .*a\.h5 is not a whole prepared file: .*; prepare it again"),
          "checkpoint": (load_checkpoint, r"a\.h5 is not a readable checkpoint: ")}
 
 
@@ -23,7 +25,8 @@ def whole(tmp_path_factory):
     """The bytes of a good file of each kind."""
     folder = tmp_path_factory.mktemp("whole")
     write_prepared(folder / "data", PIXELS, EMOTION, USAGE)
-    save_checkpoint(folder / "checkpoint", {"params/w": np.arange(6.0).reshape(2, 3), "n": np.array(3)}, {"epoch": 2})
+    save_checkpoint(folder / "checkpoint",
+                    {"params/w": np.arange(6.0).reshape(2, 3), "n": np.array(3)}, {"epoch": 2})
     return {name: (folder / name).read_bytes() for name in KINDS}
 
 
@@ -37,7 +40,8 @@ def refused(path, kind, reason=""):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_cut_anywhere_is_refused(tmp_path, whole, kind):
     content = whole[kind]
-    for size in [*range(0, len(content), 4096 if kind == "data" else 512), *range(len(content) - 200, len(content))]:
+    for size in [*range(0, len(content), 4096 if kind == "data" else 512),
+                 *range(len(content) - 200, len(content))]:
         (tmp_path / "a.h5").write_bytes(content[:size])
         refused(tmp_path / "a.h5", kind)
 
@@ -45,7 +49,8 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, whole, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flipped_bit_anywhere_is_refused(tmp_path, whole, kind):
     content = whole[kind]
-    for at in np.random.default_rng(1).integers(8 * len(content), size=150).tolist() + [8 * len(content) - 1]:
+    for at in np.random.default_rng(1).integers(8 * len(content),
+                                                size=150).tolist() + [8 * len(content) - 1]:
         changed = bytearray(content)
         changed[at // 8] ^= 1 << at % 8
         (tmp_path / "a.h5").write_bytes(changed)
@@ -57,7 +62,8 @@ def with_external_link(file):
 
 
 def with_external_storage(file):
-    file.create_dataset("pixels", (3, 48, 48), "u1", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+    file.create_dataset("pixels", (3, 48, 48), "u1",
+                        external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
 
 
 def with_virtual_data(file):
@@ -75,7 +81,8 @@ def with_huge_shape(file):
 
 
 def with_huge_chunk(file):
-    file.create_dataset("pixels", (60_000, 48, 48), "u1", chunks=(60_000, 48, 48), compression="gzip")
+    file.create_dataset("pixels", (60_000, 48, 48), "u1", chunks=(60_000, 48, 48),
+                        compression="gzip")
 
 
 def with_objects(file):
@@ -86,13 +93,14 @@ def with_references(file):
     file["pixels"] = np.array([file.ref] * 3, h5py.ref_dtype)
 
 
-OTHER = [with_external_link, with_external_storage, with_virtual_data, with_soft_link_to_itself, with_huge_shape,
-         with_huge_chunk, with_objects, with_references]
+OTHER = [with_external_link, with_external_storage, with_virtual_data, with_soft_link_to_itself,
+         with_huge_shape, with_huge_chunk, with_objects, with_references]
 
 
 @pytest.mark.parametrize("fill", OTHER, ids=lambda fill: fill.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_of_another_program_is_refused_and_nothing_in_it_is_followed(tmp_path, whole, kind, fill):
+def test_a_file_of_another_program_is_refused_and_nothing_in_it_is_followed(tmp_path, whole, kind,
+                                                                            fill):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         fill(file)
     refused(tmp_path / "a.h5", kind, "does not end with a seal")
@@ -114,8 +122,10 @@ def pixels_of(shape, start=0, dtype="|u1"):
 
 
 TABLES = {  # name: (kind, change of the table, or the whole of it, part of the error)
-    "a huge shape": ("data", pixels_of([1 << 60, 48, 48]), "pixels has shape [1152921504606846976, 48, 48]"),
-    "a shape larger than the file": ("data", pixels_of([9000, 48, 48]), "pixels declares 20,736,000 bytes"),
+    "a huge shape": ("data", pixels_of([1 << 60, 48, 48]),
+                     "pixels has shape [1152921504606846976, 48, 48]"),
+    "a shape larger than the file": ("data", pixels_of([9000, 48, 48]),
+                                     "pixels declares 20,736,000 bytes"),
     "a shape that overflows": ("data", pixels_of([9000] * 20), "pixels declares "),
     "33 axes": ("data", pixels_of([1] * 33), "pixels has shape [1, 1"),
     "a negative axis": ("data", pixels_of([-1, 48, 48]), "pixels has shape [-1, 48, 48]"),
@@ -125,7 +135,8 @@ TABLES = {  # name: (kind, change of the table, or the whole of it, part of the 
     "a place behind the end": ("data", pixels_of([3, 48, 48], 1 << 40), "at byte 1099511627776"),
     "a place before the start": ("data", pixels_of([3, 48, 48], -1), "at byte -1"),
     "a place too near the end": ("data", change(usage=["|u1", [3], -2]), "at byte -2"),
-    "many arrays in one place": ("data", change(**{f"x{i}": ["|u1", [5000], 0] for i in range(99)}), "declares 5,000"),
+    "many arrays in one place": ("data", change(**{f"x{i}": ["|u1", [5000], 0] for i in range(99)}),
+                                 "declares 5,000"),
     "objects": ("data", pixels_of([3], dtype="|O"),
                 "pixels has dtype '|O', expected integers or floats"),
     "records": ("data", pixels_of([3], dtype="u1,u1"), "pixels has dtype 'u1,u1'"),
@@ -139,10 +150,13 @@ TABLES = {  # name: (kind, change of the table, or the whole of it, part of the 
     "an empty table": ("checkpoint", b"", "cannot be used"),
     "JSON of a thousand thousand lists": ("checkpoint", b"[" * 1_000_000, "cannot be used"),
     "JSON that is not UTF-8": ("checkpoint", b'{"info": "\xff\xfe"}', "cannot be used"),
-    "a number of 10,000 digits": ("checkpoint", b'{"arrays": {}, "info": ' + b"9" * 10_000 + b"}", "cannot be used"),
-    "another format": ("checkpoint", lambda table: table["info"].update(format="x"), "format is 'x', expected 'cs"),
+    "a number of 10,000 digits": ("checkpoint", b'{"arrays": {}, "info": ' + b"9" * 10_000 + b"}",
+                                  "cannot be used"),
+    "another format": ("checkpoint", lambda table: table["info"].update(format="x"),
+                       "format is 'x', expected 'cs"),
     "info that is a text": ("checkpoint", lambda table: table.update(info="x"), "format is 'x'"),
-    "a run that is no dict": ("checkpoint", lambda table: table["info"].update(info=[1]), "holds no info"),
+    "a run that is no dict": ("checkpoint", lambda table: table["info"].update(info=[1]),
+                              "holds no info"),
     "no run": ("checkpoint", lambda table: table["info"].pop("info"), "holds no info"),
 }
 
@@ -165,7 +179,8 @@ def test_no_number_of_a_sealed_table_of_contents_is_believed(tmp_path, whole, na
 
 
 def test_a_length_of_the_table_beyond_the_file_is_refused(tmp_path, whole):
-    for length in (b"ffffffffffffffff", b"-000000000000001", b"zzzzzzzzzzzzzzzz", b"0000000000000000"):
+    for length in (b"ffffffffffffffff", b"-000000000000001", b"zzzzzzzzzzzzzzzz",
+                   b"0000000000000000"):
         data, table = table_of(whole["data"])
         body = sealed(data, table)[:-module.TAIL - module.LENGTH] + length
         digest = module.hashlib.sha256(body).hexdigest().encode()
@@ -189,19 +204,27 @@ def pixels_as_mean(table):
 NOT_FACES = {  # name: (change of the table, part of the error)
     "another version": (attribute(version=2), "version 2; expected format fer-faces, version 1"),
     "no format": (lambda table: table["info"].pop("format"), "has format None, version 1"),
-    "attributes that are a list": (lambda table: table.update(info=[]), "has format None, version None"),
-    "no pixels": (lambda table: table["arrays"].pop("pixels"), "has nothing as pixels, expected uint8"),
+    "attributes that are a list": (lambda table: table.update(info=[]),
+                                   "has format None, version None"),
+    "no pixels": (lambda table: table["arrays"].pop("pixels"),
+                  "has nothing as pixels, expected uint8"),
     "no usage": (lambda table: table["arrays"].pop("usage"), "has nothing as usage"),
-    "no mean_image": (lambda table: table["arrays"].pop("mean_image"), "has a mean_image (float64 (0,))"),
+    "no mean_image": (lambda table: table["arrays"].pop("mean_image"),
+                      "has a mean_image (float64 (0,))"),
     "pixels that are signed": (typed("pixels", "|i1", [3, 48, 48]), "int8 (3, 48, 48) as pixels"),
-    "pixels of another shape": (typed("pixels", "|u1", [3, 2304]), "uint8 (3, 2304) as pixels, expected uint8 (3, 4"),
+    "pixels of another shape": (typed("pixels", "|u1", [3, 2304]),
+                                "uint8 (3, 2304) as pixels, expected uint8 (3, 4"),
     "pixels of floats": (typed("pixels", "<f4", [3, 4, 48]), "float32 (3, 4, 48) as pixels"),
     "a pixel alone": (typed("pixels", "|u1", []), "uint8 () as pixels, expected uint8 (0, 48, 48)"),
-    "one label too few": (typed("emotion", "|u1", [2]), "uint8 (2,) as emotion, expected uint8 (3,)"),
+    "one label too few": (typed("emotion", "|u1", [2]),
+                          "uint8 (2,) as emotion, expected uint8 (3,)"),
     "labels of another kind": (typed("emotion", "|i1", [3]), "int8 (3,) as emotion"),
-    "a label out of range": (lambda table: table["arrays"].update(emotion=["|u1", [3], 0]), "emotion or a usage out"),
-    "a split out of range": (lambda table: table["arrays"].update(usage=["|u1", [3], 1]), "emotion or a usage out of"),
-    "votes for other rows": (change(ferplus_votes=["|u1", [2, 10], 0]), "(2, 10) as ferplus_votes, expected uint8 (3"),
+    "a label out of range": (lambda table: table["arrays"].update(emotion=["|u1", [3], 0]),
+                             "emotion or a usage out"),
+    "a split out of range": (lambda table: table["arrays"].update(usage=["|u1", [3], 1]),
+                             "emotion or a usage out of"),
+    "votes for other rows": (change(ferplus_votes=["|u1", [2, 10], 0]),
+                             "(2, 10) as ferplus_votes, expected uint8 (3"),
     "std 0": (attribute(std=0.0), "std (0.0) that cannot be used"),
     "std below 0": (attribute(std=-1.0), "std (-1.0)"),
     "std NaN": (attribute(std=math.nan), "std (nan)"),
@@ -209,14 +232,16 @@ NOT_FACES = {  # name: (change of the table, part of the error)
     "std in words": (attribute(std="63"), "std ('63')"),
     "no std": (lambda table: table["info"].pop("std"), "std (None)"),
     "a mean_image that is no number": (pixels_as_mean, "has a mean_image (float32 (48, 48))"),
-    "a mean_image of float64": (typed("mean_image", "<f8", [24, 48]), "has a mean_image (float64 (24, 48))"),
+    "a mean_image of float64": (typed("mean_image", "<f8", [24, 48]),
+                                "has a mean_image (float64 (24, 48))"),
 }
 
 
 @pytest.mark.parametrize("name", NOT_FACES)
 def test_a_sealed_file_that_is_no_prepared_data_is_refused(tmp_path, name):
     how, reason = NOT_FACES[name]
-    pixels = np.frombuffer(np.full(3 * 576, np.nan, np.float32).tobytes(), np.uint8).reshape(3, 48, 48)
+    pixels = np.frombuffer(np.full(3 * 576, np.nan, np.float32).tobytes(),
+                           np.uint8).reshape(3, 48, 48)
     write_prepared(tmp_path / "a.h5", pixels, EMOTION, USAGE)
     (tmp_path / "a.h5").write_bytes(forged((tmp_path / "a.h5").read_bytes(), how))
     with pytest.raises(ValueError, match=r"data: .*a\.h5 has ") as caught:
@@ -234,7 +259,8 @@ def test_a_sparse_file_of_terabytes_is_not_read(tmp_path):
     with open(tmp_path / "a.h5", "wb") as file:
         file.truncate(1 << 40)
     for kind in KINDS:
-        refused(tmp_path / "a.h5", kind, "has 1,099,511,627,776 bytes, expected at most 4,294,967,296")
+        refused(tmp_path / "a.h5", kind,
+                "has 1,099,511,627,776 bytes, expected at most 4,294,967,296")
 
 
 @pytest.mark.parametrize("array", [np.array(["a"], "S1"), np.ones(2, bool), np.ones(2, complex)],
@@ -246,7 +272,9 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, array):
 
 
 def test_arrays_of_a_sealed_file_can_be_written_on_and_lie_as_numpy_likes_it(tmp_path):
-    save_checkpoint(tmp_path / "a.h5", {f"x{i}": np.arange(i, dtype="u1") for i in range(9)} | {"y": np.ones(3)}, {})
+    save_checkpoint(tmp_path / "a.h5",
+                    {f"x{i}": np.arange(i, dtype="u1") for i in range(9)} | {"y": np.ones(3)}, {})
     arrays, _ = load_checkpoint(tmp_path / "a.h5")
-    assert all(array.flags.writeable and array.flags.aligned and array.flags.c_contiguous for array in arrays.values())
+    assert all(array.flags.writeable and array.flags.aligned and array.flags.c_contiguous
+               for array in arrays.values())
     np.testing.assert_array_equal(arrays["y"], np.ones(3))

@@ -1,4 +1,5 @@
-"""Pictures that are not 48x48 in 8-bit grey or colour, upright, one and whole: each is named, left out and counted."""
+"""Pictures that are not 48x48 in 8-bit grey or colour, upright, one and whole: each is named, left
+out and counted."""
 import io
 import struct
 import zlib
@@ -29,7 +30,9 @@ def turned(orientation, kind="JPEG"):
 
 
 def chunk(kind, content):
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I",
+                       len(content)) + kind + content + struct.pack(">I",
+                                                                    zlib.crc32(kind + content))
 
 
 def png(width, height, depth=8, colour=0, data=b"", extra=b"", interlace=0):
@@ -71,45 +74,61 @@ BAD_PICTURES = {  # name: (file name, content, part of the reason)
     "0x0": ("x.png", png(0, 0), "or its head is damaged"),
     "0 wide": ("x.png", png(0, 48), "or its head is damaged"),
     "60,000x60,000": ("x.png", png(60_000, 60_000), "60"),
-    "a JPEG of 65,535x65,535": ("x.jpg", jpeg_size(65_535, 65_535), "is not a complete PNG or JPEG picture"),
+    "a JPEG of 65,535x65,535": ("x.jpg", jpeg_size(65_535, 65_535),
+                                "is not a complete PNG or JPEG picture"),
     "10,000x10,000": ("x.png", png(10_000, 10_000), "is not a complete PNG or JPEG picture"),
     "2,147,483,647 wide": ("x.png", png(2**31 - 1, 1), "is not a complete PNG or JPEG picture"),
     "47x48": ("x.png", saved(FACE.crop((0, 0, 47, 48))), "is 47x48 pixels, expected 48x48"),
     "a JPEG that is larger than its head says": ("x.jpg", jpeg_size(48, 47), "is 48x47 pixels"),
-    "16-bit grey": ("x.png", saved(Image.fromarray(PIXELS[0].astype(np.uint16) * 257)), "has mode I;16"),
-    "16-bit colour": ("x.png", png(48, 48, 16, 2, bytes(48 * (1 + 48 * 6))), "has 16 bits in each color, expected 8"),
+    "16-bit grey": ("x.png", saved(Image.fromarray(PIXELS[0].astype(np.uint16) * 257)),
+                    "has mode I;16"),
+    "16-bit colour": ("x.png", png(48, 48, 16, 2, bytes(48 * (1 + 48 * 6))),
+                      "has 16 bits in each color, expected 8"),
     "grey with transparency": ("x.png", saved(FACE.convert("LA")), "has mode LA"),
     "RGBA": ("x.png", saved(FACE.convert("RGBA")), "has mode RGBA, expected 8-bit gray or color"),
-    "a palette with a transparent colour": ("x.png", saved(FACE.convert("P"), transparency=3), "without transparency"),
+    "a palette with a transparent colour": ("x.png", saved(FACE.convert("P"), transparency=3),
+                                            "without transparency"),
     "grey with a transparent level": ("x.png", saved(FACE, transparency=3), "without transparency"),
     "CMYK": ("x.jpg", saved(FACE.convert("CMYK"), "JPEG"), "has mode CMYK"),
     "animated PNG": ("x.png", saved(FACE, **FRAMES), "holds 2 pictures, expected one"),
     "animated GIF": ("x.gif", saved(FACE, "GIF", **FRAMES), "is neither PNG nor JPEG"),
-    "a JPEG with a second picture": ("x.jpg", saved(FACE, "MPO", **FRAMES), "holds 2 pictures, expected one"),
+    "a JPEG with a second picture": ("x.jpg", saved(FACE, "MPO", **FRAMES),
+                                     "holds 2 pictures, expected one"),
     "GIF": ("x.gif", saved(FACE, "GIF"), "is neither PNG nor JPEG"),
     "BMP": ("x.bmp", saved(FACE, "BMP"), "is neither PNG nor JPEG"),
     "TIFF": ("x.tif", saved(FACE, "TIFF"), "is neither PNG nor JPEG"),
     "GIF by another name": ("x.png", saved(FACE, "GIF"), "is neither PNG nor JPEG"),
-    "lying on its side": ("x.jpg", turned(6), "is turned by its EXIF orientation 6: save it upright"),
+    "lying on its side": ("x.jpg", turned(6),
+                          "is turned by its EXIF orientation 6: save it upright"),
     "upside down": ("x.jpg", turned(3), "is turned by its EXIF orientation 3"),
     "a mirrored PNG": ("x.png", turned(2, "PNG"), "is turned by its EXIF orientation 2"),
     "an orientation out of range": ("x.jpg", turned(9), "is turned by its EXIF orientation 9"),
     "a JPEG cut in its head": ("x.jpg", JPEG[:100], "is not a complete PNG or JPEG picture"),
-    "a JPEG cut in its middle": ("x.jpg", JPEG[:len(JPEG) // 2], "is not a complete PNG or JPEG picture"),
+    "a JPEG cut in its middle": ("x.jpg", JPEG[:len(JPEG) // 2],
+                                 "is not a complete PNG or JPEG picture"),
     "a PNG cut in its head": ("x.png", PNG[:20], "is not a complete PNG or JPEG picture"),
-    "a PNG cut in its middle": ("x.png", PNG[:len(PNG) // 2], "is not a complete PNG or JPEG picture"),
+    "a PNG cut in its middle": ("x.png", PNG[:len(PNG) // 2],
+                                "is not a complete PNG or JPEG picture"),
     "a PNG cut before its end": ("x.png", PNG[:-12], "is not a complete PNG or JPEG picture"),
-    "a PNG with a flipped bit": ("x.png", flipped(PNG, len(PNG) // 2), "is not a complete PNG or JPEG picture"),
-    "a PNG with a false checksum": ("x.png", flipped(PNG, len(PNG) - 14), "is not a complete PNG or JPEG picture"),
-    "a PNG with too few rows": ("x.png", png(48, 48, data=bytes(49 * 20)), "has 980 bytes of pixels, expected 2,352"),
-    "an interlaced PNG with too few rows": ("x.png", png(48, 48, data=bytes(2_000), interlace=1), "rows are missing"),
-    "a PNG without its palette": ("x.png", palette_png(0), "has a palette of 0 bytes, expected three for each"),
-    "a palette behind the pixels": ("x.png", palette_png(3, after=True), "has a palette of 0 bytes"),
+    "a PNG with a flipped bit": ("x.png", flipped(PNG, len(PNG) // 2),
+                                 "is not a complete PNG or JPEG picture"),
+    "a PNG with a false checksum": ("x.png", flipped(PNG, len(PNG) - 14),
+                                    "is not a complete PNG or JPEG picture"),
+    "a PNG with too few rows": ("x.png", png(48, 48, data=bytes(49 * 20)),
+                                "has 980 bytes of pixels, expected 2,352"),
+    "an interlaced PNG with too few rows": ("x.png", png(48, 48, data=bytes(2_000), interlace=1),
+                                            "rows are missing"),
+    "a PNG without its palette": ("x.png", palette_png(0),
+                                  "has a palette of 0 bytes, expected three for each"),
+    "a palette behind the pixels": ("x.png", palette_png(3, after=True),
+                                    "has a palette of 0 bytes"),
     "a palette of a colour and a half": ("x.png", palette_png(4), "palette"),
-    "a pixel beyond the palette": ("x.png", palette_png(9, pixel=3), "of color 3, but a palette of 3 colors"),
+    "a pixel beyond the palette": ("x.png", palette_png(9, pixel=3),
+                                   "of color 3, but a palette of 3 colors"),
     "16 colours without a palette": ("x.png", palette_png(0, depth=4), "has a palette of 0 bytes"),
     "a PNG whose text unpacks to 64 MB": (
-        "x.png", png(48, 48, data=bytes(49 * 48), extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 26)))),
+        "x.png", png(48, 48, data=bytes(49 * 48),
+                     extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 26)))),
         "ecompressed"),
 }
 
@@ -132,7 +151,8 @@ def test_a_file_that_is_larger_than_any_face_is_not_read(tmp_path):
     (tmp_path / "train" / "happy").mkdir(parents=True)
     with open(tmp_path / "train" / "happy" / "x.png", "wb") as file:
         file.truncate(LARGEST_PICTURE + 1)
-    with pytest.raises(ValueError, match="x.png declares 4,194,305 bytes, expected at most 4,194,304"):
+    with pytest.raises(ValueError,
+                       match="x.png declares 4,194,305 bytes, expected at most 4,194,304"):
         quiet(tmp_path, tmp_path / "out.h5", skip_bad=True)
 
 
@@ -141,11 +161,14 @@ def test_a_palette_that_has_all_colours_is_read(tmp_path):
     (tmp_path / "train" / "happy" / "x.png").write_bytes(palette_png(9, pixel=2))
     quiet(tmp_path, tmp_path / "out.h5")
     pixels = read_prepared(tmp_path / "out.h5")["pixels"][0]
-    assert (pixels[:47] == 1).all() and (pixels[47] == 7).all()  # the luma of (0, 1, 2) and (6, 7, 8)
+    # The luma of (0, 1, 2) and (6, 7, 8)
+    assert (pixels[:47] == 1).all() and (pixels[47] == 7).all()
 
 
-@pytest.mark.parametrize("content", [PNG, saved(FACE.convert("RGB")), saved(FACE, dpi=(72, 72)), turned(1, "PNG"),
-                                     png(48, 48, data=b"".join(b"\0" + row.tobytes() for row in PIXELS[0])),
+@pytest.mark.parametrize("content", [PNG, saved(FACE.convert("RGB")), saved(FACE, dpi=(72, 72)),
+                                     turned(1, "PNG"),
+                                     png(48, 48,
+                                         data=b"".join(b"\0" + row.tobytes() for row in PIXELS[0])),
                                      png(48, 48, data=interlaced(PIXELS[0]), interlace=1)],
                          ids=["grey", "colour", "with a note", "upright", "by hand", "interlaced"])
 def test_what_is_right_is_read_as_it_is(tmp_path, content):

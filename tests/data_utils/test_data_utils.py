@@ -1,4 +1,5 @@
-"""Finding data: the order of places, errors for what was named and is missing, and what load_data returns."""
+"""Finding data: the order of places, errors for what was named and is missing, and what load_data
+returns."""
 
 import os
 import pathlib
@@ -26,7 +27,8 @@ def place(tmp_path, monkeypatch):
     """A working directory of our own with an empty data/, and no data anywhere else."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CS231N_FER_DATA", raising=False)
-    monkeypatch.setattr(load, "__file__", str(tmp_path / "repository" / "cs231n_fer" / "data_utils" / "load.py"))
+    monkeypatch.setattr(load, "__file__",
+                        str(tmp_path / "repository" / "cs231n_fer" / "data_utils" / "load.py"))
     (tmp_path / "data").mkdir()
     return tmp_path
 
@@ -41,7 +43,8 @@ def written(path, emotion=EMOTION):
 
 
 def test_an_explicit_path_comes_before_the_variable_and_that_before_data(place, monkeypatch):
-    explicit, variable, default = (written(place / name) for name in ("a.h5", "b.h5", "data/fer2013.h5"))
+    explicit, variable, default = (written(place / name)
+                                   for name in ("a.h5", "b.h5", "data/fer2013.h5"))
     monkeypatch.setenv("CS231N_FER_DATA", str(variable))
     assert find_data(explicit) == explicit
     assert find_data() == variable
@@ -78,7 +81,8 @@ def test_a_named_csv_is_prepared_in_the_cache_and_reused_until_it_changes(place)
     said = []
     first = find_data(place / "mine.csv", say=said.append)
     assert first.parent == place / "data" / "cache" and first.name.startswith("mine-")
-    assert find_data(place / "mine.csv", say=said.append) == first and "was prepared before" in said[-1]
+    assert find_data(place / "mine.csv", say=said.append) == first
+    assert "was prepared before" in said[-1]
     (place / "mine.csv").write_text(CSV.rstrip("\n").rsplit("\n", 1)[0] + "\n")
     second = find_data(place / "mine.csv", say=silent)
     assert second != first and len(read_prepared(second)["pixels"]) == COUNT - 1
@@ -106,7 +110,8 @@ def test_without_data_the_synthetic_faces_are_used_and_it_is_said_loudly(place):
     said = []
     data = load_data(synthetic_train=20, synthetic_val=6, synthetic_test=0, seed=4, say=said.append)
     banner = "\n".join(said)
-    for words in ("SYNTHETIC", "fer2013.csv", "deadskull7/fer2013", "challenges-in-representation", "data/"):
+    for words in ("SYNTHETIC", "fer2013.csv", "deadskull7/fer2013", "challenges-in-representation",
+                  "data/"):
         assert words in banner
     assert data["X_train"].shape == (20, 1, 48, 48) and data["X_val"].shape == (6, 1, 48, 48)
     assert data["y_train"].dtype == np.int64 and "X_test" not in data and "seed 4" in data["source"]
@@ -150,8 +155,8 @@ def test_unlabelled_rows_are_no_test_rows_and_training_rows_stand_in_for_validat
 
 
 @pytest.mark.parametrize("pixels, mean, std", [
-    (PIXELS[0], PIXELS[0], 1.0), (PIXELS, np.zeros((48, 47)), 1.0), (PIXELS, np.zeros((48, 48)), 0.0),
-    (PIXELS, np.zeros((48, 48)), np.nan)])
+    (PIXELS[0], PIXELS[0], 1.0), (PIXELS, np.zeros((48, 47)), 1.0),
+    (PIXELS, np.zeros((48, 48)), 0.0), (PIXELS, np.zeros((48, 48)), np.nan)])
 def test_normalise_refuses_what_does_not_fit(pixels, mean, std):
     with pytest.raises(ValueError, match="normalise: pixels"):
         normalise(pixels, mean, std)
@@ -167,5 +172,6 @@ def test_normalise_takes_pictures_with_or_without_the_channel_axis():
 
 def test_the_readme_of_data_names_the_files_that_the_code_looks_for():
     readme = pathlib.Path(__file__).parents[2] / "data" / "README.md"
-    for name in (*load.TABLES, "fer2013.h5", "CS231N_FER_DATA", "--data", "--skip-bad", "data/cache"):
+    for name in (*load.TABLES, "fer2013.h5", "CS231N_FER_DATA", "--data", "--skip-bad",
+                 "data/cache"):
         assert name in readme.read_text(encoding="utf-8"), name

@@ -23,7 +23,8 @@ def pixel(value, position=7):
 
 
 BAD_ROWS = {  # name: (row of fer2013.csv without its line end, part of the reason)
-    "too few pixels": (f"1,{TEXTS[1].rsplit(' ', 1)[0]},Training", "has 2,303 pixels, expected 2,304"),
+    "too few pixels": (f"1,{TEXTS[1].rsplit(' ', 1)[0]},Training",
+                       "has 2,303 pixels, expected 2,304"),
     "too many pixels": (f"1,{TEXTS[1]} 5,Training", "has 2,305 pixels"),
     "pixel of 256": (f"1,{pixel('256')},Training", "pixel 8 is '256', expected 0 to 255"),
     "pixel of 999": (f"1,{pixel('999')},Training", "pixel 8 is '999'"),
@@ -46,7 +47,8 @@ BAD_ROWS = {  # name: (row of fer2013.csv without its line end, part of the reas
     "emotion by name": (f"Happy,{TEXTS[1]},Training", "emotion is 'Happy'"),
     "emotion 1.0": (f"1.0,{TEXTS[1]},Training", "emotion is '1.0'"),
     "no emotion": (f",{TEXTS[1]},Training", "emotion is ''"),
-    "unknown usage": (f"1,{TEXTS[1]},Testing", "usage is 'Testing', expected one of Training, PublicTest"),
+    "unknown usage": (f"1,{TEXTS[1]},Testing",
+                      "usage is 'Testing', expected one of Training, PublicTest"),
     "no usage": (f"1,{TEXTS[1]},", "usage is ''"),
     "missing column": (f"1,{TEXTS[1]}", "has 2 columns, expected 3"),
     "one column too many": (f"1,{TEXTS[1]},Training,", "has 4 columns, expected 3"),
@@ -123,7 +125,8 @@ def test_a_bad_row_among_several_batches_costs_only_itself():
     kept = np.delete(np.arange(count), BATCH + 1)
     np.testing.assert_array_equal(faces.record, kept)
     np.testing.assert_array_equal(faces.pixels, PIXELS[kept % ROWS])
-    np.testing.assert_array_equal(faces.usage, np.where(kept < (count + 1) // 2, 1, 2))  # the bad row counts
+    # The bad row counts
+    np.testing.assert_array_equal(faces.usage, np.where(kept < (count + 1) // 2, 1, 2))
 
 
 def test_the_fast_and_the_slow_reader_of_pixels_agree_on_random_damage():
@@ -172,12 +175,14 @@ def test_the_real_data_gives_the_known_figures(tmp_path):
     assert (found["emotion"][usage > 0] == 255).all()
     assert summary["counts"][:, :7].tolist() == [list(fer2013.CLASS_COUNTS[0]), [0] * 7, [0] * 7]
     assert summary["counts"].sum(axis=1).tolist() == list(fer2013.SPLIT_COUNTS)
-    assert summary["constant"] == [6458, 7629, 10423, 11286, 13148, 13402, 13988, 15894, 22198, 22927, 28601,
-                                   30002]
+    assert summary["constant"] == [6458, 7629, 10423, 11286, 13148, 13402, 13988, 15894, 22198,
+                                   22927, 28601, 30002]
     assert summary["distinct"] == 34034 and summary["also_in_training"] == [0, 280, 288]
-    labelled = summarise(pixels, emotion, usage)  # with the labels of PublicTest, as fer2013.csv has them
+    # With the labels of PublicTest, as fer2013.csv has them
+    labelled = summarise(pixels, emotion, usage)
     known = emotion != 255
     expected = [list(counts) for counts in fer2013.CLASS_COUNTS[:2]]
     assert labelled["counts"][:2, :7].tolist() == expected
-    assert labelled["conflicting_groups"] == (57 if known.all() else 47)  # ten need PrivateTest's labels
+    # Ten need PrivateTest's labels
+    assert labelled["conflicting_groups"] == (57 if known.all() else 47)
     np.testing.assert_allclose(float(pixels[usage == 0].mean()), 129.474, atol=5e-4)

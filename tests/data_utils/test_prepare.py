@@ -1,4 +1,5 @@
-"""Prepared data: every form that people download gives the same file, or none where something is wrong."""
+"""Prepared data: every form that people download gives the same file, or none where something is
+wrong."""
 
 import hashlib
 import io
@@ -19,7 +20,8 @@ from cs231n_fer.data_utils.summary import format_summary, occur_in, summarise
 @pytest.mark.parametrize("container", ["file", "folder", "zip", "tar.gz"])
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_that_people_download_gives_the_same_rows(tmp_path, form, container):
-    source = pack(tmp_path, {name: csv_text(content) for name, content in FORMS[form].items()}, container)
+    source = pack(tmp_path, {name: csv_text(content) for name, content in FORMS[form].items()},
+                  container)
     summary, _ = quiet(source, tmp_path / "out.h5")
     found = read_prepared(tmp_path / "out.h5")
     emotion = np.where(USAGE == 0, EMOTION, 255) if form == "competition" else EMOTION
@@ -32,7 +34,8 @@ def test_every_form_that_people_download_gives_the_same_rows(tmp_path, form, con
 
 
 @pytest.mark.parametrize("change", [
-    lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n"), lambda text: text[:-1],
+    lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n"),
+    lambda text: text[:-1],
     lambda text: text.replace(b"emotion,pixels,Usage", b'"emotion", "pixels", "usage"')],
     ids=["BOM", "CRLF", "no last line end after a complete Usage", "quoted header in lower case"])
 def test_harmless_differences_are_tolerated(tmp_path, change):
@@ -68,7 +71,8 @@ def test_folders_of_pictures_are_read_with_test_as_public_test(tmp_path):
 
 def test_a_colour_picture_becomes_grey_by_its_luma(tmp_path):
     (tmp_path / "train" / "sad").mkdir(parents=True)
-    Image.fromarray(np.full((48, 48, 3), (200, 100, 50), np.uint8)).save(tmp_path / "train" / "sad" / "a.png")
+    Image.fromarray(np.full((48, 48, 3), (200, 100, 50),
+                            np.uint8)).save(tmp_path / "train" / "sad" / "a.png")
     quiet(tmp_path, tmp_path / "out.h5")
     luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
     assert (read_prepared(tmp_path / "out.h5")["pixels"] == luma).all()
@@ -98,17 +102,22 @@ def test_a_bad_picture_is_named(tmp_path, name, content, reason):
     assert name in str(caught.value) and reason in str(caught.value)
 
 
-HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+HEADER = (
+    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+)
 VOTES = RNG.integers(0, 11, (ROWS, 10)).astype(np.uint8)
 
 
 def ferplus_lines():
-    return [HEADER] + [f"{NAMES[i]},fer{i:07}.png," + ",".join(map(str, VOTES[i])) for i in range(ROWS)]
+    return [HEADER] + [f"{NAMES[i]},fer{i:07}.png," + ",".join(map(str, VOTES[i]))
+                       for i in range(ROWS)]
 
 
 def test_votes_for_the_seven_emotions_come_in_the_order_of_their_labels():
-    votes = np.arange(20).reshape(2, 10)  # neutral, happiness, surprise, sadness, anger, disgust, fear...
-    np.testing.assert_array_equal(emotion_votes(votes), [[4, 5, 6, 1, 3, 2, 0], [14, 15, 16, 11, 13, 12, 10]])
+    # Neutral, happiness, surprise, sadness, anger, disgust, fear...
+    votes = np.arange(20).reshape(2, 10)
+    np.testing.assert_array_equal(emotion_votes(votes),
+                                  [[4, 5, 6, 1, 3, 2, 0], [14, 15, 16, 11, 13, 12, 10]])
     with pytest.raises(ValueError, match=r"votes: got shape \(2, 8\)"):
         emotion_votes(votes[:, :8])
 
@@ -118,7 +127,8 @@ def test_ferplus_votes_are_aligned_by_row_even_where_a_face_is_left_out(tmp_path
     lines = csv_text("fer2013").split(b"\n")
     lines[4] = b"bad"
     (tmp_path / "a.csv").write_bytes(b"\n".join(lines))
-    quiet(tmp_path / "a.csv", tmp_path / "out.h5", ferplus=tmp_path / "fer2013new.csv", skip_bad=True)
+    quiet(tmp_path / "a.csv", tmp_path / "out.h5", ferplus=tmp_path / "fer2013new.csv",
+          skip_bad=True)
     votes = read_prepared(tmp_path / "out.h5")["ferplus_votes"]
     np.testing.assert_array_equal(votes, np.delete(VOTES, 3, axis=0))
 
@@ -142,7 +152,8 @@ def test_ferplus_of_other_rows_or_with_a_bad_line_is_refused(tmp_path, change, r
 @pytest.mark.parametrize("limit, files", [
     ("LARGEST_CSV", {"fer2013.csv": csv_text("fer2013")}), ("LARGEST_OTHER", {"x": b"0" * 99})])
 @pytest.mark.parametrize("container", ["zip", "tar.gz"])
-def test_a_member_that_declares_too_many_bytes_is_never_read(tmp_path, monkeypatch, limit, files, container):
+def test_a_member_that_declares_too_many_bytes_is_never_read(tmp_path, monkeypatch, limit, files,
+                                                             container):
     monkeypatch.setattr(sources, limit, 50)
     with pytest.raises(ValueError, match="declares .* bytes, expected at most 50"):
         quiet(pack(tmp_path, files, container), tmp_path / "out.h5")
@@ -206,7 +217,8 @@ def test_statistics_come_from_training_only_and_equal_their_definition(tmp_path)
     quiet(tmp_path / "a.csv", tmp_path / "out.h5")
     found, training = read_prepared(tmp_path / "out.h5"), PIXELS[USAGE == 0].astype(np.float64)
     assert found["mean_image"].dtype == np.float32
-    np.testing.assert_allclose(found["mean_image"], training.mean(axis=0), rtol=np.finfo(np.float32).eps)
+    np.testing.assert_allclose(found["mean_image"], training.mean(axis=0),
+                               rtol=np.finfo(np.float32).eps)
     np.testing.assert_allclose(found["std"], (training - training.mean(axis=0)).std(), rtol=1e-12)
 
 
@@ -226,7 +238,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
 def test_the_summary_counts_constant_pictures_duplicates_and_leaks():
     pixels = np.zeros((7, 48, 48), np.uint8)
     pixels[:, 0, 0] = [0, 1, 1, 2, 1, 2, 3]
-    emotion, usage = np.array([0, 1, 2, 3, 255, 255, 6], np.uint8), np.array([0, 0, 0, 0, 1, 2, 2], np.uint8)
+    emotion = np.array([0, 1, 2, 3, 255, 255, 6], np.uint8)
+    usage = np.array([0, 0, 0, 0, 1, 2, 2], np.uint8)
     summary = summarise(pixels, emotion, usage)
     assert summary["constant"] == [0] and summary["distinct"] == 4
     assert summary["duplicates"] == [1, 0, 0] and summary["also_in_training"] == [0, 1, 1]
@@ -239,6 +252,7 @@ def test_faces_that_occur_among_others_are_found_also_after_normalising():
     pixels = np.random.default_rng(0).integers(0, 256, (6, 48, 48)).astype(np.uint8)
     others = np.concatenate([pixels[[3, 0, 3]], pixels[[1]] ^ np.uint8(1)])
     for change in (lambda p: p, lambda p: normalise(p, np.full((48, 48), 99.7, np.float32), 55.3)):
-        assert occur_in(change(pixels), change(others)).tolist() == [True, False, False, True, False, False]
+        assert occur_in(change(pixels),
+                        change(others)).tolist() == [True, False, False, True, False, False]
     with pytest.raises(ValueError, match="images, others: got uint8"):
         occur_in(pixels, others.astype(np.float32))

@@ -1,4 +1,5 @@
-"""The pure parts of the benchmarks: statistics, tables, markers; and one worker, from its start to its end."""
+"""The pure parts of the benchmarks: statistics, tables, markers; and one worker, from its start to
+its end."""
 import json
 import math
 import pathlib
@@ -15,7 +16,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_a_summary_is_over_all_runs_of_all_rounds():
-    assert statistics.summary([[0.001, 0.003], [0.002]]) == {"median_ms": 2.0, "min_ms": 1.0, "p90_ms": 3.0}
+    assert statistics.summary([[0.001, 0.003], [0.002]]) == {"median_ms": 2.0, "min_ms": 1.0,
+                                                             "p90_ms": 3.0}
 
 
 def test_a_ratio_is_of_medians_and_its_range_of_neighbouring_rounds():
@@ -25,11 +27,13 @@ def test_a_ratio_is_of_medians_and_its_range_of_neighbouring_rounds():
 
 def test_exponents_find_the_power_law_between_neighbours():
     sizes = [1, 2, 8]
-    assert statistics.exponents(sizes, [3 * s ** 1.5 for s in sizes]) == [None, pytest.approx(1.5), pytest.approx(1.5)]
+    assert statistics.exponents(sizes, [3 * s ** 1.5 for s in sizes]) == [None, pytest.approx(1.5),
+                                                                          pytest.approx(1.5)]
 
 
 def test_a_line_is_recovered_from_its_points():
-    assert statistics.line([1, 10, 100], [2.5, 7.0, 52.0]) == (pytest.approx(2.0), pytest.approx(0.5))
+    assert statistics.line([1, 10, 100], [2.5, 7.0, 52.0]) == (pytest.approx(2.0),
+                                                               pytest.approx(0.5))
 
 
 def test_the_fastest_of_a_group_leaves_out_what_did_not_run():
@@ -39,8 +43,8 @@ def test_the_fastest_of_a_group_leaves_out_what_did_not_run():
 
 
 @pytest.mark.parametrize("value, text", [
-    (0.27, "0.270"), (17.64, "17.6"), (1.0, "1.00"), (412.4, "412"), (9812.3, "9,812"), (0.0, "0"), (7, "7"),
-    (-40.4, "-40.4"), (2e-7, "0.000000200"), (None, "-"), ("naive", "naive")])
+    (0.27, "0.270"), (17.64, "17.6"), (1.0, "1.00"), (412.4, "412"), (9812.3, "9,812"), (0.0, "0"),
+    (7, "7"), (-40.4, "-40.4"), (2e-7, "0.000000200"), (None, "-"), ("naive", "naive")])
 def test_numbers_show_three_digits_and_no_exponent(value, text):
     assert report.number(value) == text
 
@@ -54,13 +58,15 @@ def test_a_table_is_aligned_markdown():
 
 
 def test_a_body_goes_between_its_markers_and_nowhere_else():
-    text = "a\n<!-- bench_step -->\nold\n<!-- /bench_step -->\nb\n<!-- bench_ladder -->\n<!-- /bench_ladder -->\n"
+    text = ("a\n<!-- bench_step -->\nold\n<!-- /bench_step -->\nb\n"
+            "<!-- bench_ladder -->\n<!-- /bench_ladder -->\n")
     new = report.replace_between(text, "bench_step", "new \\1\n")
     assert new == text.replace("old", "new \\1")
     assert report.replace_between(new, "bench_step", "new \\1") == new
 
 
-@pytest.mark.parametrize("text", ["", "<!-- t -->", "<!-- /t --> <!-- t -->", "<!-- t --><!-- t --><!-- /t -->"])
+@pytest.mark.parametrize("text", ["", "<!-- t -->", "<!-- /t --> <!-- t -->",
+                                  "<!-- t --><!-- t --><!-- /t -->"])
 def test_markers_that_are_not_a_pair_are_refused(text):
     with pytest.raises(ValueError, match="expected one of each"):
         report.replace_between(text, "t", "body")
@@ -123,8 +129,8 @@ def test_a_table_of_speed_shows_the_medians_of_its_result(name):
 def test_results_are_summaries_in_json_with_a_line_for_each_list_of_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     monkeypatch.setattr(report, "ROOT", tmp_path)
-    path = tmp_path / report.write_results("bench", [{"rounds": [[0.123456789, 2.0], [1e-9]]}, {"rounds": []},
-                                                     {"rounds": 8, "error": None}])
+    path = tmp_path / report.write_results("bench", [{"rounds": [[0.123456789, 2.0], [1e-9]]},
+                                                     {"rounds": []}, {"rounds": 8, "error": None}])
     assert json.loads(path.read_text()) == [
         {"median_ms": 123.46, "min_ms": 1e-6, "p90_ms": 2000.0, "round_medians_ms": [1061.7, 1e-6]},
         {"round_medians_ms": []}, {"rounds": 8, "error": None}]
@@ -132,12 +138,15 @@ def test_results_are_summaries_in_json_with_a_line_for_each_list_of_numbers(tmp_
 
 
 def engine(group, seconds, **changes):
-    return {"label": group, "group": group, "rounds": [[seconds]] if seconds else [], "error": None, "peak_mib": 100.0,
+    return {"label": group, "group": group, "rounds": [[seconds]] if seconds else [], "error": None,
+            "peak_mib": 100.0,
             "rise_mib": 10.0, "page_faults": 0, "check": {"error": 1e-6, "passed": True}, **changes}
 
 
-CASE = {"net": "final", "batch": 50, "threads": 2, "mode": "step", "flops": 7e9, "peak_gflops": 200.0,
-        "engines": [engine("ours", 0.02), engine("PyTorch tuned", 0.06), engine("PyTorch tuned", 0.05),
+CASE = {"net": "final", "batch": 50, "threads": 2, "mode": "step", "flops": 7e9,
+        "peak_gflops": 200.0,
+        "engines": [engine("ours", 0.02), engine("PyTorch tuned", 0.06),
+                    engine("PyTorch tuned", 0.05),
                     engine("ONNX Runtime", None, error="onnxruntime is not installed")]}
 
 
@@ -156,12 +165,15 @@ def test_a_table_of_engines_says_how_many_times_longer_than_ours_each_takes():
 
 def report_rows(text):
     """The cells of the last table of a text, header and rule included."""
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n\n")[-1].split("\n")]
+    return [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in text.split("\n\n")[-1].split("\n")]
 
 
 def test_only_wrong_results_and_crashes_are_failures():
-    broken = {**CASE, "engines": [engine("ours", 0.02, error="WRONG: grads/conv1/w differs by 1 in float32"),
-                                  engine("a", None, error="gave up after 3 s"), CASE["engines"][-1]]}
+    broken = {**CASE, "engines": [engine("ours", 0.02,
+                                         error="WRONG: grads/conv1/w differs by 1 in float32"),
+                                  engine("a", None, error="gave up after 3 s"),
+                                  CASE["engines"][-1]]}
     assert cases.failures([CASE]) == []
     assert cases.failures([broken]) == [
         "final, batch 50, 2 threads: ours: WRONG: grads/conv1/w differs by 1 in float32"]
@@ -183,7 +195,8 @@ def test_every_array_of_a_net_has_its_place_in_ours(name):
     assert list(params.values()) == list(network.params)
     assert list(buffers.values()) == list(network.buffers)
     convs = [filters for kind, _, filters in net.layers() if kind == "conv"]
-    assert [network.params[params[f"conv{i}/w"]].shape[0] for i in range(1, len(convs) + 1)] == convs
+    assert [network.params[params[f"conv{i}/w"]].shape[0]
+            for i in range(1, len(convs) + 1)] == convs
 
 
 def test_our_engine_reproduces_its_own_reference_and_a_wrong_one_is_noticed(tmp_path):
@@ -207,24 +220,29 @@ def test_the_rungs_of_the_ladder_agree_on_what_is_timed():
     shapes = {"conv": ((2, 3, 6, 8), 4, 3), "affine": ((2, 6), 4, 0)}
     for operation in ("affine", "avg_pool", "conv", "max_pool", "relu"):
         shape, outputs, size = shapes.get(operation, ((2, 3, 6, 8), 3, 2))
-        spec = {"operation": operation, "x_shape": shape, "outputs": outputs, "size": size, "images": 1}
-        probes = [ladder_rung.build({**spec, "rung": rung}).info["probes"] for rung in ("naive", "im2col")]
+        spec = {"operation": operation, "x_shape": shape, "outputs": outputs, "size": size,
+                "images": 1}
+        probes = [ladder_rung.build({**spec, "rung": rung}).info["probes"]
+                  for rung in ("naive", "im2col")]
         np.testing.assert_allclose(*probes, atol=1e-5)
 
 
 def test_workers_are_timed_in_turns_and_a_broken_one_is_named(capsys):
     net = Net(blocks=((2,),), hidden=3).as_json()
-    spec = {"label": "a", "peer": "ours", "mode": "inference", "rung": "im2col", "net": net, "batch": 1, "threads": 1}
-    timed, broken = interleave.time_in_turns([spec, {**spec, "label": "b", "rung": "no such"}], rounds=2,
-                                             block_seconds=0.01, limit=60)
-    assert len(timed["rounds"]) == 2 and all(seconds > 0 for block in timed["rounds"] for seconds in block)
+    spec = {"label": "a", "peer": "ours", "mode": "inference", "rung": "im2col", "net": net,
+            "batch": 1, "threads": 1}
+    timed, broken = interleave.time_in_turns([spec, {**spec, "label": "b", "rung": "no such"}],
+                                             rounds=2, block_seconds=0.01, limit=60)
+    assert len(timed["rounds"]) == 2
+    assert all(seconds > 0 for block in timed["rounds"] for seconds in block)
     assert timed["error"] is None and timed["peak_mib"] > 0
     assert broken["rounds"] == [] and "no such" in broken["error"]
     assert "b: ValueError" in capsys.readouterr().out
 
 
 def test_a_worker_that_is_late_is_given_up():
-    spec = {"label": "a", "peer": "ours", "mode": "inference", "rung": "im2col", "net": NETS["final"].as_json(),
-            "batch": 1, "threads": 1}
-    late, = interleave.time_in_turns([spec], rounds=1, block_seconds=0.01, limit=0.01, say=lambda text: None)
+    spec = {"label": "a", "peer": "ours", "mode": "inference", "rung": "im2col",
+            "net": NETS["final"].as_json(), "batch": 1, "threads": 1}
+    late, = interleave.time_in_turns([spec], rounds=1, block_seconds=0.01, limit=0.01,
+                                     say=lambda text: None)
     assert late["error"] == "gave up after 0 s" and late["rounds"] == []

@@ -19,7 +19,8 @@ def pictures():
 
 def grey(colours):
     """The same in grey, as Pillow makes it."""
-    return np.stack([np.asarray(Image.fromarray(picture.transpose(1, 2, 0)).convert("L")) for picture in colours])
+    return np.stack([np.asarray(Image.fromarray(picture.transpose(1, 2, 0)).convert("L"))
+                     for picture in colours])
 
 
 def archive(path, parts):
@@ -53,7 +54,9 @@ def test_the_binary_version_is_read_and_turned_to_grey(tmp_path):
 def test_a_file_of_grey_pictures_is_read(tmp_path):
     colours, label = pictures()
     with h5py.File(tmp_path / "c.h5", "w") as file:
-        file["pixels"], file["label"], file["usage"] = grey(colours), label, np.array([0] * 5 + [1] * 2, np.uint8)
+        file["pixels"] = grey(colours)
+        file["label"] = label
+        file["usage"] = np.array([0] * 5 + [1] * 2, np.uint8)
     check(load_cifar10(tmp_path / "c.h5"))
 
 

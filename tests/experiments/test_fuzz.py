@@ -1,4 +1,5 @@
-"""The fuzzer itself: the same files of every number, failures of each kind seen, and a short run over every format."""
+"""The fuzzer itself: the same files of every number, failures of each kind seen, and a short run
+over every format."""
 import io
 import json
 import os
@@ -49,7 +50,8 @@ def test_a_good_file_is_loaded_and_a_number_gives_the_same_file_every_time(place
 
 def wrong_pixel(content):
     """The zip with one pixel of another value, and its checksum mended."""
-    packed, (name,) = io.BytesIO(), [name for name in zipfile.ZipFile(io.BytesIO(content)).namelist() if "csv" in name]
+    packed = io.BytesIO()
+    (name,) = [name for name in zipfile.ZipFile(io.BytesIO(content)).namelist() if "csv" in name]
     text = zipfile.ZipFile(io.BytesIO(content)).read(name)
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(name, text.replace(b"%d " % FACES[0, 0, 0], b"1 ", 1))
@@ -69,9 +71,12 @@ def test_wrong_data_is_a_failure(place):
 
 
 @pytest.mark.parametrize("error, outcome", [
-    (ValueError("a.csv: is bad"), "refused"), (ValueError("source: is bad"), "refused"), (ValueError("bad"), "failure"),
-    (UnicodeDecodeError("utf-8", b"a.csv", 0, 1, "a.csv"), "failure"), (KeyError("a.csv"), "failure"),
-    (OSError("a.csv"), "failure"), (MemoryError(), "failure"), (RecursionError("a.csv"), "failure")])
+    (ValueError("a.csv: is bad"), "refused"), (ValueError("source: is bad"), "refused"),
+    (ValueError("bad"), "failure"),
+    (UnicodeDecodeError("utf-8", b"a.csv", 0, 1, "a.csv"), "failure"),
+    (KeyError("a.csv"), "failure"),
+    (OSError("a.csv"), "failure"), (MemoryError(), "failure"),
+    (RecursionError("a.csv"), "failure")])
 def test_only_a_clear_error_counts_as_refused(place, monkeypatch, error, outcome):
     kinds, folder = place
 
@@ -101,33 +106,46 @@ for index in range(start, 8):
 
 def test_a_reader_that_dies_or_hangs_is_a_failure_of_its_file_and_the_next_one_goes_on(monkeypatch):
     monkeypatch.setattr(pool, "WALL_SECONDS", 1)
-    found = list(pool.outcomes([sys.executable, "-c", WORKER], {"formats": ["CSV", "zip"], "files": 4, "seed": 0}))
+    found = list(pool.outcomes([sys.executable, "-c", WORKER],
+                               {"formats": ["CSV", "zip"], "files": 4, "seed": 0}))
     assert [answer["index"] for answer in found] == list(range(8))
-    assert {answer["index"]: answer["why"] for answer in found if answer["outcome"] == "failure"} == {
-        2: "died of SIGSEGV", 3: "took more than 5 s of CPU time", 5: "was silent or killed", 7: "ended with 3"}
+    assert {answer["index"]: answer["why"] for answer in found
+            if answer["outcome"] == "failure"} == {
+        2: "died of SIGSEGV", 3: "took more than 5 s of CPU time", 5: "was silent or killed",
+        7: "ended with 3"}
 
 
-def test_the_script_writes_the_counts_and_exits_with_1_where_a_file_fails(tmp_path, monkeypatch, capsys):
+def test_the_script_writes_the_counts_and_exits_with_1_where_a_file_fails(tmp_path, monkeypatch,
+                                                                          capsys):
     module = script("checks.fuzz_inputs")
-    arguments = ["--files", "4", "--formats", "HDF5 data", "zip", "--out", str(tmp_path / "new" / "fuzz.json")]
+    arguments = ["--files", "4", "--formats", "HDF5 data", "zip", "--out",
+                 str(tmp_path / "new" / "fuzz.json")]
     assert module.main(arguments) == 0
     found = json.loads((tmp_path / "new" / "fuzz.json").read_text())
-    assert [row["format"] for row in found["rows"]] == ["HDF5 data", "zip"] and found["failures"] == []
-    assert all(sum(row[outcome] for outcome in module.OUTCOMES) == row["files"] == 4 for row in found["rows"])
-    monkeypatch.setattr(module.pool, "outcomes", lambda *_: [{"index": 5, "outcome": "failure", "why": "because"}])
+    assert [row["format"] for row in found["rows"]] == ["HDF5 data", "zip"]
+    assert found["failures"] == []
+    assert all(sum(row[outcome] for outcome in module.OUTCOMES) == row["files"] == 4
+               for row in found["rows"])
+    monkeypatch.setattr(module.pool, "outcomes",
+                        lambda *_: [{"index": 5, "outcome": "failure", "why": "because"}])
     assert module.main(arguments) == 1
     assert "FAILURE zip --seed 0 --only 1: because" in capsys.readouterr().out
-    assert module.main(["--formats", "zip", "--only", "1"]) == 0 and capsys.readouterr().out.split(":")[0] in (
+    assert module.main(["--formats", "zip", "--only", "1"]) == 0
+    assert capsys.readouterr().out.split(":")[0] in (
         module.OUTCOMES)
 
 
 def test_a_reader_that_takes_much_memory_is_a_failure(tmp_path, monkeypatch, capsys):
     kinds = formats(tmp_path)
-    hungry = type(kinds["CSV"])("a.csv", kinds["CSV"].seeds, kinds["CSV"].mutate, lambda *_: "loaded")
+    hungry = type(kinds["CSV"])("a.csv", kinds["CSV"].seeds, kinds["CSV"].mutate,
+                                lambda *_: "loaded")
     peaks = iter([100, 100 + pool.MEMORY // 1024 + 1])  # KiB: before, and after the first file
     monkeypatch.setattr(pool, "formats", lambda folder: {"CSV": hungry})
     monkeypatch.setattr(pool.resource, "setrlimit", lambda *_: None)
-    monkeypatch.setattr(pool.resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=next(peaks)))
+    monkeypatch.setattr(pool.resource, "getrusage",
+                        lambda _: SimpleNamespace(ru_maxrss=next(peaks)))
     pool.work({"formats": ["CSV"], "files": 3, "seed": 0, "start": 0})
     loaded, failure = map(json.loads, capsys.readouterr().out.splitlines())
-    assert loaded["outcome"] == "loaded" and failure["outcome"] == "failure" and "bytes" in failure["why"]
+    assert loaded["outcome"] == "loaded"
+    assert failure["outcome"] == "failure"
+    assert "bytes" in failure["why"]

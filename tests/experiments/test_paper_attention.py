@@ -1,4 +1,5 @@
-"""Scores of maps whose place is known, nets drawn anew layer by layer, verdicts, and the script on a few faces."""
+"""Scores of maps whose place is known, nets drawn anew layer by layer, verdicts, and the script on
+a few faces."""
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from experiments.paper.attention import METHODS
 
 
 def regions_of(rng, count, classes):
-    """Regions (n, 12, 12) that share a place within each class but for a fifth of their pixels, and classes (n,)."""
+    """Regions (n, 12, 12) that share a place within each class but for a fifth of their pixels, and
+    classes (n,)."""
     y = np.arange(count) % classes
     places = rng.random((classes, 12, 12)) < 0.3
     return places[y] ^ (rng.random((count, 12, 12)) < 0.2), y
@@ -28,7 +30,7 @@ def test_chance_is_the_share_of_the_area():
     assert value == pytest.approx(1 / areas.mean()) and low < value < high
 
 
-def test_a_map_of_its_own_region_beats_shuffled_ones_and_a_map_that_is_everywhere_the_same_does_not():
+def test_a_map_of_its_own_region_beats_shuffled_ones_and_a_map_that_is_constant_does_not():
     rng = np.random.default_rng(1)
     regions, y = regions_of(rng, 40, 4)
     within = np.ones(regions.shape, bool)
@@ -42,11 +44,13 @@ def test_a_map_of_its_own_region_beats_shuffled_ones_and_a_map_that_is_everywher
 
 
 def test_larger_regions_are_no_advantage_in_the_permutation_test():
-    """Maps without a preference: the class with the large regions holds more of them, but not more than its area."""
+    """Maps without a preference: the class with the large regions holds more of them, but not more
+    than its area."""
     rng = np.random.default_rng(2)
     y = np.arange(60) % 2
     regions = rng.random((60, 12, 12)) < np.where(y, 0.6, 0.1)[:, None, None]
-    p = attention.permutation_p(rng.random(regions.shape), regions, np.ones(regions.shape, bool), y, draws=200)
+    p = attention.permutation_p(rng.random(regions.shape), regions, np.ones(regions.shape, bool), y,
+                                draws=200)
     assert 0.01 < p[1] < 0.99 and 0.01 < p[0]
 
 
@@ -67,20 +71,24 @@ class Brightest:
     """Says class 1 where the upper half is brighter than the lower one, class 0 elsewhere."""
 
     def predict(self, X):
-        return np.eye(2)[(X[:, 0, :24].mean(axis=(1, 2)) > X[:, 0, 24:].mean(axis=(1, 2))).astype(int)]
+        return np.eye(2)[(X[:, 0, :24].mean(axis=(1, 2)) > X[:, 0,
+                                                             24:].mean(axis=(1, 2))).astype(int)]
 
 
 def test_an_unseen_half_shows_the_mean_grey():
     X = np.zeros((2, 1, 48, 48), np.float32)
     X[0, 0, :24], X[1, 0, 24:] = 5, 5
-    data = {"X_val": X, "y_val": np.array([1, 0]), "mean_image": np.full((48, 48), 100, np.float32), "std": 50.0}
+    data = {"X_val": X, "y_val": np.array([1, 0]), "mean_image": np.full((48, 48), 100, np.float32),
+            "std": 50.0}
     right = attention.half_accuracy([Brightest(), Brightest()], data)
     assert {name: values.tolist() for name, values in right.items()} == {
         "all": [1, 1], "upper": [1, 1], "lower": [0, 1]}
-    np.testing.assert_array_equal(attention.grey({**data, "mean_image": np.array([[90.0, 110]])}), [[0.2, -0.2]])
+    np.testing.assert_array_equal(attention.grey({**data, "mean_image": np.array([[90.0, 110]])}),
+                                  [[0.2, -0.2]])
 
 
-NET = {"kind": "FinalConvNet", "options": {"num_filters": [3, 4], "hidden_dim": 6, "batchnorm": True}}
+NET = {"kind": "FinalConvNet",
+       "options": {"num_filters": [3, 4], "hidden_dim": 6, "batchnorm": True}}
 
 
 @pytest.mark.parametrize("count, anew", [(1, {"affine2"}), (3, {"affine2", "affine1", "block2"}),
@@ -94,7 +102,8 @@ def test_layers_are_drawn_anew_from_the_top(count, anew, monkeypatch):
     monkeypatch.setattr(attention, "load_trained", trained)
     model, names = attention.randomised({"run": {"model": NET, "seed": 2}}, count)
     assert set(names) == anew and names[0] == "affine2"
-    fresh, old = runs.make_model(runs.Run(model=NET, seed=1002)), trained({"run": {"model": NET, "seed": 2}})
+    fresh = runs.make_model(runs.Run(model=NET, seed=1002))
+    old = trained({"run": {"model": NET, "seed": 2}})
     for group in ("params", "buffers"):
         for name, array in getattr(model, group).items():
             source = fresh if name.split("/")[0] in anew else old
@@ -104,7 +113,9 @@ def test_layers_are_drawn_anew_from_the_top(count, anew, monkeypatch):
 def test_known_faces_are_those_of_the_data_with_their_truth():
     data = FACES("synthetic")
     faces = attention.known_faces(data, 2)
-    assert len(faces.y) <= 14 and faces.parts.shape == (len(faces.y), 3, 48, 48) and (np.diff(faces.y) >= 0).all()
+    assert len(faces.y) <= 14
+    assert faces.parts.shape == (len(faces.y), 3, 48, 48)
+    assert (np.diff(faces.y) >= 0).all()
     held = (faces.change * faces.makes).sum(axis=(1, 2)) / faces.change.sum(axis=(1, 2))
     assert held.min() >= attention.CHANGE and held.max() < attention.CHANGE + 0.05
     with pytest.raises(ValueError, match="holds other faces than those of seed 0"):
@@ -113,11 +124,13 @@ def test_known_faces_are_those_of_the_data_with_their_truth():
 
 def same(value, low=None, high=None):
     """{method: interval}, the same for all."""
-    return dict.fromkeys(METHODS, (value, value - 1 if low is None else low, value + 1 if high is None else high))
+    return dict.fromkeys(METHODS, (value, value - 1 if low is None else low,
+                                   value + 1 if high is None else high))
 
 
 @pytest.mark.parametrize("anger, happy, verdict", [
-    (60, 40, "confirmed"), (48, 40, "refined"), (60, 55, "refined"), (50, 49, "refuted"), (40, 60, "refuted")])
+    (60, 40, "confirmed"), (48, 40, "refined"), (60, 55, "refined"), (50, 49, "refuted"),
+    (40, 60, "refuted")])
 def test_ekman_is_confirmed_where_each_emotion_lies_in_its_half(anger, happy, verdict):
     y = np.array([0, 3])
     right = {"upper": np.array([0.5, 0.25]), "lower": np.array([0.25, 0.75])}
@@ -135,24 +148,33 @@ def test_figure_7_is_confirmed_where_the_parts_it_names_hold_most(parts, verdict
     assert attention_findings.on_figure_7(most).verdict == verdict
 
 
-@pytest.mark.parametrize("value, p, verdict", [(1.5, 0.01, "confirmed"), (1.5, 0.2, "refined"), (0.9, 0.01, "refuted")])
+@pytest.mark.parametrize("value, p, verdict",
+                         [(1.5, 0.01, "confirmed"), (1.5, 0.2, "refined"), (0.9, 0.01, "refuted")])
 def test_maps_must_beat_chance_everywhere_and_know_their_own_face(value, p, verdict):
     makes = {emotion: same(value, value - 0.1, value + 0.1) for emotion in CLASS_NAMES}
-    assert attention_findings.on_regions(makes, dict.fromkeys(METHODS, dict.fromkeys(range(6), p))).verdict == verdict
+    assert attention_findings.on_regions(makes,
+                                         dict.fromkeys(METHODS,
+                                                       dict.fromkeys(range(6),
+                                                                     p))).verdict == verdict
 
 
-@pytest.mark.parametrize("share, verdict", [(0.95, "confirmed"), (0.7, "refined"), (0.4, "refuted")])
+@pytest.mark.parametrize("share, verdict",
+                         [(0.95, "confirmed"), (0.7, "refined"), (0.4, "refuted")])
 def test_the_face_must_hold_nearly_all(share, verdict):
-    assert attention_findings.on_face(same(share, share - 0.01, share + 0.01), 0.47).verdict == verdict
+    assert attention_findings.on_face(same(share, share - 0.01, share + 0.01),
+                                      0.47).verdict == verdict
 
 
 @pytest.mark.parametrize("twin, anew, noise, sanity", [
-    (0.4, 0.1, "confirmed", "confirmed"), (0.8, 0.1, "refined", "confirmed"), (0.8, 0.7, "refined", "refuted"),
+    (0.4, 0.1, "confirmed", "confirmed"), (0.8, 0.1, "refined", "confirmed"),
+    (0.8, 0.7, "refined", "refuted"),
     (0.3, 0.4, "confirmed", "refuted"), (None, 0.1, "not measured", "confirmed"),
     (None, 0.6, "not measured", "refuted")])
-def test_maps_are_noise_if_nets_disagree_and_sane_if_random_nets_disagree_more(twin, anew, noise, sanity):
+def test_maps_are_noise_if_nets_disagree_and_sane_if_random_nets_disagree_more(twin, anew, noise,
+                                                                               sanity):
     checks = {attention_findings.TWIN: same(twin, twin - 0.01, twin + 0.01)} if twin else {}
-    checks |= {"affine2 drawn anew": same(0.9), "block1 and above drawn anew": same(anew, anew - 0.01, anew + 0.01)}
+    checks |= {"affine2 drawn anew": same(0.9),
+               "block1 and above drawn anew": same(anew, anew - 0.01, anew + 0.01)}
     assert attention_findings.on_noise(checks).verdict == noise
     assert attention_findings.on_sanity(checks).verdict == sanity
 
@@ -170,16 +192,19 @@ def test_bootstrap_intervals_are_those_of_the_normal_where_there_are_many_values
 
 
 def test_the_script_leaves_its_table_figures_and_findings(tmp_path, monkeypatch):
-    def load(path=None, **sizes):  # faces that claim to be real, so that other nets are trained on synthetic ones
+    # Faces that claim to be real, so that other nets are trained on synthetic ones
+    def load(path=None, **sizes):
         return {**FACES("synthetic"), "synthetic": path == "synthetic"}
     for module in (options, paper_saliency):
         monkeypatch.setattr(module, "load_data", load)
     monkeypatch.setattr(options, "QUICK_NET", {"num_filters": [3, 4], "hidden_dim": 6})
-    argv = ["--quick", "--epochs", "1", "--faces", "1", "--seeds", "2", "--data", "fer.h5", "--synthetic-epochs", "2"]
+    argv = ["--quick", "--epochs", "1", "--faces", "1", "--seeds", "2", "--data", "fer.h5",
+            "--synthetic-epochs", "2"]
     paper_saliency.main([*argv, "--runs", str(tmp_path / "runs"), "--results", str(tmp_path)])
     found = findings.load_results(tmp_path, 8, "saliency")
     assert [name.split("_")[-1] for name in found["figures"]] == [
         "maps.png", "parts.png", "chance.png", "means.png", "halves.png", "sanity.png"]
     assert len(found["rows"]) == 7 == len(found["rows"][0]) and len(found["findings"]) == 6
-    assert [run["run"]["seed"] for run in found["runs"]] == [0, 1, 0, 1] and found["runs"][3]["epochs"] == 1
+    assert [run["run"]["seed"] for run in found["runs"]] == [0, 1, 0, 1]
+    assert found["runs"][3]["epochs"] == 1
     assert "not measured" not in {each["verdict"] for each in found["findings"]}

@@ -15,7 +15,8 @@ EXPERIMENTS = {  # number: (name, rows, figures)
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
     """The folder above the results."""
-    return reproduce(tmp_path_factory.mktemp("paper"), EXPERIMENTS, again=6)  # all its trainings are found again
+    # All its trainings are found again
+    return reproduce(tmp_path_factory.mktemp("paper"), EXPERIMENTS, again=6)
 
 
 @pytest.mark.parametrize("number", EXPERIMENTS)
@@ -42,8 +43,10 @@ def test_softmax_and_svm_are_compared_on_the_same_net_and_budget(reproduced):
     *trials, softmax, svm, plain = findings.load_results(reproduced / "paper", 12, "tang")["runs"]
     assert [each["run"]["loss"] for each in trials] == ["softmax"] * 2 + ["l2_svm"] * 2
     differ = {key for key in softmax["run"] if softmax["run"][key] != svm["run"][key]}
-    assert differ <= {"name", "loss", "optim_config"} and softmax["run"]["augmentation"] == "flip+similarity"
-    assert {key for key in svm["run"] if svm["run"][key] != plain["run"][key]} == {"name", "preprocessing"}
+    assert differ <= {"name", "loss", "optim_config"}
+    assert softmax["run"]["augmentation"] == "flip+similarity"
+    assert {key for key in svm["run"]
+            if svm["run"][key] != plain["run"][key]} == {"name", "preprocessing"}
     rates = {each["run"]["optim_config"]["learning_rate"]: each["val_acc"] for each in trials[:2]}
     assert softmax["run"]["optim_config"]["learning_rate"] == max(rates, key=rates.get)
 
@@ -58,9 +61,11 @@ def test_nets_together_average_probabilities_or_scores(monkeypatch):
         def predict(self, X):
             return self.scores
     data, y = {"X_val": None}, np.array([0, 1])
-    nets = [Net([[9.0, 0.0], [0.0, 0.1]]), Net([[0.0, 3.0], [0.0, 0.2]]), Net([[0.0, 3.0], [9.0, 0.0]])]
+    nets = [Net([[9.0, 0.0], [0.0, 0.1]]), Net([[0.0, 3.0], [0.0, 0.2]]),
+            Net([[0.0, 3.0], [9.0, 0.0]])]
     monkeypatch.setattr(paper_tang, "load_trained", lambda result: result["net"])
     for loss, right in (("softmax", "00"), ("l2_svm", "10")):
-        results = [{"run": {"preprocessing": "mean_image", "loss": loss}, "net": net} for net in nets]
+        results = [{"run": {"preprocessing": "mean_image", "loss": loss}, "net": net}
+                   for net in nets]
         found = paper_tang.together(results, {**data, "y_val": y})
         assert found == {"val_acc": right.count("1") / 2, "right": right}

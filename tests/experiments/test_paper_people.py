@@ -11,7 +11,8 @@ from cs231n_fer.analysis.metrics import rank_correlation
 from experiments.paper import findings, options, people, people_findings
 from experiments.paper import humans as paper_humans
 
-VOTES = np.array([  # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF
+# Neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF
+VOTES = np.array([
     [0, 10, 0, 0, 0, 0, 0, 0, 0, 0],
     [4, 0, 0, 4, 0, 0, 0, 2, 0, 0],
     [0, 0, 0, 0, 1, 0, 0, 0, 9, 0],
@@ -29,18 +30,21 @@ def test_voters_are_right_where_they_say_the_label():
     np.testing.assert_array_equal(crowd.shares[1], [0, 0, 0, 0, 0.5, 0, 0.5])
     assert crowd.right.tolist() == [1, 0.5, 0] and crowd.of_all.tolist() == [1, 0.4, 0]
     assert crowd.majority.tolist() == [1, 0.5, 0]
-    np.testing.assert_allclose(crowd.agree, [1, 2 * 12 / 56, np.nan])  # 4 of one and 4 of another, without self
+    # 4 of one and 4 of another, without self
+    np.testing.assert_allclose(crowd.agree, [1, 2 * 12 / 56, np.nan])
 
 
 def test_means_of_each_class_leave_out_nothing_and_are_nan_where_there_is_no_face():
     values, y = np.array([[1.0, 0], [0, 1], [1, 1]]), np.array([2, 2, 0])
-    np.testing.assert_allclose(people.mean_of_each(values, y, 3), [[1, 1], [np.nan, np.nan], [0.5, 0.5]])
+    np.testing.assert_allclose(people.mean_of_each(values, y, 3),
+                               [[1, 1], [np.nan, np.nan], [0.5, 0.5]])
     np.testing.assert_allclose(people.mean_of_each(values[:, 0], y, 3), [1, np.nan, 0.5])
 
 
 @given(st.permutations(range(5)))
 def test_the_exact_p_counts_orders_that_correlate_as_much(order):
-    assert people.exact_p(np.arange(5), np.arange(5)) == 2 / 120 == people.exact_p(np.arange(5), -np.arange(5))
+    assert people.exact_p(np.arange(5),
+                          np.arange(5)) == 2 / 120 == people.exact_p(np.arange(5), -np.arange(5))
     p, distance = people.exact_p(np.arange(5), order), abs(np.corrcoef(np.arange(5), order)[0, 1])
     assert 2 / 120 <= p <= 1 and (p == 1) == (distance < 1e-9)
     assert p == people.exact_p(np.exp(order), np.arange(5))
@@ -59,15 +63,18 @@ def test_errors_of_the_same_kind_agree_and_errors_under_other_names_do_not():
 def test_the_p_of_errors_gives_rows_and_columns_the_same_new_names():
     first, second = np.random.default_rng(1).random((2, 4, 4))
     cells = [(i, j) for i in range(4) for j in range(4) if i != j]
-    every = [rank_correlation([first[cell] for cell in cells], [second[names[i], names[j]] for i, j in cells])
+    every = [rank_correlation([first[cell] for cell in cells],
+                              [second[names[i], names[j]] for i, j in cells])
              for names in itertools.permutations(range(4))]
     found, p = people.mantel(first, second)
-    assert found == pytest.approx(every[0]) and p == pytest.approx(np.mean(np.array(every) >= every[0] - 1e-12))
+    assert found == pytest.approx(every[0])
+    assert p == pytest.approx(np.mean(np.array(every) >= every[0] - 1e-12))
     assert 1 / 24 < p < 1
 
 
 def crowd_of(share_right, faces=20):
-    """Voters on so many faces of each emotion, of whom a share (by emotion) is right and the rest says the next one."""
+    """Voters on so many faces of each emotion, of whom a share (by emotion) is right and the rest
+    says the next one."""
     y = np.repeat(np.arange(7), faces)
     votes, columns = np.zeros((len(y), 10), int), np.array([4, 5, 6, 1, 3, 2, 0])
     most = np.rint(10 * np.asarray(share_right))[y].astype(int)
@@ -103,12 +110,14 @@ def test_where_people_are_always_right_they_are_better_than_the_authors_and_no_f
 def test_without_votes_nothing_about_people_is_measured():
     said, y = np.full((70, 7), 1 / 7), np.repeat(np.arange(7), 10)
     found = people_findings.conclude(said, y, None)
-    assert [each.verdict for each in found] == ["not measured"] * 4 and "better than the net" in found[-1].ours
+    assert [each.verdict for each in found] == ["not measured"] * 4
+    assert "better than the net" in found[-1].ours
 
 
 def test_an_emotion_without_votes_is_an_error():
     crowd = people.voters(VOTES, LABELS)
-    with pytest.raises(ValueError, match="shows Anger, Disgust, Fear, Surprise, expected all seven"):
+    with pytest.raises(ValueError,
+                       match="shows Anger, Disgust, Fear, Surprise, expected all seven"):
         people_findings.conclude(np.full((5, 7), 1 / 7), LABELS, crowd)
 
 
@@ -120,9 +129,12 @@ def test_the_script_lays_people_beside_the_net(asked, tmp_path, monkeypatch):
         return {**data, "votes_val": votes} if asked else data
     monkeypatch.setattr(options, "load_data", load)
     monkeypatch.setattr(options, "QUICK_NET", {"num_filters": [3, 4], "hidden_dim": 6})
-    paper_humans.main(["--quick", "--epochs", "1", "--runs", str(tmp_path / "runs"), "--results", str(tmp_path)])
+    paper_humans.main(["--quick", "--epochs", "1", "--runs", str(tmp_path / "runs"), "--results",
+                       str(tmp_path)])
     found = findings.load_results(tmp_path, 9, "humans")
-    assert found["figures"] == [f"09_humans_{name}.png" for name in ("figure8", "confusions")[:1 + asked]]
-    assert len(found["rows"]) == 7 and {row[4] for row in found["rows"]} == {88.9, 92.3, 87.7, 98.7, 89.2, 92.4, 91.6}
+    assert found["figures"] == [f"09_humans_{name}.png"
+                                for name in ("figure8", "confusions")[:1 + asked]]
+    assert len(found["rows"]) == 7
+    assert {row[4] for row in found["rows"]} == {88.9, 92.3, 87.7, 98.7, 89.2, 92.4, 91.6}
     assert all(row[3] != "-" for row in found["rows"]) == asked
     assert (found["findings"][0]["verdict"] == "not measured") != asked

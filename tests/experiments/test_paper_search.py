@@ -1,4 +1,5 @@
-"""Experiments 3 and 7 on a few faces: the random search and its processes, the emotions and their shares."""
+"""Experiments 3 and 7 on a few faces: the random search and its processes, the emotions and their
+shares."""
 import json
 import re
 import subprocess
@@ -33,7 +34,8 @@ def few_faces(monkeypatch):
 
 def run(script, folder, *argv):
     """Run a script with --quick; returns its results."""
-    script.main(["--quick", "--runs", str(folder / "runs"), "--results", str(folder / "paper"), *argv])
+    script.main(["--quick", "--runs", str(folder / "runs"), "--results", str(folder / "paper"),
+                 *argv])
     number, name = (3, "search") if script is paper_search else (7, "emotions")
     found = load_results(folder / "paper", number, name)
     assert all((folder / "paper" / figure).stat().st_size > 5000 for figure in found["figures"])
@@ -44,7 +46,8 @@ def run(script, folder, *argv):
 def test_rungs_take_their_shares_of_epochs_and_trials():
     shares = paper_search.SHARES
     assert trials.rungs(40, 30, shares, 2) == ((1, 30), (4, 20), (12, 6), (40, 2))
-    assert trials.rungs(3, 4, shares, 2) == ((1, 4), (3, 2)) and trials.rungs(1, 9, shares, 2) == ((1, 2),)
+    assert trials.rungs(3, 4, shares, 2) == ((1, 4), (3, 2))
+    assert trials.rungs(1, 9, shares, 2) == ((1, 2),)
 
 
 @given(epochs=st.integers(1, 200), count=st.integers(1, 200))
@@ -73,13 +76,16 @@ def test_the_search_is_found_again_and_goes_on_with_more_trials(tmp_path, monkey
 
 
 def test_what_a_rung_finds_does_not_depend_on_how_long_the_trainings_were(tmp_path):
-    data, base = FACES("synthetic"), replace(Run(num_epochs=3, batch_size=16).with_model(**QUICK_NET), name="base")
-    values = {number: {**paper_search.PAPER, "learning_rate": rate} for number, rate in enumerate((1e-3, 1e-2, 1e30))}
+    data = FACES("synthetic")
+    base = replace(Run(num_epochs=3, batch_size=16).with_model(**QUICK_NET), name="base")
+    values = {number: {**paper_search.PAPER, "learning_rate": rate} for number,
+              rate in enumerate((1e-3, 1e-2, 1e30))}
     with np.errstate(all="ignore"):
         found = trials.search(base, values, ((1, 3), (2, 2), (3, 1)), data, tmp_path, key="a")
         for number in values:  # all of them in full
             train(trials.run_of(base, number, values[number]), data, tmp_path)
-        assert trials.search(base, values, ((1, 3), (2, 2), (3, 1)), data, tmp_path, key="b") == found
+        assert trials.search(base, values, ((1, 3), (2, 2), (3, 1)), data, tmp_path,
+                             key="b") == found
     assert len(list(tmp_path.glob("search-*"))) == 2  # other keys, other searches
     assert found[1][2]["score"] == 0 and found[1][2]["history"] == []  # it diverged
     assert trials.longest(found)[2] == (1, found[1][2])
@@ -110,20 +116,22 @@ def test_workers_get_the_same_command_and_their_threads_and_end_with_the_body(co
     monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(trials, "threads", lambda: 8)
     monkeypatch.setattr(trials, "set_threads", asked.append)
-    with pytest.raises(KeyboardInterrupt), trials.workers("a.py", ["--trials", "9", "--processes", "4"], count):
+    with pytest.raises(KeyboardInterrupt), trials.workers("a.py", ["--trials", "9", "--processes",
+                                                                   "4"], count):
         assert len(PROCESSES) == count and not any(process.calls for process in PROCESSES)
         raise KeyboardInterrupt
     assert asked == [8 // (count + 1)]
     for process in PROCESSES:
-        assert process.command == [sys.executable, "a.py", "--trials", "9", "--processes", "4", "--processes", "1",
-                                   "--worker"]
+        assert process.command == [sys.executable, "a.py", "--trials", "9", "--processes", "4",
+                                   "--processes", "1", "--worker"]
         assert process.env["NUMBA_NUM_THREADS"] == "2" and process.calls == ["terminate", "wait"]
 
 
 def test_a_worker_writes_no_results(tmp_path):
-    paper_search.main(["--quick", "--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "paper"), "--epochs",
-                       "1", "--trials", "2", "--worker"])
-    assert not (tmp_path / "paper").exists() and len(list((tmp_path / "runs").glob("search-*/rung-1/*.json"))) == 3
+    paper_search.main(["--quick", "--runs", str(tmp_path / "runs"), "--results",
+                       str(tmp_path / "paper"), "--epochs", "1", "--trials", "2", "--worker"])
+    assert not (tmp_path / "paper").exists()
+    assert len(list((tmp_path / "runs").glob("search-*/rung-1/*.json"))) == 3
 
 
 def test_emotions_are_counted_with_and_without_faces_that_are_in_training(tmp_path, monkeypatch):
@@ -132,11 +140,13 @@ def test_emotions_are_counted_with_and_without_faces_that_are_in_training(tmp_pa
     data["X_val"][:4] = data["X_train"][10:14]
     monkeypatch.setattr(options, "load_data", lambda path=None, **sizes: data)
     found = run(paper_emotions, tmp_path, "--epochs", "1")
-    assert len(found["rows"]) == 7 + 1 and len(found["header"]) == len(found["rows"][0]) == 3 + len(paper_emotions.NETS)
+    assert len(found["rows"]) == 7 + 1
+    assert len(found["header"]) == len(found["rows"][0]) == 3 + len(paper_emotions.NETS)
     assert found["figures"] == ["07_emotions_confusion.png", "07_emotions_emotions.png"]
     assert len(found["findings"]) == 4
     assert "4 of the 30 faces also occur in training" in found["findings"][1]["ours"]
-    assert found["findings"][1]["verdict"] == "refined" and len(found["runs"]) == len(paper_emotions.NETS)
+    assert found["findings"][1]["verdict"] == "refined"
+    assert len(found["runs"]) == len(paper_emotions.NETS)
     path, = (tmp_path / "runs").glob(f"*-{found['runs'][0]['digest']}/result.json")
     right = json.loads(path.read_text())["right"]
     assert found["rows"][-1][2].startswith(f"{100 * right.count('1') / 30:.1f} %")
@@ -145,17 +155,21 @@ def test_emotions_are_counted_with_and_without_faces_that_are_in_training(tmp_pa
 
 
 def test_results_among_some_faces_are_those_of_these_faces():
-    results, mask = [{"right": "1100", "val_acc": 0.5}, {"right": "1010", "val_acc": 0.5}], np.array([1, 0, 1, 1], bool)
+    results = [{"right": "1100", "val_acc": 0.5}, {"right": "1010", "val_acc": 0.5}]
+    mask = np.array([1, 0, 1, 1], bool)
     assert statistics.among(results, mask) == [{"right": "100", "val_acc": 1 / 3},
                                                    {"right": "110", "val_acc": 2 / 3}]
     value, low, high = statistics.share(results, mask)
-    assert value == 0.5 and low == pytest.approx(1 - high) and 0 < low < 0.5  # Wilson's of 1.5 of 3 faces
-    assert [paper_emotions.verdict(parts) for parts in ([1, 1], [0, 1], [0, 0])] == ["confirmed", "refined", "refuted"]
+    # Wilson's of 1.5 of 3 faces
+    assert value == 0.5 and low == pytest.approx(1 - high) and 0 < low < 0.5
+    assert [paper_emotions.verdict(parts)
+            for parts in ([1, 1], [0, 1], [0, 0])] == ["confirmed", "refined", "refuted"]
 
 
 def test_a_balanced_run_has_its_sampler_and_a_weighted_one_its_loss(tmp_path, monkeypatch):
     data, seen = FACES("synthetic"), []
-    run = replace(Run(num_epochs=1, batch_size=16).with_model(**QUICK_NET), options={"balanced": 0.5})
+    run = replace(Run(num_epochs=1, batch_size=16).with_model(**QUICK_NET),
+                  options={"balanced": 0.5})
     whole = Solver._train_epoch
     monkeypatch.setattr(Solver, "_train_epoch",
                         lambda self: seen.append(self.recipe.sampler) or whole(self))
@@ -163,4 +177,5 @@ def test_a_balanced_run_has_its_sampler_and_a_weighted_one_its_loss(tmp_path, mo
     assert seen == [Balanced(0.5)]
     model, _ = paper_emotions.weigh(0.5, runs.make_model(run), data)
     x, y = np.random.default_rng(0).normal(size=(5, 7)), np.arange(5)
-    assert model.loss_function(x, y)[0] == softmax_loss(x, y, class_weights(data["y_train"], 7, 0.5))[0]
+    assert model.loss_function(x, y)[0] == softmax_loss(x, y,
+                                                        class_weights(data["y_train"], 7, 0.5))[0]

@@ -33,7 +33,8 @@ def test_the_gradient_table_is_that_of_the_recorded_result():
     path = module.RESULTS / "reliability" / "gradients.json"
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))
-        assert all(row["passed"] and (row["network"] or row["shapes"] >= module.ENOUGH) for row in kept["rows"])
+        assert all(row["passed"] and (row["network"] or row["shapes"] >= module.ENOUGH)
+                   for row in kept["rows"])
         text = between("gradients", page("GRADIENTS.md"))
         assert text == f"Measured with `{kept['command']}`.\n\n{module.page_table(kept['rows'])}"
 
@@ -56,7 +57,8 @@ def test_readme_shows_promises_and_results_up_to_their_first_semicolon(tmp_path)
 
 def test_rows_come_in_a_fixed_order_and_new_ones_last(tmp_path):
     for name in ("zeta", "mutation", "alpha", "resume"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(ENTRY | {"measured": f"{name} | all"}), encoding="utf-8")
+        (tmp_path / f"{name}.json").write_text(json.dumps(ENTRY | {"measured": f"{name} | all"}),
+                                               encoding="utf-8")
     module = script("checks.reliability")
     assert [measured for _, measured, _ in module.rows(tmp_path)] == [
         "resume \\| all", "mutation \\| all", "alpha \\| all", "zeta \\| all"]
@@ -65,13 +67,15 @@ def test_rows_come_in_a_fixed_order_and_new_ones_last(tmp_path):
 
 def test_a_result_without_its_command_is_an_error(tmp_path):
     (tmp_path / "resume.json").write_text(json.dumps(ENTRY | {"command": ""}), encoding="utf-8")
-    with pytest.raises(ValueError, match="resume.json: got .*expected texts in promise, measured and command"):
+    with pytest.raises(ValueError,
+                       match="resume.json: got .*expected texts in promise, measured and command"):
         script("checks.reliability").rows(tmp_path)
 
 
 def test_the_gradient_table_shows_the_rung_nearest_to_its_limit():
     def row(rung, error, limit):
-        return {"layer": "conv", "rung": rung, "shapes": 200, "float64": {"error": error, "limit": limit}}
+        return {"layer": "conv", "rung": rung, "shapes": 200,
+                "float64": {"error": error, "limit": limit}}
     text = script("gradient_checks").page_table([
         row("fast", 2e-15, 1e-11), row("winograd", 3e-15, 1e-11)])
     assert "fast, winograd" in text and "3.0e-15" in text and "2.0e-15" not in text

@@ -1,4 +1,5 @@
-"""The main job on a few built-in faces: what it writes, what it resumes, and saliency maps of the net it trained."""
+"""The main job on a few built-in faces: what it writes, what it resumes, and saliency maps of the
+net it trained."""
 import csv
 import json
 import subprocess
@@ -14,9 +15,11 @@ from cs231n_fer.classifiers import load_model
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.files.checkpoint import load_checkpoint
 
-FIGURES = ("class_distribution", "examples", "accuracy", "loss", "confusion_matrix", "saliency", "per_class_accuracy")
+FIGURES = ("class_distribution", "examples", "accuracy", "loss", "confusion_matrix", "saliency",
+           "per_class_accuracy")
 def outcome(folder):
-    """What a run left, without its times: metrics, and every array and number of its checkpoints."""
+    """What a run left, without its times: metrics, and every array and number of its
+    checkpoints."""
     metrics = json.loads((folder / "metrics.json").read_text())
     del metrics["seconds"], metrics["images_per_second"]
     found = [metrics]
@@ -33,7 +36,10 @@ def test_a_run_writes_its_settings_numbers_checkpoints_and_the_figures_of_the_pa
         *(f"{name}.png" for name in FIGURES)}
     for name in FIGURES:
         with Image.open(finished / f"{name}.png") as figure:
-            assert min(figure.size) > 300 and len(set(figure.convert("L").resize((64, 64)).tobytes())) > 5, name
+            assert (
+                min(figure.size) > 300
+                and len(set(figure.convert("L").resize((64, 64)).tobytes())) > 5
+            ), name
     with open(finished / "history.csv", newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
 
@@ -46,7 +52,8 @@ def test_the_numbers_of_a_run_agree_with_its_best_checkpoint(finished):
     assert metrics["val_acc"] == np.mean(predicted == data["y_val"]) == np.trace(confusion) / 30
     assert confusion.sum(axis=1).tolist() == np.bincount(data["y_val"], minlength=7).tolist()
     assert confusion.sum(axis=0).tolist() == np.bincount(predicted, minlength=7).tolist()
-    for name, row, share in zip(info["class_names"], confusion, metrics["per_class"].values(), strict=True):
+    for name, row, share in zip(info["class_names"], confusion, metrics["per_class"].values(),
+                                strict=True):
         assert share == pytest.approx(row[info["class_names"].index(name)] / row.sum(), abs=5e-5)
     assert metrics["parameters"] == sum(array.size for array in model.params.values())
     assert metrics["best_epoch"] == info["best_epoch"] and metrics["epochs"] == 3
@@ -62,7 +69,8 @@ def test_config_json_holds_all_that_a_rerun_needs_and_no_path(finished, tmp_path
     assert config["training_images"] == 70 and config["validation_images"] == 30
     assert config["environment"]["numpy"] == np.__version__
     options = {key: value for key, value in config.items()
-               if key not in ("data", "data_sha256", "training_images", "validation_images", "environment")}
+               if key not in ("data", "data_sha256", "training_images", "validation_images",
+                              "environment")}
     arguments = ["--data", "synthetic"]
     for key, value in options.items():
         if value is None:
@@ -87,7 +95,8 @@ def test_an_interrupted_run_is_resumed_bit_for_bit(finished, tmp_path, monkeypat
             run("train_final", *TINY, "--out", tmp_path, "--epochs", 3, "--seed", 3)
     assert not (tmp_path / "metrics.json").exists()
     steps = []
-    monkeypatch.setattr(Solver, "_step", lambda self, *rest, whole=Solver._step: steps.append(whole(self, *rest)))
+    monkeypatch.setattr(Solver, "_step", lambda self, *rest,
+                        whole=Solver._step: steps.append(whole(self, *rest)))
     run("train_final", *TINY, "--out", tmp_path, "--epochs", 3, "--seed", 3, "--resume")
     assert len(steps) == 10  # the first epoch was whole
     assert outcome(tmp_path) == outcome(finished)
@@ -96,7 +105,8 @@ def test_an_interrupted_run_is_resumed_bit_for_bit(finished, tmp_path, monkeypat
 def test_half_of_the_training_faces_are_mirrored_unless_told_otherwise(tmp_path):
     for name in ("flip", "no-flip"):
         run("train_final", *TINY, "--out", tmp_path / name, "--epochs", 1, f"--{name}")
-    losses = [load_checkpoint(tmp_path / name / "last.h5")[0]["loss_history"] for name in ("flip", "no-flip")]
+    losses = [load_checkpoint(tmp_path / name / "last.h5")[0]["loss_history"]
+              for name in ("flip", "no-flip")]
     assert (losses[0] != losses[1]).all()
 
 
@@ -106,53 +116,65 @@ def test_a_run_of_fewer_epochs_can_be_made_longer(finished, tmp_path):
     assert outcome(tmp_path) == outcome(finished)
 
 
-@pytest.mark.parametrize("change", [["--reg", "0.5"], ["--seed", "4"], ["--no-flip"], ["--dropout-keep", "0.5"]],
+@pytest.mark.parametrize("change", [["--reg", "0.5"], ["--seed", "4"], ["--no-flip"],
+                                    ["--dropout-keep", "0.5"]],
                          ids=lambda change: change[0])
 def test_resume_refuses_other_settings_and_leaves_the_files_alone(finished, change):
     before = {file.name: file.read_bytes() for file in finished.iterdir()}
     name = change[0].removeprefix("--no").strip("-").replace("-", "_")
     with pytest.raises(ValueError, match=f"--resume: {name} is "):
-        run("train_final", *TINY, "--out", finished, "--epochs", 3, "--seed", 3, *change, "--resume")
+        run("train_final", *TINY, "--out", finished, "--epochs", 3, "--seed", 3, *change,
+            "--resume")
     assert {file.name: file.read_bytes() for file in finished.iterdir()} == before
 
 
-def test_a_training_starts_from_another_checkpoint_where_names_and_shapes_agree(finished, tmp_path, capsys):
+def test_a_training_starts_from_another_checkpoint_where_names_and_shapes_agree(finished, tmp_path,
+                                                                                capsys):
     capsys.readouterr()
-    run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path, "--epochs", 1, "--init", finished / "best.h5")
+    run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path, "--epochs", 1, "--init",
+        finished / "best.h5")
     assert ("started from best.h5: block1/conv, block1/bn, block2/conv, block2/bn; "
             "newly initialized: affine1, affine2\n" in capsys.readouterr().out)
     run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path / "fresh", "--epochs", 1)
     started, fresh = (load_checkpoint(folder / "last.h5")[0]["loss_history"]
                       for folder in (tmp_path, tmp_path / "fresh"))
-    assert (started != fresh).all() and json.loads((tmp_path / "config.json").read_text())["init"] == "best.h5"
+    assert (started != fresh).all() and json.loads((tmp_path / "config.json").read_text())[
+        "init"
+    ] == "best.h5"
 
 
 def test_the_csv_that_people_download_trains_as_well(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)  # where the prepared file goes
-    source = pack(tmp_path, {name: csv_text(form) for name, form in FORMS["fer2013"].items()}, "zip")
-    run("train_final", *TINY[2:], "--data", source, "--epochs", 1, "--no-batchnorm", "--out", "out", draw=True,
-        load=load_data)
-    config, metrics = (json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in ("config", "metrics"))
+    source = pack(tmp_path, {name: csv_text(form) for name, form in FORMS["fer2013"].items()},
+                  "zip")
+    run("train_final", *TINY[2:], "--data", source, "--epochs", 1, "--no-batchnorm", "--out", "out",
+        draw=True, load=load_data)
+    config, metrics = (json.loads((tmp_path / "out" / f"{name}.json").read_text())
+                       for name in ("config", "metrics"))
     assert config["training_images"] == 6 and len(config["data_sha256"]) == 64
-    assert np.sum(metrics["confusion"]) == 3 and metrics["per_class"]["Happy"] is None  # no face of it in validation
+    # No face of it in validation
+    assert np.sum(metrics["confusion"]) == 3 and metrics["per_class"]["Happy"] is None
 
 
 def call(name, *arguments):
-    return subprocess.run([sys.executable, EXPERIMENTS / f"{name}.py", *map(str, arguments)], capture_output=True,
-                          text=True)
+    return subprocess.run([sys.executable, EXPERIMENTS / f"{name}.py", *map(str, arguments)],
+                          capture_output=True, text=True)
 
 
 def test_a_missing_data_set_gets_one_message_that_says_where_to_get_it(tmp_path):
     done = call("train_final", "--data", tmp_path / "fer2013.csv", "--out", tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    for part in ("there is no", "fer2013.csv", "kaggle.com/datasets", "--data PATH", "CS231N_FER_DATA"):
+    for part in ("there is no", "fer2013.csv", "kaggle.com/datasets", "--data PATH",
+                 "CS231N_FER_DATA"):
         assert part in done.stderr
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--update-rule", "adma"], "did you mean 'adam'?"), (["--rung", "cuda"], "cuda"), (["--reg", -1], "reg: got -1"),
-    (["--filters", 1, 1, 1, 1, 1, 1], "window: size 2 does not fit into 1"), (["--lr-decay", 2], "decay is 2.0"),
+    (["--update-rule", "adma"], "did you mean 'adam'?"), (["--rung", "cuda"], "cuda"),
+    (["--reg", -1], "reg: got -1"),
+    (["--filters", 1, 1, 1, 1, 1, 1], "window: size 2 does not fit into 1"),
+    (["--lr-decay", 2], "decay is 2.0"),
 ])
 def test_a_wrong_option_gets_an_error_that_names_it(tmp_path, arguments, message):
     with pytest.raises(ValueError) as error:
@@ -174,7 +196,8 @@ def test_saliency_maps_of_rows_and_of_the_surest_faces(finished, tmp_path, capsy
         assert f"row {row}: predicted " in printed and f", true {names[y[row]]}\n" in printed
     run("saliency_maps", finished / "best.h5", "--out", tmp_path / "surest.png")
     assert (tmp_path / "rows.png").stat().st_size > 5000 < (tmp_path / "surest.png").stat().st_size
-    with pytest.raises(ValueError, match=r"--rows: \[30\] out of range, the validation split has rows 0 to 29"):
+    with pytest.raises(ValueError,
+                       match=r"--rows: \[30\] out of range, the validation split has rows 0 to 29"):
         run("saliency_maps", finished / "best.h5", "--rows", 2, 30)
 
 
@@ -185,7 +208,9 @@ def test_saliency_maps_of_the_users_own_pictures(finished, tmp_path):
     done = call("saliency_maps", finished / "best.h5", tmp_path / "me.jpg", tmp_path / "you.png",
                 "--out", tmp_path / "out.png")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("predicted") == 2 and "true" not in done.stdout and (tmp_path / "out.png").exists()
+    assert done.stdout.count("predicted") == 2
+    assert "true" not in done.stdout
+    assert (tmp_path / "out.png").exists()
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -1,4 +1,5 @@
-"""Clips: one person who starts neutral, shows an emotion and stops; and vectors that hold every frame once."""
+"""Clips: one person who starts neutral, shows an emotion and stops; and vectors that hold every
+frame once."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +33,9 @@ def test_a_clip_depends_on_seed_and_number_only(clips):
     assert len({len(clip.strength) for clip in clips}) > 5
 
 
-def test_a_clip_starts_with_the_person_at_rest_and_differs_from_it_as_the_expression_is_shown(clips):
+def test_a_clip_starts_with_the_person_at_rest_and_differs_from_it_as_the_expression_is_shown(
+    clips,
+):
     rest = make_faces(0, range(20), action_units_of(0, range(20), NEUTRAL)).pixels.astype(float)
     for index, clip in enumerate(clips):
         assert clip.pixels.dtype == np.uint8 and clip.pixels.shape == (len(clip.strength), 48, 48)
@@ -42,7 +45,8 @@ def test_a_clip_starts_with_the_person_at_rest_and_differs_from_it_as_the_expres
             assert (change == 0).all()
         else:
             assert change.argmax() in np.flatnonzero(clip.strength == clip.strength.max())
-            assert (np.diff(change[np.argsort(clip.strength)]) >= -0.2).all()  # grey levels: rounding
+            # Grey levels: rounding
+            assert (np.diff(change[np.argsort(clip.strength)]) >= -0.2).all()
 
 
 def test_at_its_apex_a_clip_is_the_still_face_of_the_same_number(clips):
@@ -63,7 +67,8 @@ def test_an_expression_rises_from_nothing_once_and_falls_once(seed, num_frames):
     top = strength.argmax()
     assert (np.diff(strength[:top + 1]) >= 0).all() and (np.diff(strength[top:]) <= 0).all()
     if num_frames >= 20:
-        assert strength.max() > 0.74  # the shortest onset takes 0.95 of the 19 steps, the shortest apex 0.38
+        # The shortest onset takes 0.95 of the 19 steps, the shortest apex 0.38
+        assert strength.max() > 0.74
 
 
 def test_most_clips_end_neutral_and_some_before(clips):
@@ -72,12 +77,14 @@ def test_most_clips_end_neutral_and_some_before(clips):
 
 
 def test_clips_are_shorter_and_longer_than_the_bins():
-    lengths = [int(np.random.default_rng([0, index]).integers(SHORTEST, LONGEST + 1)) for index in range(500)]
+    lengths = [int(np.random.default_rng([0, index]).integers(SHORTEST, LONGEST + 1))
+               for index in range(500)]
     assert min(lengths) == SHORTEST < BINS < LONGEST == max(lengths)
 
 
 def test_action_units_of_are_those_of_the_faces_and_of_another_emotion_in_the_same_person():
-    np.testing.assert_array_equal(action_units_of(0, range(20)), make_faces(0, range(20)).action_units)
+    np.testing.assert_array_equal(action_units_of(0, range(20)),
+                                  make_faces(0, range(20)).action_units)
     others = action_units_of(0, range(20), NEUTRAL)
     np.testing.assert_array_equal(others, action_units_of(0, range(20), np.full(20, NEUTRAL)))
     emotions = emotions_of(0, range(20))
@@ -92,7 +99,8 @@ def test_bins_are_even_and_in_order_and_hold_every_frame(frames, bins):
     assert held.any(axis=0).all() and (held.sum(axis=0) == 1).all() == (frames >= bins)
     for counts in (held.sum(axis=1), held.sum(axis=0)):  # frames of a bin, bins of a frame
         assert counts.max() - counts.min() <= 1
-    assert all(np.ptp(row[row > 0]) == 0 and np.ptp(np.flatnonzero(row)) == (row > 0).sum() - 1 for row in weights)
+    assert all(np.ptp(row[row > 0]) == 0 and np.ptp(np.flatnonzero(row)) == (row > 0).sum() - 1
+               for row in weights)
     assert (np.diff(weights.argmax(axis=1)) >= 0).all()
 
 
@@ -100,7 +108,8 @@ def test_the_mean_forgets_the_order_of_the_frames_and_the_bins_do_not():
     frames = np.random.default_rng(0).uniform(size=(20, 7)).astype(np.float32)
     np.testing.assert_allclose(clip_mean(frames), clip_mean(frames[::-1]), rtol=1e-6)
     assert np.abs(clip_bins(frames) - clip_bins(frames[::-1])).max() > 0.1
-    np.testing.assert_allclose(clip_bins(frames).reshape(10, 7).mean(axis=0), clip_mean(frames), rtol=1e-6)
+    np.testing.assert_allclose(clip_bins(frames).reshape(10, 7).mean(axis=0), clip_mean(frames),
+                               rtol=1e-6)
     assert clip_mean(frames).dtype == clip_bins(frames).dtype == np.float32
     np.testing.assert_array_equal(clip_bins(frames, 1), clip_mean(frames))
 
@@ -110,7 +119,8 @@ def test_the_mean_forgets_the_order_of_the_frames_and_the_bins_do_not():
     (lambda: clip_mean(np.zeros(7)), r"probabilities: got shape \(7,\)"),
     (lambda: clip_bins(np.zeros((3, 7)), 0), "bins: got 0"),
     (lambda: make_clip(-1, 0), "seed: got -1"), (lambda: make_clip(0, -1), "indices: got shape"),
-    (lambda: action_units_of(0, [1], 7), "emotion: got int64"), (lambda: action_units_of(0, [1], 0.5), "emotion: got"),
+    (lambda: action_units_of(0, [1], 7), "emotion: got int64"),
+    (lambda: action_units_of(0, [1], 0.5), "emotion: got"),
 ])
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,5 @@
-"""Masks of the built-in faces sit where the face is drawn, and change with nothing but what they show."""
+"""Masks of the built-in faces sit where the face is drawn, and change with nothing but what they
+show."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,8 @@ BROWS, EYES, MOUTH, FACE = range(4)
 
 def masks_of(**differences):
     """(4, 48, 48) masks of the middle of all heads, bald and level, but for the differences."""
-    values = {name: (low + high) / 2 for name, (low, high) in HEAD.items()} | {"bald": 1, "scale": 1} | differences
+    values = {name: (low + high) / 2 for name,
+              (low, high) in HEAD.items()} | {"bald": 1, "scale": 1} | differences
     head = {name: np.full((1, 1, 1), value, np.float32) for name, value in values.items()}
     units = {name: np.zeros((1, 1, 1), np.float32) for name in ACTION_UNITS}
     return draw_faces(head, units, np.zeros((1, SIZE, SIZE), np.float32))[1][0]
@@ -27,7 +29,8 @@ def centre(mask):
 
 @pytest.mark.parametrize("dx, dy", [(2, 0), (-1, 2), (0, -2)])
 def test_masks_move_with_the_head_pixel_by_pixel(dx, dy):
-    np.testing.assert_array_equal(masks_of(shift_x=dx, shift_y=dy), np.roll(masks_of(), (dy, dx), axis=(1, 2)))
+    np.testing.assert_array_equal(masks_of(shift_x=dx, shift_y=dy),
+                                  np.roll(masks_of(), (dy, dx), axis=(1, 2)))
 
 
 @pytest.mark.parametrize("part", [BROWS, EYES, MOUTH, FACE])
@@ -49,7 +52,8 @@ def test_brows_eyes_and_mouth_slide_over_the_head_as_it_turns_and_nods(yaw, pitc
         x = PIXEL[np.nonzero(before[part])[1]]
         width = 1 - 0.028 * yaw * x  # of what was a pixel: the far side narrows
         across = np.average(x - 0.014 * yaw * x * x, weights=width) + 4.5 * yaw
-        np.testing.assert_allclose(centre(after[part]), (across, centre(before[part])[1] + 2 * pitch), atol=0.5)
+        np.testing.assert_allclose(centre(after[part]),
+                                   (across, centre(before[part])[1] + 2 * pitch), atol=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +68,11 @@ def test_the_whole_face_holds_its_parts_and_covers_half_of_the_picture(people):
     assert 0.4 < faces.face.mean() < 0.55
 
 
-# Part, radius, and the least share of the change inside: a brow pushes folds up, a mouth pulls at cheeks and chin.
+# Part, radius, and the least share of the change inside: a brow pushes folds up, a mouth pulls at
+# cheeks and chin.
 @pytest.mark.parametrize("unit, part, least", [
-    ("inner_brow_raise", BROWS, 0.85), ("outer_brow_raise", BROWS, 0.8), ("brow_lower", BROWS, 0.85),
-    ("upper_lid_raise", EYES, 0.9), ("lid_tighten", EYES, 0.85),
+    ("inner_brow_raise", BROWS, 0.85), ("outer_brow_raise", BROWS, 0.8),
+    ("brow_lower", BROWS, 0.85), ("upper_lid_raise", EYES, 0.9), ("lid_tighten", EYES, 0.85),
     ("lips_part", MOUTH, 0.8), ("lip_stretch", MOUTH, 0.55), ("lip_press", MOUTH, 0.55),
 ])
 def test_what_moves_one_part_changes_pixels_almost_only_there(people, unit, part, least):
@@ -79,7 +84,8 @@ def test_what_moves_one_part_changes_pixels_almost_only_there(people, unit, part
     regions = grow(moved.masks | rest.masks, 1)
     shares = [(change * regions[:, k]).sum() / change.sum() for k in range(len(MASK_NAMES))]
     assert shares[part] > least and max(np.delete(shares, part)) < 0.1, shares
-    np.testing.assert_array_equal(np.delete(moved.masks, part, axis=1), np.delete(rest.masks, part, axis=1))
+    np.testing.assert_array_equal(np.delete(moved.masks, part, axis=1),
+                                  np.delete(rest.masks, part, axis=1))
 
 
 def test_the_same_action_units_give_the_same_faces_and_others_leave_the_person():
@@ -95,14 +101,16 @@ def test_the_same_action_units_give_the_same_faces_and_others_leave_the_person()
     assert change[emotional].mean() > 3 * change[~emotional].mean()
 
 
-masks = st.integers(0, 2**25 - 1).map(lambda bits: np.array([bits >> k & 1 for k in range(25)], bool).reshape(5, 5))
+masks = st.integers(0, 2**25 - 1).map(lambda bits: np.array([bits >> k & 1 for k in range(25)],
+                                                            bool).reshape(5, 5))
 
 
 @settings(max_examples=30, deadline=None)
 @given(masks, st.sampled_from([0, 1, 1.5, 2]))
 def test_a_grown_mask_holds_what_lies_near_enough(mask, radius):
     inside = np.argwhere(mask)
-    expected = [[any((y - i) ** 2 + (x - j) ** 2 <= radius**2 for i, j in inside) for x in range(5)] for y in range(5)]
+    expected = [[any((y - i) ** 2 + (x - j) ** 2 <= radius**2 for i, j in inside) for x in range(5)]
+                for y in range(5)]
     np.testing.assert_array_equal(grow(np.stack([mask, ~mask]), radius)[0], expected)
 
 
@@ -122,7 +130,8 @@ def test_the_strongest_pixels_hold_the_share_and_none_can_be_spared(values, shar
     (lambda: grow(np.zeros((4, 4), bool), -1), "radius: got -1"),
     (lambda: strongest(np.zeros((4, 4)), 0.5), r"maps: got shape \(4, 4\)"),
     (lambda: strongest(np.zeros((1, 4, 4)), 1.5), "share: got 1.5"),
-    (lambda: make_faces(0, [1], np.zeros((1, 3))), r"action_units: got shape \(1, 3\), expected \(1, 15\)"),
+    (lambda: make_faces(0, [1], np.zeros((1, 3))),
+     r"action_units: got shape \(1, 3\), expected \(1, 15\)"),
     (lambda: make_faces(0, [1], np.full((1, 15), 1.5)), "action_units"),
     (lambda: make_faces(0, [1], np.full((1, 15), np.nan)), "action_units"),
 ])

@@ -1,4 +1,5 @@
-"""Lists, masked arrays and subclasses: the result of the plain copy, or an error with their name."""
+"""Lists, masked arrays and subclasses: the result of the plain copy, or an error with their
+name."""
 import numpy as np
 import pytest
 from hostile import LAYOUTS, REFUSED

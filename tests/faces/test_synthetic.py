@@ -1,4 +1,5 @@
-"""The built-in faces: reproducible one by one, true masks and units, and hard enough to mean something."""
+"""The built-in faces: reproducible one by one, true masks and units, and hard enough to mean
+something."""
 import hashlib
 
 import numpy as np
@@ -19,7 +20,8 @@ from cs231n_fer.faces.synthetic import (
 
 FIELDS = ("pixels", "emotion", "masks", "action_units")
 BROWS, EYES, MOUTH = range(3)
-DIGEST = "54c5b45830cbafb7377f206b622bed31ac7374a4545e724c2ac2a5d2c23c1457"  # of the first 40 faces of seed 0
+# Of the first 40 faces of seed 0
+DIGEST = "54c5b45830cbafb7377f206b622bed31ac7374a4545e724c2ac2a5d2c23c1457"
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +30,13 @@ def faces():
 
 
 def middle_face(**intensities):
-    """One head in the middle of every range, bald, without glasses, beard or noise, with the given units."""
-    head = {name: np.full((1, 1, 1), (low + high) / 2, np.float32) for name, (low, high) in HEAD.items()}
+    """One head in the middle of every range, bald, without glasses, beard or noise, with the given
+    units."""
+    head = {name: np.full((1, 1, 1), (low + high) / 2, np.float32) for name,
+            (low, high) in HEAD.items()}
     head["bald"] += 0.5
-    units = {name: np.full((1, 1, 1), intensities.get(name, 0), np.float32) for name in ACTION_UNITS}
+    units = {name: np.full((1, 1, 1), intensities.get(name, 0), np.float32)
+             for name in ACTION_UNITS}
     pixels, masks = draw_faces(head, units, np.zeros((1, SIZE, SIZE), np.float32))
     return pixels[0].astype(float), masks[0]
 
@@ -71,13 +76,15 @@ def test_a_sample_depends_on_seed_and_index_only(faces, indices):
     indices.setflags(write=False)
     again = make_faces(0, indices)
     for field in FIELDS:
-        np.testing.assert_array_equal(getattr(again, field), getattr(faces, field)[indices], err_msg=field)
+        np.testing.assert_array_equal(getattr(again, field), getattr(faces, field)[indices],
+                                      err_msg=field)
     np.testing.assert_array_equal(emotions_of(0, indices), faces.emotion[indices])
 
 
 def test_the_faces_are_the_same_bits_on_every_machine():
     faces = make_faces(0, range(40))
-    digest = hashlib.sha256(b"".join(getattr(faces, field).tobytes() for field in FIELDS)).hexdigest()
+    digest = hashlib.sha256(b"".join(getattr(faces, field).tobytes()
+                                     for field in FIELDS)).hexdigest()
     assert digest == DIGEST, "the built-in faces changed: every number measured on them is void"
 
 
@@ -103,7 +110,8 @@ def test_action_units_follow_the_prototypes_of_their_emotion(faces):
 
 def test_brows_lie_above_eyes_above_mouth_in_every_face_and_do_not_overlap(faces):
     seen = faces.masks.any(axis=(2, 3))
-    assert seen[:, [EYES, MOUTH]].all() and seen[:, BROWS].mean() > 0.9  # a fringe may hide the brows
+    # A fringe may hide the brows
+    assert seen[:, [EYES, MOUTH]].all() and seen[:, BROWS].mean() > 0.9
     for masks in faces.masks[seen.all(axis=1)]:
         assert height(masks[BROWS]) < height(masks[EYES]) < height(masks[MOUTH])
     assert not (faces.masks[:, MOUTH] & faces.masks[:, :MOUTH].any(axis=1)).any()
@@ -138,7 +146,8 @@ def test_an_action_unit_moves_its_mask_and_is_seen_in_the_pixels(unit, part, mea
 def test_a_face_without_turn_tilt_or_light_from_the_side_is_its_own_mirror_image():
     pixels, masks = middle_face(lip_corner_pull=1, brow_lower=1)
     np.testing.assert_array_equal(masks, masks[:, :, ::-1])
-    apart_from_eyes = masks[BROWS] | masks[MOUTH]  # both eyes reflect the same lamp, on the same side
+    # Both eyes reflect the same lamp, on the same side
+    apart_from_eyes = masks[BROWS] | masks[MOUTH]
     np.testing.assert_allclose(pixels[apart_from_eyes], pixels[:, ::-1][apart_from_eyes], atol=1)
 
 
@@ -150,7 +159,8 @@ def test_a_linear_classifier_sees_something_but_stays_under_60_percent():
     targets = np.eye(7, dtype=np.float32)[faces.emotion[train]] - np.float32(1 / 7)
     gram = x[train] @ x[train].T  # ridge regression in its dual form
     for strength in (1e2, 1e3, 1e4):
-        weights = np.linalg.solve(gram + np.float32(strength) * np.eye(3000, dtype=np.float32), targets)
+        weights = np.linalg.solve(gram + np.float32(strength) * np.eye(3000, dtype=np.float32),
+                                  targets)
         accuracy = (((x[val] @ x[train].T) @ weights).argmax(axis=1) == faces.emotion[val]).mean()
         assert 0.25 < accuracy < 0.6, (strength, accuracy)
 

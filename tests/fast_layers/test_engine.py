@@ -1,4 +1,5 @@
-"""What the compiled engine promises as a whole: the same bits, memory used again, prepared nets, fused chains."""
+"""What the compiled engine promises as a whole: the same bits, memory used again, prepared nets,
+fused chains."""
 import os
 import subprocess
 import sys
@@ -23,7 +24,16 @@ from cs231n_fer.nets.inference import Predictor
 from cs231n_fer.nets.ladder import functions
 from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
-from cs231n_fer.nets.records import Affine, AvgPool, Conv, Dropout, GlobalAvgPool, LeakyReLU, MaxPool, ReLU
+from cs231n_fer.nets.records import (
+    Affine,
+    AvgPool,
+    Conv,
+    Dropout,
+    GlobalAvgPool,
+    LeakyReLU,
+    MaxPool,
+    ReLU,
+)
 from cs231n_fer.nets.sandwich import Sandwich, fuse
 
 
@@ -32,14 +42,18 @@ from cs231n_fer.nets.sandwich import Sandwich, fuse
 def test_results_have_the_same_bits_on_any_number_of_threads(batchnorm):
     code = ("import numpy as np, hashlib, sys; from cs231n_fer.classifiers import FinalConvNet;"
             "from cs231n_fer.fast_layers import set_threads; set_threads(int(sys.argv[1]));"
-            f"net = FinalConvNet(seed=0, batchnorm={batchnorm}, reg=1e-3); rng = np.random.default_rng(0);"
+            f"net = FinalConvNet(seed=0, batchnorm={batchnorm}, reg=1e-3); rng = "
+            "np.random.default_rng(0);"
             "X = rng.standard_normal((50, 1, 48, 48)).astype(np.float32);"
-            "loss, grads = net.loss(X, np.arange(50) % 7); digest = hashlib.sha256(np.float64(loss).tobytes());"
+            "loss, grads = net.loss(X, np.arange(50) % 7); digest = "
+            "hashlib.sha256(np.float64(loss).tobytes());"
             "[digest.update(np.ascontiguousarray(grads[k]).tobytes()) for k in sorted(grads)];"
             "[digest.update(np.ascontiguousarray(net.loss(X[:n])).tobytes()) for n in (1, 2, 13)];"
             "print(digest.hexdigest())")
-    found = [subprocess.run([sys.executable, "-c", code, threads], capture_output=True, text=True, check=True,
-                            env={**os.environ, "NUMBA_NUM_THREADS": "4"}).stdout for threads in ("1", "2", "4", "2")]
+    found = [subprocess.run([sys.executable, "-c", code, threads], capture_output=True, text=True,
+                            check=True,
+                            env={**os.environ, "NUMBA_NUM_THREADS": "4"}).stdout
+             for threads in ("1", "2", "4", "2")]
     assert len(set(found)) == 1
 
 
@@ -48,7 +62,8 @@ def test_results_have_the_same_bits_on_any_number_of_threads(batchnorm):
 def test_kernels_take_subnormal_numbers_as_zero_and_python_keeps_them():
     subnormal, count = np.float32(1e-40), 4 * update.BLOCK + 1  # a block for each of four threads
     w, dw, m = (np.full(count, subnormal) for _ in range(3))
-    next_w, next_m, next_v = update.one_pass(update.adam, (w, dw, m, m), (0.9, 0.999, 1e-3, 1.0, 1e-8, 0.0))
+    next_w, next_m, next_v = update.one_pass(update.adam, (w, dw, m, m),
+                                             (0.9, 0.999, 1e-3, 1.0, 1e-8, 0.0))
     assert not next_w.any() and not next_m.any() and not next_v.any()
     assert subnormal * np.float32(0.5) > 0
 
@@ -60,10 +75,13 @@ def test_threads_out_of_range_get_a_clear_error():
 
 
 def loss_bits(seed):
-    """Loss and gradients of a small net, as bytes; at the top of the module, so that a spawned process finds it."""
-    net = FinalConvNet((1, 16, 16), (4, 8, 16, 32), hidden_dim=20, batchnorm=True, reg=1e-3, seed=seed)
+    """Loss and gradients of a small net, as bytes; at the top of the module, so that a spawned
+    process finds it."""
+    net = FinalConvNet((1, 16, 16), (4, 8, 16, 32), hidden_dim=20, batchnorm=True, reg=1e-3,
+                       seed=seed)
     rng = np.random.default_rng(seed)
-    loss, grads = net.loss(rng.standard_normal((30, 1, 16, 16)).astype(np.float32), np.arange(30) % 7)
+    loss, grads = net.loss(rng.standard_normal((30, 1, 16, 16)).astype(np.float32),
+                           np.arange(30) % 7)
     return np.float64(loss).tobytes() + grads.numbers.tobytes()
 
 
@@ -79,10 +97,13 @@ def test_two_threads_of_a_program_and_a_spawned_process_get_the_same_bits():
 
 @compiled
 def test_threads_of_a_program_take_turns_where_the_threads_of_numba_serve_one_at_a_time():
-    code = ("import numba; from concurrent.futures import ThreadPoolExecutor; from test_engine import loss_bits;"
+    code = ("import numba; from concurrent.futures import ThreadPoolExecutor; from test_engine "
+            "import loss_bits;"
             "alone = [loss_bits(seed) for seed in range(4)]; pool = ThreadPoolExecutor(3);"
-            "assert list(pool.map(loss_bits, [0, 1, 2, 3] * 5)) == alone * 5; print(numba.threading_layer())")
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent,
+            "assert list(pool.map(loss_bits, [0, 1, 2, 3] * 5)) == alone * 5; "
+            "print(numba.threading_layer())")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                           cwd=Path(__file__).parent,
                            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path),
                                 "NUMBA_THREADING_LAYER": "workqueue"})
     assert (found.returncode, found.stdout) == (0, "workqueue\n"), found.stderr
@@ -117,7 +138,8 @@ def test_what_memory_held_before_is_neither_seen_nor_warned_of(monkeypatch, left
     results = []
     for each in (rung, "im2col"):
         forward, backward = functions("conv_bn_relu_pool", each)
-        out, cache = forward(x, w, b, gamma, beta, {"stride": 1, "pad": 1}, {"mode": "train"}, POOL_2X2)
+        out, cache = forward(x, w, b, gamma, beta, {"stride": 1, "pad": 1}, {"mode": "train"},
+                             POOL_2X2)
         results.append([out, *backward(np.ones_like(out), cache)])
     for found, true in zip(*results, strict=True):
         np.testing.assert_allclose(found, true, rtol=0, atol=1e-4 * max(1, np.abs(true).max()))
@@ -126,7 +148,8 @@ def test_what_memory_held_before_is_neither_seen_nor_warned_of(monkeypatch, left
 @compiled
 def test_training_allocates_nothing_large_after_the_first_steps():
     net = FinalConvNet(seed=0, batchnorm=True, reg=1e-3)
-    X, y = np.random.default_rng(0).standard_normal((8, 1, 48, 48)).astype(np.float32), np.arange(8) % 7
+    X = np.random.default_rng(0).standard_normal((8, 1, 48, 48)).astype(np.float32)
+    y = np.arange(8) % 7
     for _ in range(3):
         net.loss(X, y)
     tracemalloc.start()
@@ -141,11 +164,15 @@ def test_training_allocates_nothing_large_after_the_first_steps():
 @pytest.mark.parametrize("rung", ["auto", "im2col"])
 @pytest.mark.parametrize("batchnorm", [False, True])
 def test_a_predictor_gives_the_scores_of_the_network_it_was_made_of(batchnorm, rung):
-    net = FinalConvNet((1, 16, 16), (3, 5, 4, 20), hidden_dim=33, batchnorm=batchnorm, dropout_keep_ratio=0.5,
-                       dtype=np.float64, seed=0, rung=rung)
+    net = FinalConvNet((1, 16, 16), (3, 5, 4, 20), hidden_dim=33, batchnorm=batchnorm,
+                       dropout_keep_ratio=0.5, dtype=np.float64, seed=0, rung=rung)
     rng = np.random.default_rng(0)
     for name, array in [*net.params.items(), *net.buffers.items()]:
-        array[...] = rng.random(array.shape) + 0.1 if "running_var" in name else rng.standard_normal(array.shape)
+        array[...] = (
+            rng.random(array.shape) + 0.1
+            if "running_var" in name
+            else rng.standard_normal(array.shape)
+        )
     X = rng.standard_normal((7, 1, 16, 16))
     predictor, expected = Predictor(net), net.loss(X)
     net.params["affine2/b"] += 1
@@ -170,11 +197,16 @@ UNUSUAL = {  # settings that no default has
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_a_predictor_heeds_every_setting_of_every_layer(name, fused):
-    chain = Chain(tuple((f"layer{i}", layer) for i, layer in enumerate([*UNUSUAL[name], Affine(3)])))
+    chain = Chain(tuple((f"layer{i}", layer) for i,
+                        layer in enumerate([*UNUSUAL[name], Affine(3)])))
     net = Network(fuse(chain) if fused else chain, (2, 8, 8), dtype=np.float64, seed=0)
     rng = np.random.default_rng(1)
     for path, array in [*net.params.items(), *net.buffers.items()]:
-        array[...] = rng.random(array.shape) / 4 + 0.01 if "running_var" in path else rng.standard_normal(array.shape)
+        array[...] = (
+            rng.random(array.shape) / 4 + 0.01
+            if "running_var" in path
+            else rng.standard_normal(array.shape)
+        )
     X = rng.standard_normal((4, 2, 8, 8))
     rungs = Network(by_hand(chain), (2, 8, 8), dtype=np.float64)
     rungs.params, rungs.buffers = net.params, net.buffers
@@ -209,13 +241,16 @@ def test_a_size_that_was_used_once_leaves_a_few_kilobytes():
     assert grown < 30 * 2 ** 15, f"{grown} bytes for 30 sizes of batches and of images"
 
 
-PLAIN = Chain((("block", Chain((("conv", Conv(4)), ("bn", BatchNorm()), ("relu", ReLU()), ("pool", MaxPool())))),
+PLAIN = Chain((("block", Chain((("conv", Conv(4)), ("bn", BatchNorm()), ("relu", ReLU()),
+                                ("pool", MaxPool())))),
                ("res", Residual(Chain((("conv", Conv(4)), ("relu", ReLU()), ("conv2", Conv(4)))))),
-               ("conv3", Conv(5, 5)), ("relu3", ReLU()), ("mean", GlobalAvgPool()), ("scores", Affine(3))))
+               ("conv3", Conv(5, 5)), ("relu3", ReLU()), ("mean", GlobalAvgPool()),
+               ("scores", Affine(3))))
 
 
 def test_fuse_finds_every_sandwich_and_changes_no_name_and_no_result():
-    plain, fused = (Network(layer, (2, 8, 8), dtype=np.float64, seed=1, reg=0.1) for layer in (PLAIN, fuse(PLAIN)))
+    plain, fused = (Network(layer, (2, 8, 8), dtype=np.float64, seed=1, reg=0.1)
+                    for layer in (PLAIN, fuse(PLAIN)))
     assert list(plain.params) == list(fused.params) and list(plain.buffers) == list(fused.buffers)
     found = [layer for _, layer in fused.layer.layers if isinstance(layer, Sandwich)]
     assert len(found) == 2 and isinstance(fused.layer.layers[1][1].body.layers[0][1], Sandwich)

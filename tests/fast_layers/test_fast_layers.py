@@ -1,4 +1,5 @@
-"""The compiled layers that are no convolution against the NumPy rung: products, pools, norms, ReLU."""
+"""The compiled layers that are no convolution against the NumPy rung: products, pools, norms,
+ReLU."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,8 @@ from cs231n_fer.nets.ladder import functions
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_matrix_product_takes_any_size_and_transposes(rows, columns, dtype):
     rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((rows, 37)).astype(dtype), rng.standard_normal((37, columns)).astype(dtype)
+    a = rng.standard_normal((rows, 37)).astype(dtype)
+    b = rng.standard_normal((37, columns)).astype(dtype)
     a.setflags(write=False)
     limit = 4 * np.finfo(dtype).eps * np.sqrt(37) * 37
     for left in (a, np.asfortranarray(a), np.repeat(a, 3, axis=1)[:, ::3]):
@@ -29,8 +31,10 @@ def test_the_matrix_product_takes_any_size_and_transposes(rows, columns, dtype):
 
 
 @settings(max_examples=100 if F.COMPILED else 10, deadline=None)
-@given(count=st.integers(1, 3), rows=st.integers(1, 40), columns=st.integers(1, 40), dtype=st.sampled_from(DTYPES))
-def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_written(count, rows, columns, dtype):
+@given(count=st.integers(1, 3), rows=st.integers(1, 40), columns=st.integers(1, 40),
+       dtype=st.sampled_from(DTYPES))
+def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_written(count, rows,
+                                                                                    columns, dtype):
     x = np.random.default_rng(rows).standard_normal((count, columns, rows + 3)).astype(dtype)
     out = np.full((count, rows, columns + 2), np.nan, dtype)
     product.transpose(x.reshape(-1), product.MatrixStrides(matrix=x[0].size, row=rows + 3),
@@ -42,7 +46,8 @@ def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_writ
 
 @pytest.mark.parametrize("name", ["max_pool", "avg_pool"])
 @settings(max_examples=60 if F.COMPILED else 5, deadline=None)
-@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), dtype=st.sampled_from(DTYPES))
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)),
+       dtype=st.sampled_from(DTYPES))
 def test_compiled_pools_of_any_window_equal_the_rung_below(name, seed, layout, dtype):
     rng = np.random.default_rng(seed)
     N, C, HH, WW, stride = rng.integers(1, [4, 40, 5, 5, 5])
@@ -50,7 +55,8 @@ def test_compiled_pools_of_any_window_equal_the_rung_below(name, seed, layout, d
     x = LAYOUTS[layout](rng.integers(-3, 4, (N, C, H, W)).astype(dtype))  # few values: many ties
     x.setflags(write=False)
     pool_param = {"pool_height": int(HH), "pool_width": int(WW), "stride": int(stride)}
-    (forward, backward), (true_forward, true_backward) = (functions(name, rung) for rung in ("fast", "im2col"))
+    (forward, backward), (true_forward,
+                          true_backward) = (functions(name, rung) for rung in ("fast", "im2col"))
     out, cache = forward(x, pool_param)
     true, true_cache = true_forward(x, pool_param)
     dout = rng.standard_normal(out.shape).astype(dtype)
@@ -69,8 +75,8 @@ def test_a_nan_reaches_every_window_it_lies_in():
 
 
 @settings(max_examples=40 if F.COMPILED else 5, deadline=None)
-@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), mode=st.sampled_from(["train", "test"]),
-       dtype=st.sampled_from(DTYPES))
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)),
+       mode=st.sampled_from(["train", "test"]), dtype=st.sampled_from(DTYPES))
 def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
     rng = np.random.default_rng(seed)
     N, C, H, W = rng.integers(1, [6, 70, 9, 9])
@@ -80,21 +86,25 @@ def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
     results = []
     for kind, (forward, backward) in rungs_of("spatial_batchnorm", dtype):
         # eps is large, since a variance of nearly 0 would magnify rounding
-        settings_ = {"mode": mode, "eps": 0.1, "running_mean": mean.astype(kind), "running_var": var.astype(kind)}
+        settings_ = {"mode": mode, "eps": 0.1, "running_mean": mean.astype(kind),
+                     "running_var": var.astype(kind)}
         arguments = [array.astype(kind) for array in (x, gamma, beta)]
         for array in arguments:
             array.setflags(write=False)
         out, cache = forward(*arguments, settings_)
-        results.append([out, *backward(dout.astype(kind), cache), settings_["running_mean"], settings_["running_var"]])
+        results.append([out, *backward(dout.astype(kind), cache), settings_["running_mean"],
+                        settings_["running_var"]])
     assert_close(results, N * H * W)
 
 
 @settings(max_examples=40 if F.COMPILED else 5, deadline=None)
-@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), dtype=st.sampled_from(DTYPES))
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)),
+       dtype=st.sampled_from(DTYPES))
 def test_groupnorm_equals_its_definition(seed, layout, dtype):
     rng = np.random.default_rng(seed)
     N, G, channels, H, W = rng.integers(1, [6, 9, 9, 9, 9])
-    x, dout = (LAYOUTS[layout](rng.standard_normal((N, G * channels, H, W)).astype(dtype)) for _ in range(2))
+    x, dout = (LAYOUTS[layout](rng.standard_normal((N, G * channels, H, W)).astype(dtype))
+               for _ in range(2))
     gamma, beta = rng.standard_normal((2, 1, G * channels, 1, 1)).astype(dtype)
     results = []
     for kind, (forward, backward) in rungs_of("spatial_groupnorm", dtype):
@@ -107,10 +117,12 @@ def test_groupnorm_equals_its_definition(seed, layout, dtype):
 
 
 @settings(max_examples=40 if F.COMPILED else 5, deadline=None)
-@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)), dtype=st.sampled_from(DTYPES))
+@given(seed=st.integers(0, 2 ** 32), layout=st.sampled_from(sorted(LAYOUTS)),
+       dtype=st.sampled_from(DTYPES))
 def test_relu_alone_equals_its_definition_bit_for_bit(seed, layout, dtype):
     rng = np.random.default_rng(seed)
-    shape = rng.integers(1, [4, 40, 30, 30])  # many of them are small enough for NumPy, and many are not
+    # Many of them are small enough for NumPy, and many are not
+    shape = rng.integers(1, [4, 40, 30, 30])
     x, dout = (LAYOUTS[layout](rng.standard_normal(shape).astype(dtype)) for _ in range(2))
     x[rng.random(shape) < 0.1], x[rng.random(shape) < 0.1] = 0, np.nan
     x.setflags(write=False)
@@ -139,11 +151,15 @@ def assert_close(results, count):
 
 @compiled
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rows, steps, columns, most", [(50, 9001, 100, 1), (7, 5000, 33, 1), (13, 4096, 20, 1),
-                                                        (1, 4095, 1, 1), (200, 600, 40, 4)])  # the last one in one part
+@pytest.mark.parametrize("rows, steps, columns, most",
+                         [(50, 9001, 100, 1), (7, 5000, 33, 1), (13, 4096, 20, 1),
+                                                        (1, 4095, 1, 1),
+                          (200, 600, 40, 4)])  # the last one in one part
 def test_long_products_are_sums_of_parts(rows, steps, columns, most, dtype):
     rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((rows, steps)).astype(dtype), rng.standard_normal((steps, columns)).astype(dtype)
-    limit = most * np.finfo(dtype).eps * steps  # partial sums grow as the root of their length, and so do roundings
+    a = rng.standard_normal((rows, steps)).astype(dtype)
+    b = rng.standard_normal((steps, columns)).astype(dtype)
+    # Partial sums grow as the root of their length, and so do roundings
+    limit = most * np.finfo(dtype).eps * steps
     true = a.astype(np.float64) @ b.astype(np.float64)
     np.testing.assert_allclose(affine.matrix_product(a, b), true, rtol=0, atol=limit)

@@ -11,7 +11,7 @@ from cs231n_fer.fast_layers.sandwiches import (
     conv_relu_forward,
     conv_relu_pool_forward,
 )
-from cs231n_fer.kernels.pixels import STREAM_BYTES
+from cs231n_fer.kernels.memory import STREAM_BYTES
 
 
 @pytest.mark.skipif(not COMPILED, reason="takes minutes without the compiler")
@@ -19,13 +19,16 @@ from cs231n_fer.kernels.pixels import STREAM_BYTES
 @pytest.mark.parametrize("C, F", [(32, 32), (20, 35)])
 def test_arrays_that_are_written_past_the_caches_have_the_bits_of_small_ones(dtype, C, F):
     rng, conv_param = np.random.default_rng(0), {"stride": 1, "pad": 1}
-    count = STREAM_BYTES // (32 * 24 * 24 * np.dtype(dtype).itemsize) + 8  # images: of z and x more than those bytes
-    x, w = (rng.standard_normal(shape).astype(dtype) for shape in ((count, C, 24, 24), (F, C, 3, 3)))
+    # Images: of z and x more than those bytes
+    count = STREAM_BYTES // (32 * 24 * 24 * np.dtype(dtype).itemsize) + 8
+    x, w = (rng.standard_normal(shape).astype(dtype)
+            for shape in ((count, C, 24, 24), (F, C, 3, 3)))
     gamma, beta, b = rng.standard_normal((3, F)).astype(dtype)
     test = {"mode": "test", "running_mean": b.copy(), "running_var": gamma ** 2}
 
     def results(x):
-        plain, _ = conv_forward(x, w, np.zeros_like(b), conv_param)  # a small one is written in place
+        # A small one is written in place
+        plain, _ = conv_forward(x, w, np.zeros_like(b), conv_param)
         z, cache = conv_relu_forward(x, w, b, conv_param)
         dx, *_ = conv_relu_backward(z, cache)
         normalised, _ = spatial_batchnorm_forward_fast(z, gamma, beta, test)

@@ -1,4 +1,5 @@
-"""Checkpoints: what goes in comes out, and whatever happens on the way the file is the old one or the new one."""
+"""Checkpoints: what goes in comes out, and whatever happens on the way the file is the old one or
+the new one."""
 import json
 import os
 import signal
@@ -24,7 +25,8 @@ ARRAYS = {
     "pixels": np.arange(6, dtype=np.uint8).reshape(2, 3).T,
     "none": np.zeros((0, 4), np.float32),
 }
-INFO = {"epoch": 3, "names": ["Wut", "Überraschung"], "rng": {"state": 2**127 + 1}, "best": 0.1 + 0.2, "nothing": None}
+INFO = {"epoch": 3, "names": ["Wut", "Überraschung"], "rng": {"state": 2**127 + 1},
+        "best": 0.1 + 0.2, "nothing": None}
 
 
 def test_a_checkpoint_gives_back_what_was_saved(tmp_path):
@@ -39,13 +41,15 @@ def test_a_checkpoint_gives_back_what_was_saved(tmp_path):
 
 
 def test_numpy_numbers_become_plain_ones_and_other_objects_an_error(tmp_path):
-    save_checkpoint(tmp_path / "a.h5", {}, {"rate": np.float32(0.5), "count": np.int64(3), "yes": np.bool_(True)})
+    save_checkpoint(tmp_path / "a.h5", {},
+                    {"rate": np.float32(0.5), "count": np.int64(3), "yes": np.bool_(True)})
     assert load_checkpoint(tmp_path / "a.h5")[1] == {"rate": 0.5, "count": 3, "yes": True}
     with pytest.raises(ValueError, match="info: JSON cannot hold <object"):
         save_checkpoint(tmp_path / "a.h5", {}, {"thing": object()})
 
 
-LOST = ["/a", "/", "a/", "a//b", "", ".", "a/.", "./a", "a/./b", "//", "a\0b", "\ud800", 3, None, b"a"]
+LOST = ["/a", "/", "a/", "a//b", "", ".", "a/.", "./a", "a/./b", "//", "a\0b", "\ud800", 3, None,
+        b"a"]
 
 
 @pytest.mark.parametrize("name", LOST, ids=repr)
@@ -63,7 +67,8 @@ def test_an_array_below_another_is_not_saved(tmp_path, names):
 
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), min_size=1)
-NAMES = st.sets(st.lists(words.filter(lambda word: word != "."), min_size=1, max_size=3).map("/".join), max_size=5)
+NAMES = st.sets(st.lists(words.filter(lambda word: word != "."), min_size=1,
+                         max_size=3).map("/".join), max_size=5)
 
 
 @settings(max_examples=50, deadline=None)
@@ -106,10 +111,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
             write()
     monkeypatch.undo()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.h5", "b.txt"]
-    assert load_checkpoint(tmp_path / "a.h5")[1] == {"epoch": 1} and (tmp_path / "b.txt").read_text() == "old"
+    assert load_checkpoint(tmp_path / "a.h5")[1] == {"epoch": 1}
+    assert (tmp_path / "b.txt").read_text() == "old"
 
 
-def test_the_content_is_on_the_disk_before_it_gets_its_name_and_the_name_afterwards(tmp_path, monkeypatch):
+def test_the_content_is_on_the_disk_before_it_gets_its_name_and_the_name_afterwards(tmp_path,
+                                                                                    monkeypatch):
     calls, fsync, replace = [], os.fsync, os.replace
 
     def note_fsync(handle):
@@ -169,7 +176,8 @@ def test_restore_writes_into_the_arrays_that_are_there_and_keeps_their_layout():
     b = np.zeros(1)
     target = {"w": w, "b": b}
     source = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
-    restore(target, {"params/w": source, "params/b": np.ones(1), "other/w": source}, "params", "a.h5")
+    restore(target, {"params/w": source, "params/b": np.ones(1), "other/w": source}, "params",
+            "a.h5")
     assert target["w"] is w and target["b"] is b == 1 and w.transpose(0, 2, 3, 1).flags.c_contiguous
     np.testing.assert_array_equal(w, source)
 
@@ -177,8 +185,10 @@ def test_restore_writes_into_the_arrays_that_are_there_and_keeps_their_layout():
 @pytest.mark.parametrize("arrays, message", [
     ({"params/v": np.zeros(2)}, r"a\.h5: holds params \['v'\], but the network has \['w'\]"),
     ({"params/w": np.zeros(2), "params/v": np.zeros(2)}, r"holds params \['v', 'w'\]"),
-    ({"params/w": np.zeros(3)}, r"a\.h5: params/w is float64 \(3,\), the network has float64 \(2,\)"),
-    ({"params/w": np.zeros(2, np.float32)}, r"params/w is float32 \(2,\), the network has float64 \(2,\)"),
+    ({"params/w": np.zeros(3)},
+     r"a\.h5: params/w is float64 \(3,\), the network has float64 \(2,\)"),
+    ({"params/w": np.zeros(2, np.float32)},
+     r"params/w is float32 \(2,\), the network has float64 \(2,\)"),
 ])
 def test_restore_refuses_the_arrays_of_another_network(arrays, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,5 @@
-"""The checker is itself on trial: right gradients pass, wrong ones fail, and nobody's arrays change."""
+"""The checker is itself on trial: right gradients pass, wrong ones fail, and nobody's arrays
+change."""
 import numpy as np
 import pytest
 
@@ -79,7 +80,8 @@ def test_a_gradient_that_is_truly_zero_passes_with_rounding_and_fails_without_ne
         return x + bias - (x + bias).mean(axis=0)
 
     def error(dbias):
-        return G.coordinate_check(centred, np.zeros(2), dout, dbias, "linear", np.random.default_rng(2))
+        return G.coordinate_check(centred, np.zeros(2), dout, dbias, "linear",
+                                  np.random.default_rng(2))
     assert G.rel_error(rounding, 0 * rounding) < 1e-8
     assert error(np.full(2, 1e-17)) <= LIMITS["linear"]
     assert not error(np.full(2, 1e-6)) <= LIMITS["linear"]
@@ -121,12 +123,14 @@ def test_every_entry_is_printed_if_verbose(capsys):
 def test_a_function_that_ignores_its_argument_sees_the_perturbed_array():
     params = {"w": np.array([1.0, 2.0, -3.0])}
     before = params["w"].tobytes()
-    numerical = G.eval_numerical_gradient(lambda _: np.sum(params["w"] ** 2), params["w"], verbose=False)
+    numerical = G.eval_numerical_gradient(lambda _: np.sum(params["w"] ** 2), params["w"],
+                                          verbose=False)
     assert G.rel_error(numerical, 2 * params["w"]) <= 1e-9
     assert params["w"].tobytes() == before
 
 
-@pytest.mark.parametrize("layout", [lambda x: x, np.asfortranarray, lambda x: np.repeat(x, 2, axis=0)[::2].T],
+@pytest.mark.parametrize("layout",
+                         [lambda x: x, np.asfortranarray, lambda x: np.repeat(x, 2, axis=0)[::2].T],
                          ids=["rows", "columns", "strided"])
 def test_x_is_restored_bit_for_bit(layout):
     x = layout(np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32) * 1e3)
@@ -152,7 +156,8 @@ def test_x_is_restored_even_if_f_raises():
 
 def test_a_function_that_returns_its_argument_is_not_fooled():
     x = np.arange(4.0)
-    assert np.allclose(G.eval_numerical_gradient_array(lambda x: x, x, np.arange(4.0)), np.arange(4.0))
+    assert np.allclose(G.eval_numerical_gradient_array(lambda x: x, x, np.arange(4.0)),
+                       np.arange(4.0))
 
 
 def test_the_sparse_check_finds_a_wrong_gradient_and_prints_each(capsys):
@@ -170,7 +175,8 @@ def test_relative_error_keeps_a_nan_and_takes_zeros():
 
 
 @pytest.mark.parametrize("x, h, message", [
-    (np.arange(3), 1e-5, "floats"), ([1.0, 2.0], 1e-5, "floats"), (np.full(2, 1e6, np.float32), 1e-5, "lost"),
+    (np.arange(3), 1e-5, "floats"), ([1.0, 2.0], 1e-5, "floats"),
+    (np.full(2, 1e6, np.float32), 1e-5, "lost"),
 ])
 def test_input_that_cannot_be_perturbed_is_refused(x, h, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,5 @@
-"""Every row of the table of gradient checks, on a few random shapes; experiments/gradient_checks.py takes more."""
+"""Every row of the table of gradient checks, on a few random shapes; experiments/gradient_checks.py
+takes more."""
 import dataclasses
 import subprocess
 import sys
@@ -39,12 +40,14 @@ def test_every_gradient_is_the_derivative_of_its_function(case):
         assert passed, f"{case.name} {dtype}: error {error}, limit {limit}"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.layer.startswith(("conv", "max_pool", "avg_pool"))],
+@pytest.mark.parametrize("case", [case for case in CASES
+                                  if case.layer.startswith(("conv", "max_pool", "avg_pool"))],
                          ids=lambda case: case.name)
 def test_what_is_drawn_is_odd_in_every_way(case):
     rng = np.random.default_rng(0)
     counts = Counter(name for _ in range(100) for name in oddities(*case.draw(rng)))
-    expected = {"H != W", "stride other than window"} | ({"N = 1"} if "bn" not in case.layer else set())
+    expected = {"H != W",
+                "stride other than window"} | ({"N = 1"} if "bn" not in case.layer else set())
     if case.layer.startswith("conv"):
         expected |= {"one filter", "pad at least the window"}
     if case.rung == "reshape":
@@ -53,9 +56,11 @@ def test_what_is_drawn_is_odd_in_every_way(case):
 
 
 @pytest.mark.parametrize("break_gradient", [
-    lambda gradient: gradient * 1.001, lambda gradient: gradient * np.nan, lambda gradient: gradient + 0.001,
+    lambda gradient: gradient * 1.001, lambda gradient: gradient * np.nan,
+    lambda gradient: gradient + 0.001,
 ], ids=["scaled", "NaN", "shifted"])
-@pytest.mark.parametrize("case", [case for case in CASES if case.rung not in SLOW and "48" not in case.layer],
+@pytest.mark.parametrize("case", [case for case in CASES if case.rung not in SLOW
+                                  and "48" not in case.layer],
                          ids=lambda case: case.name)
 def test_every_case_fails_with_its_last_gradient_broken(case, break_gradient):
     def broken(dout, cache):
@@ -70,7 +75,8 @@ def test_every_case_fails_with_its_last_gradient_broken(case, break_gradient):
 
 def test_a_gradient_of_another_dtype_fails():
     case = next(case for case in CASES if case.name == "relu im2col")
-    wide = dataclasses.replace(case, backward=lambda dout, cache: case.backward(dout, cache).astype(np.float64))
+    wide = dataclasses.replace(case, backward=lambda dout,
+                               cache: case.backward(dout, cache).astype(np.float64))
     assert not largest_errors(wide, shapes=1, seed=0)[0]["float32"][2]
 
 
@@ -84,13 +90,15 @@ def test_a_layer_that_writes_on_its_inputs_is_caught():
 
 
 def test_the_script_prints_a_table_and_exits_with_0():
-    done = subprocess.run([sys.executable, SCRIPT, "--layer", "affine", "--shapes", "2"], capture_output=True,
-                          text=True, cwd=SCRIPT.parent.parent)
+    done = subprocess.run([sys.executable, SCRIPT, "--layer", "affine", "--shapes", "2"],
+                          capture_output=True, text=True, cwd=SCRIPT.parent.parent)
     assert done.returncode == 0, done.stderr
-    assert "every row passes" in done.stdout and "affine_relu" in done.stdout and "FAIL" not in done.stdout
+    assert "every row passes" in done.stdout
+    assert "affine_relu" in done.stdout
+    assert "FAIL" not in done.stdout
 
 
 def test_the_script_exits_with_2_for_an_unknown_layer():
-    done = subprocess.run([sys.executable, SCRIPT, "--layer", "no such"], capture_output=True, text=True,
-                          cwd=SCRIPT.parent.parent)
+    done = subprocess.run([sys.executable, SCRIPT, "--layer", "no such"], capture_output=True,
+                          text=True, cwd=SCRIPT.parent.parent)
     assert done.returncode == 2 and "no such" in done.stderr

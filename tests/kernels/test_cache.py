@@ -33,8 +33,10 @@ def test_a_closed_standard_error_ends_no_run(tmp_path, monkeypatch):
 
 
 def test_a_save_that_is_cut_short_does_not_give_a_key_the_code_of_another(tmp_path, monkeypatch):
-    """As when a process is killed between Numba's two writes, where older files of changed sources lie."""
-    before, after = (jit.KeyedFile(str(tmp_path), "kernel", stamp) for stamp in ("sources as they were", "and are"))
+    """As when a process is killed between Numba's two writes, where older files of changed sources
+    lie."""
+    before, after = (jit.KeyedFile(str(tmp_path), "kernel", stamp)
+                     for stamp in ("sources as they were", "and are"))
     before.save("key", "old code")
     assert before.load("key") == "old code"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

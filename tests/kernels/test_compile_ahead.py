@@ -1,4 +1,5 @@
-"""The second process that compiles: it compiles what a step calls, and begins only where it is of use."""
+"""The second process that compiles: it compiles what a step calls, and begins only where it is of
+use."""
 import os
 import signal
 import subprocess
@@ -19,14 +20,16 @@ from cs231n_fer.fast_layers import compile_ahead
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.kernels import conv, gradients, losses, product, update
 from cs231n_fer.solver import Recipe, Solver
-kernels = {"backward": conv.backward, "gather": gradients.gather, "update": update.over_blocks, "loss": losses.softmax,
-           "product": product.product, "transpose": product.transpose}
+kernels = {"backward": conv.backward, "gather": gradients.gather, "update": update.over_blocks,
+           "loss": losses.softmax, "product": product.product, "transpose": product.transpose}
 def compiled():
-    return {name: len(getattr(kernel, "compiled", kernel).signatures) for name, kernel in kernels.items()}
+    return {name: len(getattr(kernel, "compiled", kernel).signatures)
+            for name, kernel in kernels.items()}
 dtype, steps = np.dtype(sys.argv[1]), set()
 for part in compile_ahead.PARTS:
     part(dtype)
-before, ahead = compiled(), {m: [step.addresses for step in conv.backward_steps(m)] for m in compile_ahead.TILES}
+before = compiled()
+ahead = {m: [step.addresses for step in conv.backward_steps(m)] for m in compile_ahead.TILES}
 assert set(before.values()) == {1}, before
 assert all(dtype in each for addresses in ahead.values() for each in addresses)
 X = np.random.default_rng(0).standard_normal((50, 1, 48, 48)).astype(dtype)
@@ -50,7 +53,8 @@ def test_it_compiles_what_a_step_of_the_final_net_calls_for_the_same_types(dtype
 FOREVER = """
 import os
 from cs231n_fer.kernels.vectors import helper
-helper.BEGIN = "import sys; sys.path[:] = {{!r}}; import {{}}.fast_layers.compile_ahead as ahead; real = {{!r}}; " \
+helper.BEGIN = "import sys; sys.path[:] = {{!r}}; " \
+    "import {{}}.fast_layers.compile_ahead as ahead; real = {{!r}}; " \
     "ahead.PARTS = [lambda _: __import__('time').sleep(1000)]; ahead.main(real)"
 begin = helper.begin
 def noted(*arguments):
@@ -64,13 +68,17 @@ helper.start("float32", {folder!r})
 
 
 @compiled
-@pytest.mark.parametrize("end, status", [("", 0), ("os._exit(0)", 0), ("os.kill(os.getpid(), 9)", -9)])
+@pytest.mark.parametrize("end, status",
+                         [("", 0), ("os._exit(0)", 0), ("os.kill(os.getpid(), 9)", -9)])
 def test_the_helper_ends_with_its_process_however_that_ends(tmp_path, end, status):
     env = {name: value for name, value in os.environ.items() if name != helper.ALONE}
-    done = subprocess.run([sys.executable, "-c", FOREVER.format(folder=str(tmp_path), end=end)], capture_output=True,
-                          text=True, env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
+    done = subprocess.run([sys.executable, "-c", FOREVER.format(folder=str(tmp_path), end=end)],
+                          capture_output=True,
+                          text=True,
+                          env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
     assert done.returncode == status, done.stderr
-    helper_ends(int(done.stdout), seconds=60 if end else 0)  # an exit waits for it; else the helper must notice
+    # An exit waits for it; else the helper must notice
+    helper_ends(int(done.stdout), seconds=60 if end else 0)
 
 
 def helper_ends(process, seconds):
@@ -92,7 +100,8 @@ def begun(monkeypatch):
     monkeypatch.delenv(helper.ALONE, raising=False)
     monkeypatch.setattr(helper, "subprocess", SimpleNamespace(
         PIPE=None, DEVNULL=None, Popen=lambda command, **_: commands.append(command)))
-    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])  # "" is the working directory
+    # "" is the working directory
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
     monkeypatch.setattr(helper.atexit, "register", lambda *_: None)
     return commands
 
@@ -109,12 +118,15 @@ def test_it_imports_what_its_process_would_and_nothing_of_the_working_directory(
     helper.start("float32", tmp_path)
     ((*python, code),) = begun
     code = code.replace("main('float32')", "import numba; print(numba.__file__, main.__module__)")
-    found = subprocess.run([*python, code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    found = subprocess.run([*python, code], cwd=tmp_path, capture_output=True, text=True,
+                           check=True).stdout
     assert found.split() == [numba.__file__, "cs231n_fer.fast_layers.compile_ahead"]
 
 
 def test_a_folder_has_one_helper(begun, tmp_path):
-    fcntl = pytest.importorskip("fcntl", reason="without locks on files each process has a helper of its own")
+    fcntl = pytest.importorskip(
+        "fcntl", reason="without locks on files each process has a helper of its own"
+    )
     with open(tmp_path / "helper.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         helper.start("float32", tmp_path)
@@ -125,7 +137,8 @@ def test_a_folder_has_one_helper(begun, tmp_path):
 
 @compiled
 def test_the_lock_lasts_as_long_as_the_helper(tmp_path, monkeypatch):
-    pytest.importorskip("fcntl", reason="without locks on files each process has a helper of its own")
+    pytest.importorskip("fcntl",
+                        reason="without locks on files each process has a helper of its own")
     monkeypatch.setattr(helper, "MOST_THREADS", 2)
     monkeypatch.delenv(helper.ALONE, raising=False)
     monkeypatch.setattr(helper, "BEGIN", "import time; time.sleep(1000) # {!r} {} {!r}")
@@ -138,6 +151,21 @@ def test_the_lock_lasts_as_long_as_the_helper(tmp_path, monkeypatch):
     helper.start("float32", tmp_path)
     assert len(processes) == 2
     helper.stop(processes[1])
+
+
+def test_an_error_of_the_helper_is_found_in_the_folder_of_compiled_kernels(tmp_path, monkeypatch):
+    monkeypatch.setattr(helper, "MOST_THREADS", 2)
+    monkeypatch.delenv(helper.ALONE, raising=False)
+    monkeypatch.setattr(helper, "BEGIN", "raise ValueError('no kernel') # {!r} {} {!r}")
+    processes = []
+    monkeypatch.setattr(helper.atexit, "register", lambda _, process: processes.append(process))
+    (tmp_path / helper.LOG).write_text("the errors of an earlier helper")
+    helper.start("float32", tmp_path)
+    (process,) = processes
+    process.wait()
+    helper.stop(process)
+    log = (tmp_path / helper.LOG).read_text()
+    assert log.startswith("Traceback") and log.endswith("ValueError: no kernel\n")
 
 
 @pytest.mark.parametrize("what", ["one thread", "alone", "no folder", "no interpreter", "frozen"])

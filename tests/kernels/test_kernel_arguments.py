@@ -12,7 +12,8 @@ MOST = 9
 
 
 def functions():
-    """Yield (name, names of its arguments) of every function but for those of the vector language."""
+    """Yield (name, names of its arguments) of every function but for those of the vector
+    language."""
     for path in FILES:
         if path.stem not in VECTORS:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

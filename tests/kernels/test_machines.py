@@ -1,4 +1,5 @@
-"""Each choice of vector unit: the words, a register tile and a transform on it, what it is chosen by, its assembly."""
+"""Each choice of vector unit: the words, a register tile and a transform on it, what it is chosen
+by, its assembly."""
 import os
 import re
 import subprocess
@@ -25,7 +26,8 @@ TESTS, DTYPES = Path(__file__).parent, [np.float32, np.float64]
 def run_python(*arguments, **environment):
     """Run Python in a process of its own, with these variables set or, where None, not."""
     env = {key: value for key, value in {**os.environ, **environment}.items() if value is not None}
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=env, check=False)
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=env,
+                          check=False)
 
 
 @jit
@@ -46,15 +48,18 @@ def test_the_register_tile_is_a_matrix_product(adds, dtype):
         (TILE_ROWS, runs, steps), (runs, steps, columns + 7), (TILE_ROWS + 1, columns + 7)))
     expected = c.astype(np.float64)
     expected[:TILE_ROWS, :columns] *= adds
-    expected[:TILE_ROWS, :columns] += np.tensordot(a.astype(np.float64), b.astype(np.float64), 2)[:, :columns]
+    expected[:TILE_ROWS, :columns] += np.tensordot(a.astype(np.float64), b.astype(np.float64),
+                                                   2)[:, :columns]
     tile_product(a, b, c, runs, steps, adds)
     np.testing.assert_allclose(c, expected, rtol=0, atol=np.finfo(dtype).eps * runs * steps * 4)
 
 
 ARM = binding.get_process_triple().startswith(("aarch64", "arm64"))
-# What a tile needs of this processor to stay in registers: the width, multiply-adds, and for 12 x 2 sums 32 registers.
+# What a tile needs of this processor to stay in registers: the width, multiply-adds, and for 12 x 2
+# sums 32 registers.
 NEEDS = {"avx512": "avx512f", "avx2": "fma", "sse2": "fma", "neon": "avx512vl"}[MACHINE]
-FITS = not DISABLED and (MACHINE == "neon" if ARM else binding.get_host_cpu_features().get(NEEDS, False))
+FITS = not DISABLED and (MACHINE == "neon" if ARM
+                         else binding.get_host_cpu_features().get(NEEDS, False))
 REGISTER = {64: r"%zmm\d+", 32: r"%ymm\d+", 16: r"%xmm\d+|\bv\d+\.[24][sd]"}[VECTOR_BYTES]
 LABEL = r"\.?LBB\d+_\d+"
 
@@ -68,18 +73,22 @@ def inner_loops(assembly):
         elif (jump := re.search(rf"({LABEL})\s*$", line)) and jump[1] in labels:
             loops.append((labels[jump[1]], k))
     return [lines[first:last] for first, last in loops
-            if not any(first <= other[0] and other[1] <= last for other in loops if other != (first, last))]
+            if not any(first <= other[0] and other[1] <= last for other in loops
+                       if other != (first, last))]
 
 
 @pytest.mark.skipif(not FITS, reason="another processor's tile, or nothing is compiled")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_inner_loop_of_the_register_tile_is_packed_multiply_adds_and_spills_nothing(dtype):
     kernel = numba.njit(**OPTIONS)(tile_product.py_func)  # not from the disk, which has no assembly
-    kernel(*(np.zeros((64, 3, 64), dtype) for _ in range(2)), np.zeros((64, 64), dtype), 3, 5, False)
-    loops = {sum("fmadd" in line or "fmla" in line for line in loop if re.search(REGISTER, line)): loop
+    kernel(*(np.zeros((64, 3, 64), dtype) for _ in range(2)), np.zeros((64, 64), dtype), 3, 5,
+           False)
+    loops = {sum("fmadd" in line or "fmla" in line for line in loop
+                 if re.search(REGISTER, line)): loop
              for loop in inner_loops(next(iter(kernel.inspect_asm().values())))}
     assert max(loops) >= TILE_ROWS * VECTORS
-    moved = [line for line in loops[max(loops)] if re.search(r"mov\w*\s+%[xyz]mm\d+,.*\(|\bst[rp]\s+q", line)
+    moved = [line for line in loops[max(loops)]
+             if re.search(r"mov\w*\s+%[xyz]mm\d+,.*\(|\bst[rp]\s+q", line)
              or re.search(r"[xyz]mm.*\(%rsp|\(%rsp.*[xyz]mm|\bq\d+.*\[sp", line)]
     assert not moved
 
@@ -109,7 +118,8 @@ def test_the_machine_is_chosen_by_name_or_by_its_features(monkeypatch):
     monkeypatch.delenv("CS231N_FER_SIMD")
     assert machine.machine() in MACHINES
     if not ARM:
-        for features, name in (("+avx2,+avx512f", "avx512"), ("+avx2,-avx512f", "avx2"), ("", "sse2")):
+        for features, name in (("+avx2,+avx512f", "avx512"), ("+avx2,-avx512f", "avx2"),
+                               ("", "sse2")):
             monkeypatch.setattr(numba.config, "CPU_FEATURES", features)
             assert machine.machine() == name
 
@@ -142,7 +152,8 @@ def test_a_head_touches_no_memory_behind_its_live_lanes():
     assert done.returncode == 0, done.stderr
 
 
-# In processes of their own: the words and one transform for each other vector unit, and everything as Python functions.
+# In processes of their own: the words and one transform for each other vector unit, and everything
+# as Python functions.
 WAYS = {name: ({"CS231N_FER_SIMD": name}, "(test_simd or register_tile or input-4)")
         for name in MACHINES if name != MACHINE}
 WAYS["the compiler off"] = {"NUMBA_DISABLE_JIT": "1"}, "test"
@@ -151,6 +162,8 @@ WAYS["the compiler off"] = {"NUMBA_DISABLE_JIT": "1"}, "test"
 @pytest.mark.parametrize("way", WAYS)
 def test_in_a_process_with(way):
     environment, which = WAYS[way]
-    files = [str(TESTS / f"test_{name}.py") for name in ("simd", "simd_edges", "winograd", "machines")]
-    done = run_python("-m", "pytest", "-x", *files, "-k", f"{which} and not in_a_process", **environment)
+    files = [str(TESTS / f"test_{name}.py")
+             for name in ("simd", "simd_edges", "winograd", "machines")]
+    done = run_python("-m", "pytest", "-x", *files, "-k", f"{which} and not in_a_process",
+                      **environment)
     assert done.returncode == 0, done.stdout

@@ -56,9 +56,11 @@ WORDS = {}
 
 
 def word(definition, name=None):
-    """Add a kernel(a, b, out, at, row, step) to WORDS; definition(a, b, out, lanes): where it writes to out, and what.
+    """Add a kernel(a, b, out, at, row, step) to WORDS; definition(a, b, out, lanes): where it
+    writes to out, and what.
 
-    a holds eighths, so that products and sums of a few are exact in float32, and b any floats; see above for a[AT:].
+    a holds eighths, so that products and sums of a few are exact in float32, and b any floats; see
+    above for a[AT:].
     """
     def add(kernel):
         WORDS[name or kernel.__name__] = jit(kernel), definition
@@ -68,20 +70,24 @@ def word(definition, name=None):
 
 def add_words(n):
     """Words of n vectors; 4 of them share a register for their addresses."""
-    @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[vectors(AT, n, lanes, STEP)]), f"load_spaced {n}")
+    @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[vectors(AT, n, lanes, STEP)]),
+          f"load_spaced {n}")
     def loads_spaced(a, b, out, at, row, step):
         store(out, 0, load_spaced(a, at, step, n))
 
-    @word(lambda a, b, out, lanes: (vectors(AT, n, lanes, STEP), a[vectors(0, n, lanes)]), f"store_spaced {n}")
+    @word(lambda a, b, out, lanes: (vectors(AT, n, lanes, STEP), a[vectors(0, n, lanes)]),
+          f"store_spaced {n}")
     def stores_spaced(a, b, out, at, row, step):
         store_spaced(out, at, step, load(a, 0, n))
 
-    @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[AT + ROW * np.arange(n)][:, None]), f"splat {n}")
+    @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[AT + ROW * np.arange(n)][:, None]),
+          f"splat {n}")
     def splats(a, b, out, at, row, step):
         store(out, 0, splat(a, at, row, n))
 
 
-@word(lambda a, b, out, lanes: (vectors(0, lanes, lanes), a[vectors(AT, lanes, lanes, STEP)].T), "load_turned")
+@word(lambda a, b, out, lanes: (vectors(0, lanes, lanes), a[vectors(AT, lanes, lanes, STEP)].T),
+      "load_turned")
 def loads_turned(a, b, out, at, row, step):
     store(out, 0, load_turned(a, at, step))
 
@@ -89,24 +95,28 @@ def loads_turned(a, b, out, at, row, step):
 def add_rows(columns):
     """Words of 5 vectors in rows: the last row is a part of one."""
     def places(lanes):
-        return np.array([AT + i // columns * ROW + i % columns * lanes + np.arange(lanes) for i in range(5)])
+        return np.array([AT + i // columns * ROW + i % columns * lanes + np.arange(lanes)
+                         for i in range(5)])
 
     @word(lambda a, b, out, lanes: (vectors(0, 5, lanes), a[places(lanes)]), f"load_rows {columns}")
     def loads_rows(a, b, out, at, row, step):
         store(out, 0, load_rows(a, at, row, 5, columns))
 
-    @word(lambda a, b, out, lanes: (places(lanes), a[vectors(0, 5, lanes)]), f"store_rows {columns}")
+    @word(lambda a, b, out, lanes: (places(lanes), a[vectors(0, 5, lanes)]),
+          f"store_rows {columns}")
     def stores_rows(a, b, out, at, row, step):
         store_rows(out, at, row, load(a, 0, 5), columns)
 
 
 def add_operator(symbol, compares):
-    """An operator between Blocks and with numbers on either side: of an array, whole, and not exact in any float."""
+    """An operator between Blocks and with numbers on either side: of an array, whole, and not exact
+    in any float."""
     def compute(a, b, out, lanes):
         x, y = a[vectors(AT, 5, lanes)], b[vectors(AT, 5, lanes)]
         with np.errstate(all="ignore"):
             results = [symbol(*(np.array(side) for side in sides)).astype(a.dtype) for sides in (
-                (x, y), (x, a.dtype.type(0.1)), (a.dtype.type(0.1), x), (x, a.dtype.type(3)), (a[0], x))]
+                (x, y), (x, a.dtype.type(0.1)), (a.dtype.type(0.1), x), (x, a.dtype.type(3)),
+                (a[0], x))]
         return blocks(5, 5, lanes), np.array(results)
 
     if compares:
@@ -167,19 +177,23 @@ def loads_tile_5(a, b, out, at, row, step):
 
 
 # Column j of a tile is the Block at a[j * ROW].
-@word(lambda a, b, out, lanes: (grid(2, 5, lanes), a[blocks(5, 2, lanes)].swapaxes(0, 1)), "store_tile")
+@word(lambda a, b, out, lanes: (grid(2, 5, lanes), a[blocks(5, 2, lanes)].swapaxes(0, 1)),
+      "store_tile")
 def stores_tile(a, b, out, at, row, step):
-    columns = load(a, 0, 2), load(a, row, 2), load(a, 2 * row, 2), load(a, 3 * row, 2), load(a, 4 * row, 2)
+    columns = load(a, 0, 2), load(a, row, 2), load(a, 2 * row,
+                                                   2), load(a, 3 * row, 2), load(a, 4 * row, 2)
     store_tile(out, at, row, step, columns)
 
 
-@word(lambda a, b, out, lanes: (grid(2, 3, lanes), out[grid(2, 3, lanes)] + a[blocks(3, 2, lanes)].swapaxes(0, 1)),
+@word(lambda a, b, out,
+      lanes: (grid(2, 3, lanes), out[grid(2, 3, lanes)] + a[blocks(3, 2, lanes)].swapaxes(0, 1)),
       "add_tile")
 def adds_tile(a, b, out, at, row, step):
     add_tile(out, at, row, step, (load(a, 0, 2), load(a, row, 2), load(a, 2 * row, 2)))
 
 
-@word(lambda a, b, out, lanes: (blocks(2, 3, lanes), a[blocks(3, 2, lanes)].swapaxes(0, 1)), "transposed")
+@word(lambda a, b, out, lanes: (blocks(2, 3, lanes), a[blocks(3, 2, lanes)].swapaxes(0, 1)),
+      "transposed")
 def transpose(a, b, out, at, row, step):
     columns = transposed((load(a, 0, 2), load(a, row, 2), load(a, 2 * row, 2)))
     store(out, 0, columns[0])
@@ -191,25 +205,28 @@ def take_vector(a, b, out, at, row, step):
     store(out, 0, vector(load(a, 0, 3), 2))
 
 
-@word(lambda a, b, out, lanes: (vectors(0, 3, lanes), np.tile(a[vectors(AT, 1, lanes)], (3, 1))), "repeated")
+@word(lambda a, b, out, lanes: (vectors(0, 3, lanes), np.tile(a[vectors(AT, 1, lanes)], (3, 1))),
+      "repeated")
 def repeat_vector(a, b, out, at, row, step):
     store(out, 0, repeated(load(a, at, 1), 3))
 
 
 def halved(lanes):
     """Add up in the order of lane_sum."""
-    return lanes[0] if len(lanes) == 1 else halved(lanes[:len(lanes) // 2] + lanes[len(lanes) // 2:])
+    return lanes[0] if len(lanes) == 1 else halved(lanes[:len(lanes) // 2]
+                                                   + lanes[len(lanes) // 2:])
 
 
-@word(lambda a, b, out, lanes: ([0, 1], [halved(b[ROW:ROW + lanes]), halved(a[AT:AT + lanes])]), "lane_sum")
+@word(lambda a, b, out, lanes: ([0, 1], [halved(b[ROW:ROW + lanes]), halved(a[AT:AT + lanes])]),
+      "lane_sum")
 def sum_lanes(a, b, out, at, row, step):
     out[0] = lane_sum(load(b, row, 1))
     out[1] = lane_sum(load(a, at, 1))
 
 
 @word(lambda a, b, out, lanes: (blocks(3, 2, lanes), np.array([
-    a[z] + a[x] * factor for x, z in [blocks(2, 2, lanes)] for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])),
-    "fma")
+    a[z] + a[x] * factor for x,
+    z in [blocks(2, 2, lanes)] for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])), "fma")
 def multiply_add(a, b, out, at, row, step):
     x, z = load(a, 0, 2), load(a, row, 2)
     store(out, 0, fma(x, load(a, 2 * row, 2), z))
@@ -218,15 +235,16 @@ def multiply_add(a, b, out, at, row, step):
 
 
 @word(lambda a, b, out, lanes: (vectors(0, 6, lanes), np.concatenate([
-    a[vectors(ROW + 2 * i * lanes, 2, lanes)] + a[AT + 20 + i] * a[vectors(0, 2, lanes)] for i in range(3)])),
-    "outer_fma")
+    a[vectors(ROW + 2 * i * lanes, 2, lanes)] + a[AT + 20 + i] * a[vectors(0, 2, lanes)]
+    for i in range(3)])), "outer_fma")
 def outer(a, b, out, at, row, step):
     store(out, 0, outer_fma(splat(a, at + 20, 1, 3), load(a, 0, 2), load(a, row, 6)))
 
 
 def choose(a, b, out, lanes):
     x, y = a[vectors(AT, 5, lanes)], b[vectors(AT, 5, lanes)]
-    return blocks(4, 5, lanes), np.array([np.where(x > y, x, y), np.where(x < y, 0.5, y), np.where(x == y, x, 3),
+    return blocks(4, 5, lanes), np.array([np.where(x > y, x, y), np.where(x < y, 0.5, y),
+                                          np.where(x == y, x, 3),
                                           np.where((x > y) | (x != x), x, y)])
 
 
@@ -240,8 +258,8 @@ def select_by(a, b, out, at, row, step):
 
 
 @word(lambda a, b, out, lanes: (blocks(4, 2, lanes), np.array([
-    a[vectors(0, 2, lanes)] * factor + more for factor, more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])),
-    "iadd isub imul")
+    a[vectors(0, 2, lanes)] * factor + more for factor,
+    more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])), "iadd isub imul")
 def change_a_copy(a, b, out, at, row, step):
     block = load(a, 0, 2)
     more, less, twice = block, block, block
@@ -272,4 +290,5 @@ def test_every_word_does_what_its_definition_in_numpy_does(name, dtype):
         expected[where] = what
         kernel(a, b, out, AT, ROW, STEP)
     # Fastmath (arcp) may make one division of two by the same x: 1 / x, and two products.
-    np.testing.assert_allclose(out, expected, rtol=2 * np.finfo(dtype).eps if name == "truediv" else 0)
+    np.testing.assert_allclose(out, expected,
+                               rtol=2 * np.finfo(dtype).eps if name == "truediv" else 0)

@@ -46,7 +46,9 @@ def fuse_outer(x, y, z, out):
 @pytest.mark.parametrize("dtype, bits", [(np.float32, 15), (np.float64, 30)])
 @pytest.mark.parametrize("kernel", [fuse, fuse_outer])
 def test_a_multiply_add_is_rounded_once(kernel, dtype, bits):
-    one, tiny, out = np.ones(lanes_of(np.dtype(dtype)), dtype), dtype(0.5 ** bits), np.zeros(16, dtype)
+    one = np.ones(lanes_of(np.dtype(dtype)), dtype)
+    tiny = dtype(0.5 ** bits)
+    out = np.zeros(16, dtype)
     kernel(one + tiny, one - tiny, -one, out)  # the product alone rounds to 1
     np.testing.assert_array_equal(out[:len(one)], -tiny ** 2)
 
@@ -123,9 +125,11 @@ OUTSIDE = [
     lambda a, lanes: load(a, -1, 1), lambda a, lanes: load(a, len(a) - lanes + 1, 1),
     lambda a, lanes: load_spaced(a, 0, len(a), 2), lambda a, lanes: splat(a, len(a), 0, 1),
     lambda a, lanes: load_turned(a, 0, len(a)),
-    lambda a, lanes: store(a, len(a) - lanes, zeros(a, 2)), lambda a, lanes: stream(a, len(a) - lanes, zeros(a, 2)),
+    lambda a, lanes: store(a, len(a) - lanes, zeros(a, 2)), lambda a,
+    lanes: stream(a, len(a) - lanes, zeros(a, 2)),
     lambda a, lanes: store_tile(a, 0, 64, 0, (zeros(a, 2),)),
-    lambda a, lanes: load_head(a, len(a) - 1, 2), lambda a, lanes: store_head(a, len(a) - 1, zeros(a, 1), 2),
+    lambda a, lanes: load_head(a, len(a) - 1, 2), lambda a,
+    lanes: store_head(a, len(a) - 1, zeros(a, 1), 2),
     lambda a, lanes: load_bytes(a.view(np.uint8), a.nbytes - lanes + 1, a)]
 WRONG = [lambda a, lanes: vector(zeros(a, 2), 2), lambda a, lanes: load(a.reshape(2, -1), 0, 1),
          lambda a, lanes: load_head(a, 0, lanes + 1)]
@@ -157,4 +161,6 @@ def test_with_bounds_checks_an_address_outside_of_an_array_is_an_error(use, monk
 def test_no_word_is_missing_in_the_tests_nor_in_the_documentation_nor_with_the_compiler_off():
     words = {name for name, value in vars(simd).items() if type(value) is type(load)}
     assert "lane_sum" in words
-    assert words <= {*globals(), *vars(test_simd)} & set(vars(simd_python)) & set(re.findall(r"\w+", simd.__doc__))
+    assert words <= {*globals(),
+                     *vars(test_simd)} & set(vars(simd_python)) & set(re.findall(r"\w+",
+                                                                                 simd.__doc__))

@@ -1,4 +1,5 @@
-"""Winograd's transforms against the exact matrices of Cook and Toom, and those against the convolution."""
+"""Winograd's transforms against the exact matrices of Cook and Toom, and those against the
+convolution."""
 from fractions import Fraction
 
 import numpy as np
@@ -22,8 +23,9 @@ def times_linear(polynomial, root):
 def cook_toom(m):
     """Exact A^T (m, n), G (n, 3), B^T (n, n) of F(m, 3), n = m + 2, as arrays of Fractions.
 
-    A^T and G evaluate polynomials at the points, infinity gives the leading coefficient; rows of B^T are Lagrange's
-    polynomials, without their denominators, which divide the rows of G (transposition principle: Winograd 1980).
+    A^T and G evaluate polynomials at the points, infinity gives the leading coefficient; rows of
+    B^T are Lagrange's polynomials, without their denominators, which divide the rows of G
+    (transposition principle: Winograd 1980).
     """
     points = [Fraction(point) for point in POINTS[m]]
     A = [[point ** j for j in range(m)] for point in points] + [[0] * (m - 1) + [1]]
@@ -32,7 +34,8 @@ def cook_toom(m):
         numerator, denominator = [Fraction(1)], Fraction(1)
         for other in points:
             if other != point:
-                numerator, denominator = times_linear(numerator, other), denominator * (point - other)
+                numerator = times_linear(numerator, other)
+                denominator = denominator * (point - other)
         G.append([point ** k / denominator for k in range(TAPS)])
         B.append([*numerator, 0])
         product = times_linear(product, point)
@@ -41,12 +44,14 @@ def cook_toom(m):
     return np.array(A, object).T, np.array(G, object), np.array(B, object)
 
 
-# Largest error allowed: LIMIT * eps * the sum of the absolute values of all terms. Largest in 60 draws of each: 2.6.
+# Largest error allowed: LIMIT * eps * the sum of the absolute values of all terms. Largest in 60
+# draws of each: 2.6.
 LIMIT = 4
 
 # Name of a transform -> the matrix it multiplies with.
 MATRICES = {
-    "input": lambda A_T, G, B_T: B_T, "output": lambda A_T, G, B_T: A_T, "weight": lambda A_T, G, B_T: G,
+    "input": lambda A_T, G, B_T: B_T, "output": lambda A_T, G, B_T: A_T, "weight":
+        lambda A_T, G, B_T: G,
     "input_transposed": lambda A_T, G, B_T: B_T.T, "output_transposed": lambda A_T, G, B_T: A_T.T,
     "weight_transposed": lambda A_T, G, B_T: G.T}
 ALL = [(name, m) for name in MATRICES for m in POINTS]
@@ -55,7 +60,8 @@ ALL = [(name, m) for name in MATRICES for m in POINTS]
 @pytest.mark.parametrize("m", POINTS)
 def test_the_exact_matrices_are_a_convolution(m):
     rng, (A_T, G, B_T) = np.random.default_rng(0), cook_toom(m)
-    d, g = (np.array([[Fraction(int(k), 7) for k in row] for row in rng.integers(-99, 99, (n, n))], object)
+    d, g = (np.array([[Fraction(int(k), 7) for k in row] for row in rng.integers(-99, 99, (n, n))],
+                     object)
             for n in (m + 2, TAPS))
     line = [sum(d[0, i + k] * g[0, k] for k in range(TAPS)) for i in range(m)]
     assert list(A_T @ ((G @ g[0]) * (B_T @ d[0]))) == line
@@ -66,15 +72,18 @@ def test_the_exact_matrices_are_a_convolution(m):
 @pytest.mark.parametrize("name, m", ALL)
 def test_every_transform_is_its_matrix(name, m):
     matrix = MATRICES[name](*cook_toom(m)).astype(float)
-    transform = getattr(transforms, f"{name}_{m}" if "_" not in name else name.replace("_", f"_{m}_"))
+    transform = getattr(transforms,
+                        f"{name}_{m}" if "_" not in name else name.replace("_", f"_{m}_"))
     assert transform is getattr(transforms, name.upper())[m]
     got = np.array(getattr(transform, "py_func", transform)(tuple(np.eye(matrix.shape[1]))))
     # Only weights are divided, by 3 at worst: one rounding of 1 / 6, one of each product and sum.
-    np.testing.assert_allclose(got, matrix, rtol=0, atol=3 * np.finfo(float).eps if "weight" in name else 0)
+    np.testing.assert_allclose(got, matrix, rtol=0,
+                               atol=3 * np.finfo(float).eps if "weight" in name else 0)
 
 
 def make_tile_transform(transform, width):
-    """Return run(x, y, across): transform a tile (width, width, lanes) of x to one of y with `across` columns."""
+    """Return run(x, y, across): transform a tile (width, width, lanes) of x to one of y with
+    `across` columns."""
     both = both_ways(transform)
 
     @jit
@@ -83,7 +92,8 @@ def make_tile_transform(transform, width):
     return run
 
 
-RUN = {(name, m): make_tile_transform(getattr(transforms, name.upper())[m], MATRICES[name](*cook_toom(m)).shape[1])
+RUN = {(name, m): make_tile_transform(getattr(transforms, name.upper())[m],
+                                      MATRICES[name](*cook_toom(m)).shape[1])
        for name, m in ALL}
 
 
@@ -101,7 +111,8 @@ def two_ways(matrix, x):
 
 
 def added_up(name, m, x):
-    """What the absolute values of all terms of a transform add up to, which is what rounding errors grow with."""
+    """What the absolute values of all terms of a transform add up to, which is what rounding errors
+    grow with."""
     return two_ways(abs(MATRICES[name](*cook_toom(m)).astype(float)), abs(x))
 
 
@@ -109,7 +120,8 @@ def added_up(name, m, x):
 @pytest.mark.parametrize("name, m", ALL)
 def test_both_ways_transforms_rows_and_columns(name, m, dtype):
     matrix = MATRICES[name](*cook_toom(m)).astype(float)
-    x = np.random.default_rng(0).standard_normal((matrix.shape[1],) * 2 + (lanes_of(np.dtype(dtype)),)).astype(dtype)
+    x = np.random.default_rng(0).standard_normal((matrix.shape[1],) * 2
+                                                 + (lanes_of(np.dtype(dtype)),)).astype(dtype)
     error = abs(transformed(name, m, x) - two_ways(matrix, x))
     assert (error <= LIMIT * np.finfo(dtype).eps * added_up(name, m, x)).all()
 
@@ -119,7 +131,9 @@ def test_both_ways_transforms_rows_and_columns(name, m, dtype):
 def test_compiled_transforms_make_a_convolution_and_its_gradients(m, dtype):
     rng, lanes = np.random.default_rng(0), lanes_of(np.dtype(dtype))
     d, g, dy = (rng.standard_normal((n, n, lanes)).astype(dtype) for n in (m + 2, TAPS, m))
-    y, dg, dd = np.zeros((m, m, lanes)), np.zeros((TAPS, TAPS, lanes)), np.zeros((m + 2, m + 2, lanes))
+    y = np.zeros((m, m, lanes))
+    dg = np.zeros((TAPS, TAPS, lanes))
+    dd = np.zeros((m + 2, m + 2, lanes))
     for i, j in np.ndindex(TAPS, TAPS):
         seen = np.s_[i:i + m, j:j + m]
         y += d[seen].astype(float) * g[i, j]
@@ -129,5 +143,6 @@ def test_compiled_transforms_make_a_convolution_and_its_gradients(m, dtype):
     for outer, (one, two), expected in (("output", ("weight", "input"), y),
                                         ("weight_transposed", ("input", "output_transposed"), dg),
                                         ("input_transposed", ("weight", "output_transposed"), dd)):
-        got, size = (f(outer, m, f(one, m, inner[one]) * f(two, m, inner[two])) for f in (transformed, added_up))
+        got, size = (f(outer, m, f(one, m, inner[one]) * f(two, m, inner[two]))
+                     for f in (transformed, added_up))
         assert (abs(got - expected) <= LIMIT * np.finfo(dtype).eps * size).all()

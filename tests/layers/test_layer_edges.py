@@ -1,4 +1,5 @@
-"""Edges of layers and losses: what is refused and in which words, what is just accepted, defaults, kinks, sizes."""
+"""Edges of layers and losses: what is refused and in which words, what is just accepted, defaults,
+kinks, sizes."""
 import inspect
 
 import numpy as np
@@ -11,8 +12,12 @@ from cs231n_fer.layers.im2col import pad_channels_last
 from cs231n_fer.layers.losses import log_softmax
 
 X = protected(np.arange(12.0).reshape(3, 4))
-Y, ONES, IMAGES = protected(np.array([0, 1, 2])), protected(np.ones(4)), protected(np.ones((2, 4, 3, 3)))
-C1, Q, RNG = protected(np.ones((1, 4, 1, 1))), protected(np.full((3, 4), 0.25)), np.random.default_rng(0)
+Y = protected(np.array([0, 1, 2]))
+ONES = protected(np.ones(4))
+IMAGES = protected(np.ones((2, 4, 3, 3)))
+C1 = protected(np.ones((1, 4, 1, 1)))
+Q = protected(np.full((3, 4), 0.25))
+RNG = np.random.default_rng(0)
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 BAD_INPUTS = [
     ("affine: x has shape (4,), expected (N, d1, ..., dk)",
@@ -21,18 +26,21 @@ BAD_INPUTS = [
      lambda: L.affine_forward(X, np.ones((3, 2)), np.ones(2))),
     ("affine: w has shape (4, 2) and b (3,), expected (D, M) and (M,)",
      lambda: L.affine_forward(X, np.ones((4, 2)), np.ones(3))),
-    ("affine: w has shape (4,) and b (3,), expected (D, M) and (M,)", lambda: L.affine_forward(X, ONES, np.ones(3))),
+    ("affine: w has shape (4,) and b (3,), expected (D, M) and (M,)",
+     lambda: L.affine_forward(X, ONES, np.ones(3))),
     ("batchnorm: gamma has shape (3,) and beta (4,), expected (4,), one number per feature of x",
      lambda: L.batchnorm_forward(X, np.ones(3), ONES, {"mode": "train"})),
     ("batchnorm: gamma has shape (4,) and beta (3,), expected (4,), one number per feature of x",
      lambda: L.batchnorm_forward(X, ONES, np.ones(3), {"mode": "train"})),
-    ("bn_param: mode is None, expected 'train' or 'test'", lambda: L.batchnorm_forward(X, ONES, ONES, {})),
+    ("bn_param: mode is None, expected 'train' or 'test'",
+     lambda: L.batchnorm_forward(X, ONES, ONES, {})),
     ("bn_param: running_mean is list, expected a float array (4,), one number per feature",
      lambda: L.batchnorm_forward(X, ONES, ONES, {"mode": "test", "running_mean": [0, 0, 0, 0]})),
     ("bn_param: running_var is float64 (3,), expected a float array (4,), one number per feature",
      lambda: L.batchnorm_forward(X, ONES, ONES, {"mode": "test", "running_var": np.ones(3)})),
     ("bn_param: running_var is int64 (4,), expected a float array (4,), one number per feature",
-     lambda: L.batchnorm_forward_naive(X, ONES, ONES, {"mode": "test", "running_var": np.arange(4)})),
+     lambda: L.batchnorm_forward_naive(X, ONES, ONES,
+                                       {"mode": "test", "running_var": np.arange(4)})),
     ("bn_param: running_mean is read-only, but training mode updates it in place; give a copy",
      lambda: L.batchnorm_forward(X, ONES, ONES, {"mode": "train", "running_mean": ONES})),
     ("batchnorm: x has shape (0, 4), expected (N, D) with N of at least 1",
@@ -47,7 +55,8 @@ BAD_INPUTS = [
      lambda: L.layernorm_forward(X, np.ones(3), ONES, {})),
     ("layernorm: gamma has shape (4,) and beta (3,), expected (4,), one number per feature of x",
      lambda: L.layernorm_forward(X, ONES, np.ones(3), {})),
-    ("layernorm: x has shape (0, 4), expected (N, D), not empty", lambda: L.layernorm_forward(X[:0], ONES, ONES, {})),
+    ("layernorm: x has shape (0, 4), expected (N, D), not empty",
+     lambda: L.layernorm_forward(X[:0], ONES, ONES, {})),
     ("layernorm: x has shape (2, 4, 3, 3), expected (N, D), not empty",
      lambda: L.layernorm_forward(IMAGES, ONES, ONES, {})),
     ("spatial_groupnorm: x has shape (3, 4), expected four axes (N, C, H, W)",
@@ -70,24 +79,37 @@ BAD_INPUTS = [
     ("dropout_param: mode is 'eval', expected 'train' or 'test'",
      lambda: L.dropout_forward_naive(X, {"p": 0.5, "mode": "eval"})),
     ("slope: got 1, expected at least 0 and below 1", lambda: L.leaky_relu_forward(X, 1)),
-    ("slope: got -0.1, expected at least 0 and below 1", lambda: L.leaky_relu_forward_naive(X, -0.1)),
-    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 2, stride 2 on 3 x 3; use "
+    ("slope: got -0.1, expected at least 0 and below 1",
+     lambda: L.leaky_relu_forward_naive(X, -0.1)),
+    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 2, stride 2 on 3 x "
+     "3; "
+     "use "
      "max_pool_forward_im2col",
      lambda: L.max_pool_forward_reshape(IMAGES, POOL)),
-    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 2, stride 2 on 2 x 3; use "
+    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 2, stride 2 on 2 x "
+     "3; "
+     "use "
      "max_pool_forward_im2col",
      lambda: L.max_pool_forward_reshape(IMAGES[:, :, :2], POOL)),
-    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 2, stride 1 on 4 x 4; use "
+    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 2, stride 1 on 4 x "
+     "4; "
+     "use "
      "max_pool_forward_im2col",
      lambda: L.max_pool_forward_reshape(np.ones((1, 1, 4, 4)), {**POOL, "stride": 1})),
-    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 1, stride 1 on 3 x 3; use "
+    ("pool_param: the reshape rung needs windows that tile the image, got 2 x 1, stride 1 on 3 x "
+     "3; "
+     "use "
      "max_pool_forward_im2col",
      lambda: L.max_pool_forward_reshape(IMAGES, {**POOL, "pool_width": 1, "stride": 1})),
-    ("pool: x has shape (3, 4), expected four axes (N, C, H, W)", lambda: L.max_pool_forward_naive(X, POOL)),
-    ("pool_param: missing keys ['stride'], unknown keys []; expected exactly ['pool_height', 'pool_width', 'stride']",
+    ("pool: x has shape (3, 4), expected four axes (N, C, H, W)",
+     lambda: L.max_pool_forward_naive(X, POOL)),
+    ("pool_param: missing keys ['stride'], unknown keys []; expected exactly ['pool_height', "
+     "'pool_width', 'stride']",
      lambda: L.avg_pool_forward_im2col(IMAGES, {"pool_height": 2, "pool_width": 2})),
-    ("global_avg_pool: x has shape (3, 4), expected four axes (N, C, H, W)", lambda: L.global_avg_pool_forward(X)),
-    ("y: labels reach from 0 to 4, expected 0 to 3", lambda: L.softmax_loss(X, np.array([0, 1, 4]))),
+    ("global_avg_pool: x has shape (3, 4), expected four axes (N, C, H, W)",
+     lambda: L.global_avg_pool_forward(X)),
+    ("y: labels reach from 0 to 4, expected 0 to 3",
+     lambda: L.softmax_loss(X, np.array([0, 1, 4]))),
     ("y: labels reach from -1 to 1, expected 0 to 3", lambda: L.svm_loss(X, np.array([0, 1, -1]))),
     ("y: labels have shape (2,), expected (3,), one per row of x", lambda: L.l2_svm_loss(X, Y[:2])),
     ("y: labels have dtype float64, expected integers; cast with y.astype(int)",
@@ -125,8 +147,10 @@ BAD_INPUTS = [
     ("T: got -1, expected a temperature above 0", lambda: L.distillation_loss(X, Y, Q, T=-1)),
     ("reg: got -1, expected 0 or more", lambda: L.l2_loss(X, -1)),
     ("shape: got (3,), expected (D, M) or (F, C, HH, WW)", lambda: L.he_normal(RNG, (3,))),
-    ("shape: got (3, 4, 5), expected (D, M) or (F, C, HH, WW)", lambda: L.xavier_normal(RNG, (3, 4, 5))),
-    ("weight_scale: got -1, expected a standard deviation of at least 0", lambda: L.scaled_normal(RNG, (3, 4), -1)),
+    ("shape: got (3, 4, 5), expected (D, M) or (F, C, HH, WW)",
+     lambda: L.xavier_normal(RNG, (3, 4, 5))),
+    ("weight_scale: got -1, expected a standard deviation of at least 0",
+     lambda: L.scaled_normal(RNG, (3, 4), -1)),
 ]
 
 
@@ -139,13 +163,16 @@ def test_bad_input_gets_an_error_that_says_what_came_and_what_was_expected(messa
 
 @pytest.mark.parametrize("accepted", [
     lambda: L.leaky_relu_forward(X, 0), lambda: L.dropout_forward(X, {"p": 1, "mode": "train"}),
-    lambda: L.l2_loss(X, 0), lambda: L.scaled_normal(RNG, (3, 4), 0), lambda: L.distillation_loss(X, Y, Q, 0, 0.1),
-    lambda: L.distillation_loss(X, Y, Q, 1), lambda: L.distillation_loss(X, Y, np.eye(4)[:3] * 1.0009),
+    lambda: L.l2_loss(X, 0), lambda: L.scaled_normal(RNG, (3, 4), 0),
+    lambda: L.distillation_loss(X, Y, Q, 0, 0.1),
+    lambda: L.distillation_loss(X, Y, Q, 1),
+    lambda: L.distillation_loss(X, Y, np.eye(4)[:3] * 1.0009),
     lambda: L.softmax_loss(X, Y, np.full(4, 0.01)), lambda: L.softmax_loss(X[:1, :1], Y[:1]),
     lambda: L.batchnorm_forward(X[:1], ONES, ONES, {"mode": "train"}),
     lambda: L.layernorm_forward(X[:, :1], ONES[:1], ONES[:1], {}),
     lambda: L.spatial_groupnorm_forward(IMAGES, C1, C1, 1, {}),
-    lambda: L.spatial_groupnorm_forward(IMAGES, C1, C1, 4, {}), lambda: L.affine_forward(X[:, :1], ONES[None], ONES)])
+    lambda: L.spatial_groupnorm_forward(IMAGES, C1, C1, 4, {}),
+    lambda: L.affine_forward(X[:, :1], ONES[None], ONES)])
 def test_the_ends_of_every_range_are_accepted(accepted):
     assert np.isfinite(accepted()[0]).all()
 
@@ -153,7 +180,8 @@ def test_the_ends_of_every_range_are_accepted(accepted):
 DEFAULTS = {"leaky_relu_forward": {"slope": 0.01}, "leaky_relu_forward_naive": {"slope": 0.01},
             "im2col": {"stride": 1, "pad": 0, "fill": 0}, "col2im": {"stride": 1, "pad": 0},
             "conv_backward_naive": {"want_dx": True}, "conv_backward_im2col": {"want_dx": True},
-            "distillation_loss": {"alpha": 0.8, "T": 1.0}, "distillation_loss_naive": {"alpha": 0.8, "T": 1.0},
+            "distillation_loss": {"alpha": 0.8, "T": 1.0},
+            "distillation_loss_naive": {"alpha": 0.8, "T": 1.0},
             "smoothed_softmax_loss": {"smoothing": 0.1}, "softmax_loss": {"class_weights": None},
             "softmax_loss_naive": {"class_weights": None}, "he_normal": {"dtype": np.float32},
             "xavier_normal": {"dtype": np.float32}, "scaled_normal": {"dtype": np.float32}}
@@ -173,12 +201,14 @@ def test_eps_is_1e_5_and_momentum_0_9_unless_told():
     for forward in (L.batchnorm_forward, L.batchnorm_forward_naive):
         param = {"mode": "train"}
         out, _ = forward(x, ones, 0 * ones, param)
-        np.testing.assert_allclose(out[0], [-1 / np.sqrt(1 + 1e-5), 0.001 / np.sqrt(1e-6 + 1e-5)], rtol=1e-12)
+        np.testing.assert_allclose(out[0], [-1 / np.sqrt(1 + 1e-5), 0.001 / np.sqrt(1e-6 + 1e-5)],
+                                   rtol=1e-12)
         np.testing.assert_allclose(param["running_mean"], [0.2, 0], atol=1e-15)
         np.testing.assert_allclose(param["running_var"], [0.1, 1e-7], rtol=1e-12)
     for forward in (L.layernorm_forward, L.layernorm_forward_naive):
         out, _ = forward(x.T, ones, 0 * ones, {})
-        np.testing.assert_allclose(out[1], [0.001 / np.sqrt(1e-6 + 1e-5), -0.001 / np.sqrt(1e-6 + 1e-5)], rtol=1e-12)
+        np.testing.assert_allclose(out[1], [0.001 / np.sqrt(1e-6 + 1e-5),
+                                            -0.001 / np.sqrt(1e-6 + 1e-5)], rtol=1e-12)
     for forward in (L.spatial_groupnorm_forward, L.spatial_groupnorm_forward_naive):
         c1 = np.ones((1, 1, 1, 1))
         out, _ = forward(x.T[1].reshape(1, 1, 1, 2), c1, 0 * c1, 1, {})
@@ -194,7 +224,8 @@ RELUS = [(L.relu_forward, L.relu_backward, 0), (L.relu_forward_naive, L.relu_bac
 def test_relu_at_zero_has_the_derivative_of_the_left_and_nan_stays_nan(forward, backward, slope):
     out, cache = forward(np.array([-2.0, 0.0, 3.0, np.nan]))
     np.testing.assert_array_equal(out, [-2 * slope, 0, 3, np.nan])
-    np.testing.assert_array_equal(backward(np.array([5.0, 5.0, 5.0, 5.0]), cache)[:3], [5 * slope, 5 * slope, 5])
+    np.testing.assert_array_equal(backward(np.array([5.0, 5.0, 5.0, 5.0]), cache)[:3],
+                                  [5 * slope, 5 * slope, 5])
 
 
 @pytest.mark.parametrize("loss", [L.svm_loss, L.svm_loss_naive])
@@ -213,7 +244,8 @@ def test_log_softmax_takes_off_the_largest_score():
 def test_the_argmax_of_a_window_takes_one_byte_for_up_to_256_pixels(window, dtype):
     x = np.zeros((1, 1, window, window))
     x[..., -1, -1] = 1
-    out, cache = L.max_pool_forward_im2col(x, {"pool_height": window, "pool_width": window, "stride": 1})
+    out, cache = L.max_pool_forward_im2col(x, {"pool_height": window, "pool_width": window,
+                                               "stride": 1})
     assert out.item() == 1 and cache[1].dtype == dtype
     np.testing.assert_array_equal(L.max_pool_backward_im2col(out, cache), x)
 
@@ -226,7 +258,8 @@ def test_blocks_of_images_hold_at_most_2_to_the_18_numbers_but_one_image_at_leas
 def test_im2col_fills_the_padding_as_told():
     assert pad_channels_last(np.full((1, 1, 1, 1), 7.0), 1).sum() == 7
     columns = L.im2col(np.full((1, 1, 1, 1), 7.0), 2, 2, pad=1, fill=-1)
-    np.testing.assert_array_equal(columns, [[-1, -1, -1, 7], [-1, -1, 7, -1], [-1, 7, -1, -1], [7, -1, -1, -1]])
+    np.testing.assert_array_equal(columns, [[-1, -1, -1, 7], [-1, -1, 7, -1], [-1, 7, -1, -1],
+                                            [7, -1, -1, -1]])
 
 
 def test_dropout_keeps_what_draws_below_p_and_hands_everything_on_in_test_mode():
@@ -243,11 +276,13 @@ def test_dropout_keeps_what_draws_below_p_and_hands_everything_on_in_test_mode()
 
 
 def test_weights_are_normal_numbers_times_the_deviation_of_their_rule():
-    for make, shape, deviation in ((L.he_normal, (6, 3), (2 / 6) ** 0.5), (L.xavier_normal, (6, 3), (2 / 9) ** 0.5),
+    for make, shape, deviation in ((L.he_normal, (6, 3), (2 / 6) ** 0.5),
+                                   (L.xavier_normal, (6, 3), (2 / 9) ** 0.5),
                                    (L.he_normal, (5, 4, 3, 2), (2 / 24) ** 0.5),
                                    (L.xavier_normal, (5, 4, 3, 2), (2 / 54) ** 0.5)):
         order = (0, 1) if len(shape) == 2 else (2, 3, 1, 0)
-        drawn = np.random.default_rng(1).standard_normal([shape[axis] for axis in order]) * deviation
+        drawn = np.random.default_rng(1).standard_normal([shape[axis]
+                                                          for axis in order]) * deviation
         expected = drawn if len(shape) == 2 else drawn.transpose(3, 2, 0, 1)
         np.testing.assert_array_equal(make(np.random.default_rng(1), shape, np.float64), expected)
 

@@ -1,4 +1,5 @@
-"""Losses against their definitions: random scores, layouts and dtypes, by hand, and what equals what."""
+"""Losses against their definitions: random scores, layouts and dtypes, by hand, and what equals
+what."""
 import re
 
 import numpy as np
@@ -11,7 +12,8 @@ from cs231n_fer.fast_layers.losses import softmax_loss_fast
 
 
 def loss_arguments(name, rng, N, C):
-    """Scores, labels and: weights of the classes; a teacher that is certain of some samples, alpha and T."""
+    """Scores, labels and: weights of the classes; a teacher that is certain of some samples, alpha
+    and T."""
     x, y = 3 * rng.standard_normal((N, C)), rng.integers(C, size=N)
     if name == WEIGHTED:
         return x, y, rng.uniform(0.1, 10, C)
@@ -19,7 +21,9 @@ def loss_arguments(name, rng, N, C):
         return x, y
     teacher = np.exp(3 * rng.standard_normal((N, C))) * (rng.random((N, C)) < 0.7)
     teacher[np.arange(N), rng.integers(C, size=N)] = 1
-    return x, y, teacher / teacher.sum(axis=1, keepdims=True), float(rng.random()), float(rng.uniform(0.5, 4))
+    return x, y, teacher / teacher.sum(axis=1,
+                                       keepdims=True), float(rng.random()), float(rng.uniform(0.5,
+                                                                                              4))
 
 
 WEIGHTED = "softmax_loss, class weights"
@@ -32,7 +36,8 @@ LOSSES = ["softmax_loss", WEIGHTED, "svm_loss", "l2_svm_loss", "distillation_los
 def test_every_loss_equals_its_definition(name, dtype, layout, sizes, seed):
     drawn = loss_arguments(name, np.random.default_rng(seed), sizes[0], sizes[1])
     args = arguments(drawn, layout, dtype)
-    (loss, dx), (below, dx_below) = (getattr(L, name.split(",")[0] + rung)(*args) for rung in ("", "_naive"))
+    (loss, dx), (below, dx_below) = (getattr(L, name.split(",")[0] + rung)(*args)
+                                     for rung in ("", "_naive"))
     assert type(loss) is type(below) is float and dx.dtype == dtype
     assert_close(np.array(loss, dtype), np.array(below, dtype), drawn[0].size, name)
     assert_close(dx, dx_below, drawn[0].size, name)
@@ -53,10 +58,13 @@ def test_the_compiled_loss_equals_the_one_in_numpy(name, dtype, layout, sizes, s
 def test_the_compiled_loss_takes_labels_of_any_type_and_scores_of_any_size():
     x, y = 1e4 * np.random.default_rng(0).standard_normal((6, 7)), np.arange(6)
     loss, dx = softmax_loss_fast(x, y)
-    assert np.isfinite(loss) and np.isfinite(dx).all() and loss == pytest.approx(L.softmax_loss(x, y)[0])
+    assert np.isfinite(loss)
+    assert np.isfinite(dx).all()
+    assert loss == pytest.approx(L.softmax_loss(x, y)[0])
     for kind in (np.uint8, np.int32, np.uint64):
         assert softmax_loss_fast(x, y.astype(kind))[0] == loss
-    assert softmax_loss_fast(x.astype(np.float16) / 1e4, y)[1].dtype == np.float32  # float16 is widened
+    # Float16 is widened
+    assert softmax_loss_fast(x.astype(np.float16) / 1e4, y)[1].dtype == np.float32
     x[2, 3] = np.nan
     loss, dx = softmax_loss_fast(x, y)
     assert np.isnan(loss) and np.isnan(dx[2]).all() and np.isfinite(np.delete(dx, 2, axis=0)).all()
@@ -66,7 +74,8 @@ def test_the_compiled_loss_takes_labels_of_any_type_and_scores_of_any_size():
     (np.zeros((3, 4)), np.array([0, 1, 4]), None), (np.zeros((3, 4)), np.array([0, -1, 2]), None),
     (np.zeros((3, 4)), np.array([0, 1]), None), (np.zeros(4), np.array([0]), None),
     (np.zeros((0, 4)), np.zeros(0, int), None), (np.zeros((3, 4)), np.array([0.0, 1.0, 2.0]), None),
-    (np.zeros((3, 4)), np.array([0, 1, 9]), [1, 1, 1, 1]), (np.zeros((3, 4)), np.array([0, 1, 2]), [1, 0, 1, 1]),
+    (np.zeros((3, 4)), np.array([0, 1, 9]), [1, 1, 1, 1]),
+    (np.zeros((3, 4)), np.array([0, 1, 2]), [1, 0, 1, 1]),
 ])
 def test_the_compiled_loss_refuses_what_the_one_in_numpy_refuses(x, y, weights):
     with pytest.raises(ValueError) as below:
@@ -76,9 +85,12 @@ def test_the_compiled_loss_refuses_what_the_one_in_numpy_refuses(x, y, weights):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses_survive_huge_scores_and_their_gradients_sum_to_zero_where_only_differences_count(name):
+def test_losses_survive_huge_scores_and_their_gradients_sum_to_zero_where_only_differences_count(
+    name,
+):
     drawn = loss_arguments(name, np.random.default_rng(0), 6, 7)
-    loss, dx = getattr(L, name.split(",")[0])(*arguments((1e4 * drawn[0], *drawn[1:]), "C", np.float32))
+    loss, dx = getattr(L, name.split(",")[0])(*arguments((1e4 * drawn[0], *drawn[1:]), "C",
+                                                         np.float32))
     assert np.isfinite(loss) and np.isfinite(dx).all()
     if name != "l2_svm_loss":
         np.testing.assert_allclose(dx.sum(axis=1), 0, atol=1e-5)
@@ -109,7 +121,8 @@ def test_a_sample_of_class_weight_w_counts_as_w_samples(dtype, layout, sizes, se
 
 
 def test_class_weights_of_1_change_no_bit():
-    x, y = arguments(loss_arguments("softmax_loss", np.random.default_rng(3), 50, 7), "C", np.float32)
+    x, y = arguments(loss_arguments("softmax_loss", np.random.default_rng(3), 50, 7), "C",
+                     np.float32)
     (loss, dx), (weighted, d_weighted) = L.softmax_loss(x, y), L.softmax_loss(x, y, np.ones(7))
     assert weighted == loss and d_weighted.tobytes() == dx.tobytes()
 
@@ -119,7 +132,8 @@ def test_distillation_at_temperature_1_is_the_papers_equation_1():
     loss, expected = L.distillation_loss(x, y, teacher, 0.8)[0], 0
     for f, label, p in zip(x, y, teacher, strict=True):
         log_sum = np.log(np.exp(f).sum())
-        kl = sum(q * (np.log(q) - (score - log_sum)) for q, score in zip(p, f, strict=True) if q > 0)
+        kl = sum(q * (np.log(q) - (score - log_sum)) for q,
+                 score in zip(p, f, strict=True) if q > 0)
         expected += (0.8 * (-f[label] + log_sum) + 0.2 * kl) / len(x)
     assert loss == pytest.approx(expected, abs=1e-12)
 

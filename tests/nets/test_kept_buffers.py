@@ -38,7 +38,8 @@ def bits(found):
 
 
 def assert_a_step_changes_no_gradient(forward, backward, arguments, settings, F, mode):
-    """Compare backward before and after another forward, in training mode with the same bn_param."""
+    """Compare backward before and after another forward, in training mode with the same
+    bn_param."""
     rng = np.random.default_rng(1)
     bn_param = {"mode": mode, "running_mean": rng.standard_normal(F), "running_var": rng.random(F)}
     out, cache = forward(*arguments, *settings(bn_param))

@@ -1,4 +1,5 @@
-"""Networks: names of parameters at any depth, the loss, regularization, the gradient of the images, and the summary."""
+"""Networks: names of parameters at any depth, the loss, regularization, the gradient of the images,
+and the summary."""
 import numpy as np
 import pytest
 
@@ -16,8 +17,8 @@ SHAPE = (2, 8, 6)
 
 def unit(filters, stride=1):
     """conv - batchnorm - ReLU - conv - batchnorm, the body of a residual block (He et al. 2016)."""
-    return Chain((("conv1", Conv(filters, stride=stride, bias=False)), ("bn1", BatchNorm()), ("relu", ReLU()),
-                  ("conv2", Conv(filters, bias=False)), ("bn2", BatchNorm())))
+    return Chain((("conv1", Conv(filters, stride=stride, bias=False)), ("bn1", BatchNorm()),
+                  ("relu", ReLU()), ("conv2", Conv(filters, bias=False)), ("bn2", BatchNorm())))
 
 
 def residual_chain():
@@ -28,7 +29,8 @@ def residual_chain():
         ("unit1", Residual(unit(3))), ("relu1", ReLU()),
         ("unit2", Residual(unit(4, stride=2), down)), ("relu2", ReLU()),
         ("unit3", Residual(Residual(Conv(4)), Residual(ReLU()))),
-        ("head", Chain((("pool", GlobalAvgPool()), ("drop", Dropout(0.7, seed=1)), ("affine", Affine(5)),
+        ("head",
+         Chain((("pool", GlobalAvgPool()), ("drop", Dropout(0.7, seed=1)), ("affine", Affine(5)),
                         ("norm", LayerNorm()), ("affine2", Affine(3)))))))
 
 
@@ -48,24 +50,29 @@ def test_parameters_are_named_by_their_paths():
     model = network()
     assert list(model.params) == [
         "stem/conv/w", "stem/conv/b", "stem/norm/gamma", "stem/norm/beta",
-        *(f"unit1/body/{name}" for name in ("conv1/w", "bn1/gamma", "bn1/beta", "conv2/w", "bn2/gamma", "bn2/beta")),
-        *(f"unit2/body/{name}" for name in ("conv1/w", "bn1/gamma", "bn1/beta", "conv2/w", "bn2/gamma", "bn2/beta")),
+        *(f"unit1/body/{name}"
+          for name in ("conv1/w", "bn1/gamma", "bn1/beta", "conv2/w", "bn2/gamma", "bn2/beta")),
+        *(f"unit2/body/{name}"
+          for name in ("conv1/w", "bn1/gamma", "bn1/beta", "conv2/w", "bn2/gamma", "bn2/beta")),
         "unit2/shortcut/conv/w", "unit2/shortcut/bn/gamma", "unit2/shortcut/bn/beta",
         "unit3/body/body/w", "unit3/body/body/b",
-        "head/affine/w", "head/affine/b", "head/norm/gamma", "head/norm/beta", "head/affine2/w", "head/affine2/b"]
+        "head/affine/w", "head/affine/b", "head/norm/gamma", "head/norm/beta", "head/affine2/w",
+        "head/affine2/b"]
     assert list(model.buffers) == [f"{unit}/{way}/running_{kind}" for unit, way in [
         ("unit1", "body/bn1"), ("unit1", "body/bn2"), ("unit2", "body/bn1"), ("unit2", "body/bn2"),
         ("unit2", "shortcut/bn")] for kind in ("mean", "var")]
 
 
 def test_pick_undoes_put_and_leaves_longer_names_alone():
-    assert pick({**put("conv", {"w": 1, "b/c": 2}), "conv2/w": 3, "conv": 4}, "conv") == {"w": 1, "b/c": 2}
+    assert pick({**put("conv", {"w": 1, "b/c": 2}), "conv2/w": 3, "conv": 4},
+                "conv") == {"w": 1, "b/c": 2}
 
 
 def test_a_layer_that_is_inline_adds_nothing_to_the_paths_of_its_arrays():
     arrays = {"conv/w": 1, "bn/gamma": 2}
     assert pick(arrays, INLINE) == put(INLINE, arrays) == arrays
-    assert [join(*parts) for parts in [("a", "b"), ("a", INLINE), (INLINE, "b"), (INLINE, INLINE)]] == [
+    assert [join(*parts)
+            for parts in [("a", "b"), ("a", INLINE), (INLINE, "b"), (INLINE, INLINE)]] == [
         "a/b", "a", "b", INLINE]
     layers = Chain((("fc", Affine(4)), (INLINE, Chain((("relu", ReLU()), ("scores", Affine(3)))))))
     assert list(Network(layers, (5,)).params) == ["fc/w", "fc/b", "scores/w", "scores/b"]
@@ -103,7 +110,8 @@ def test_the_gradient_of_a_deep_net_is_the_derivative_of_its_loss():
         def loss(changed, name=name):
             model.params[name] = changed
             return np.array(model.loss(X, y)[0])
-        assert directional_check(loss, array, np.array(1.0), grads[name], "kinked", rng) < 1e-6, name
+        assert directional_check(loss, array, np.array(1.0), grads[name], "kinked",
+                                 rng) < 1e-6, name
         model.params[name] = array
 
 
@@ -116,13 +124,17 @@ def test_the_gradient_of_the_scores_reaches_the_pictures():
 
 
 def test_l2_reaches_the_weights_of_conv_and_affine_and_nothing_else():
-    (X, y), plain, strong = batch(np.float64), network(dtype=np.float64, reg=0), network(dtype=np.float64, reg=3.0)
+    (X, y) = batch(np.float64)
+    plain = network(dtype=np.float64, reg=0)
+    strong = network(dtype=np.float64, reg=3.0)
     weights = {name: array for name, array in plain.params.items() if name.endswith("/w")}
     assert plain.regularised() == [] and strong.regularised() == list(weights)
     (loss, grads), (more, strong_grads) = plain.loss(X, y), strong.loss(X, y)
-    assert more - loss == pytest.approx(1.5 * sum(np.sum(w ** 2) for w in weights.values()), rel=1e-13)
+    assert more - loss == pytest.approx(1.5 * sum(np.sum(w ** 2) for w in weights.values()),
+                                        rel=1e-13)
     for name, grad in grads.items():
-        np.testing.assert_allclose(strong_grads[name], grad + 3.0 * weights[name] if name in weights else grad,
+        np.testing.assert_allclose(strong_grads[name],
+                                   grad + 3.0 * weights[name] if name in weights else grad,
                                    rtol=1e-12, atol=1e-13)
 
 
@@ -130,7 +142,8 @@ def test_the_same_seed_gives_the_same_net_and_the_same_dropout_masks():
     def run(seed):
         model = Network(Chain((("drop", Dropout(0.5)), ("affine", Affine(3)))), (40,), seed=seed)
         X = np.ones((6, 40))
-        return [model.loss(X, np.zeros(6, int))[0] for _ in range(3)], model.params["affine/w"].tolist()
+        return [model.loss(X, np.zeros(6, int))[0]
+                for _ in range(3)], model.params["affine/w"].tolist()
     assert run(1) == run(1) and run(1) != run(2) and len(set(run(1)[0])) == 3
 
 
@@ -142,19 +155,23 @@ def test_scores_come_from_test_mode_and_do_not_depend_on_the_batch():
     # Sums of up to 36 products, in another order where the batch has another size.
     np.testing.assert_allclose(model.predict(X, batch_size=3), scores, rtol=1e-12, atol=1e-13)
     assert all((model.buffers[name] == buffers[name]).all() for name in buffers)
-    assert not np.allclose(model.forward(X, Mode(train=True, rng=np.random.default_rng(0)))[0], scores)
+    assert not np.allclose(model.forward(X, Mode(train=True, rng=np.random.default_rng(0)))[0],
+                           scores)
 
 
 def test_params_may_be_replaced_and_may_have_other_names():
     layer = Chain((("affine1", Affine(4)), ("relu", ReLU()), ("affine2", Affine(3))))
-    model = Network(layer, (5,), dtype=np.float64, reg=0.5, names={"affine1/w": "W1", "affine2/w": "W2"})
-    assert list(model.params) == ["W1", "affine1/b", "W2", "affine2/b"] and model.regularised() == ["W1", "W2"]
+    model = Network(layer, (5,), dtype=np.float64, reg=0.5,
+                    names={"affine1/w": "W1", "affine2/w": "W2"})
+    assert list(model.params) == ["W1", "affine1/b", "W2", "affine2/b"]
+    assert model.regularised() == ["W1", "W2"]
     model.params["W2"] = np.zeros((4, 3))
     model.params["affine2/b"] = np.array([1.0, 2.0, 3.0])
     X, y = np.ones((2, 5)), np.array([0, 1])
     np.testing.assert_array_equal(model.loss(X), [[1, 2, 3], [1, 2, 3]])
     assert model.loss(X, y)[1].keys() == model.params.keys()
-    np.testing.assert_array_equal(model.loss(X, y)[1]["W1"], 0.5 * model.params["W1"])  # no way back through zeros
+    # No way back through zeros
+    np.testing.assert_array_equal(model.loss(X, y)[1]["W1"], 0.5 * model.params["W1"])
 
 
 def test_an_affine_layer_takes_pictures_as_it_takes_vectors():
@@ -168,10 +185,13 @@ def test_the_summary_lists_layers_shapes_parameters_and_flops():
     assert len({len(line) for line in network().summary().splitlines()}) == 1
     rows = [line.split() for line in network().summary().splitlines()]
     assert rows[0] == ["layer", "kind", "output", "parameters", "MFLOP"]
-    table = {row[0]: (row[1], " ".join(row[2:-2]), int(row[-2].replace(",", ""))) for row in rows[1:-1]}
+    table = {row[0]: (row[1], " ".join(row[2:-2]), int(row[-2].replace(",", "")))
+             for row in rows[1:-1]}
     assert table["stem/conv"] == ("Conv", "3 x 8 x 6", 3 * 2 * 9 + 3)
-    assert table["unit2/shortcut/conv"] == ("Conv", "4 x 4 x 3", 12) and table["unit2/body/relu"][2] == 0
-    assert table["unit3/body/body"] == ("Conv", "4 x 4 x 3", 4 * 4 * 9 + 4) and table["head/pool"][1] == "4"
+    assert table["unit2/shortcut/conv"] == ("Conv", "4 x 4 x 3", 12)
+    assert table["unit2/body/relu"][2] == 0
+    assert table["unit3/body/body"] == ("Conv", "4 x 4 x 3", 4 * 4 * 9 + 4)
+    assert table["head/pool"][1] == "4"
     total = sum(array.size for array in network().params.values())
     assert sum(count for *_, count in table.values()) == total == int(rows[-1][-2].replace(",", ""))
     assert rows[-1][0] == "total" and rows[-1][-1] == f"{residual_chain().flops(SHAPE) / 1e6:.2f}"
@@ -181,17 +201,23 @@ ERRORS = {
     "reg: got -1": lambda: network(reg=-1),
     "dtype: got int64": lambda: network(dtype=np.int64),
     "X: has shape (0, 2, 8, 6)": lambda: network().loss(np.zeros((0, *SHAPE))),
-    "X: one sample has shape (2, 8, 7), expected (2, 8, 6)": lambda: network().loss(np.zeros((3, 2, 8, 7))),
-    "X: one sample has shape (2, 6, 8), expected (2, 8, 6)": lambda: network().loss(np.zeros((3, 2, 6, 8))),
-    "X: one sample has shape (1, 16, 6), expected (2, 8, 6)": lambda: network().loss(np.zeros((3, 1, 16, 6))),
-    "X: one sample has shape (2, 8, 6, 1), expected (2, 8, 6)": lambda: network().loss(np.zeros((3, 2, 8, 6, 1))),
-    "X: one sample has shape (8, 6), expected (2, 8, 6)": lambda: network().loss(np.zeros((2, 8, 6))),
+    "X: one sample has shape (2, 8, 7), expected (2, 8, 6)":
+        lambda: network().loss(np.zeros((3, 2, 8, 7))),
+    "X: one sample has shape (2, 6, 8), expected (2, 8, 6)":
+        lambda: network().loss(np.zeros((3, 2, 6, 8))),
+    "X: one sample has shape (1, 16, 6), expected (2, 8, 6)":
+        lambda: network().loss(np.zeros((3, 1, 16, 6))),
+    "X: one sample has shape (2, 8, 6, 1), expected (2, 8, 6)":
+        lambda: network().loss(np.zeros((3, 2, 8, 6, 1))),
+    "X: one sample has shape (8, 6), expected (2, 8, 6)":
+        lambda: network().loss(np.zeros((2, 8, 6))),
     "y: labels reach from 0 to 3": lambda: network().loss(batch(np.float32)[0], np.arange(4)),
     "y: labels have shape (3,)": lambda: network().loss(batch(np.float32)[0], np.zeros(3, int)),
     "Residual: body gives (4, 8, 6)": lambda: Network(Chain((("a", Residual(Conv(4))),)), SHAPE),
     "Residual: body gives (4, 8, 6) but": lambda: Network(Residual(Conv(4)), SHAPE),
     "Conv: input shape is (5,)": lambda: Network(Chain((("a", Affine(5)), ("c", Conv(4)))), SHAPE),
-    "window: size 2 does not fit into 1": lambda: Network(Chain((("p", MaxPool(6)), ("q", MaxPool()))), SHAPE),
+    "window: size 2 does not fit into 1":
+        lambda: Network(Chain((("p", MaxPool(6)), ("q", MaxPool()))), SHAPE),
 }
 
 

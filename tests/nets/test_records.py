@@ -1,4 +1,5 @@
-"""The layer records: each keeps the contract of records.py, on every rung, in float32 and float64."""
+"""The layer records: each keeps the contract of records.py, on every rung, in float32 and
+float64."""
 import dataclasses
 
 import numpy as np
@@ -9,7 +10,16 @@ from cs231n_fer.nets.chain import Chain, Residual
 from cs231n_fer.nets.ladder import LADDER
 from cs231n_fer.nets.layer import TEST, Mode
 from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
-from cs231n_fer.nets.records import Affine, AvgPool, Conv, Dropout, GlobalAvgPool, LeakyReLU, MaxPool, ReLU
+from cs231n_fer.nets.records import (
+    Affine,
+    AvgPool,
+    Conv,
+    Dropout,
+    GlobalAvgPool,
+    LeakyReLU,
+    MaxPool,
+    ReLU,
+)
 from cs231n_fer.nets.sandwich import Sandwich
 
 IMAGE, VECTOR = (4, 6, 5), (6,)
@@ -34,10 +44,13 @@ CASES = [
     (GroupNorm(2), IMAGE, IMAGE, 0),
     (Dropout(0.6), IMAGE, IMAGE, 0),
     (Dropout(0.6, seed=3), VECTOR, VECTOR, 0),
-    (Chain((("conv", Conv(5)), ("bn", BatchNorm()), ("pool", MaxPool()))), IMAGE, (5, 3, 2), 2 * 150 * 36),
+    (Chain((("conv", Conv(5)), ("bn", BatchNorm()), ("pool", MaxPool()))), IMAGE, (5, 3, 2),
+     2 * 150 * 36),
     (Chain(()), IMAGE, IMAGE, 0),
-    (Sandwich((("conv", Conv(5, rung="im2col")), ("relu", ReLU()), ("pool", MaxPool()))), IMAGE, (5, 3, 2), 10800),
-    (Residual(Chain((("conv", Conv(4, bias=False)), ("bn", BatchNorm())))), IMAGE, IMAGE, 2 * 120 * 36),
+    (Sandwich((("conv", Conv(5, rung="im2col")), ("relu", ReLU()), ("pool", MaxPool()))), IMAGE,
+     (5, 3, 2), 10800),
+    (Residual(Chain((("conv", Conv(4, bias=False)), ("bn", BatchNorm())))), IMAGE, IMAGE,
+     2 * 120 * 36),
     (Residual(Chain((("conv", Conv(4)), ("relu", ReLU())))), IMAGE, IMAGE, 2 * 120 * 36),
     (Residual(Conv(5, stride=2), SHORTCUT), IMAGE, (5, 3, 3), 2 * 45 * 36 + 2 * 45 * 4),
 ]
@@ -56,7 +69,8 @@ def prepared(record, shape, dtype, N=3, seed=0):
     """Write-protected params and x, and the buffers; x is spaced, so that no kink lies near."""
     rng = np.random.default_rng(seed)
     params, buffers = record.init(rng, shape, dtype)
-    params = {name: (array + 0.1 * rng.standard_normal(array.shape)).astype(dtype) for name, array in params.items()}
+    params = {name: (array + 0.1 * rng.standard_normal(array.shape)).astype(dtype) for name,
+              array in params.items()}
     return protect(params), buffers, protect({"x": spaced(rng, (N, *shape)).astype(dtype)})["x"]
 
 
@@ -74,7 +88,9 @@ def test_the_shapes_of_the_arrays_are_those_that_init_makes(record, shape, out_s
 @both_dtypes
 @pytest.mark.parametrize("N", [1, 3])
 @every_case
-def test_shapes_and_dtypes_are_as_promised_and_nothing_writes_on_its_inputs(record, shape, out_shape, flops, N, dtype):
+def test_shapes_and_dtypes_are_as_promised_and_nothing_writes_on_its_inputs(record, shape,
+                                                                            out_shape, flops, N,
+                                                                            dtype):
     params, buffers, x = prepared(record, shape, dtype, N)
     assert record.out_shape(shape) == out_shape and record.flops(shape) == flops
     for mode in (train_mode(), TEST):
@@ -100,8 +116,8 @@ def test_gradients_are_the_derivatives(record, shape, out_shape, flops):
         arrays = {**params, "x": x, **changed}
         return record.forward(arrays, buffers, arrays.pop("x"), train_mode())[0]
     for name, gradient in {**grads, "x": dx}.items():
-        error = directional_check(lambda array, name=name: out({name: array}), {**params, "x": x}[name], dout,
-                                  gradient, "kinked", rng)
+        error = directional_check(lambda array, name=name: out({name: array}),
+                                  {**params, "x": x}[name], dout, gradient, "kinked", rng)
         assert error < 1e-8, name
 
 
@@ -121,7 +137,8 @@ def test_records_keep_nothing_so_passes_may_be_nested(record, shape, out_shape, 
 
 
 @every_case
-def test_the_gradients_of_the_parameters_alone_are_those_of_the_whole_way_back(record, shape, out_shape, flops):
+def test_the_gradients_of_the_parameters_alone_are_those_of_the_whole_way_back(record, shape,
+                                                                               out_shape, flops):
     params, buffers, x = prepared(record, shape, np.float64)
     dout = np.random.default_rng(3).standard_normal((3, *out_shape))
     cache = record.forward(params, buffers, x, train_mode())[1]
@@ -157,7 +174,8 @@ def test_initial_arrays_have_their_dtype_and_come_from_the_generator(dtype):
     for record, shape, *_ in CASES:
         first, second = (record.init(np.random.default_rng(0), shape, dtype) for _ in range(2))
         for arrays, again in zip(first, second, strict=True):
-            assert arrays.keys() == again.keys() and all(array.dtype == dtype for array in arrays.values())
+            assert arrays.keys() == again.keys()
+            assert all(array.dtype == dtype for array in arrays.values())
             for name, array in arrays.items():
                 np.testing.assert_array_equal(array, again[name])
     w = Conv(6, 3).init(np.random.default_rng(0), (5, 8, 8), dtype)[0]["w"]
@@ -170,13 +188,16 @@ RUNGS = [(record, shape, rung) for record, shape, operation in [
 ] for rung in LADDER[operation]]
 
 
-@pytest.mark.parametrize("record, shape, rung", RUNGS, ids=lambda value: getattr(value, "__name__", str(value)))
+@pytest.mark.parametrize("record, shape, rung", RUNGS,
+                         ids=lambda value: getattr(value, "__name__", str(value)))
 def test_every_rung_of_the_ladder_trains_the_same_record(record, shape, rung):
     params, buffers, x = prepared(record, shape, np.float64)
     on_rung = dataclasses.replace(record, rung=rung)
-    (out, cache), (expected, expected_cache) = (r.forward(params, buffers, x, TEST) for r in (on_rung, record))
+    (out, cache), (expected, expected_cache) = (r.forward(params, buffers, x, TEST)
+                                                for r in (on_rung, record))
     dout = np.random.default_rng(3).standard_normal(out.shape)
-    (dx, grads), (expected_dx, expected_grads) = on_rung.backward(dout, cache), record.backward(dout, expected_cache)
+    (dx, grads) = on_rung.backward(dout, cache)
+    (expected_dx, expected_grads) = record.backward(dout, expected_cache)
     # Sums of at most 120 products of numbers below 8.
     bound = {"rtol": 1e-12, "atol": np.finfo(float).eps * 120 * 8}
     np.testing.assert_allclose(out, expected, **bound)
@@ -205,10 +226,12 @@ ERRORS = {
     "filters: got 0": lambda: Conv(0).out_shape(IMAGE),
     "units: got 0": lambda: Affine(0).out_shape(IMAGE),
     "stride: got 0": lambda: Conv(3, stride=0).out_shape(IMAGE),
-    "rung: got 'cuda'": lambda: Conv(3, rung="cuda").forward({"w": 0, "b": 0}, {}, np.zeros(1), TEST),
+    "rung: got 'cuda'":
+        lambda: Conv(3, rung="cuda").forward({"w": 0, "b": 0}, {}, np.zeros(1), TEST),
     "conv: x has 2 channels but w expects 4": lambda: Conv(3).forward(
         Conv(3).init(np.random.default_rng(0), IMAGE, float)[0], {}, np.zeros((1, 2, 6, 5)), TEST),
-    "Residual: body gives (5, 3, 3) but shortcut gives (4, 6, 5)": lambda: Residual(Conv(5, stride=2)).out_shape(IMAGE),
+    "Residual: body gives (5, 3, 3) but shortcut gives (4, 6, 5)":
+        lambda: Residual(Conv(5, stride=2)).out_shape(IMAGE),
 }
 
 

@@ -1,4 +1,5 @@
-"""Update rules against scalar loops, on toy functions and rung against rung; inputs, layouts and resuming."""
+"""Update rules against scalar loops, on toy functions and rung against rung; inputs, layouts and
+resuming."""
 import copy
 import math
 import subprocess
@@ -66,23 +67,27 @@ def test_every_rule_follows_its_formula_step_by_step(rule, rung, gradients, w, l
     expected = [scalar_steps(rule, w, [sign * g for g in gradients], lr) for sign in (1, -1)]
     real = np.finfo(float)
     # tiny: a kernel takes smaller numbers for 0, be it the learning rate.
-    bound = 64 * (real.eps * abs(w) + (real.eps * lr + real.tiny) * 10 * sum(abs(g) + 1 for g in gradients))
+    bound = 64 * (real.eps * abs(w) + (real.eps * lr + real.tiny) * 10
+                  * sum(abs(g) + 1 for g in gradients))
     np.testing.assert_allclose(result, [expected], rtol=0, atol=bound)
 
 
 @st.composite
 def arrays_in_any_order(draw, count):
-    """Draw arrays of one shape and dtype, each with its own order of axes in memory, one in four with gaps."""
+    """Draw arrays of one shape and dtype, each with its own order of axes in memory, one in four
+    with gaps."""
     dtype = np.dtype(draw(st.sampled_from([np.float32, np.float64])))
     short = st.lists(st.integers(0, 5), max_size=4)
-    shape = tuple(draw(short | st.lists(st.integers(1, 150), min_size=1, max_size=1)))  # 150: vectors and a remainder
+    # 150: vectors and a remainder
+    shape = tuple(draw(short | st.lists(st.integers(1, 150), min_size=1, max_size=1)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     arrays = []
     for _ in range(count):
         order = draw(st.permutations(range(len(shape))))
         step = draw(st.sampled_from([1, 1, 1, 2 if shape else 1]))
         memory = np.empty([shape[axis] * step for axis in order], dtype)
-        array = memory[(..., *[slice(None, None, step)] * len(shape))].transpose(np.argsort(order).astype(int))
+        array = memory[(..., *[slice(None, None, step)]
+                        * len(shape))].transpose(np.argsort(order).astype(int))
         array[...] = rng.standard_normal(shape)
         arrays.append(array)
     return arrays
@@ -97,14 +102,17 @@ def test_the_fast_rung_equals_numpy_in_every_memory_order(rule, arrays, lr):
     (fast, fast_config), (slow, slow_config) = (
         run(rule, w, gradients, {"learning_rate": lr}, rung) for rung in ("fast", "numpy"))
     size, square = (sum(np.abs(dw) ** power for dw in gradients) for power in (1, 2))
-    # What a result was added up from. No step is longer than lr |dw| or 10 lr (rmsprop's first one).
+    # What a result was added up from. No step is longer than lr |dw| or 10 lr (rmsprop's first
+    # one).
     scales = {"velocity": lr * size, "m": size, "v": square, "cache": square,
               "w": np.abs(w) + 10 * lr * (size + len(gradients))}
     real = np.finfo(w.dtype)
-    pairs = {"w": (fast, slow)} | {key: (fast_config[key], slow_config[key]) for key in STATE[rule] if key != "t"}
+    pairs = {"w": (fast, slow)} | {key: (fast_config[key], slow_config[key]) for key in STATE[rule]
+                                   if key != "t"}
     for key, (array, expected) in pairs.items():
         assert array.dtype == expected.dtype == w.dtype and array.strides == expected.strides
-        assert (np.abs(array - expected) <= 8 * len(gradients) * (real.eps * scales[key] + real.tiny)).all(), key
+        assert (np.abs(array - expected) <= 8 * len(gradients)
+                * (real.eps * scales[key] + real.tiny)).all(), key
     assert fast_config.get("t") == slow_config.get("t")
     for array, copied in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copied)
@@ -172,7 +180,8 @@ def test_adam_gives_the_numbers_of_the_course_notebook():
         (config["v"], [0.69966, 0.68908382, 0.67851319, 0.66794809, 0.65738853]),
         (config["m"], [0.48, 0.49947368, 0.51894737, 0.53842105, 0.55789474]),
     ):
-        np.testing.assert_allclose(array[0], first_row, rtol=0, atol=6e-9)  # printed to eight decimals
+        # Printed to eight decimals
+        np.testing.assert_allclose(array[0], first_row, rtol=0, atol=6e-9)
     assert config["t"] == 6
 
 
@@ -190,7 +199,8 @@ def ill_conditioned(w):
     return 0.5 * float(w @ (curvature * w)), curvature * w
 
 
-# Two learning rates: of plain rules (below 2 / largest curvature), of those that divide by a root of squares.
+# Two learning rates: of plain rules (below 2 / largest curvature), of those that divide by a root
+# of squares.
 TOY = {quadratic: (1e-1, 1e-1), rosenbrock: (2e-4, 1e-2), ill_conditioned: (1e-4, 1e-2)}
 
 

@@ -1,4 +1,5 @@
-"""What update rules take in their config: defaults, ranges, states, and what is refused in which words."""
+"""What update rules take in their config: defaults, ranges, states, and what is refused in which
+words."""
 import copy
 
 import numpy as np
@@ -14,7 +15,8 @@ PUBLISHED = {  # the course's, and the papers' for what it lacks
     "adagrad": {"learning_rate": 1e-2, "epsilon": 1e-8},
     "rmsprop": {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8},
     "adam": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
-    "adamw": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 1e-2},
+    "adamw": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+              "weight_decay": 1e-2},
 }
 
 
@@ -42,7 +44,8 @@ def test_using_a_rule_never_changes_the_table_of_defaults():
 
 RATE, SHARE = "expected a number finite and at least 0", "expected a number in [0, 1)"
 SAME, WHOLE = "the shape of w", "expected the number of steps so far, an int of at least 0"
-W, BAD = np.ones((2, 3)), [
+W = np.ones((2, 3))
+BAD = [
     ("sgd", {"learning_rate": -1e-3}, f"learning_rate is -0.001, {RATE}"),
     ("sgd", {"learning_rate": float("nan")}, f"learning_rate is nan, {RATE}"),
     ("sgd", {"learning_rate": float("inf")}, f"learning_rate is inf, {RATE}"),
@@ -50,7 +53,8 @@ W, BAD = np.ones((2, 3)), [
     ("sgd", {"learning_rate": None}, f"learning_rate is None, {RATE}"),
     ("sgd", {"lr": 0.1}, "no key 'lr'; the keys are learning_rate"),
     ("sgd", {"momentum": 0.9}, "no key 'momentum'; the keys are learning_rate"),
-    ("adam", {"beta_1": 0.9}, "no key 'beta_1' (did you mean 'beta1'?); the keys are learning_rate, beta1, beta2, "
+    ("adam", {"beta_1": 0.9},
+     "no key 'beta_1' (did you mean 'beta1'?); the keys are learning_rate, beta1, beta2, "
                               "epsilon, m, v, t"),
     ("adam", {"beta1": 1.0}, f"beta1 is 1.0, {SHARE}"),
     ("adam", {"beta2": 1}, f"beta2 is 1, {SHARE}"),
@@ -64,7 +68,8 @@ W, BAD = np.ones((2, 3)), [
     ("adamw", {"weight_decay": -0.1}, f"weight_decay is -0.1, {RATE}"),
     ("rmsprop", {"decay_rate": 1}, f"decay_rate is 1, {SHARE}"),
     ("nesterov", {"momentum": 1.5}, f"momentum is 1.5, {SHARE}"),
-    ("sgd_momentum", {"velocity": np.zeros((3, 2))}, f"velocity has shape (3, 2), expected (2, 3), {SAME}"),
+    ("sgd_momentum", {"velocity": np.zeros((3, 2))},
+     f"velocity has shape (3, 2), expected (2, 3), {SAME}"),
 ]
 
 
@@ -79,20 +84,25 @@ def test_a_bad_config_is_named_and_left_as_it_came(rule, config, message):
 
 @pytest.mark.parametrize(("rule", "config"), [
     ("sgd", {"learning_rate": 0}), ("sgd", {"learning_rate": 1.0}), ("sgd", {"learning_rate": 2.5}),
-    ("sgd", {"learning_rate": "0.5"}), ("sgd", {"learning_rate": np.float32(3)}), ("sgd_momentum", {"momentum": 0}),
+    ("sgd", {"learning_rate": "0.5"}), ("sgd", {"learning_rate": np.float32(3)}),
+    ("sgd_momentum", {"momentum": 0}),
     ("nesterov", {"momentum": 0.0}), ("rmsprop", {"decay_rate": 0}), ("adagrad", {"epsilon": 0.0}),
-    ("adam", {"beta1": 0, "beta2": 0.0, "t": 0}), ("adam", {"t": np.int64(3)}), ("adamw", {"weight_decay": 0})])
+    ("adam", {"beta1": 0, "beta2": 0.0, "t": 0}), ("adam", {"t": np.int64(3)}),
+    ("adamw", {"weight_decay": 0})])
 def test_the_ends_of_every_range_are_accepted(rule, config):
     next_w, after = UPDATE_RULES[rule](W, W, dict(config))
-    assert np.isfinite(next_w).all() and ("t" not in STATE[rule] or after["t"] == config.get("t", 0) + 1)
+    assert np.isfinite(next_w).all() and ("t" not in STATE[rule]
+                                          or after["t"] == config.get("t", 0) + 1)
 
 
-@pytest.mark.parametrize("key, rules", [("velocity", ("sgd_momentum", "nesterov")), ("cache", ("adagrad", "rmsprop")),
+@pytest.mark.parametrize("key, rules", [("velocity", ("sgd_momentum", "nesterov")),
+                                        ("cache", ("adagrad", "rmsprop")),
                                         ("m", ("adam", "adamw"))])
 def test_a_state_that_comes_along_is_used_and_a_missing_one_is_zero(key, rules):
     for rule in rules:
         fresh, zero, other = (UPDATE_RULES[rule](W, W, config)[0]
-                              for config in ({}, {key: np.zeros((2, 3))}, {key: np.full((2, 3), 0.5)}))
+                              for config in ({}, {key: np.zeros((2, 3))},
+                                             {key: np.full((2, 3), 0.5)}))
         np.testing.assert_array_equal(fresh, zero)
         assert (fresh != other).all()
 
@@ -100,7 +110,8 @@ def test_a_state_that_comes_along_is_used_and_a_missing_one_is_zero(key, rules):
 def test_gradients_of_another_shape_and_weights_of_integers_are_refused():
     with pytest.raises(ValueError, match=r"sgd: dw has shape \(4, 3\), expected \(2, 3\)"):
         UPDATE_RULES["sgd"](W, np.ones((4, 3)))
-    with pytest.raises(ValueError, match=r"sgd: dw has shape \(3,\), expected \(2, 3\)"):  # would broadcast
+    # Would broadcast
+    with pytest.raises(ValueError, match=r"sgd: dw has shape \(3,\), expected \(2, 3\)"):
         UPDATE_RULES["sgd"](W, np.ones(3))
     with pytest.raises(ValueError, match="sgd: w is int64, expected float32 or float64"):
         UPDATE_RULES["sgd"](np.ones(3, np.int64), np.ones(3))
@@ -109,7 +120,8 @@ def test_gradients_of_another_shape_and_weights_of_integers_are_refused():
 def test_an_unknown_rule_is_named_with_its_nearest_neighbour():
     with pytest.raises(ValueError) as error:
         check_config("adma", {})
-    assert str(error.value) == ("update_rule: no rule 'adma' (did you mean 'adam'?); the rules are sgd, sgd_momentum, "
+    assert str(error.value) == ("update_rule: no rule 'adma' (did you mean 'adam'?); the rules are "
+                                "sgd, sgd_momentum, "
                                 "nesterov, adagrad, rmsprop, adam, adamw")
 
 

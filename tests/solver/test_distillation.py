@@ -43,7 +43,8 @@ def test_the_loss_is_the_distillation_loss_with_what_the_teachers_say_of_this_ve
         expected, dscores = distillation_loss(scores, y, softmax(teacher.loss(view) / 2), 0.3, 2.0)
         student = distil(net(0), [teacher], alpha=0.3, T=2.0)
         loss, grads = student.loss(view, y)
-        assert loss == pytest.approx(expected, rel=1e-5) and loss != pytest.approx(softmax_loss(scores, y)[0], rel=1e-3)
+        assert loss == pytest.approx(expected, rel=1e-5)
+        assert loss != pytest.approx(softmax_loss(scores, y)[0], rel=1e-3)
         np.testing.assert_allclose(grads["affine2/b"], dscores.sum(axis=0), atol=1e-6)
 
 
@@ -51,10 +52,12 @@ def test_a_student_of_itself_at_alpha_0_has_nothing_to_learn_and_labels_alone_co
     X, y = batch()
     alone, labels = net(3), distil(net(3), [net(4)], alpha=1.0)
     assert labels.loss(X, y)[0] == pytest.approx(alone.loss(X, y)[0])
-    model = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, seed=3)  # no batchnorm: one output for a face
+    # No batchnorm: one output for a face
+    model = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, seed=3)
     model.params["affine2/w"] *= np.float32(50)
     loss, grads = distil(model, [model], alpha=0.0).loss(X, y)
-    assert loss == pytest.approx(0, abs=1e-6) and max(np.abs(grad).max() for grad in grads.values()) < 1e-5
+    assert loss == pytest.approx(0, abs=1e-6)
+    assert max(np.abs(grad).max() for grad in grads.values()) < 1e-5
 
 
 def test_teachers_do_not_change_when_the_student_does():
@@ -68,7 +71,8 @@ def test_teachers_do_not_change_when_the_student_does():
 
 def test_a_distilled_run_that_is_interrupted_ends_with_the_same_bits(tmp_path):
     def start(folder, epochs, resume=False):
-        return Solver(distil(net(0), [net(1)], 0.5, 2.0), faces(40), batch_size=9, num_epochs=epochs, verbose=False,
+        return Solver(distil(net(0), [net(1)], 0.5, 2.0), faces(40), batch_size=9,
+                      num_epochs=epochs, verbose=False,
                       recipe=Recipe(HorizontalFlip()), folder=RunFolder(folder, resume))
     whole = start(tmp_path / "whole", 3)
     whole.train()

@@ -1,4 +1,5 @@
-"""A training that diverges stops at once and says where it began; its last good checkpoint stays."""
+"""A training that diverges stops at once and says where it began; its last good checkpoint
+stays."""
 import numpy as np
 import pytest
 from toys import Scripted, faces, numbers
@@ -38,8 +39,10 @@ class Spoiled(Layer):
 
 def net_with(spoiled, reg=0.0):
     inner = Chain((("conv2", Conv(3, rung="im2col")), ("spoiled", spoiled)))
-    return Network(Chain((("conv1", Conv(3, rung="im2col")), ("bn", BatchNorm(rung="im2col")), ("res", Residual(inner)),
-                          ("relu", ReLU("im2col")), ("drop", Dropout(0.8)), ("scores", Affine(2, rung="im2col")))),
+    return Network(Chain((("conv1", Conv(3, rung="im2col")), ("bn", BatchNorm(rung="im2col")),
+                          ("res", Residual(inner)),
+                          ("relu", ReLU("im2col")), ("drop", Dropout(0.8)),
+                          ("scores", Affine(2, rung="im2col")))),
                    (1, 8, 8), seed=0, reg=reg)
 
 
@@ -68,8 +71,10 @@ def spoil_scores(model, X):
 WHOLE = Spoiled()
 BEGINNINGS = {
     "an output": (Spoiled(forward=True), no_change, "the output of res/body/spoiled (Spoiled)"),
-    "a gradient": (Spoiled(backward=True), no_change, "the gradient of x of res/body/spoiled (Spoiled)"),
-    "the update before": (WHOLE, spoil("res/body/conv2/w"), "the update of res/body/conv2/w in the step before"),
+    "a gradient": (Spoiled(backward=True), no_change,
+                   "the gradient of x of res/body/spoiled (Spoiled)"),
+    "the update before": (WHOLE, spoil("res/body/conv2/w"),
+                          "the update of res/body/conv2/w in the step before"),
     "overflow": (WHOLE, spoil_scores, "the output of scores (Affine)"),
     "images": (WHOLE, spoil_images, "the images of the batch"),
     "the loss": (WHOLE, spoil_loss, "the loss function"),
@@ -85,15 +90,18 @@ def test_the_first_layer_that_gives_no_number_is_named(name):
     change(model, X)
     before = {key: array.tobytes() for key, array in {**model.params, **model.buffers}.items()}
     assert origin(model, X, data["y_train"]) == expected
-    assert {key: array.tobytes() for key, array in {**model.params, **model.buffers}.items()} == before
+    assert {key: array.tobytes() for key,
+            array in {**model.params, **model.buffers}.items()} == before
 
 
 @pytest.mark.parametrize("rung", ["im2col", "auto"])
-@pytest.mark.parametrize("name, part", [("conv/w", "block2/conv (Conv)"), ("bn/gamma", "block2/bn (BatchNorm)")])
+@pytest.mark.parametrize("name, part",
+                         [("conv/w", "block2/conv (Conv)"), ("bn/gamma", "block2/bn (BatchNorm)")])
 def test_a_fused_layer_is_looked_into(rung, name, part):
     net = FinalConvNet((1, 16, 16), (4, 4), hidden_dim=5, batchnorm=True, seed=0, rung=rung)
     net.params[f"block2/{name}"][...] = 3e38
-    assert origin(net, faces(8, (1, 16, 16))["X_train"], np.arange(8) % 7) == f"the output of {part}"
+    assert origin(net, faces(8, (1, 16, 16))["X_train"],
+                  np.arange(8) % 7) == f"the output of {part}"
 
 
 class Steep(Layer):
@@ -112,7 +120,8 @@ def test_the_gradient_of_a_fused_layer_is_looked_into():
     net = Network(layer, (1, 16, 16), seed=0)
     net.params["block/bn/gamma"] *= 1000
     began = origin(net, faces(8, (1, 16, 16))["X_train"], np.arange(8) % 2)
-    assert began in [f"the gradient of {name} of block/{layer}" for name in ("x", "w", "b", "gamma", "beta")
+    assert began in [f"the gradient of {name} of block/{layer}"
+                     for name in ("x", "w", "b", "gamma", "beta")
                      for layer in ("bn (BatchNorm)", "conv (Conv)")]
 
 
@@ -132,8 +141,10 @@ def diverging(folder, learning_rate, epochs=3):
 
 
 def test_a_diverging_run_names_epoch_step_layer_and_checkpoint_which_holds_finite_weights(tmp_path):
-    with pytest.raises(FloatingPointError, match=r"in epoch 2, step \d+, at learning rate 1e\+3\d; it began in the "
-                                                 r".* of \w+.*; last good checkpoint: last.h5, of epoch 1"), \
+    with pytest.raises(FloatingPointError,
+                       match=r"in epoch 2, step \d+, at learning rate 1e\+3\d; it began in the "
+                                                 r".* of \w+.*; last good checkpoint: last.h5, of "
+                                                 r"epoch 1"), \
             np.errstate(all="ignore"):
         diverging(tmp_path, 1e35).train()
     arrays, info = load_checkpoint(tmp_path / "last.h5")
@@ -143,10 +154,13 @@ def test_a_diverging_run_names_epoch_step_layer_and_checkpoint_which_holds_finit
 def test_an_update_that_spoils_the_last_weights_of_an_epoch_leaves_no_checkpoint(tmp_path):
     model = Scripted([0.1, 0.2, 0.3])
     loss = model.loss
-    model.loss = lambda X, y=None: loss(X, y) if y is None or model.steps < 1 else (1.0, {"w": np.full(1, -1e308)})
+    model.loss = lambda X, y=None: (
+        loss(X, y) if y is None or model.steps < 1 else (1.0, {"w": np.full(1, -1e308)})
+    )
     solver = Solver(model, numbers(4), num_epochs=2, verbose=False, folder=RunFolder(tmp_path),
                     optim_config={"learning_rate": 1e5})
-    with pytest.raises(FloatingPointError, match="weights: became .* step 2, .* it began in the update of this step; "
+    with pytest.raises(FloatingPointError,
+                       match="weights: became .* step 2, .* it began in the update of this step; "
                                                  "last good checkpoint: last.h5, of epoch 1"), \
             np.errstate(all="ignore"):
         solver.train()
@@ -155,6 +169,8 @@ def test_an_update_that_spoils_the_last_weights_of_an_epoch_leaves_no_checkpoint
 
 def test_a_gradient_that_is_no_number_stops_the_training_though_its_loss_is_one():
     model = Scripted([0.1, 0.2])
-    model.loss = lambda X, y=None: np.zeros((len(X), 2)) if y is None else (1.0, {"w": np.array([np.nan])})
-    with pytest.raises(FloatingPointError, match="gradient: .* epoch 1, step 1, .* in the model; .* checkpoint: none"):
+    model.loss = lambda X, y=None: np.zeros((len(X),
+                                             2)) if y is None else (1.0, {"w": np.array([np.nan])})
+    with pytest.raises(FloatingPointError,
+                       match="gradient: .* epoch 1, step 1, .* in the model; .* checkpoint: none"):
         Solver(model, numbers(4), num_epochs=1, verbose=False).train()

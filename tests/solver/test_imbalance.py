@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from cs231n_fer.solver.samplers import Balanced, Shuffle, class_shares, class_weights
 
 FER2013 = [3995, 436, 4097, 7215, 4830, 3171, 4965]  # faces of each emotion in Training
-problems = {"counts": st.lists(st.integers(0, 40), min_size=1, max_size=7).filter(any), "strength": st.floats(0, 1),
-            "seed": st.integers(0, 99)}
+problems = {"counts": st.lists(st.integers(0, 40), min_size=1, max_size=7).filter(any),
+            "strength": st.floats(0, 1), "seed": st.integers(0, 99)}
 
 
 def labels_of(counts, seed):
@@ -19,7 +19,8 @@ def labels_of(counts, seed):
 
 
 def test_shares_and_weights_by_hand():
-    np.testing.assert_allclose(class_shares([1, 4, 0, 16], 0.5), [1 / 7, 2 / 7, 0, 4 / 7], rtol=1e-15)
+    np.testing.assert_allclose(class_shares([1, 4, 0, 16], 0.5), [1 / 7, 2 / 7, 0, 4 / 7],
+                               rtol=1e-15)
     np.testing.assert_allclose(class_shares([1, 4, 0, 16], 1), [1 / 3, 1 / 3, 0, 1 / 3], rtol=1e-15)
     weights = class_weights(labels_of(FER2013, 0), 7)
     np.testing.assert_allclose(weights, 28709 / (7 * np.array(FER2013)), rtol=1e-14)
@@ -37,7 +38,9 @@ def test_weighted_samples_add_up_to_the_shares(counts, strength, seed):
 
 @settings(deadline=None)
 @given(**problems)
-def test_a_balanced_epoch_shows_each_class_by_its_share_and_its_samples_equally_often(counts, strength, seed):
+def test_a_balanced_epoch_shows_each_class_by_its_share_and_its_samples_equally_often(counts,
+                                                                                      strength,
+                                                                                      seed):
     labels = labels_of(counts, seed)
     order = Balanced(strength).order(np.random.default_rng(seed), labels)
     assert len(order) == len(labels)
@@ -59,7 +62,8 @@ def test_strength_0_shows_every_sample_once_as_a_shuffle_does(counts, strength, 
 
 def test_an_order_is_a_function_of_its_generator_and_mixes_the_classes():
     labels = np.repeat([0, 1], [30, 300])
-    first, same, other = (Balanced().order(np.random.default_rng(seed), labels) for seed in (1, 1, 2))
+    first, same, other = (Balanced().order(np.random.default_rng(seed), labels)
+                          for seed in (1, 1, 2))
     assert first.tolist() == same.tolist() != other.tolist()
     assert set(first) != set(other)  # which samples of the large class are left out differs too
     half = labels[first[:165]].mean()
@@ -71,7 +75,8 @@ def test_an_order_is_a_function_of_its_generator_and_mixes_the_classes():
     (lambda: class_shares([1, 2], -1), "strength: got -1"),
     (lambda: class_shares([0, 0]), r"counts: got \[0.0, 0.0\]"),
     (lambda: class_shares([1, -1]), "counts: got"),
-    (lambda: class_weights(np.array([0, 3]), 3), "labels: reach to 3, expected less than 3 classes"),
+    (lambda: class_weights(np.array([0, 3]), 3),
+     "labels: reach to 3, expected less than 3 classes"),
 ])
 def test_bad_input_gets_an_error_that_names_it(call, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,5 @@
-"""An interrupted run loses nothing: resumed, it gives the bits of one that was never interrupted."""
+"""An interrupted run loses nothing: resumed, it gives the bits of one that was never
+interrupted."""
 import numpy as np
 import pytest
 from toys import Scripted, faces, numbers
@@ -13,15 +14,16 @@ from cs231n_fer.solver.samplers import Balanced
 
 
 def batchnorm_net():
-    return FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=True, dropout_keep_ratio=0.7,
-                        reg=1e-3, seed=5)
+    return FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=True,
+                        dropout_keep_ratio=0.7, reg=1e-3, seed=5)
 
 
 def plain_net():
     return FullyConnectedNet([7], input_dim=64, num_classes=2, seed=5)
 
 
-# Everything that a run remembers: state of the rule, running averages, generator of dropout, accuracies so far.
+# Everything that a run remembers: state of the rule, running averages, generator of dropout,
+# accuracies so far.
 RUNS = {
     "adam, batchnorm, dropout, flips": (batchnorm_net, {
         "update_rule": "adam", "optim_config": {"learning_rate": 0.01},
@@ -33,7 +35,8 @@ RUNS = {
         "recipe": Recipe(schedule=Plateau(patience=1, factor=0.5))}),
     "averaged weights": (batchnorm_net, {
         "update_rule": "nesterov", "recipe": Recipe(average_decay=0.9)}),
-    **{rule: (plain_net, {"update_rule": rule, "lr_decay": 0.9, "num_train_samples": 11}) for rule in UPDATE_RULES},
+    **{rule: (plain_net, {"update_rule": rule, "lr_decay": 0.9, "num_train_samples": 11})
+       for rule in UPDATE_RULES},
 }
 
 
@@ -46,7 +49,8 @@ def outcome(solver):
     rows = [{key: row[key] for key in ("epoch", "loss", "train_acc", "val_acc", "learning_rate")}
             for row in solver.history]
     return {name: (array.dtype, array.tobytes()) for name, array in arrays.items()}, rows, (
-        solver.train_acc_history, solver.val_acc_history, solver.best_val_acc, solver.best_epoch, solver.epoch)
+        solver.train_acc_history, solver.val_acc_history, solver.best_val_acc, solver.best_epoch,
+        solver.epoch)
 
 
 def start(name, folder, epochs, resume=False):
@@ -79,8 +83,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, name, c
     resumed.train()
     assert outcome(resumed) == outcome(whole)
     for file in ("best.h5", "last.h5"):
-        (arrays, info), (wanted, wanted_info) = (load_checkpoint(tmp_path / way / file) for way in ("cut", "whole"))
-        assert {key: a.tobytes() for key, a in arrays.items()} == {key: a.tobytes() for key, a in wanted.items()}
+        (arrays, info), (wanted, wanted_info) = (load_checkpoint(tmp_path / way / file)
+                                                 for way in ("cut", "whole"))
+        assert {key: a.tobytes() for key,
+                a in arrays.items()} == {key: a.tobytes() for key, a in wanted.items()}
         del info["history"], wanted_info["history"]  # they hold times
         assert info == wanted_info
 
@@ -114,8 +120,8 @@ def test_a_finished_run_goes_on_where_more_epochs_are_wanted(tmp_path):
     assert outcome(longer) == outcome(whole)
 
 
-CHANGES = {"seed": 3, "batch_size": 8, "update_rule": "sgd_momentum", "lr_decay": 0.8, "num_val_samples": 7,
-           "optim_config": {"learning_rate": 0.1},
+CHANGES = {"seed": 3, "batch_size": 8, "update_rule": "sgd_momentum", "lr_decay": 0.8,
+           "num_val_samples": 7, "optim_config": {"learning_rate": 0.1},
            **{keyword: Recipe(**{keyword: value}) for keyword, value in {
                "augmentation": HorizontalFlip(0.4), "schedule": Exponential(0.5),
                "sampler": Balanced(), "average_decay": 0.5}.items()}}
@@ -153,10 +159,14 @@ def holding(**values):
     return lambda arrays, info: info.update(values)
 
 
-ODD_STATES = {**{f"no {name}": without(name) for name in ("loss_history", "optim_numbers", "epoch", "history", "rng")},
-              "settings that are a list": holding(settings=[1]), "settings null": holding(settings=None),
-              "a fingerprint that is a text": holding(fingerprint="x"), "numbers null": holding(optim_numbers=None),
-              "a generator without a state": holding(rng={}), "another generator": holding(rng={"bit_generator": "x"}),
+ODD_STATES = {**{f"no {name}": without(name)
+                 for name in ("loss_history", "optim_numbers", "epoch", "history", "rng")},
+              "settings that are a list": holding(settings=[1]),
+              "settings null": holding(settings=None),
+              "a fingerprint that is a text": holding(fingerprint="x"),
+              "numbers null": holding(optim_numbers=None),
+              "a generator without a state": holding(rng={}),
+              "another generator": holding(rng={"bit_generator": "x"}),
               "a generator that is a text": holding(rng="x"),
               "optim without a name": lambda arrays, info: arrays.update({"optim/w": np.ones(2)})}
 
@@ -177,7 +187,8 @@ def test_resume_starts_afresh_where_there_is_no_checkpoint(tmp_path):
 
 
 def test_a_parameter_replaced_in_another_memory_order_keeps_its_state_in_the_checkpoint(tmp_path):
-    """The state of a rule lies in the order of the parameters at the last step, not in that of the new array."""
+    """The state of a rule lies in the order of the parameters at the last step, not in that of the
+    new array."""
     solver = start("adam, batchnorm, dropout, flips", tmp_path, 2)
     solver.train()
     name = next(name for name, w in solver.model.params.items() if w.ndim == 2)

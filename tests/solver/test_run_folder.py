@@ -1,4 +1,5 @@
-"""A run's folder: a damaged checkpoint, a full disk, a folder that may not be written on, Ctrl-C, and kill -9."""
+"""A run's folder: a damaged checkpoint, a full disk, a folder that may not be written on, Ctrl-C,
+and kill -9."""
 import json
 import os
 import resource
@@ -34,7 +35,8 @@ def whole(tmp_path, epochs=4):
 
 
 DAMAGE = {"empty": lambda content: b"", "cut off": lambda content: content[:len(content) // 2],
-          "its beginning lost": lambda content: bytes(512) + content[512:], "text": lambda content: b"text"}
+          "its beginning lost": lambda content: bytes(512) + content[512:], "text":
+              lambda content: b"text"}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -45,7 +47,8 @@ def test_a_damaged_last_checkpoint_costs_an_epoch_and_no_bit(tmp_path, damage):
     with pytest.warns(UserWarning, match=r"last\.h5 .*; going on from before\.h5, of epoch 2"):
         resumed = start(RUN, folder, 4, resume=True)
     assert resumed.epoch == 2
-    assert load_checkpoint(folder / LAST)[1]["epoch"] == 2  # a kill in the next save must find two whole files
+    # A kill in the next save must find two whole files
+    assert load_checkpoint(folder / LAST)[1]["epoch"] == 2
     resumed.train()
     assert outcome(resumed) == outcome(whole(tmp_path))
 
@@ -58,7 +61,8 @@ def test_two_damaged_checkpoints_get_an_error_that_names_both(tmp_path):
         start("sgd", tmp_path, 4, resume=True)
 
 
-@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(b"text")],
+@pytest.mark.parametrize("spoil",
+                         [lambda path: path.unlink(), lambda path: path.write_bytes(b"text")],
                          ids=["missing", "damaged"])
 def test_best_weights_outlive_a_lost_best_checkpoint(tmp_path, spoil):
     folder = tmp_path / "run"
@@ -69,7 +73,8 @@ def test_best_weights_outlive_a_lost_best_checkpoint(tmp_path, spoil):
     expected = whole(tmp_path)
     assert outcome(resumed) == outcome(expected)
     arrays = load_checkpoint(folder / BEST)[0]
-    assert all((arrays[f"params/{name}"] == array).all() for name, array in expected.best_params.items())
+    assert all((arrays[f"params/{name}"] == array).all() for name,
+               array in expected.best_params.items())
 
 
 def test_checkpoints_from_before_last_held_the_best_weights_are_gone_on_with(tmp_path):
@@ -77,7 +82,8 @@ def test_checkpoints_from_before_last_held_the_best_weights_are_gone_on_with(tmp
     start(RUN, folder, 2).train()
     arrays, info = load_checkpoint(folder / LAST)
     del info["step"]
-    save_checkpoint(folder / LAST, {name: a for name, a in arrays.items() if not name.startswith("best/")}, info)
+    save_checkpoint(folder / LAST,
+                    {name: a for name, a in arrays.items() if not name.startswith("best/")}, info)
     resumed = start(RUN, folder, 4, resume=True)
     resumed.train()
     assert outcome(resumed) == outcome(whole(tmp_path))
@@ -147,7 +153,8 @@ def read_only(folder):
 def small_disk():
     """A folder that is a file system of 1 MiB, where this process may make one."""
     with tempfile.TemporaryDirectory() as folder:
-        made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True)
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder],
+                              capture_output=True)
         if made.returncode:
             pytest.skip("may not mount a small file system")
         try:
@@ -156,8 +163,10 @@ def small_disk():
             subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.parametrize("trouble", [no_large_files, full_disk, read_only], ids=lambda trouble: trouble.__name__)
-def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint_stays(tmp_path, trouble):
+@pytest.mark.parametrize("trouble", [no_large_files, full_disk, read_only],
+                         ids=lambda trouble: trouble.__name__)
+def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint_stays(tmp_path,
+                                                                                       trouble):
     # Not below tmp_path, into which nobody may look.
     with small_disk() if trouble is full_disk else tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
@@ -165,7 +174,9 @@ def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint
         start(RUN, folder, 2).train()
         names = sorted(os.listdir(folder))
         going_on = start(RUN, folder, 4, resume=True)
-        with trouble(folder) as reason, pytest.raises(OSError, match=rf"could not write \S+/\S+ \({reason}\)"):
+        with trouble(folder) as reason, pytest.raises(
+            OSError, match=rf"could not write \S+/\S+ \({reason}\)"
+        ):
             going_on.train()
         assert sorted(os.listdir(folder)) in (names, sorted({*names, BEFORE}))
         with warnings.catch_warnings():
@@ -177,23 +188,29 @@ def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint
 
 
 def test_faces_for_which_the_disk_has_no_room_leave_the_prepared_file_as_it_was(tmp_path):
-    faces = np.zeros((3, 48, 48), np.uint8), np.arange(3, dtype=np.uint8), np.arange(3, dtype=np.uint8)
+    faces = np.zeros((3, 48, 48), np.uint8), np.arange(3,
+                                                       dtype=np.uint8), np.arange(3, dtype=np.uint8)
     write_prepared(tmp_path / "a.h5", *faces)
-    with no_large_files(tmp_path) as reason, pytest.raises(OSError, match=rf"could not write \S+a\.h5 \({reason}\)"):
+    with no_large_files(tmp_path) as reason, pytest.raises(OSError,
+                                                           match=rf"could not write \S+a\.h5 "
+                                                                 rf"\({reason}\)"):
         write_prepared(tmp_path / "a.h5", faces[0] + 1, *faces[1:])
     assert not read_prepared(tmp_path / "a.h5")["pixels"].any() and os.listdir(tmp_path) == ["a.h5"]
 
 
 @pytest.fixture
 def interruptible():
-    """SIGINT as Python handles it in the foreground; a shell lets background processes ignore it."""
+    """SIGINT as Python handles it in the foreground; a shell lets background processes ignore
+    it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("step", [0, 3, 5, 12], ids=["before the first", "in epoch 1", "at its end", "in epoch 3"])
-def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, step, interruptible):
+@pytest.mark.parametrize("step", [0, 3, 5, 12],
+                         ids=["before the first", "in epoch 1", "at its end", "in epoch 3"])
+def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, step,
+                                                                      interruptible):
     folder = tmp_path / "run"
     solver = start(RUN, folder, 4)
     loss, accuracy = solver.model.loss, solver._accuracy
@@ -205,9 +222,11 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, 
     solver.model.loss = interrupting
     if step == 0:
         solver._accuracy = lambda *rest: signal.raise_signal(signal.SIGINT) or accuracy(*rest)
-        ends = pytest.raises(KeyboardInterrupt)  # the second of its two measurements breaks off at once
+        # The second of its two measurements breaks off at once
+        ends = pytest.raises(KeyboardInterrupt)
     else:
-        ends = pytest.raises(KeyboardInterrupt, match=rf"interrupted in epoch .* saved in {folder}: .*resume")
+        ends = pytest.raises(KeyboardInterrupt,
+                             match=rf"interrupted in epoch .* saved in {folder}: .*resume")
     with ends:
         solver.train()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -218,12 +237,15 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, 
     assert outcome(resumed) == outcome(whole(tmp_path))
 
 
-def test_ctrl_c_in_the_last_evaluation_is_not_lost_and_without_a_folder_nothing_is_saved(interruptible):
+def test_ctrl_c_in_the_last_evaluation_is_not_lost_and_without_a_folder_nothing_is_saved(
+    interruptible,
+):
     model = Scripted([0.1, 0.2])
     solver = Solver(model, numbers(4), num_epochs=1, verbose=False)
     evaluate = solver._evaluate
     solver._evaluate = lambda: model.steps and signal.raise_signal(signal.SIGINT) or evaluate()
-    with pytest.raises(KeyboardInterrupt, match="after 0 of its steps; nothing is saved, as there is no"):
+    with pytest.raises(KeyboardInterrupt,
+                       match="after 0 of its steps; nothing is saved, as there is no"):
         solver.train()
 
 
@@ -250,4 +272,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_whole_one(
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "resume.json").read_text())
-    assert found["kills"] == 12 and found["in_a_save"] > 0 and not found["wrong"] and found["runs"] >= 1
+    assert found["kills"] == 12
+    assert found["in_a_save"] > 0
+    assert not found["wrong"]
+    assert found["runs"] >= 1

@@ -1,4 +1,5 @@
-"""Random search: draws against their distributions, claims of many processes at once, what a kill leaves behind."""
+"""Random search: draws against their distributions, claims of many processes at once, what a kill
+leaves behind."""
 import collections
 import json
 import math
@@ -34,17 +35,22 @@ positive = st.floats(1e-12, 1e12)
 def test_draws_stay_in_their_ranges(ends, seed, number):
     space = {"log": LogUniform(*ends), "plain": Uniform(*ends), "one": Choice(["a", "b", 3])}
     drawn = draw(space, seed, number)
-    assert ends[0] <= drawn["log"] <= ends[1] and ends[0] <= drawn["plain"] <= ends[1] and drawn["one"] in ("a", "b", 3)
+    assert ends[0] <= drawn["log"] <= ends[1]
+    assert ends[0] <= drawn["plain"] <= ends[1]
+    assert drawn["one"] in ("a", "b", 3)
     assert drawn == draw(space, seed, number) and json.loads(json.dumps(drawn)) == drawn
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.tuples(positive, positive).map(sorted).filter(lambda ends: ends[1] > 1.01 * ends[0]), st.integers(0, 10**9))
+@given(st.tuples(positive, positive).map(sorted).filter(lambda ends: ends[1] > 1.01 * ends[0]),
+       st.integers(0, 10**9))
 def test_logarithms_are_uniform_plain_draws_are_and_choices_equally_likely(ends, seed):
     n = 1000
-    drawn = [draw({"log": LogUniform(*ends), "plain": Uniform(*ends), "one": Choice(range(4))}, seed, number)
+    drawn = [draw({"log": LogUniform(*ends), "plain": Uniform(*ends), "one": Choice(range(4))},
+                  seed, number)
              for number in range(n)]
-    # Dvoretzky, Kiefer & Wolfowitz 1956, Massart 1990: the distance from the true distribution function is above this
+    # Dvoretzky, Kiefer & Wolfowitz 1956, Massart 1990: the distance from the true distribution
+    # function is above this
     # with probability 1e-9 at most.
     bound = math.sqrt(math.log(2 / 1e-9) / (2 * n))
     low, high = map(math.log, ends)
@@ -54,7 +60,8 @@ def test_logarithms_are_uniform_plain_draws_are_and_choices_equally_likely(ends,
         distance = max((np.arange(1, n + 1) / n - shares).max(), (shares - np.arange(n) / n).max())
         assert distance < bound, name
     counts = np.bincount([each["one"] for each in drawn], minlength=4) / n
-    assert abs(counts - 0.25).max() < 2 * bound  # a difference of two values of the distribution function
+    # A difference of two values of the distribution function
+    assert abs(counts - 0.25).max() < 2 * bound
 
 
 def test_settings_numbers_and_seeds_do_not_hang_together():
@@ -63,7 +70,8 @@ def test_settings_numbers_and_seeds_do_not_hang_together():
     other = np.log([draw(SPACE, 4, number)["reg"] for number in range(n)])
     pairs = [drawn.T, (drawn[:, 1], other), (drawn[:-1, 0], drawn[1:, 0])]
     for a, b in pairs:
-        assert abs(np.corrcoef(a, b)[0, 1]) < 6 / math.sqrt(n)  # six standard errors of no correlation
+        # Six standard errors of no correlation
+        assert abs(np.corrcoef(a, b)[0, 1]) < 6 / math.sqrt(n)
     assert draw(SPACE, 3, 5) != draw(SPACE, 5, 3) and draw(SPACE, 3, 5) != draw(SPACE, 4, 4)
 
 
@@ -89,7 +97,8 @@ def together(target, calls):
 def test_processes_that_claim_at_once_get_disjoint_trials_and_all_of_them(tmp_path):
     numbers, outs = list(range(200)), [tmp_path / f"{i}.txt" for i in range(4)]
     # Half of them go through the numbers backwards, so that they meet.
-    together(claim_all, [(tmp_path / "claims", numbers[::1 - 2 * (i % 2)], out) for i, out in enumerate(outs)])
+    together(claim_all,
+             [(tmp_path / "claims", numbers[::1 - 2 * (i % 2)], out) for i, out in enumerate(outs)])
     got = [int(number) for out in outs for number in out.read_text().split()]
     assert sorted(got) == numbers
 
@@ -109,13 +118,15 @@ def test_three_processes_do_the_search_of_one_each_trial_once(tmp_path, alone):
     outs = [tmp_path / f"{i}.txt" for i in range(3)]
     together(halve, [(tmp_path / "search", out) for out in outs])
     assert successive_halving(tmp_path / "search", TRIALS, RUNGS, nobody, always=(0,)) == alone
-    asked = collections.Counter(line for out in outs if out.exists() for line in out.read_text().splitlines())
+    asked = collections.Counter(line for out in outs if out.exists()
+                                for line in out.read_text().splitlines())
     assert set(asked.values()) == {1}
     assert len(asked) == sum(map(len, alone.values())) == 12 + (5 + 1) + (2 + 1)
 
 
 def test_the_best_go_on_and_the_reference_always_does(alone):
-    assert list(alone) == [1, 4, 16] and [list(found) for found in alone.values()][0] == list(range(12))
+    assert list(alone) == [1, 4, 16]
+    assert [list(found) for found in alone.values()][0] == list(range(12))
     for budget, below, count in ((4, 1, 5), (16, 4, 2)):
         contest = {number: result["score"] for number, result in alone[below].items() if number}
         assert list(alone[budget]) == sorted([0, *survivors(contest, count)])
@@ -130,10 +141,12 @@ def test_a_killed_process_loses_no_trial_and_its_claim_is_taken_over_when_it_is_
         time.sleep(0.01)
     process.kill()
     process.join()
-    assert list(results(folder)) == [0] and claim(folder, 1) is None  # nobody knows yet that it is dead
+    # Nobody knows yet that it is dead
+    assert list(results(folder)) == [0] and claim(folder, 1) is None
     os.utime(folder / "0001.claim-0", (0, 0))
     asked = []
-    done = run_trials(folder, TRIALS, lambda number, settings: asked.append(number) or {"number": number})
+    done = run_trials(folder, TRIALS, lambda number,
+                      settings: asked.append(number) or {"number": number})
     assert asked == list(range(1, 12)) and done == {number: {"number": number} for number in TRIALS}
     assert (folder / "0001.claim-1").exists() and list(results(folder)) == list(TRIALS)
 
@@ -163,7 +176,9 @@ def test_a_trial_whose_result_came_while_it_was_claimed_is_not_done_again(tmp_pa
     assert claim(tmp_path, 3) is None
 
 
-def test_a_claim_is_touched_while_its_trial_is_worked_on_and_made_old_when_that_is_interrupted(tmp_path):
+def test_a_claim_is_touched_while_its_trial_is_worked_on_and_made_old_when_that_is_interrupted(
+    tmp_path,
+):
     mine = claim(tmp_path, 0)
     os.utime(mine, (0, 0))
     with pytest.raises(KeyboardInterrupt), working(mine, stale=0.1):
@@ -175,11 +190,14 @@ def test_a_claim_is_touched_while_its_trial_is_worked_on_and_made_old_when_that_
     assert mine.stat().st_mtime == 0 and claim(tmp_path, 0).name == "0000.claim-1"
 
 
-def test_a_process_that_slept_until_its_trial_was_taken_over_leaves_the_result_to_its_heir(tmp_path):
+def test_a_process_that_slept_until_its_trial_was_taken_over_leaves_the_result_to_its_heir(
+    tmp_path,
+):
     def sleeper(number, settings):
         if not (tmp_path / "0000.claim-1").exists():
             os.utime(tmp_path / "0000.claim-0", (0, 0))
-            assert run_trials(tmp_path, {0: {}}, lambda number, settings: {"by": "heir"}) == {0: {"by": "heir"}}
+            assert run_trials(tmp_path, {0: {}}, lambda number,
+                              settings: {"by": "heir"}) == {0: {"by": "heir"}}
         return {"by": "sleeper"}
     assert run_trials(tmp_path, {0: {}}, sleeper) == {0: {"by": "heir"}}
 
@@ -199,8 +217,8 @@ def test_results_are_listed_in_order_of_number_and_settings_may_hold_tuples(tmp_
 
 
 def numpy_result(number, settings):
-    return {"score": np.float32(0.5), "n": np.int64(3), "yes": np.bool_(True), "all": [np.float16(2)],
-            "each": np.arange(3), "none": None}
+    return {"score": np.float32(0.5), "n": np.int64(3), "yes": np.bool_(True),
+            "all": [np.float16(2)], "each": np.arange(3), "none": None}
 
 
 def test_results_and_settings_may_hold_numpy_numbers_and_arrays_and_nan(tmp_path):
@@ -216,15 +234,18 @@ def test_results_and_settings_may_hold_numpy_numbers_and_arrays_and_nan(tmp_path
 @pytest.mark.parametrize("result, message", [
     (None, "evaluate: gave None for trial 0, expected a dict"),
     ([1], r"evaluate: gave \[1\] for trial 0"),
-    ({"model": object()}, "JSON cannot hold <object"), ({(1, 2): 3}, "JSON cannot hold {.*keys must be str"),
+    ({"model": object()}, "JSON cannot hold <object"),
+    ({(1, 2): 3}, "JSON cannot hold {.*keys must be str"),
 ])
-def test_a_result_that_json_cannot_hold_is_refused_and_its_trial_is_free_again(tmp_path, result, message):
+def test_a_result_that_json_cannot_hold_is_refused_and_its_trial_is_free_again(tmp_path, result,
+                                                                               message):
     with pytest.raises(ValueError, match=message):
         run_trials(tmp_path, {0: {}}, lambda number, settings: result)
     assert run_trials(tmp_path, {0: {}}, lambda number, settings: {"a": 1}) == {0: {"a": 1}}
 
 
-BROKEN = {"null": "null", "a list": "[]", "an empty dict": "{}", "a number": "1", "a text": '"a"', "empty": "",
+BROKEN = {"null": "null", "a list": "[]", "an empty dict": "{}", "a number": "1", "a text": '"a"',
+          "empty": "",
           "half": '{"number": 1, "settings": {', "no result": '{"number": 1, "settings": {}}',
           "a result that is a list": '{"number": 1, "settings": {}, "result": []}',
           "settings that are null": '{"number": 1, "settings": null, "result": {}}',
@@ -263,11 +284,13 @@ def test_a_score_that_is_not_finite_ranks_last_and_the_search_goes_on(tmp_path, 
 
 def test_a_search_whose_trials_all_diverged_or_have_no_score_says_so(tmp_path):
     def search_of(result, name):
-        successive_halving(tmp_path / name, {0: {}, 1: {}}, ((1, 2), (2, 1)), lambda *_, budget: result)
+        successive_halving(tmp_path / name, {0: {}, 1: {}}, ((1, 2), (2, 1)), lambda *_,
+                           budget: result)
     with pytest.raises(ValueError, match="scores: got {0: nan, 1: nan}, expected at least one"):
         search_of({"score": math.nan}, "nan")
     for i, result in enumerate(({}, {"score": None}, {"score": "0.5"})):
-        with pytest.raises(ValueError, match="evaluate: gave .* for trial 0, .* a number as 'score'"):
+        with pytest.raises(ValueError,
+                           match="evaluate: gave .* for trial 0, .* a number as 'score'"):
             search_of(result, str(i))
 
 
@@ -286,11 +309,15 @@ def test_bad_input_gets_an_error_that_names_it(tmp_path):
     (tmp_path / "bad" / "0001.json").write_text("{")
     for call, message in (
             (lambda: LogUniform(0, 1), "LogUniform: got 0 to 1, expected two numbers above 0"),
-            (lambda: LogUniform(2, 1), "LogUniform: got 2 to 1"), (lambda: Choice(()), "Choice: got no values"),
-            (lambda: Uniform(1, math.inf), "Uniform: got 1 to inf"), (lambda: Uniform(math.nan, 1), "Uniform: got nan"),
-            (lambda: draw(SPACE, -1, 0), "seed: got -1"), (lambda: draw(SPACE, 0, 0.5), "number: got 0.5"),
+            (lambda: LogUniform(2, 1), "LogUniform: got 2 to 1"),
+            (lambda: Choice(()), "Choice: got no values"),
+            (lambda: Uniform(1, math.inf), "Uniform: got 1 to inf"),
+            (lambda: Uniform(math.nan, 1), "Uniform: got nan"),
+            (lambda: draw(SPACE, -1, 0), "seed: got -1"),
+            (lambda: draw(SPACE, 0, 0.5), "number: got 0.5"),
             (lambda: survivors({0: math.nan}, 1), "scores: got {0: nan}"),
             (lambda: results(tmp_path / "bad"), "folder: .*0001.json is no result of a trial"),
-            (lambda: run_trials(tmp_path, {0: {"a": 2}}, nobody), "folder: .* holds trial 0 of another search")):
+            (lambda: run_trials(tmp_path, {0: {"a": 2}}, nobody),
+             "folder: .* holds trial 0 of another search")):
         with pytest.raises(ValueError, match=message):
             call()

@@ -99,17 +99,19 @@ def test_a_sample_that_comes_again_in_an_epoch_is_augmented_anew():
     seen = []
     once = draws(5, 0, 8)
     again = draws(5, 5, 0, 8, 5)
-    assert [sample for sample, _ in again] == [5, 5, 0, 8, 5] and len({draw for _, draw in again}) == 5
+    assert [sample for sample, _ in again] == [5, 5, 0, 8, 5]
+    assert len({draw for _, draw in again}) == 5
     assert [again[0], *again[2:4]] == once  # the first time is as if there were no other
 
 
 def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(tmp_path):
     model = Scripted([0.1, 0.4, 0.7, 0.6, 0.7, 0.2])
-    solver = Solver(model, numbers(4), batch_size=4, num_epochs=5, optim_config={"learning_rate": 1.0}, verbose=False,
-                    folder=RunFolder(tmp_path))
+    solver = Solver(model, numbers(4), batch_size=4, num_epochs=5,
+                    optim_config={"learning_rate": 1.0}, verbose=False, folder=RunFolder(tmp_path))
     solver.train()
     assert solver.val_acc_history == model.accuracies
-    assert (solver.best_val_acc, solver.best_epoch) == (0.7, 2) and solver.best_params["w"] == model.params["w"] == 2
+    assert (solver.best_val_acc,
+            solver.best_epoch) == (0.7, 2) and solver.best_params["w"] == model.params["w"] == 2
     assert load_checkpoint(tmp_path / "best.h5")[0]["params/w"] == 2
     assert load_checkpoint(tmp_path / "last.h5")[0]["params/w"] == 5
 
@@ -124,23 +126,24 @@ def test_the_last_parameters_stay_where_they_are_to_be_kept():
 
 def test_a_net_that_never_gets_better_than_at_its_start_is_given_back_as_it_was():
     model = Scripted([0.3, 0.2, 0.1])
-    Solver(model, numbers(4), num_epochs=2, optim_config={"learning_rate": 1.0}, verbose=False).train()
+    Solver(model, numbers(4), num_epochs=2, optim_config={"learning_rate": 1.0},
+           verbose=False).train()
     assert model.params["w"] == 0
 
 
 def test_a_rule_that_reads_the_history_ends_the_training_and_the_best_parameters_stay():
     model = Scripted([0.1, 0.4, 0.3, 0.6])
-    solver = Solver(model, numbers(4), num_epochs=3, optim_config={"learning_rate": 1.0}, verbose=False,
-                    recipe=Recipe(stop=lambda history: history[-1]["val_acc"] < 0.4))
+    solver = Solver(model, numbers(4), num_epochs=3, optim_config={"learning_rate": 1.0},
+                    verbose=False, recipe=Recipe(stop=lambda history: history[-1]["val_acc"] < 0.4))
     solver.train()
     assert solver.epoch == 2 == len(solver.history) and solver.best_epoch == 1 == model.params["w"]
 
 
-def test_after_training_the_net_gives_the_best_accuracy_with_its_running_averages_and_memory_layout():
+def test_after_training_the_net_has_its_best_accuracy_running_averages_and_memory_layout():
     data = faces(60)
     model = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=True, seed=0)
-    solver = Solver(model, data, update_rule="adam", optim_config={"learning_rate": 0.05}, batch_size=10,
-                    num_epochs=6, verbose=False)
+    solver = Solver(model, data, update_rule="adam", optim_config={"learning_rate": 0.05},
+                    batch_size=10, num_epochs=6, verbose=False)
     solver.train()
     assert solver.best_epoch < 6  # so that the last parameters had to be taken back
     assert solver.check_accuracy(data["X_val"], data["y_val"]) == solver.best_val_acc
@@ -159,17 +162,20 @@ SCHEDULES = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_the_schedule_multiplies_the_learning_rate_of_each_epoch(name):
     options, factors = SCHEDULES[name]
-    # The second accuracy is no new best, the third is one, the fourth is not: the plateau acts after those two.
+    # The second accuracy is no new best, the third is one, the fourth is not: the plateau acts
+    # after those two.
     solver = Solver(Scripted([0.5, 0.5, 0.6, 0.1, 0.7]), numbers(4), num_epochs=4, verbose=False,
                     optim_config={"learning_rate": 2.0}, **options)
     solver.train()
-    np.testing.assert_allclose([row["learning_rate"] for row in solver.history], 2 * np.array(factors), rtol=1e-15)
-    np.testing.assert_allclose(solver.model.params["w"], 2 * sum(factors), rtol=1e-15)  # the last epoch is the best
+    np.testing.assert_allclose([row["learning_rate"] for row in solver.history],
+                               2 * np.array(factors), rtol=1e-15)
+    # The last epoch is the best
+    np.testing.assert_allclose(solver.model.params["w"], 2 * sum(factors), rtol=1e-15)
 
 
 def test_a_schedule_moves_within_an_epoch():
-    solver = Solver(Scripted([0.5, 0.5, 0.5, 0.5, 0.6]), numbers(8), num_epochs=2, batch_size=4, verbose=False,
-                    optim_config={"learning_rate": 1.0},
+    solver = Solver(Scripted([0.5, 0.5, 0.5, 0.5, 0.6]), numbers(8), num_epochs=2, batch_size=4,
+                    verbose=False, optim_config={"learning_rate": 1.0},
                     recipe=Recipe(schedule=CosineWarmup(2 - 1e-9)))
     solver.train()
     np.testing.assert_allclose(solver.model.params["w"], (0 + 0.5 + 1 + 1.5) / 2, rtol=1e-8)
@@ -179,7 +185,8 @@ def test_accuracy_is_measured_on_as_many_samples_as_wanted():
     seen = []
     model = Recorder()
     model.loss = lambda X, y=None: seen.append(len(X)) or np.zeros((len(X), 2))
-    solver = Solver(model, numbers(500, 300), num_train_samples=250, num_val_samples=None, num_epochs=0, verbose=False)
+    solver = Solver(model, numbers(500, 300), num_train_samples=250, num_val_samples=None,
+                    num_epochs=0, verbose=False)
     solver.train()
     assert seen == [250, 256, 44]
     X = np.arange(500)[:, None]
@@ -193,12 +200,13 @@ def test_accuracy_is_measured_on_as_many_samples_as_wanted():
 
 
 def test_the_history_is_a_csv_file_with_a_row_for_each_epoch(tmp_path):
-    solver = Solver(Scripted([0.1] + 2 * [0.3] + 4 * [0.2]), numbers(4), num_epochs=3, batch_size=2, verbose=False,
-                    folder=RunFolder(tmp_path))
+    solver = Solver(Scripted([0.1] + 2 * [0.3] + 4 * [0.2]), numbers(4), num_epochs=3, batch_size=2,
+                    verbose=False, folder=RunFolder(tmp_path))
     solver.train()
     with open(tmp_path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(HISTORY_COLUMNS) and [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert list(rows[0]) == list(HISTORY_COLUMNS)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     for row, accuracy, loss in zip(rows, (0.3, 0.2, 0.2), (1.5, 3.5, 5.5), strict=True):
         assert float(row["val_acc"]) == accuracy and float(row["loss"]) == loss
         assert float(row["images_per_second"]) > 0
@@ -210,7 +218,8 @@ def test_each_epoch_leaves_one_line_with_loss_accuracies_speed_and_time_left(cap
     assert len(lines) == 2
     for line, epoch, accuracy in zip(lines, "12", ("0.4000", "0.7000"), strict=True):
         assert line.startswith(f"epoch  {epoch}/2 100%")
-        for part in (f"loss {epoch}.0000", "train 1.0000", f"val {accuracy}", "images/s", "left 0:00"):
+        for part in (f"loss {epoch}.0000", "train 1.0000", f"val {accuracy}", "images/s",
+                     "left 0:00"):
             assert part in line
 
 
@@ -220,7 +229,8 @@ def test_a_quiet_solver_prints_nothing(capsys):
 
 
 def test_checkpoint_name_writes_a_file_each_epoch_as_in_the_course(tmp_path):
-    Solver(Scripted([0.1, 0.4, 0.2]), numbers(4), num_epochs=2, checkpoint_name=str(tmp_path / "mine"), verbose=False,
+    Solver(Scripted([0.1, 0.4, 0.2]), numbers(4), num_epochs=2,
+           checkpoint_name=str(tmp_path / "mine"), verbose=False,
            optim_config={"learning_rate": np.float64(1)},
            folder=RunFolder(tmp_path / "run", info={"kind": "x", "n": np.int64(3)})).train()
     names = sorted(file.name for file in tmp_path.glob("*.h5"))
@@ -233,8 +243,11 @@ def test_checkpoint_name_writes_a_file_each_epoch_as_in_the_course(tmp_path):
 def test_a_loss_that_is_no_number_stops_the_training_and_leaves_the_last_checkpoint(tmp_path, loss):
     model = Scripted([0.1, 0.2, 0.3])
     usual = model.loss
-    model.loss = lambda X, y=None: usual(X, y) if y is None or model.steps < 1 else (loss, {"w": np.ones(1)})
-    with pytest.raises(FloatingPointError, match=f"loss: became {loss} in epoch 2, step 2, at learning rate 0.01"):
+    model.loss = lambda X, y=None: usual(X,
+                                         y) if y is None or model.steps < 1 else (loss,
+                                                                                  {"w": np.ones(1)})
+    with pytest.raises(FloatingPointError,
+                       match=f"loss: became {loss} in epoch 2, step 2, at learning rate 0.01"):
         Solver(model, numbers(4), num_epochs=2, verbose=False, folder=RunFolder(tmp_path)).train()
     assert load_checkpoint(tmp_path / "last.h5")[1]["epoch"] == 1
 
@@ -246,7 +259,8 @@ BAD = {
                   r"no keyword 'average_decay' \(use recipe=Recipe\(average_decay=\.\.\.\)"),
     "of RunFolder": ({"resume": True},
                      r"no keyword 'resume' \(use folder=RunFolder\(path, resume=\.\.\.\)"),
-    "num_epoch": ({"num_epoch": 3}, r"Solver: no keyword 'num_epoch' \(did you mean 'num_epochs'\?\)"),
+    "num_epoch": ({"num_epoch": 3},
+                  r"Solver: no keyword 'num_epoch' \(did you mean 'num_epochs'\?\)"),
     "unlike any": ({"zzz": 3, "yyy": 1}, "Solver: no keyword 'zzz', 'yyy'"),
     "update_rule": ({"update_rule": "adamm"}, "update_rule: no rule 'adamm'"),
     "optim_config": ({"update_rule": "adam", "optim_config": {"lr": 1}}, "adam: no key 'lr'"),
@@ -270,7 +284,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_wrong_argument_gets_an_error_that_names_it(name):
     changes, message = BAD[name]
-    data = {key: changes.get(key, value) for key, value in numbers(4).items() if changes.get(key, value) is not ...}
+    data = {key: changes.get(key, value) for key,
+            value in numbers(4).items() if changes.get(key, value) is not ...}
     options = {key: value for key, value in changes.items() if key not in numbers(4)}
     with pytest.raises(ValueError, match=message):
         Solver(Recorder(), data, **options)
@@ -314,7 +329,8 @@ def test_what_is_judged_and_kept_is_the_running_average_of_the_weights():
     model.accuracies = [0.1, 0.1, 0.1, 0.1, 0.1, 0.9]
     solver.train()
     assert judged == [0.0, 0.0, pytest.approx(average), pytest.approx(average)]
-    assert model.params["w"].item() == solver.best_params["w"].item() == pytest.approx(average) and average < 5
+    assert model.params["w"].item() == solver.best_params["w"].item() == pytest.approx(average)
+    assert average < 5
 
 
 def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
@@ -327,7 +343,8 @@ def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
         ends.append(solver)
     assert ends[0].loss_history == ends[1].loss_history
     assert ends[0].val_acc_history != ends[1].val_acc_history or any(
-        (ends[0].best_params[name] != ends[1].best_params[name]).any() for name in ends[0].best_params)
+        (ends[0].best_params[name] != ends[1].best_params[name]).any()
+        for name in ends[0].best_params)
 
 
 @pytest.mark.parametrize("value", [0.0, np.inf])

@@ -37,32 +37,41 @@ PLOTS = {
     "accuracy": lambda ax=None: curves.plot_accuracy(TRAIN, VAL, ax),
     "loss": lambda ax=None: curves.plot_loss(LOSS, ax),
     "confusion_matrix": lambda ax=None: vis_utils.plot_confusion(CONFUSION, NAMES, ax),
-    "saliency": lambda ax=None: vis_utils.plot_saliency(IMAGES, MAPS, PREDICTED, NAMES, labels=LABELS, ax=ax),
+    "saliency": lambda ax=None: vis_utils.plot_saliency(IMAGES, MAPS, PREDICTED, NAMES,
+                                                        labels=LABELS, ax=ax),
     "per_class_accuracy": lambda ax=None: vis_utils.plot_human_comparison(CONFUSION, NAMES, ax),
 }
 
-GROUPS = {"Anger": {"brows": (2.3, 2.1, 2.5), "mouth": (0.9, 0.7, 1.1)}, "Happy": {"mouth": (np.nan,) * 3}}
+GROUPS = {"Anger": {"brows": (2.3, 2.1, 2.5), "mouth": (0.9, 0.7, 1.1)},
+          "Happy": {"mouth": (np.nan,) * 3}}
 VOTERS = np.linspace(10, 80, 7)[:, None] + [0, -2, 3]
 VALUES = {"none": (58.0, 56.5, 59.5), "flip": (61.0, 59.0, 63.0)}
 COMPARISONS = {
     "curves": lambda ax=None: curves.plot_curves({"Adam": VAL, "SGD": TRAIN[:3]}, ax, title="A",
                                                  dashed={"Adam": TRAIN}),
-    "intervals": lambda ax=None: curves.plot_intervals(VALUES, ax, title="A", reference=(60.7, "the paper")),
-    "groups": lambda ax=None: curves.plot_groups(GROUPS, ax, title="A", xlabel="Times chance", decimals=1,
+    "intervals":
+        lambda ax=None: curves.plot_intervals(VALUES, ax, title="A", reference=(60.7, "the paper")),
+    "groups":
+        lambda ax=None: curves.plot_groups(GROUPS, ax, title="A", xlabel="Times chance", decimals=1,
                                                  reference=(1, "chance")),
-    "tiles": lambda ax=None: vis_utils.plot_tiles(np.stack([IMAGES[:3], MAPS[:3]], axis=1), NAMES[:3], ("face", "map"),
+    "tiles": lambda ax=None: vis_utils.plot_tiles(np.stack([IMAGES[:3], MAPS[:3]], axis=1),
+                                                  NAMES[:3], ("face", "map"),
                                                   ax, title="A", cmaps=("gray", "magma")),
     "voters": lambda ax=None: vis_utils.plot_human_comparison(CONFUSION, NAMES, ax, voters=VOTERS),
-    "cost": lambda ax=None: curves.plot_cost({"small": (1e4, 50, 48, 52), "a larger net": (4e5, 60, 58, 62)}, ax,
+    "cost": lambda ax=None: curves.plot_cost({"small": (1e4, 50, 48, 52),
+                                              "a larger net": (4e5, 60, 58, 62)}, ax,
                                              title="A", xlabel="Parameters"),
-    "space": lambda ax=None: curves.plot_space([(1e-3, 1e-2, 60, 40), (1e-5, 1e-4, 25, 1), (1e-2, 1e-4, 50, 4)], ax,
-                                               title="A", xlabel="x", ylabel="y", reference=(1e-3, 2e-3, "the paper")),
+    "space": lambda ax=None: curves.plot_space([(1e-3, 1e-2, 60, 40), (1e-5, 1e-4, 25, 1),
+                                                (1e-2, 1e-4, 50, 4)], ax,
+                                               title="A", xlabel="x", ylabel="y",
+                                               reference=(1e-3, 2e-3, "the paper")),
 }
 ALL_PLOTS = {**PLOTS, **COMPARISONS}
 
 
 def texts(ax):
-    labels = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label]
+    labels = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label,
+              ax.yaxis.label]
     legend = ax.get_legend().get_texts() if ax.get_legend() else []
     return [ax.get_title(loc="left"), *(text.get_text() for text in (*labels, *legend))]
 
@@ -102,7 +111,8 @@ def test_the_confusion_matrix_says_its_accuracy_and_survives_an_empty_class():
 
 def test_the_class_distribution_shows_shares_of_each_split_and_counts_of_all():
     shown = texts(PLOTS["class_distribution"]())
-    assert {"25.1", "24.9", "1.5", "Happy\n8,110", "Training (28,709)", "PublicTest (3,589)"} <= set(shown)
+    assert {"25.1", "24.9", "1.5", "Happy\n8,110", "Training (28,709)",
+            "PublicTest (3,589)"} <= set(shown)
 
 
 def test_the_accuracy_plot_marks_the_first_best_epoch():
@@ -129,7 +139,8 @@ def test_the_saliency_plot_names_true_predicted_and_explained_class():
         assert captions[2 * n] == f"true {NAMES[true]}\npredicted {NAMES[predicted]}"
         assert captions[2 * n + 1] == f"moves score of\n{NAMES[predicted]}"
     other = vis_utils.plot_saliency(IMAGES[:1], MAPS[:1], PREDICTED[:1], NAMES, reacts_to=[6])
-    assert [text.get_text() for text in other.texts] == ["predicted Anger", "moves score of\nNeutral"]
+    assert [text.get_text() for text in other.texts] == ["predicted Anger",
+                                                         "moves score of\nNeutral"]
 
 
 def test_the_human_comparison_shows_our_figures_beside_those_of_the_paper():
@@ -142,13 +153,15 @@ def test_the_human_comparison_shows_our_figures_beside_those_of_the_paper():
 def test_the_human_comparison_shows_people_who_saw_the_same_faces():
     ax = ALL_PLOTS["voters"]()
     assert {"People on FER2013", *(f"{value:.1f}" for value in VOTERS[:, 0])} <= set(texts(ax))
-    bounds = [segment[:, 1].tolist() for lines in ax.collections for segment in lines.get_segments()]
+    bounds = [segment[:, 1].tolist() for lines in ax.collections
+              for segment in lines.get_segments()]
     assert all([low, high] in bounds for _, low, high in VOTERS.tolist())
 
 
 def test_groups_put_each_series_on_its_own_line_and_leave_out_what_is_nan():
     ax = ALL_PLOTS["groups"]()
-    assert {"2.3", "0.9", "chance", "brows", "mouth", "Anger", "Happy"} <= set(texts(ax)) and "nan" not in texts(ax)
+    assert {"2.3", "0.9", "chance", "brows", "mouth", "Anger", "Happy"} <= set(texts(ax))
+    assert "nan" not in texts(ax)
     heights = [line.get_ydata()[0] for line in ax.lines[:2]]
     assert -0.4 < heights[0] < heights[1] < 0.4
 
@@ -156,7 +169,8 @@ def test_groups_put_each_series_on_its_own_line_and_leave_out_what_is_nan():
 def test_tiles_of_a_grey_column_share_their_range_and_maps_have_their_own():
     shown = ALL_PLOTS["tiles"]().images
     assert [image.get_clim() for image in shown[::2]] == [(0, 255)] * 3
-    assert [image.get_clim()[1] for image in shown[1::2]] == [np.percentile(tile, 99.5) for tile in MAPS[:3]]
+    assert [image.get_clim()[1] for image in shown[1::2]] == [np.percentile(tile, 99.5)
+                                                              for tile in MAPS[:3]]
 
 
 def test_the_human_comparison_draws_wilson_intervals_and_leaves_empty_classes_open():
@@ -205,12 +219,15 @@ def test_curves_have_their_names_and_last_values_at_their_ends():
 
 def test_dots_have_their_intervals():
     ax = COMPARISONS["intervals"]()
-    assert [line.get_xdata().tolist() for line in (ax.lines[0], ax.lines[2])] == [[56.5, 59.5], [59.0, 63.0]]
+    assert [line.get_xdata().tolist()
+            for line in (ax.lines[0], ax.lines[2])] == [[56.5, 59.5], [59.0, 63.0]]
     assert {"58.0", "61.0", "none", "flip", "the paper"} <= set(texts(ax))
     points = COMPARISONS["cost"]()
     assert points.get_xscale() == "log" and "a larger net" in texts(points)
-    assert points.lines[0].get_xdata().tolist() == [1e4, 4e5] and points.lines[0].get_ydata().tolist() == [50, 60]
-    assert [segment[:, 1].tolist() for segment in points.collections[0].get_segments()] == [[48, 52], [58, 62]]
+    assert points.lines[0].get_xdata().tolist() == [1e4, 4e5]
+    assert points.lines[0].get_ydata().tolist() == [50, 60]
+    assert [segment[:, 1].tolist()
+            for segment in points.collections[0].get_segments()] == [[48, 52], [58, 62]]
     assert [text.get_ha() for text in points.texts] == ["left", "right"]
 
 
@@ -246,20 +263,26 @@ def test_labels_are_spread_without_changing_their_order_or_more_than_needed(valu
     (lambda: curves.plot_curves({"a": []}, title=""), r"curves\['a'\]: got shape \(0,\)"),
     (lambda: curves.plot_curves({"a": [1]}, title="", dashed={"b": [1]}), r"dashed: got \['b'\]"),
     (lambda: curves.plot_intervals({}, title=""), "values: got none"),
-    (lambda: curves.plot_cost({"a": (0, 1, 1, 1)}, title="", xlabel=""), r"points: got costs \[0\]"),
+    (lambda: curves.plot_cost({"a": (0, 1, 1, 1)}, title="", xlabel=""),
+     r"points: got costs \[0\]"),
     (lambda: curves.plot_space([], title="", xlabel="", ylabel=""), "trials: got none"),
-    (lambda: curves.plot_space([(1, 1, 1, 0)], title="", xlabel="", ylabel=""), "trials: got 0 epochs"),
+    (lambda: curves.plot_space([(1, 1, 1, 0)], title="", xlabel="", ylabel=""),
+     "trials: got 0 epochs"),
     (lambda: vis_utils.plot_confusion(np.eye(3), NAMES), r"confusion: got shape \(3, 3\)"),
-    (lambda: vis_utils.plot_class_distribution({"Training": np.zeros(3)}, NAMES), r"counts\['Training'\]"),
+    (lambda: vis_utils.plot_class_distribution({"Training": np.zeros(3)}, NAMES),
+     r"counts\['Training'\]"),
     (lambda: curves.plot_accuracy([0.1], [0.1, 0.2]), "got 1 training and 2 validation"),
     (lambda: curves.plot_loss([]), "loss_history"),
     (lambda: vis_utils.plot_examples(IMAGES / 255, LABELS, NAMES), "images: got dtype float64"),
-    (lambda: vis_utils.plot_examples(IMAGES, LABELS + 1, NAMES), "labels: got 1 to 7, expected 0 to 6"),
+    (lambda: vis_utils.plot_examples(IMAGES, LABELS + 1, NAMES),
+     "labels: got 1 to 7, expected 0 to 6"),
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS[:, :9], LABELS, NAMES), "maps: got shape"),
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS, LABELS[:2], NAMES), "predicted: got shape"),
     (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES[:3]), "names: got 3, expected 7"),
-    (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES, voters=VOTERS[:6]), r"voters: got shape \(6, 3\)"),
-    (lambda: vis_utils.plot_tiles(MAPS[None], "a", "b", title="A", cmaps=["gray"]), "tiles: got shape"),
+    (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES, voters=VOTERS[:6]),
+     r"voters: got shape \(6, 3\)"),
+    (lambda: vis_utils.plot_tiles(MAPS[None], "a", "b", title="A", cmaps=["gray"]),
+     "tiles: got shape"),
     (lambda: curves.plot_groups({}, title="A", xlabel="b"), "groups: got 0 series"),
     (lambda: vis_utils.visualize_grid(IMAGES), "Xs: got shape"),
     (lambda: vis_utils.plot_class_distribution({}, NAMES), "counts: got no split"),
@@ -287,7 +310,8 @@ def masked(array):
     (lambda: vis_utils.plot_examples(IMAGES, masked(LABELS), NAMES), "labels"),
     (lambda: vis_utils.plot_saliency(IMAGES, masked(MAPS), PREDICTED, NAMES), "maps"),
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS, masked(PREDICTED), NAMES), "predicted"),
-    (lambda: vis_utils.plot_tiles(masked(MAPS[:2, None]), "ab", "c", title="", cmaps=["gray"]), "tiles"),
+    (lambda: vis_utils.plot_tiles(masked(MAPS[:2, None]), "ab", "c", title="", cmaps=["gray"]),
+     "tiles"),
     (lambda: vis_utils.plot_confusion(masked(CONFUSION), NAMES), "confusion"),
     (lambda: vis_utils.plot_human_comparison(masked(CONFUSION), NAMES), "confusion"),
     (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES, voters=masked(VOTERS)), "voters"),

@@ -1,4 +1,4 @@
-"""Words that compute with Blocks; simd.py describes them beside those that read and write memory."""
+"""Words that only compute with Blocks; simd.py describes them with those that access memory."""
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -16,17 +16,19 @@ def call_fma(builder, x, y, z):
 
 
 def turned(builder, rows):
-    """Emit the columns of a square of vectors: halves change places, then quarters, down to single lanes."""
-    rows, lanes = list(rows), len(rows)
+    """Emit the columns of a square of vectors: swap halves, then quarters, down to single lanes."""
+    rows = list(rows)
+    lanes = len(rows)
     distance = lanes // 2
     while distance:
         stay = [i if not i & distance else lanes + i - distance for i in range(lanes)]
-        masks = [ir.Constant(ir.VectorType(ir.IntType(32), lanes), each)
-                 for each in (stay, [i + distance for i in stay])]
+        masks = [ir.Constant(ir.VectorType(ir.IntType(32), lanes), chosen)
+                 for chosen in (stay, [i + distance for i in stay])]
         for i in range(lanes):
             if not i & distance:
                 pair = rows[i], rows[i + distance]
-                rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, each) for each in masks)
+                rows[i] = builder.shuffle_vector(*pair, masks[0])
+                rows[i + distance] = builder.shuffle_vector(*pair, masks[1])
         distance //= 2
     return rows
 
@@ -35,8 +37,9 @@ def turned(builder, rows):
 def fma(typing, x, y, z):
     """Return x * y + z; y may be a number."""
     def generate(context, builder, sig, args):
-        sides = [as_vectors(context, builder, value, kind, x) for value, kind in zip(args, sig.args, strict=True)]
-        return pack(builder, x, [call_fma(builder, *each) for each in zip(*sides, strict=True)])
+        sides = [as_vectors(context, builder, value, kind, x)
+                 for value, kind in zip(args, sig.args, strict=True)]
+        return pack(builder, x, [call_fma(builder, *terms) for terms in zip(*sides, strict=True)])
     return x(x, y, z), generate
 
 
@@ -44,7 +47,8 @@ def fma(typing, x, y, z):
 def outer_fma(typing, column, row, tile):
     """Return tile + the outer product of a column and a row."""
     def generate(context, builder, sig, args):
-        left, right, sums = (unpack(builder, value, kind) for value, kind in zip(args, sig.args, strict=True))
+        left, right, sums = (unpack(builder, value, kind)
+                             for value, kind in zip(args, sig.args, strict=True))
         return pack(builder, tile, [call_fma(builder, left[i], right[j], sums[i * row.n + j])
                                     for i in range(column.n) for j in range(row.n)])
     return tile(column, row, tile), generate
@@ -57,8 +61,8 @@ def select(typing, mask, x, y):
 
     def generate(context, builder, sig, args):
         this, other = (as_vectors(context, builder, args[k], sig.args[k], block) for k in (1, 2))
-        return pack(builder, block, [builder.select(*each) for each in
-                                     zip(unpack(builder, args[0], mask), this, other, strict=True)])
+        terms = zip(unpack(builder, args[0], mask), this, other, strict=True)
+        return pack(builder, block, [builder.select(*term) for term in terms])
     return block(mask, x, y), generate
 
 
@@ -69,8 +73,10 @@ def transposed(typing, rows):
     columns = types.UniTuple(column, rows.dtype.n)
 
     def generate(context, builder, sig, args):
-        grid = [unpack(builder, builder.extract_value(args[0], i), rows.dtype) for i in range(rows.count)]
-        return context.make_tuple(builder, columns, [pack(builder, column, each) for each in zip(*grid, strict=True)])
+        grid = [unpack(builder, builder.extract_value(args[0], i), rows.dtype)
+                for i in range(rows.count)]
+        return context.make_tuple(builder, columns,
+                                  [pack(builder, column, c) for c in zip(*grid, strict=True)])
     return columns(rows), generate
 
 
@@ -96,14 +102,18 @@ def repeated(typing, x, n):
 
 @intrinsic
 def lane_sum(typing, x):
-    """Add up the lanes of one vector, halving it until one is left: the same order on every machine of its width."""
+    """Return the sum of the lanes of one vector, halving it until one is left.
+
+    The order is the same on every machine of the same vector width.
+    """
     def generate(context, builder, sig, args):
         part, = unpack(builder, args[0], x)
         half = x.lanes // 2
         while half:
-            pick = [ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(first, first + half)))
+            pick = [ir.Constant(ir.VectorType(ir.IntType(32), half),
+                                list(range(first, first + half)))
                     for first in (0, half)]
-            part = builder.fadd(*(builder.shuffle_vector(part, part, each) for each in pick))
+            part = builder.fadd(*(builder.shuffle_vector(part, part, lanes) for lanes in pick))
             half //= 2
         return builder.extract_element(part, ir.Constant(ir.IntType(32), 0))
     return x.dtype(x), generate

@@ -1,15 +1,16 @@
-"""Steps: functions that parallel kernels call by their address, and the plans that both of them read.
+"""Steps, functions that parallel kernels call by their address, and the records that both take.
 
-Numba copies what a function calls into it and optimises all of it again, at every level of calls: written as plain
-calls, the kernels of a training step took three times as long to compile. A step is compiled alone, once for all
-shapes; a kernel is handed the addresses of its steps, in a named tuple of ints.
+Numba copies what a function calls into it and optimizes all of it again, at every level of calls:
+written as plain calls, the kernels of a training step took three times as long to compile. A step
+is compiled separately, once for all shapes; a kernel takes the addresses of its steps, in a named
+tuple of ints.
 
 A record is a named tuple of numbers (INT, BOOL), of flat arrays (FLOATS, DOUBLES, BYTES), or of
 other records: `plan.size.Ho`. Kernels and steps take records instead of ten arguments and more.
-Numba takes no nested ones into its parallel loops: kernels are handed `flat(plan)`, an array, and
-make a plan of it again with `nested(numbers, Plan)`, which is for records of ints only. Nor does
-Numba see that a parallel loop writes on an array of a record, other than by call(): it removes
-such a loop.
+Numba takes no nested ones into its parallel loops: kernels take `flat(plan)`, an array, and
+restore the plan with `nested(numbers, Plan)`, which is for records of ints only. Nor does Numba
+see that a parallel loop writes on an array of a record, other than by call(): it removes such a
+loop.
 """
 import ctypes
 from functools import cache
@@ -27,26 +28,33 @@ from numba.np.arrayobj import populate_array
 from .jit import DISABLED, NO_WRAPPERS, OPTIONS, on_disk
 from .machine import X86
 
-# The kinds of what a step takes: annotations of its records, and arguments of step().
+# The kinds of a step's arguments: annotations of its records, and arguments of step().
 FLOATS = Annotated[np.ndarray, "flat, of the dtype of the kernel"]
 DOUBLES = Annotated[np.ndarray, "flat, of float64"]
 BYTES = Annotated[np.ndarray, "flat, of uint8"]
 INT = int
 BOOL = bool
-SUBNORMALS_ARE_ZERO = 0x8040  # of the control register MXCSR: results are flushed (FTZ), inputs read as zero (DAZ)
+# Bits of the control register MXCSR: flush results to zero (FTZ), read inputs as zero (DAZ).
+SUBNORMALS_ARE_ZERO = 0x8040
 
 
 class Step:
     """A function, and the kinds of its arguments; see step()."""
 
     def __init__(self, function, kinds):
-        self.function, self.kinds, self.addresses, self.__doc__ = function, kinds, {}, function.__doc__
-        self.compiled = function if DISABLED else on_disk(numba.njit(**OPTIONS, **NO_WRAPPERS)(function), function)
+        self.function = function
+        self.kinds = kinds
+        self.addresses = {}
+        self.__doc__ = function.__doc__
+        self.compiled = function
+        if not DISABLED:
+            self.compiled = on_disk(numba.njit(**OPTIONS, **NO_WRAPPERS)(function), function)
 
     def address(self, dtype):
-        """Address of the code for float arrays of a NumPy dtype, compiled or loaded from disk.
+        """Return the address of the code for float arrays of a NumPy dtype.
 
-        Where NUMBA_DISABLE_JIT=1 the function itself takes its place.
+        The code is compiled or loaded from disk. With NUMBA_DISABLE_JIT=1 it is the function
+        itself.
         """
         if DISABLED:
             return self.function
@@ -59,12 +67,12 @@ class Step:
 
 
 def step(*kinds):
-    """Declare a step by the kinds of its arguments, see above; of a record it is the class."""
+    """Declare a step by the kinds of its arguments; the kind of a record is its class."""
     return lambda function: Step(function, kinds)
 
 
 def numba_type(kind, dtype=None):
-    """Numba's type of a kind of argument; dtype: that of FLOATS."""
+    """Return Numba's type of a kind of argument; dtype is that of FLOATS."""
     if kind == FLOATS:
         return types.Array(numba.from_dtype(dtype), 1, "C")
     simple = {BYTES: types.Array(types.uint8, 1, "C"), DOUBLES: types.Array(types.float64, 1, "C"),
@@ -77,15 +85,18 @@ def numba_type(kind, dtype=None):
 
 @cache
 def flat(plan):
-    """Return the ints of a nested tuple, in order, as an array; a tuple of 50 would cost each call 1 us."""
+    """Return the ints of a nested tuple, in order, as an array.
+
+    A tuple of 50 ints would cost a call 1 us.
+    """
     def ints(plan):
-        return sum((ints(each) if isinstance(each, tuple) else (each,) for each in plan), ())
+        return sum((ints(field) if isinstance(field, tuple) else (field,) for field in plan), ())
     return np.array(ints(plan), np.int64)
 
 
 @intrinsic
 def nested(typing, numbers, plan_class):
-    """Return the plan that flat() took apart."""
+    """Return the record that flat() has flattened."""
     result = numba_type(plan_class.instance_class)
 
     def generate(context, builder, sig, args):
@@ -96,7 +107,7 @@ def nested(typing, numbers, plan_class):
             return builder.load(builder.gep(data, [ir.Constant(ir.IntType(64), next(at))]))
 
         def build(kind):
-            values = [number() if each == types.int64 else build(each) for each in kind.types]
+            values = [number() if field == types.int64 else build(field) for field in kind.types]
             return context.make_tuple(builder, kind, values)
         return build(result)
     return result(numbers, plan_class), generate
@@ -104,10 +115,11 @@ def nested(typing, numbers, plan_class):
 
 @intrinsic
 def floats_at(typing, address, begin, count, like):
-    """Return the numbers begin...begin + count of an array at an address, of the type of a flat array `like`."""
+    """Return the numbers begin...begin + count at an address, an array of the dtype of `like`."""
     def generate(context, builder, sig, args):
         array = context.make_array(like)(context, builder)
-        size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(like.dtype)))
+        size = context.get_constant(types.intp,
+                                    context.get_abi_sizeof(context.get_data_type(like.dtype)))
         data = builder.gep(builder.inttoptr(args[0], array.data.type), [args[1]])
         populate_array(array, data, [args[2]], [size], size, None)
         return array._getvalue()
@@ -118,16 +130,17 @@ def floats_at(typing, address, begin, count, like):
 def call(typing, address, *arguments):
     """Call a step by its address, with arguments of the declared kinds; it returns nothing.
 
-    On x86, where a number below 1.2e-38 costs 150 cycles, a step takes it as zero. Weights get that small: those of a
-    dead unit shrink by L2 for ever. Net and epochs of the paper slow down eightfold without this.
+    On x86 a step takes numbers below 1.2e-38, each of which costs 150 cycles, as zero. Weights get
+    that small: L2 regularization shrinks those of a dead unit forever. The net of the paper,
+    trained as there, slows down eightfold without this.
     """
-    def kind(each):
-        if isinstance(each, types.BaseNamedTuple):
-            fields = [kind(field) for field in each.types]
-            return types.BaseTuple.from_types(fields, each.instance_class)
-        return types.int64 if isinstance(each, types.Integer) else types.unliteral(each)
+    def kind(given):
+        if isinstance(given, types.BaseNamedTuple):
+            fields = [kind(field) for field in given.types]
+            return types.BaseTuple.from_types(fields, given.instance_class)
+        return types.int64 if isinstance(given, types.Integer) else types.unliteral(given)
 
-    kinds = [kind(each) for each in arguments]
+    kinds = [kind(argument) for argument in arguments]
 
     def generate(context, builder, sig, args):
         values = [cast(context, builder, builder.extract_value(args[1], i), given, wanted)
@@ -136,7 +149,8 @@ def call(typing, address, *arguments):
         function = builder.inttoptr(args[0], function_type.as_pointer())
         if X86:
             control = get_control(builder)
-            set_control(builder, builder.or_(control, ir.Constant(control.type, SUBNORMALS_ARE_ZERO)))
+            set_control(builder,
+                        builder.or_(control, ir.Constant(control.type, SUBNORMALS_ARE_ZERO)))
         status, _ = context.call_conv.call_function(builder, function, types.none, kinds, values)
         if X86:
             set_control(builder, control)
@@ -156,45 +170,53 @@ def cast(context, builder, value, given, wanted):
 
 
 def get_control(builder):
-    """Read this thread's floating-point control register (MXCSR)."""
+    """Emit a read of this thread's floating-point control register (MXCSR)."""
     place = cgutils.alloca_once(builder, ir.IntType(32))
     control_register(builder, "st", place)
     return builder.load(place)
 
 
 def set_control(builder, control):
-    """Set it."""
+    """Emit a write of this thread's floating-point control register (MXCSR)."""
     control_register(builder, "ld", cgutils.alloca_once_value(builder, control))
 
 
 def control_register(builder, direction, place):
-    """Move MXCSR from ("ld") or to ("st") a place in memory."""
+    """Emit a move of MXCSR from ("ld") or to ("st") a place in memory."""
     pointer = builder.bitcast(place, ir.IntType(8).as_pointer())
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [pointer.type]),
+    function = cgutils.get_or_insert_function(builder.module,
+                                              ir.FunctionType(ir.VoidType(), [pointer.type]),
                                               f"llvm.x86.sse.{direction}mxcsr")
     builder.call(function, [pointer])
 
 
 def numbers_at(address, begin, count, like):
-    """What floats_at() returns, in Python."""
-    start, size = int(address + begin * like.itemsize), int(count * like.itemsize)
+    """Do in Python what floats_at() does."""
+    start = int(address + begin * like.itemsize)
+    size = int(count * like.itemsize)
     return np.frombuffer((ctypes.c_char * size).from_address(start), like.dtype)
 
 
 def build_plan(numbers, plan_class):
-    """What nested() returns, in Python."""
+    """Do in Python what nested() does."""
     ints = iter(numbers.tolist())
 
     def build(kind):
-        return kind(*(next(ints) if hint is int else build(hint) for hint in get_type_hints(kind).values()))
+        return kind(*(next(ints) if hint is int else build(hint)
+                      for hint in get_type_hints(kind).values()))
     return build(plan_class)
 
 
 def call_function(function, *arguments):
-    """What call() does, in Python; memory that is rounded up holds any bits, of which no step warns."""
+    """Do in Python what call() does.
+
+    Padding in a workspace holds arbitrary bits, about which no step must warn.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         function(*arguments)
 
 
 if DISABLED:
-    nested, call, floats_at = build_plan, call_function, numbers_at
+    nested = build_plan
+    call = call_function
+    floats_at = numbers_at

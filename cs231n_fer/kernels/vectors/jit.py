@@ -1,15 +1,16 @@
 """The decorators that own every Numba option; no kernel sets one itself.
 
     @jit                    a kernel: called from Python, compiled for the types it is called with
-    @jit(parallel=True)     a kernel with a `prange` loop over independent work. All its arrays of floats
-                            have one dtype, but for those named in `doubles`, which are float64
-    @jit(inline=True)       a piece of kernels: always inlined, so that constants of its caller become its own
-    @step(FLOATS, INT, ...) a step of parallel kernels, which call it by its address (calls.py): call(steps.name, ...)
+    @jit(parallel=True)     a kernel with a `prange` loop over independent work. All its arrays of
+                            floats have one dtype, except those named in `doubles`: float64
+    @jit(inline=True)       a part of kernels: always inlined, so that constants of its caller are
+                            constants in it
+    @step(FLOATS, INT, ...) a step of parallel kernels, which call it by its address (calls.py)
 
 nogil        a kernel may run beside a Python thread that loads or augments the next batch
-fastmath     packed fused multiply-adds, but NaN and infinity keep their meaning, so that isnan still works
+fastmath     packed fused multiply-adds, but NaN and infinity keep their meaning: isnan still works
 error_model  numpy: a division by zero gives infinity instead of a test and a branch
-on_disk      compiled code is kept; a folder that is read-only or corrupt costs a compilation, no run
+on_disk      compiled code is kept; a folder that is read-only or corrupt only costs a compilation
 """
 import hashlib
 import os
@@ -27,8 +28,9 @@ from numba.core.sigutils import normalize_signature
 
 from . import helper
 
-# How often GNU OpenMP looks for work before a thread sleeps: about 30 us. As installed it looks for milliseconds, and
-# where another program wants the cores each parallel loop waits for a turn of the scheduler: 8 ms instead of 0.5.
+# How long GNU OpenMP spins before a thread sleeps: about 30 us. By default it spins for
+# milliseconds, and where another program competes for the cores every parallel loop waits for the
+# scheduler: 8 ms instead of 0.5.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 DISABLED = bool(numba.config.DISABLE_JIT)
@@ -37,10 +39,11 @@ DISABLED = bool(numba.config.DISABLE_JIT)
 def jit(function=None, *, parallel=False, inline=False, doubles=()):
     """Compile a kernel on its first call, for the types that it is called with.
 
-    function:  the kernel; flat or C-contiguous arrays in, arrays out. What it closes over is constant to the compiler:
-               numbers, and functions that are jitted as well
-    Returns the compiled kernel (with parallel a function that calls it, and has it as .compiled), or the function
-    itself where NUMBA_DISABLE_JIT=1.
+    function   the kernel, which takes flat or C-contiguous arrays. What it closes over is constant
+               to the compiler: numbers, and functions that are jitted as well
+
+    Returns the compiled kernel (if parallel, a function that calls it and holds it as .compiled),
+    or the function itself with NUMBA_DISABLE_JIT=1.
     """
     if function is None:
         return lambda kernel: jit(kernel, parallel=parallel, inline=inline, doubles=doubles)
@@ -52,9 +55,9 @@ def jit(function=None, *, parallel=False, inline=False, doubles=()):
 
 
 def taking_turns(kernel):
-    """Let a kernel's callers in several Python threads wait for each other where Numba's threads would abort.
+    """Serialize a kernel's callers in several Python threads where Numba would abort.
 
-    They do so in "workqueue", what Numba falls back on where neither OpenMP nor TBB is installed.
+    Numba does so in "workqueue", its fallback where neither OpenMP nor TBB is installed.
     """
     @wraps(kernel.py_func)
     def launch(*arguments):
@@ -71,7 +74,10 @@ _turn = Lock()
 
 @cache
 def runs_one_at_a_time():
-    """Whether Numba's threads serve one caller at a time; starts them, since only then they have a name."""
+    """Return whether Numba's threads serve one caller at a time.
+
+    This starts the threads, as the threading layer has no name before.
+    """
     numba.get_num_threads()
     return numba.threading_layer() == "workqueue"
 
@@ -83,9 +89,9 @@ NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 class ArrayGuard:
     """Refuses to compile a parallel kernel for arrays that its steps would misread.
 
-    A step is called by its address and believes that its arrays are what it was compiled for. An array of
-    another dtype, or with gaps, would be read as other numbers. As such an array would be compiled
-    for anew, this costs a call nothing.
+    A step is called by its address and assumes that its arrays are what it was compiled for. An
+    array of another dtype, or with gaps, would be read as other numbers. Such an array would need
+    another compilation, so the check costs nothing per call.
     """
 
     def __init__(self, function, doubles):
@@ -94,9 +100,10 @@ class ArrayGuard:
         self.doubles = doubles
 
     def __call__(self, arguments):
-        """Raise TypeError unless arrays (Numba's types of the arguments) are dense and of one dtype."""
+        """Raise TypeError unless the arrays, Numba's types of them, are dense and of one dtype."""
         arrays = dict(arrays_of(self.names, arguments))
-        floats = {name: kind.dtype for name, kind in arrays.items() if isinstance(kind.dtype, types.Float)}
+        floats = {name: kind.dtype for name, kind in arrays.items()
+                  if isinstance(kind.dtype, types.Float)}
         mixed = {kind.dtype for name, kind in arrays.items()
                  if name not in self.doubles and kind.dtype not in (types.uint8, types.int64)}
         wrong = any(floats[name] != types.float64 for name in self.doubles)
@@ -104,7 +111,8 @@ class ArrayGuard:
         if len(mixed) > 1 or not mixed <= {types.float32, types.float64} or wrong or gaps:
             got = ", ".join(f"{name}: {kind.dtype}{'' if name not in gaps else ' with gaps'}"
                             for name, kind in arrays.items())
-            raise TypeError(f"{self.name}: got arrays {got}; expected floats of one dtype without gaps")
+            raise TypeError(f"{self.name}: got arrays {got}; expected floats of one dtype without "
+                            "gaps")
 
 
 def arrays_of(names, kinds):
@@ -118,24 +126,27 @@ def arrays_of(names, kinds):
 
 
 def on_disk(compiled, function, guard=None):
-    """Give a kernel a cache on disk: what Numba's enable_caching does, but forgiving."""
+    """Give a kernel a cache on disk, as Numba's enable_caching does, but tolerant of faults."""
     if hasattr(compiled, "enable_caching"):
         try:
             compiled._cache = _ForgivingCache(function, guard)
-        except RuntimeError:  # no folder at all can be written on: compile in every process
+        except RuntimeError:  # no folder is writable: compile in every process
             compiled._cache = _NoCache(guard)
     return compiled
 
 
 @cache
 def sources_digest():
-    """Digest of every source file of the kernels: what is on disk was compiled from exactly these."""
+    """Return a digest of every source file of the kernels, from which cached code was compiled."""
     files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def describe(value):
-    """Text that tells two constants of a kernel apart: numbers as they are, functions by name and their constants."""
+    """Return text that identifies a constant of a kernel.
+
+    Numbers are given as they are, functions by their name and constants.
+    """
     function = getattr(value, "py_func", getattr(value, "_defn", value))
     if isinstance(function, FunctionType):
         cells = [describe(cell.cell_contents) for cell in function.__closure__ or ()]
@@ -147,30 +158,31 @@ _begun = Lock()
 
 
 def begin_compiling(sig, folder):
-    """Tell once in a process why the first call takes long, and let a helper compile as well.
+    """Announce once per process that kernels are compiled, and start a helper process.
 
-    sig      Numba's types of the arguments of that call;  folder: where compiled kernels are kept
+    sig      Numba's types of the arguments of that call
+    folder   where compiled kernels are kept
     """
     if _begun.acquire(blocking=False):
-        with suppress(OSError, ValueError):  # nobody reads it
-            print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds", file=sys.stderr,
-                  flush=True)
+        with suppress(OSError, ValueError):  # stderr is closed
+            print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds",
+                  file=sys.stderr, flush=True)
         helper.start("float32" if "float32" in str(sig) else "float64", folder)
 
 
 class KeyedFile(IndexDataCacheFile):
-    """Numba's file of compiled code, which says what it is the code of.
+    """Numba's file of compiled code, with the key of the code in it.
 
-    Numba writes first to its index that a file has the code, and then the file: one that is killed in between, or two
-    that write at once, leave older code there, of other types or of sources as they were.
+    Numba first writes to its index that a file has the code, and then the file. A process that is
+    killed in between, or two that write at once, leave older code there, of other types or sources.
     """
 
     def save(self, key, data):
-        """Keep the code of a key."""
+        """Store the code of a key."""
         super().save(key, (key, data))
 
     def load(self, key):
-        """Return the code of a key, None where there is none."""
+        """Return the code of a key, or None."""
         found = super().load(key)
         return found[1] if found is not None and found[0] == key else None
 
@@ -187,15 +199,23 @@ class _NoCache(NullCache):
 
 
 class _ForgivingCache(FunctionCache):
-    """Numba's cache on disk, keyed by all kernel sources; a file that cannot be read or written is as good as none."""
+    """Numba's cache on disk, keyed by all kernel sources.
+
+    A file that cannot be read or written counts as missing.
+    """
 
     def __init__(self, function, guard):
         super().__init__(function)
         self.guard = guard
-        self._cache_file = KeyedFile(self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
+        self._cache_file = KeyedFile(self.cache_path, self._impl.filename_base,
+                                     self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
-        """Numba's own key pickles closures, which no intrinsic survives, and misses edits of other files."""
+        """Return the key of compiled code.
+
+        Numba's own key pickles closures, which fails for intrinsics, and misses edits of other
+        files.
+        """
         constants = describe(self._py_func)
         chosen = os.environ.get("CS231N_FER_SIMD"), numba.config.BOUNDSCHECK
         return sig, codegen.magic_tuple(), sources_digest(), *chosen, constants
@@ -206,7 +226,7 @@ class _ForgivingCache(FunctionCache):
         found = None
         try:
             found = super().load_overload(sig, target_context)
-        except Exception:  # a corrupt file can raise anything while it is unpickled
+        except Exception:  # unpickling a corrupt file can raise anything
             self._forget()
         if found is None:
             begin_compiling(sig, self.cache_path)
@@ -219,7 +239,7 @@ class _ForgivingCache(FunctionCache):
             self._forget()
 
     def _forget(self):
-        """Start again from an empty index, if the folder lets us."""
+        """Start over with an empty index, if the folder is writable."""
         try:
             self.flush()
         except OSError:

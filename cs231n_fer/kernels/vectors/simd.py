@@ -1,40 +1,60 @@
-"""Vectors inside Numba code: kernels are written with these words; only they and blocks.py know LLVM.
+"""Vectors in Numba code: the words of kernels. Only this module and blocks.py know LLVM.
 
-A Block is n vectors of floats, a value like any number: it lives in registers, and + - * and comparisons work on all
-of it at once, with another Block of the same size or with a number. A flat array `a` gives the type of the floats.
+A Block is n vectors of floats, a value like any number: it lives in registers, and + - * and
+comparisons apply to all of it at once, with another Block of the same size or with a number. A flat
+array `a` gives the dtype of the floats.
 
-    load(a, at, n)                  n vectors, one behind the other, from a[at] on
+    load(a, at, n)                  n contiguous vectors from a[at] on
     load_spaced(a, at, step, n)     n vectors, vector i from a[at + i * step] on
-    load_rows(a, at, row, n, columns)   n vectors in rows of `columns`: row i // columns starts at a[at + row * (...)]
-    load_turned(a, at, row)         a square: vector i is the numbers a[at + i], a[at + row + i], a[at + 2 row + i], ...
+    load_rows(a, at, row, n, columns)
+                                    n vectors in rows of `columns`: row i // columns begins at
+                                    a[at + row * (i // columns)]
+    load_turned(a, at, row)         a square: vector i is the numbers a[at + i], a[at + row + i],
+                                    a[at + 2 row + i], ...
     splat(a, at, step, n)           n vectors, vector i is the number a[at + i * step] in every lane
     zeros(a, n)                     n vectors of zeros
-    store(a, at, block), store_spaced(a, at, step, block), store_rows(a, at, row, block, columns)    likewise
-    stream(a, at, block), drain()   store past the caches, from an aligned address on; wait for what was streamed
-    load_head(a, at, live)          one vector of which the first `live` lanes are read; the others are 0
+    store(a, at, block)             the inverse of load
+    store_spaced(a, at, step, block)
+    store_rows(a, at, row, block, columns)
+                                    the inverses of load_spaced and load_rows
+    stream(a, at, block)            store past the caches, to an aligned address
+    drain()                         wait for what was streamed
+    load_head(a, at, live)          one vector whose first `live` lanes are read; the others are 0
     store_head(a, at, block, live)  the first `live` lanes of one vector
     load_bytes, store_bytes         one vector from and to an array of uint8
     fma(x, y, z)                    x * y + z, rounded once
-    outer_fma(column, row, tile)    tile[i, j] + column[i] * row[j]: the inner step of every matrix product
+    outer_fma(column, row, tile)    tile[i, j] + column[i] * row[j]: the inner step of all products
     select(mask, x, y)              x where the mask (x > y, x < 0.0, p | q) holds, else y
-    load_tile(a, at, row, step, n)  n Blocks of n vectors, a tuple: vector j of row i from a[at + i * row + j * step] on
-    store_tile(a, at, row, step, columns)   the same of a tuple of columns; add_tile adds to what is there
+    load_tile(a, at, row, step, n)  n Blocks of n vectors, a tuple: vector j of row i from
+                                    a[at + i * row + j * step] on
+    store_tile(a, at, row, step, columns)
+                                    the inverse, of a tuple of columns; add_tile adds to the array
     transposed(rows)                a tuple of k Blocks of n vectors as a tuple of n Blocks of k
     vector(block, i)                vector i alone
     repeated(x, n)                  one vector n times
     lane_sum(x)                     the sum of the lanes of one vector, as a number
 
-`n`, `columns` and `i` are compile-time constants: a literal, a module constant, or an int that the factory of a kernel
-closes over. A Block that fits into the registers stays there: LLVM splits it into its vectors.
+`n`, `columns` and `i` are compile-time constants: a literal, a module constant, or an int that the
+factory of a kernel closes over. A Block that fits into the registers stays there: LLVM splits it
+into its vectors.
 
-Nothing checks that an address is in its array, except where NUMBA_BOUNDSCHECK=1 or NUMBA_DISABLE_JIT=1: an IndexError.
+Addresses are checked only with NUMBA_BOUNDSCHECK=1 or NUMBA_DISABLE_JIT=1: IndexError.
 """
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .arithmetic import fma, lane_sum, outer_fma, repeated, select, transposed, turned, vector  # noqa: F401
+from .arithmetic import (  # noqa: F401
+    fma,
+    lane_sum,
+    outer_fma,
+    repeated,
+    select,
+    transposed,
+    turned,
+    vector,
+)
 from .blocks import Block, Emitter, pack, repeat, unpack, vector_type
 from .jit import DISABLED
 from .machine import VECTOR_BYTES, X86
@@ -44,7 +64,8 @@ def load_block(block, columns=1, row=None):
     """Return the generator of the code that loads a Block."""
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
-        return pack(builder, block, [builder.load(emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
+        return pack(builder, block,
+                    [builder.load(emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
                                      for p in emit.pointers(block, block.n, columns, row)])
     return generate
 
@@ -53,15 +74,16 @@ def store_block(block, k, columns=1, row=None):
     """Return the generator of the code that stores a Block, which is argument k."""
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
-        for each, p in zip(unpack(builder, args[k], block), emit.pointers(block, block.n, columns, row), strict=True):
-            builder.store(each, emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
+        for x, p in zip(unpack(builder, args[k], block),
+                        emit.pointers(block, block.n, columns, row), strict=True):
+            builder.store(x, emit.as_vector(p, block), align=block.dtype.bitwidth // 8)
         return context.get_dummy_value()
     return generate
 
 
 @intrinsic(prefer_literal=True)
 def load(typing, a, at, n):
-    """Return n vectors that follow each other."""
+    """Return n contiguous vectors."""
     block = Block(a.dtype, n.literal_value)
     return block(a, at, n), load_block(block)
 
@@ -82,7 +104,7 @@ def load_rows(typing, a, at, row, n, columns):
 
 @intrinsic
 def load_turned(typing, a, at, row):
-    """Return as many vectors as one has lanes: the columns of as many rows, row numbers apart."""
+    """Return the columns of a square of vectors whose rows are `row` numbers apart."""
     block = Block(a.dtype, Block(a.dtype, 1).lanes)
 
     def generate(context, builder, sig, args):
@@ -93,28 +115,32 @@ def load_turned(typing, a, at, row):
 
 @intrinsic
 def store(typing, a, at, block):
-    """Write vectors one behind the other."""
+    """Write contiguous vectors."""
     return types.void(a, at, block), store_block(block, 2)
 
 
 @intrinsic
 def stream(typing, a, at, block):
-    """Write vectors past the caches, to an address that is a multiple of their size; drain() ends it."""
+    """Write vectors past the caches, to an aligned address; drain() must follow."""
     def generate(context, builder, sig, args):
-        emit, once = Emitter(context, builder, sig, args), builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
-        for each, p in zip(unpack(builder, args[2], block), emit.pointers(block, block.n), strict=True):
-            builder.store(each, emit.as_vector(p, block), align=VECTOR_BYTES).set_metadata("nontemporal", once)
+        emit = Emitter(context, builder, sig, args)
+        once = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        for x, p in zip(unpack(builder, args[2], block), emit.pointers(block, block.n),
+                        strict=True):
+            builder.store(x, emit.as_vector(p, block),
+                          align=VECTOR_BYTES).set_metadata("nontemporal", once)
         return context.get_dummy_value()
     return types.void(a, at, block), generate
 
 
 @intrinsic
 def drain(typing):
-    """Let everything that this thread has streamed be in memory before what it does next."""
+    """Wait until everything that this thread has streamed is in memory."""
     def generate(context, builder, sig, args):
         if X86:
             function = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, function, "llvm.x86.sse.sfence"), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, function,
+                                                        "llvm.x86.sse.sfence"), [])
         return context.get_dummy_value()
     return types.void(), generate
 
@@ -128,12 +154,13 @@ def store_spaced(typing, a, at, step, block):
 @intrinsic(prefer_literal=True)
 def store_rows(typing, a, at, row, block, columns):
     """Write vectors to rows of `columns` vectors, row numbers apart."""
-    return types.void(a, at, row, block, columns), store_block(block, 3, columns.literal_value, row=2)
+    return types.void(a, at, row, block, columns), store_block(block, 3, columns.literal_value,
+                                                               row=2)
 
 
 @intrinsic(prefer_literal=True)
 def load_tile(typing, a, at, row, step, n):
-    """Return n rows of n vectors, see above."""
+    """Return n rows of n vectors."""
     block = Block(a.dtype, n.literal_value)
     rows = types.UniTuple(block, block.n)
 
@@ -148,15 +175,18 @@ def load_tile(typing, a, at, row, step, n):
 
 def write_tile(columns, add):
     """Return the generator of store_tile and add_tile."""
-    block, width = columns.dtype, columns.count
+    block = columns.dtype
+    width = columns.count
 
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
         grid = [unpack(builder, builder.extract_value(args[4], j), block) for j in range(width)]
         vectors = [grid[j][i] for i in range(block.n) for j in range(width)]
-        for each, p in zip(vectors, emit.pointers(block, len(vectors), width, row=2, step=3), strict=True):
-            pointer, align = emit.as_vector(p, block), block.dtype.bitwidth // 8
-            value = builder.fadd(builder.load(pointer, align=align), each) if add else each
+        pointers = emit.pointers(block, len(vectors), width, row=2, step=3)
+        for x, p in zip(vectors, pointers, strict=True):
+            pointer = emit.as_vector(p, block)
+            align = block.dtype.bitwidth // 8
+            value = builder.fadd(builder.load(pointer, align=align), x) if add else x
             builder.store(value, pointer, align=align)
         return context.get_dummy_value()
     return generate
@@ -164,23 +194,24 @@ def write_tile(columns, add):
 
 @intrinsic
 def store_tile(typing, a, at, row, step, columns):
-    """Write a tuple of columns, see above."""
+    """Write a tuple of columns."""
     return types.void(a, at, row, step, columns), write_tile(columns, add=False)
 
 
 @intrinsic
 def add_tile(typing, a, at, row, step, columns):
-    """Add a tuple of columns to what the array holds, see above."""
+    """Add a tuple of columns to the array."""
     return types.void(a, at, row, step, columns), write_tile(columns, add=True)
 
 
 @intrinsic(prefer_literal=True)
 def splat(typing, a, at, step, n):
-    """Return n numbers, step apart, each in all lanes of a vector."""
+    """Return n numbers, step apart, as vectors with one number in all lanes."""
     block = Block(a.dtype, n.literal_value)
 
     def generate(context, builder, sig, args):
-        emit, one = Emitter(context, builder, sig, args), ir.Constant(ir.IntType(64), 1)
+        emit = Emitter(context, builder, sig, args)
+        one = ir.Constant(ir.IntType(64), 1)
         return pack(builder, block, [repeat(builder, builder.load(p), block.lanes)
                                      for p in emit.pointers(block, block.n, row=2, width=one)])
     return block(a, at, step, n), generate
@@ -197,25 +228,26 @@ def zeros(typing, a, n):
 
 
 def live_lanes(emit, block, k):
-    """The mask of the first lanes, as many as argument k says."""
+    """Emit the mask of the first lanes, whose number is argument k."""
     wide = ir.VectorType(ir.IntType(32), block.lanes)
     count = repeat(emit.builder, emit.builder.trunc(emit.integer(k), ir.IntType(32)), block.lanes)
     return emit.builder.icmp_signed("<", ir.Constant(wide, list(range(block.lanes))), count)
 
 
 def masked(emit, name, result, arguments, block):
-    """Call LLVM's masked load or store, which touches no memory behind a lane that is off."""
+    """Emit LLVM's masked load or store, which accesses no memory of lanes that are off."""
     vector = vector_type(block)
     kind = f"v{block.lanes}f{block.dtype.bitwidth}"
     function = cgutils.get_or_insert_function(
-        emit.builder.module, ir.FunctionType(result, [each.type for each in arguments]),
-        f"llvm.masked.{name}.{kind}.p0{kind}" if not vector.as_pointer().is_opaque else f"llvm.masked.{name}.{kind}.p0")
+        emit.builder.module, ir.FunctionType(result, [argument.type for argument in arguments]),
+        f"llvm.masked.{name}.{kind}.p0{kind}" if not vector.as_pointer().is_opaque
+                                              else f"llvm.masked.{name}.{kind}.p0")
     return emit.builder.call(function, arguments)
 
 
 @intrinsic
 def load_head(typing, a, at, live):
-    """Return one vector, its first lanes read, the rest 0."""
+    """Return one vector whose first lanes are read; the others are 0."""
     block = Block(a.dtype, 1)
 
     def generate(context, builder, sig, args):
@@ -224,7 +256,8 @@ def load_head(typing, a, at, live):
         align = ir.Constant(ir.IntType(32), block.dtype.bitwidth // 8)
         zero = ir.Constant(vector_type(block), None)
         return pack(builder, block, [masked(emit, "load", vector_type(block),
-                                            [pointer, align, live_lanes(emit, block, 2), zero], block)])
+                                            [pointer, align, live_lanes(emit, block, 2), zero],
+                                            block)])
     return block(a, at, live), generate
 
 
@@ -236,21 +269,23 @@ def store_head(typing, a, at, block, live):
         pointer = emit.as_vector(emit.pointers(block, 1, width=emit.integer(3))[0], block)
         align = ir.Constant(ir.IntType(32), block.dtype.bitwidth // 8)
         vector, = unpack(builder, args[2], block)
-        masked(emit, "store", ir.VoidType(), [vector, pointer, align, live_lanes(emit, block, 3)], block)
+        masked(emit, "store", ir.VoidType(), [vector, pointer, align, live_lanes(emit, block, 3)],
+               block)
         return context.get_dummy_value()
     return types.void(a, at, block, live), generate
 
 
 @intrinsic
 def load_bytes(typing, bytes_, at, like):
-    """Return one vector of the numbers in an array of uint8, as floats of the type of the flat array `like`."""
+    """Return one vector of the numbers in an array of uint8, as floats of the dtype of `like`."""
     block = Block(like.dtype, 1)
 
     def generate(context, builder, sig, args):
         emit = Emitter(context, builder, sig, args)
         bytes_type = ir.VectorType(ir.IntType(8), block.lanes)
         pointer = builder.bitcast(emit.pointers(block, 1)[0], bytes_type.as_pointer())
-        return pack(builder, block, [builder.uitofp(builder.load(pointer, align=1), vector_type(block))])
+        return pack(builder, block,
+                    [builder.uitofp(builder.load(pointer, align=1), vector_type(block))])
     return block(bytes_, at, like), generate
 
 
@@ -261,13 +296,14 @@ def store_bytes(typing, bytes_, at, block):
         emit = Emitter(context, builder, sig, args)
         vector, = unpack(builder, args[2], block)
         whole = builder.fptoui(vector, ir.VectorType(ir.IntType(8), block.lanes))
-        builder.store(whole, builder.bitcast(emit.pointers(block, 1)[0], whole.type.as_pointer()), align=1)
+        builder.store(whole, builder.bitcast(emit.pointers(block, 1)[0], whole.type.as_pointer()),
+                      align=1)
         return context.get_dummy_value()
     return types.void(bytes_, at, block), generate
 
 
-if DISABLED:  # the same words in NumPy: kernels run as Python functions
+if DISABLED:  # kernels run as Python functions
     from .simd_python import (  # noqa: F401, I001
-        add_tile, drain, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced, load_tile, load_turned,
-        outer_fma, repeated, select, splat, store, store_bytes, store_head, store_rows, store_spaced, store_tile,
-        stream, transposed, vector, zeros)
+        add_tile, drain, fma, lane_sum, load, load_bytes, load_head, load_rows, load_spaced,
+        load_tile, load_turned, outer_fma, repeated, select, splat, store, store_bytes, store_head,
+        store_rows, store_spaced, store_tile, stream, transposed, vector, zeros)

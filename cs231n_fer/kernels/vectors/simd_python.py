@@ -1,8 +1,8 @@
-"""The words of simd.py in NumPy: what kernels are written with where NUMBA_DISABLE_JIT=1, slowly, for debugging.
+"""The words of simd.py in NumPy, which kernels use with NUMBA_DISABLE_JIT=1: slow, for debugging.
 
-A Block is an array (n, lanes). An address that isn't in its array is an IndexError, where compiled code reads or
-overwrites other memory; so is a Block of another dtype than the array it is written to a TypeError. simd.py defines
-the words, and takes them from here: import them from there.
+A Block is an array (n, lanes). An address outside its array is an IndexError, where compiled code
+reads or overwrites other memory, and a Block of another dtype than the array that it is written to
+is a TypeError. simd.py defines the words and imports these; import them from there.
 """
 import numpy as np
 
@@ -10,7 +10,7 @@ from .machine import lanes_of
 
 
 class Block(np.ndarray):
-    """n vectors of floats, which never change, like a number: x += y makes another one."""
+    """n vectors of floats, immutable like a number: x += y makes a new one."""
 
     def __iadd__(self, other):
         return self + other
@@ -23,19 +23,20 @@ class Block(np.ndarray):
 
 
 def as_block(vectors, dtype):
-    """Make a Block, a copy, of an array (n, lanes)."""
+    """Return a Block with a copy of an array (n, lanes)."""
     return np.array(vectors, dtype).view(Block)
 
 
 def span(a, start, count):
-    """Return a[start:start + count], all of which must be there."""
+    """Return a[start:start + count]; raise IndexError unless all of it is in the array."""
     if a.ndim != 1 or start < 0 or start + count > len(a):
-        raise IndexError(f"a: got an array {a.shape}, expected a flat one that holds {start}...{start + count - 1}")
+        raise IndexError(f"a: got an array {a.shape}, expected a flat one that holds "
+                         f"{start}...{start + count - 1}")
     return a[start:start + count]
 
 
 def starts(at, n, columns=1, row=0, step=0):
-    """List where n vectors begin, in rows of `columns`."""
+    """Return where n vectors begin, in rows of `columns`."""
     return [at + i // columns * row + i % columns * step for i in range(n)]
 
 
@@ -45,17 +46,17 @@ def read(a, places):
 
 
 def write(a, places, block, add=False):
-    """Write, or add, a Block's vectors to these places, one after the other."""
+    """Write a Block's vectors to these places, or add them, one after the other."""
     if block.dtype != a.dtype or block.shape != (len(places), lanes_of(a.dtype)):
         raise TypeError(f"block: got {block.dtype} {block.shape}, expected {a.dtype} "
                         f"{(len(places), lanes_of(a.dtype))}")
-    for start, each in zip(places, block, strict=True):
+    for start, vector in zip(places, block, strict=True):
         here = span(a, start, lanes_of(a.dtype))
-        here[:] = here + each if add else each
+        here[:] = here + vector if add else vector
 
 
 def load(a, at, n):
-    """Return n vectors that follow each other."""
+    """Return n contiguous vectors."""
     return read(a, starts(at, n, row=lanes_of(a.dtype)))
 
 
@@ -70,24 +71,24 @@ def load_rows(a, at, row, n, columns):
 
 
 def load_turned(a, at, row):
-    """Return the columns of as many rows as a vector has lanes."""
+    """Return the columns of a square of vectors whose rows are `row` numbers apart."""
     return as_block(load_spaced(a, at, row, lanes_of(a.dtype)).T, a.dtype)
 
 
 def store(a, at, block):
-    """Write vectors one behind the other."""
+    """Write contiguous vectors."""
     write(a, starts(at, len(block), row=lanes_of(a.dtype)), block)
 
 
 def stream(a, at, block):
-    """Write vectors from an aligned address on."""
+    """Write vectors to an aligned address."""
     if (a.ctypes.data + at * a.itemsize) % (lanes_of(a.dtype) * a.itemsize):
         raise ValueError(f"at: got {at}, whose address is no multiple of a vector's size")
     store(a, at, block)
 
 
 def drain():
-    """Nothing is on its way."""
+    """Do nothing: nothing is streamed."""
 
 
 def store_spaced(a, at, step, block):
@@ -107,18 +108,18 @@ def load_tile(a, at, row, step, n):
 
 def store_tile(a, at, row, step, columns):
     """Write a tuple of columns."""
-    for i, each in enumerate(transposed(columns)):
-        write(a, starts(at + i * row, len(columns), row=step), each)
+    for i, block in enumerate(transposed(columns)):
+        write(a, starts(at + i * row, len(columns), row=step), block)
 
 
 def add_tile(a, at, row, step, columns):
-    """Add a tuple of columns to what the array holds."""
-    for i, each in enumerate(transposed(columns)):
-        write(a, starts(at + i * row, len(columns), row=step), each, add=True)
+    """Add a tuple of columns to the array."""
+    for i, block in enumerate(transposed(columns)):
+        write(a, starts(at + i * row, len(columns), row=step), block, add=True)
 
 
 def splat(a, at, step, n):
-    """Return n numbers, step apart, each in all lanes of a vector."""
+    """Return n numbers, step apart, as vectors with one number in all lanes."""
     numbers = [span(a, start, 1) for start in starts(at, n, row=step)]
     return as_block(np.repeat(numbers, lanes_of(a.dtype), axis=1), a.dtype)
 
@@ -129,14 +130,17 @@ def zeros(a, n):
 
 
 def head(a, at, live):
-    """Return a[at:at + live], for at most as many lanes as a vector has; at may be anywhere if none is live."""
+    """Return a[at:at + live], at most as many numbers as a vector has lanes.
+
+    With live = 0, at may be anywhere.
+    """
     if not 0 <= live <= lanes_of(a.dtype):
         raise IndexError(f"live: got {live} lanes, expected 0 to {lanes_of(a.dtype)}")
     return span(a, at if live else 0, live)
 
 
 def load_head(a, at, live):
-    """Return one vector, its first lanes read, the rest 0."""
+    """Return one vector whose first lanes are read; the others are 0."""
     block = zeros(a, 1)
     block[0, :live] = head(a, at, live)
     return block
@@ -145,12 +149,13 @@ def load_head(a, at, live):
 def store_head(a, at, block, live):
     """Write the first lanes of one vector."""
     if block.dtype != a.dtype or len(block) != 1:
-        raise TypeError(f"block: got {block.dtype} {block.shape}, expected {a.dtype} {(1, lanes_of(a.dtype))}")
+        raise TypeError(f"block: got {block.dtype} {block.shape}, expected {a.dtype} "
+                        f"{(1, lanes_of(a.dtype))}")
     head(a, at, live)[:] = block[0, :live]
 
 
 def load_bytes(bytes_, at, like):
-    """Return one vector of the numbers in an array of uint8, as floats of the type of the flat array `like`."""
+    """Return one vector of the numbers in an array of uint8, as floats of the dtype of `like`."""
     return as_block(span(bytes_, at, lanes_of(like.dtype))[None], like.dtype)
 
 
@@ -162,16 +167,17 @@ def store_bytes(bytes_, at, block):
 
 
 def fma(x, y, z):
-    """Return x * y + z, calculated in the next wider type of floats; y and z may be numbers."""
+    """Return x * y + z, computed in the next wider float type; y and z may be numbers."""
     wide = np.float64 if x.dtype == np.float32 else np.longdouble
-    y, z = (np.asarray(each, x.dtype).astype(wide) for each in (y, z))
+    y, z = (np.asarray(term, x.dtype).astype(wide) for term in (y, z))
     return as_block(x.astype(wide) * y + z, x.dtype)
 
 
 def outer_fma(column, row, tile):
     """Return tile + the outer product of a column and a row."""
     n = len(row)
-    return as_block(np.concatenate([fma(row, column[i], tile[i * n:(i + 1) * n]) for i in range(len(column))]),
+    return as_block(np.concatenate([fma(row, column[i], tile[i * n:(i + 1) * n])
+                                    for i in range(len(column))]),
                     tile.dtype)
 
 
@@ -196,7 +202,7 @@ def repeated(x, n):
 
 
 def lane_sum(x):
-    """Add up the lanes of one vector, halving it until one is left."""
+    """Return the sum of the lanes of one vector, halving it until one is left."""
     part, = np.asarray(x)
     while len(part) > 1:
         part = part[:len(part) // 2] + part[len(part) // 2:]

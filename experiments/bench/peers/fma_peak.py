@@ -1,4 +1,5 @@
-"""The speed of light: packed float32 FMAs between registers, with no memory in the way, one loop for each thread."""
+"""The speed of light: packed float32 FMAs between registers, with no memory in the way, one loop
+for each thread."""
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,10 +16,11 @@ TURNS = 400_000
 
 @jit
 def multiply_add(a, turns):
-    """Halve and add 1, turns times over; a holds the SUMS vectors that it starts from, all different.
+    """Halve and add 1, turns times over; a holds the SUMS vectors that it starts from, all
+    different.
 
-    Both numbers are constants, a register each: with a vector of addends for every sum, those of AVX2 don't suffice,
-    and the loop ran at half its speed.
+    Both numbers are constants, a register each: with a vector of addends for every sum, those of
+    AVX2 don't suffice, and the loop ran at half its speed.
     """
     sums = load(a, 0, SUMS)
     for _ in range(turns):

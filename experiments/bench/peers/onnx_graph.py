@@ -16,8 +16,11 @@ def onnx_model(net, reference):
         inputs = [value]
         for name in names:
             prefix = "buffers" if "running" in name else "params"
-            arrays.append(numpy_helper.from_array(np.ascontiguousarray(reference[f"{prefix}/{name}"], np.float32),
-                                                  name))
+            arrays.append(
+                numpy_helper.from_array(
+                    np.ascontiguousarray(reference[f"{prefix}/{name}"], np.float32), name
+                )
+            )
             inputs.append(name)
         value = f"value{len(nodes)}"
         nodes.append(helper.make_node(operator, inputs, [value], **attributes))
@@ -26,9 +29,11 @@ def onnx_model(net, reference):
     for kind, name, _ in net.layers():
         if kind == "conv":
             parts = ("w",) if net.batchnorm else ("w", "b")
-            add("Conv", [f"{name}/{part}" for part in parts], pads=[pad] * 4, kernel_shape=[net.size] * 2)
+            add("Conv", [f"{name}/{part}" for part in parts], pads=[pad] * 4,
+                kernel_shape=[net.size] * 2)
         elif kind == "bn":
-            add("BatchNormalization", [f"{name}/{part}" for part in ("gamma", "beta", "running_mean", "running_var")],
+            add("BatchNormalization",
+                [f"{name}/{part}" for part in ("gamma", "beta", "running_mean", "running_var")],
                 epsilon=1e-5)
         elif kind == "affine":
             add("Gemm", [f"{name}/w", f"{name}/b"])
@@ -40,5 +45,6 @@ def onnx_model(net, reference):
     ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, (batch, *shape))]
             for name, shape in (("X", FACE_SHAPE), (value, (EMOTIONS,)))]
     graph = helper.make_graph(nodes, "net", *ends, arrays)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
+                              ir_version=IR_VERSION)
     return model.SerializeToString()

@@ -18,5 +18,6 @@ def build(spec):
                                            providers=["CPUExecutionProvider"])
     feed = {"X": reference["X"]}
     return Task(lambda: session.run(None, feed),
-                lambda: verdict([{"error": difference(session.run(None, feed)[0], reference["scores"]),
+                lambda: verdict([{"error": difference(session.run(None, feed)[0],
+                                                      reference["scores"]),
                                   "at": "scores"}]))

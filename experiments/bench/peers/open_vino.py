@@ -1,4 +1,5 @@
-"""OpenVINO, for inference: tuned for latency, one stream, float32 (by default it may compute in bfloat16)."""
+"""OpenVINO, for inference: tuned for latency, one stream, float32 (by default it may compute in
+bfloat16)."""
 import numpy as np
 import openvino
 
@@ -12,12 +13,13 @@ def build(spec):
     """Return the Task of a spec."""
     reference = dict(np.load(spec["reference"]))
     core = openvino.Core()
-    model = core.compile_model(core.read_model(model=onnx_model(Net(**spec["net"]), reference)), "CPU",
-                               {"INFERENCE_NUM_THREADS": spec["threads"], "NUM_STREAMS": 1,
+    model = core.compile_model(core.read_model(model=onnx_model(Net(**spec["net"]), reference)),
+                               "CPU", {"INFERENCE_NUM_THREADS": spec["threads"], "NUM_STREAMS": 1,
                                 "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
     request = model.create_infer_request()
 
     def run():
         return request.infer([reference["X"]], share_inputs=True, share_outputs=True)[0]
 
-    return Task(run, lambda: verdict([{"error": difference(run(), reference["scores"]), "at": "scores"}]))
+    return Task(run, lambda: verdict([{"error": difference(run(), reference["scores"]),
+                                       "at": "scores"}]))

@@ -1,4 +1,5 @@
-"""PyTorch: eager, torch.compile and, for inference, traced, frozen and optimized (jit); contiguous or channels_last.
+"""PyTorch: eager, torch.compile and, for inference, traced, frozen and optimized (jit); contiguous
+or channels_last.
 
 Adam is fused and sees L2 as weight_decay on the weights alone, which is ours: dw + reg * w.
 """
@@ -19,7 +20,8 @@ PARTS = {"w": "weight", "b": "bias", "gamma": "weight", "beta": "bias",
 
 def make_module(net, kind, inputs, outputs):
     """Return PyTorch's module of a kind of nets.Net.layers."""
-    makers = {"conv": lambda: nn.Conv2d(inputs, outputs, net.size, padding=net.size // 2, bias=not net.batchnorm),
+    makers = {"conv": lambda: nn.Conv2d(inputs, outputs, net.size, padding=net.size // 2,
+                                        bias=not net.batchnorm),
               "bn": lambda: nn.BatchNorm2d(outputs), "affine": lambda: nn.Linear(inputs, outputs),
               "relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(2), "flatten": nn.Flatten}
     return makers[kind]()
@@ -55,13 +57,18 @@ class Engine:
     def load(self):
         """Take the reference's arrays, and forget what Adam knew."""
         with torch.no_grad():
-            for prefix, names in (("params", self.net.arrays()), ("buffers", self.net.arrays(buffers=True))):
+            for prefix, names in (("params", self.net.arrays()),
+                                  ("buffers", self.net.arrays(buffers=True))):
                 for name in names:
-                    self.tensor(name).copy_(torch.tensor(self.turned(name, self.reference[f"{prefix}/{name}"])))
+                    self.tensor(name).copy_(
+                        torch.tensor(self.turned(name, self.reference[f"{prefix}/{name}"]))
+                    )
         weights = {name: self.tensor(name) for name in self.net.arrays()}
         self.optimizer = torch.optim.Adam(
-            [{"params": [w for name, w in weights.items() if name.endswith("/w")], "weight_decay": REG},
-             {"params": [w for name, w in weights.items() if not name.endswith("/w")]}], LEARNING_RATE, fused=True)
+            [{"params": [w for name, w in weights.items() if name.endswith("/w")],
+              "weight_decay": REG},
+             {"params": [w for name, w in weights.items() if not name.endswith("/w")]}],
+            LEARNING_RATE, fused=True)
 
     def step(self):
         """Train one step; returns the loss without L2."""
@@ -73,18 +80,22 @@ class Engine:
 
     def params(self):
         """Return the parameters as arrays of our shapes."""
-        return {name: self.turned(name, self.tensor(name).detach().numpy()) for name in self.net.arrays()}
+        return {name: self.turned(name, self.tensor(name).detach().numpy())
+                for name in self.net.arrays()}
 
     def check(self):
-        """List differences of the loss, the gradients and the parameters after STEPS steps from the reference's."""
+        """List differences of the loss, the gradients and the parameters after STEPS steps from the
+        reference's."""
         self.load()
         before = {name: array.copy() for name, array in self.params().items()}
         loss = float(self.step()) + penalty(self.net, before)
-        grads = {name: self.turned(name, self.tensor(name).grad.numpy()) + REG * before[name] * name.endswith("/w")
+        grads = {name: self.turned(name, self.tensor(name).grad.numpy()) + REG * before[name]
+                 * name.endswith("/w")
                  for name in before}
         checks = [{"error": difference(loss, self.reference["loss"]), "at": "loss"},
                   worst_difference(grads, self.reference, "grads")]
-        if self.X.dtype == torch.float64:  # in float32 Adam's first steps divide rounding errors by rounding errors
+        # In float32 Adam's first steps divide rounding errors by rounding errors
+        if self.X.dtype == torch.float64:
             for _ in range(STEPS - 1):
                 self.step()
             checks.append(worst_difference(self.params(), self.reference, "stepped"))
@@ -93,7 +104,8 @@ class Engine:
 
 
 def check_training(engine, executor):
-    """Check what is timed in float32 and, where nothing has to be compiled anew, its function in float64."""
+    """Check what is timed in float32 and, where nothing has to be compiled anew, its function in
+    float64."""
     result = verdict(engine.check())
     if executor == "eager" and result["passed"]:
         exact = verdict(Engine(engine.net, engine.reference, torch.float64).check(), "float64")
@@ -102,13 +114,17 @@ def check_training(engine, executor):
 
 
 def build(spec):
-    """Return the Task of a spec; beyond peers/__init__.py it has `executor` (eager, compile, jit) and `layout`."""
+    """Return the Task of a spec; beyond peers/__init__.py it has `executor` (eager, compile, jit)
+    and `layout`."""
     torch.set_num_threads(spec["threads"])
-    layout = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[spec["layout"]]
+    layout = {"contiguous": torch.contiguous_format,
+              "channels_last": torch.channels_last}[spec["layout"]]
     engine = Engine(Net(**spec["net"]), dict(np.load(spec["reference"])), layout=layout)
     info = {"capability": torch.backends.cpu.get_cpu_capability()}
     if spec["mode"] == "step":
-        engine.call = torch.compile(engine.module) if spec["executor"] == "compile" else engine.module
+        engine.call = (
+            torch.compile(engine.module) if spec["executor"] == "compile" else engine.module
+        )
         return Task(engine.step, lambda: check_training(engine, spec["executor"]), info)
     module = engine.module.eval()
     if spec["executor"] == "jit":
@@ -124,5 +140,6 @@ def build(spec):
     def run():
         return module(engine.X)
 
-    return Task(run, lambda: verdict([{"error": difference(run().numpy(), engine.reference["scores"]),
+    return Task(run,
+                lambda: verdict([{"error": difference(run().numpy(), engine.reference["scores"]),
                                        "at": "scores"}]), info)

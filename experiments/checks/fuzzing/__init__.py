@@ -1,1 +1,2 @@
-"""Mutated files: the same of every number and seed, on any machine; read by a process that is replaced when it dies."""
+"""Mutated files: the same of every number and seed, on any machine; read by a process that is
+replaced when it dies."""

@@ -1,4 +1,5 @@
-"""How a good file becomes a bad one: a few random changes, and repairs of the checksums that would give them away."""
+"""How a good file becomes a bad one: a few random changes, and repairs of the checksums that would
+give them away."""
 import gzip
 import hashlib
 import struct
@@ -7,9 +8,12 @@ import zlib
 from cs231n_fer.files.sealed import LENGTH, MAGIC, TAIL
 
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-CSV = (b",", b"\n", b"\r\n", b"\r", b'"', b'""', b" ", b"-1", b"256", b"12.5", b"nan", b"1e309", b"7", b"happy", b"\0",
-       b"\xef\xbb\xbf", b"\xff\xfe", b"pixels", b"Training", b"emotion,pixels,Usage\n", b"\xd9\xa3", b"0 " * 50_000)
-JSON = (b"-1", b"1e309", b"NaN", b"null", b"true", b"[", b"]", b"{", b"}", b'"', b",", b"18446744073709551616",
+CSV = (b",", b"\n", b"\r\n", b"\r", b'"', b'""', b" ", b"-1", b"256", b"12.5", b"nan", b"1e309",
+       b"7", b"happy", b"\0",
+       b"\xef\xbb\xbf", b"\xff\xfe", b"pixels", b"Training", b"emotion,pixels,Usage\n", b"\xd9\xa3",
+       b"0 " * 50_000)
+JSON = (b"-1", b"1e309", b"NaN", b"null", b"true", b"[", b"]", b"{", b"}", b'"', b",",
+        b"18446744073709551616",
         b'"<f8"', b'"|O"', b'"<f4,<f4"', b"[" * 20_000, b"9" * 5_000, b"4294967295", b"\xff")
 PNG_SIGNATURE = 8
 
@@ -25,7 +29,8 @@ def mutate(content, rng, tokens=()):
 
 def _change(data, rng, tokens):
     at, length = _place(len(data), rng), int(rng.integers(1, 1 << rng.integers(1, 9)))
-    kind = rng.choice(["bit", "byte", "number", "delete", "repeat", "noise", "cut", "token", "token"])
+    kind = rng.choice(["bit", "byte", "number", "delete", "repeat", "noise", "cut", "token",
+                       "token"])
     if kind == "bit" and data:
         data[min(at, len(data) - 1)] ^= 1 << rng.integers(8)
     elif kind == "byte":

@@ -1,4 +1,5 @@
-"""A process that reads mutated files, one after another, and is replaced when it dies, hangs or takes too much memory.
+"""A process that reads mutated files, one after another, and is replaced when it dies, hangs or
+takes too much memory.
 
 Its limits are of CPU time, so that a machine that is busy or asleep is no hang.
 """
@@ -15,7 +16,8 @@ from .formats import PICTURE, formats, mutated, pictures
 
 CPU_SECONDS = 5  # for one file
 WALL_SECONDS = 300  # for one file, which then waits for something
-IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk takes its time to flush what prepare writes
+# A disk takes its time to flush what prepare writes
+IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 MEMORY = 1 << 28  # bytes more than before the first file
 
 
@@ -27,7 +29,8 @@ def read_one(kind, folder, number, seed):
     try:
         return kind.judge(path, content, original), ""
     except ValueError as error:
-        clear = type(error) is ValueError and (path.name in str(error) or str(error).startswith(("source: ", "data: ")))
+        clear = type(error) is ValueError and (path.name in str(error)
+                                               or str(error).startswith(("source: ", "data: ")))
         return ("refused" if clear else "failure"), f"{type(error).__name__}: {error}"[:300]
     except Exception as error:  # whatever else comes is what this looks for
         return "failure", f"{type(error).__name__}: {error}"[:300]
@@ -49,17 +52,22 @@ def work(specification):
     limited = False
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as name:
         kinds, folder = formats(Path(name)), workplace(Path(name))
-        for index in range(specification["start"], len(specification["formats"]) * specification["files"]):
+        for index in range(specification["start"],
+                           len(specification["formats"]) * specification["files"]):
             kind = kinds[specification["formats"][index // specification["files"]]]
             kind.seeds()
             if not limited:
                 limited, before = True, _limit_memory()
-            signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)  # its signal ends the process, also inside a C library
-            outcome, why = read_one(kind, folder, index % specification["files"], specification["seed"])
+            # Its signal ends the process, also inside a C library
+            signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+            outcome, why = read_one(kind, folder, index % specification["files"],
+                                    specification["seed"])
             signal.setitimer(signal.ITIMER_PROF, 0)
             print(json.dumps({"index": index, "outcome": outcome, "why": why}), flush=True)
-            if (peak := resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) > before + MEMORY:
-                print(json.dumps({"index": index, "outcome": "failure", "why": f"{peak - before:,} bytes"}), flush=True)
+            if (peak := resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                * 1024) > before + MEMORY:
+                print(json.dumps({"index": index, "outcome": "failure",
+                                  "why": f"{peak - before:,} bytes"}), flush=True)
                 return
 
 
@@ -72,14 +80,16 @@ def _limit_memory():
 
 
 def outcomes(command, specification):
-    """Yield {"index", "outcome", "why"} of every file; command starts a worker that takes the JSON as its argument.
+    """Yield {"index", "outcome", "why"} of every file; command starts a worker that takes the JSON
+    as its argument.
 
-    A worker that ends early has failed at the file that it had not answered for; the next one begins behind that.
+    A worker that ends early has failed at the file that it had not answered for; the next one
+    begins behind that.
     """
     start, count = 0, len(specification["formats"]) * specification["files"]
     while start < count:
-        with subprocess.Popen([*command, json.dumps({**specification, "start": start})], stdout=subprocess.PIPE,
-                              bufsize=0) as worker:
+        with subprocess.Popen([*command, json.dumps({**specification, "start": start})],
+                              stdout=subprocess.PIPE, bufsize=0) as worker:
             for line in _lines(worker):
                 answer = json.loads(line)
                 yield answer
@@ -101,5 +111,7 @@ def _lines(worker):
 
 
 def _death(code):
-    names = {-signal.SIGPROF: f"took more than {CPU_SECONDS} s of CPU time", -signal.SIGKILL: "was silent or killed"}
-    return names.get(code) or (f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with {code}")
+    names = {-signal.SIGPROF: f"took more than {CPU_SECONDS} s of CPU time",
+             -signal.SIGKILL: "was silent or killed"}
+    return names.get(code) or (f"died of {signal.Signals(-code).name}" if code < 0
+                               else f"ended with {code}")
