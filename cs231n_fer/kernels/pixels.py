@@ -146,8 +146,8 @@ def sum_pixels(s, at, pixel, row, size, centre, squared):
 
     Four sums run side by side, as an addition takes four cycles.
     """
+    rest = zeros(s, 1)  # before sums: LLVM adds up in the order of these two, to the last bit
     sums = zeros(s, 4)
-    rest = zeros(s, 1)
     centres = repeated(centre, 4)
     for i in range(size.Ho):
         for j in range(0, size.Wo - 3, 4):
