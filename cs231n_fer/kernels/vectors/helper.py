@@ -28,7 +28,7 @@ LOG = "helper.log"  # in the folder of compiled kernels: output of its last help
 BEGIN = "import sys; sys.path[:] = {!r}; from {}.fast_layers.compile_ahead import main; main({!r})"
 
 
-def start(real: str, folder: str | os.PathLike) -> None:
+def start(real: str, folder: str | os.PathLike[str]) -> None:
     """Start the helper of a folder, unless it already has one or a helper is of no use.
 
     real     name of the dtype of float arrays
@@ -51,7 +51,7 @@ def start(real: str, folder: str | os.PathLike) -> None:
     atexit.register(stop, process)
 
 
-def begin(real: str, inherited: list[int], log: IO[bytes]) -> subprocess.Popen:
+def begin(real: str, inherited: list[int], log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a process that inherits some files of this one, so that a lock on them ends with it.
 
     Its output goes to the file `log`.
@@ -64,7 +64,7 @@ def begin(real: str, inherited: list[int], log: IO[bytes]) -> subprocess.Popen:
                                  ALONE: "1"})
 
 
-def stop(process: subprocess.Popen) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """End the helper; a file that it was writing is complete or counts as missing."""
     with process:
         process.kill()
