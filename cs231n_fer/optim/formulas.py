@@ -25,7 +25,7 @@ def update_step(name: str, rung: str, arrays: tuple[Array, ...], numbers: Number
     rung      "numpy", "fast", or "auto": the fast one where Numba compiles and w is float32 or
               float64
     arrays    (w, dw, *state) of one shape
-    numbers   hyper-parameters in the order of the NumPy function
+    numbers   hyper-parameters in the order in which the NumPy function unpacks them
     Raises ValueError for an unknown rung.
     """
     if rung == "auto":
@@ -33,7 +33,7 @@ def update_step(name: str, rung: str, arrays: tuple[Array, ...], numbers: Number
     if rung == "fast":
         return _one_pass(name, arrays, numbers)
     if rung == "numpy":
-        return FORMULAS[name](*arrays, *numbers)
+        return FORMULAS[name](*arrays, numbers)
     raise ValueError(f"rung: got {rung!r}, expected 'auto', 'numpy', 'fast'")
 
 
@@ -55,15 +55,16 @@ def _one_pass(name: str, arrays: tuple[Array, ...], numbers: Numbers) -> Sequenc
     return updated
 
 
-def sgd_numpy(w: Array, dw: Array, rate: float) -> tuple[Array]:
+def sgd_numpy(w: Array, dw: Array, numbers: Numbers) -> tuple[Array]:
     """Return (w - rate dw,)."""
+    (rate,) = numbers
     step = _scaled(dw, -rate, w)
     return (np.add(w, step, out=step),)
 
 
-def momentum_numpy(w: Array, dw: Array, velocity: Array, rate: float, keep: float, look_ahead: float
-                   ) -> tuple[Array, Array]:
+def momentum_numpy(w: Array, dw: Array, velocity: Array, numbers: Numbers) -> tuple[Array, Array]:
     """Return (w + v' + look_ahead (v' - v), v') with v' = keep v - rate dw."""
+    rate, keep, look_ahead = numbers
     next_w = _scaled(dw, rate, w)
     next_velocity = _scaled(velocity, keep, w)
     next_velocity -= next_w
@@ -76,20 +77,21 @@ def momentum_numpy(w: Array, dw: Array, velocity: Array, rate: float, keep: floa
     return next_w, next_velocity
 
 
-def rms_numpy(w: Array, dw: Array, cache: Array, rate: float, keep: float, add: float,
-              epsilon: float) -> tuple[Array, Array]:
+def rms_numpy(w: Array, dw: Array, cache: Array, numbers: Numbers) -> tuple[Array, Array]:
     """Return (w - rate dw / (sqrt(c') + epsilon), c') with c' = keep c + add dw^2."""
+    rate, keep, add, epsilon = numbers
     square = np.multiply(dw, dw, out=np.empty_like(w))
     next_cache = _average(cache, square, keep, add, workspace=square)
     return _divided_step(w, dw, next_cache, rate, 1.0, epsilon, workspace=square), next_cache
 
 
-def adam_numpy(w: Array, dw: Array, m: Array, v: Array, beta1: float, beta2: float, rate: float,
-               root_scale: float, epsilon: float, shrink: float) -> tuple[Array, Array, Array]:
+def adam_numpy(w: Array, dw: Array, m: Array, v: Array, numbers: Numbers
+               ) -> tuple[Array, Array, Array]:
     """Return (w - rate m' / (root_scale sqrt(v') + epsilon) - shrink w, m', v').
 
     m' and v' are the running averages beta1 m + (1 - beta1) dw and beta2 v + (1 - beta2) dw^2.
     """
+    beta1, beta2, rate, root_scale, epsilon, shrink = numbers
     workspace = np.empty_like(w)
     next_m = _average(m, dw, beta1, 1 - beta1, workspace)
     np.multiply(dw, dw, out=workspace)
@@ -100,7 +102,7 @@ def adam_numpy(w: Array, dw: Array, m: Array, v: Array, beta1: float, beta2: flo
     return next_w, next_m, next_v
 
 
-# (w, dw, *state, *numbers) -> (next_w, *next state)
+# (w, dw, *state, numbers) -> (next_w, *next state)
 FORMULAS: dict[str, Callable[..., tuple[Array, ...]]] = {
     "sgd": sgd_numpy,
     "momentum": momentum_numpy,  # sgd_momentum, nesterov
