@@ -22,7 +22,7 @@ from ..files.checkpoint import save_checkpoint
 from ..optim import check_config
 from ..optim.schedules import Exponential
 from ..shapes import check, samples_and_labels
-from ..types import Arrays, Draws, Labels, Model
+from ..types import Draws, Labels, Model
 from .arguments import check_count, check_known, check_records, split_of
 from .averaging import WeightAverage
 from .diagnosis import finite, origin
@@ -31,7 +31,8 @@ from .flat_update import FlatUpdate
 from .interrupts import interrupts_noted
 from .model_parts import buffers_of, copies, generator_of, laid_out_like, predicted_labels
 from .progress import epoch_line, progress_bar
-from .recipe import History, Recipe
+from .recipe import Recipe
+from .results import RunResults
 from .run_folder import RunFolder, contents_of
 from .run_state import RunState
 from .samplers import Indices, checked_order, rows_of_draws
@@ -42,7 +43,7 @@ ORDER, AUGMENTATION, TRAIN_SUBSET = range(3)  # purposes of random generators
 EVALUATION_BATCH = 256  # samples at a time after an epoch: a tenth faster than 100
 
 
-class Solver(Independent):
+class Solver(RunResults, Independent):
     """Train a model by stochastic gradient descent or one of its variants.
 
     model   has params (dict of arrays), loss(X, y) -> (loss, grads) and loss(X) -> scores (N, C);
@@ -135,46 +136,6 @@ class Solver(Independent):
             "training_labels": zlib.crc32(np.asarray(self.y_train, np.int64).tobytes()),
         }
         return RunState(self.model, update, average, settings)
-
-    @property
-    def epoch(self) -> int:
-        """Number of completed epochs."""
-        return self.state.epoch
-
-    @property
-    def loss_history(self) -> list[float]:
-        """Loss of every step."""
-        return self.state.loss_history
-
-    @property
-    def train_acc_history(self) -> list[float]:
-        """Training accuracy before training and after every epoch."""
-        return self.state.train_acc_history
-
-    @property
-    def val_acc_history(self) -> list[float]:
-        """Validation accuracy before training and after every epoch."""
-        return self.state.val_acc_history
-
-    @property
-    def history(self) -> History:
-        """A dict for every epoch: the rows of history.csv."""
-        return self.state.history
-
-    @property
-    def best_val_acc(self) -> float:
-        """The best validation accuracy so far."""
-        return self.state.best_val_acc
-
-    @property
-    def best_epoch(self) -> int:
-        """The first epoch with the best validation accuracy."""
-        return self.state.best_epoch
-
-    @property
-    def best_params(self) -> Arrays:
-        """Copies of the parameters of that epoch, by name."""
-        return self.state.best_params
 
     def train(self) -> None:
         """Train until num_epochs; then give the model the parameters that recipe.keep names."""

@@ -1,0 +1,52 @@
+"""What a run has achieved so far, by the names that the course's Solver has for it."""
+from ..types import Arrays
+from .recipe import History
+from .run_state import RunState
+
+__all__ = ["RunResults"]
+
+
+class RunResults:
+    """Attributes of a Solver that read the state of its run."""
+
+    state: RunState
+
+    @property
+    def epoch(self) -> int:
+        """Number of completed epochs."""
+        return self.state.epoch
+
+    @property
+    def loss_history(self) -> list[float]:
+        """Loss of every step."""
+        return self.state.loss_history
+
+    @property
+    def train_acc_history(self) -> list[float]:
+        """Training accuracy before training and after every epoch."""
+        return self.state.train_acc_history
+
+    @property
+    def val_acc_history(self) -> list[float]:
+        """Validation accuracy before training and after every epoch."""
+        return self.state.val_acc_history
+
+    @property
+    def history(self) -> History:
+        """A dict for every epoch: the rows of history.csv."""
+        return self.state.history
+
+    @property
+    def best_val_acc(self) -> float:
+        """The best validation accuracy so far."""
+        return self.state.best_val_acc
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch with the best validation accuracy."""
+        return self.state.best_epoch
+
+    @property
+    def best_params(self) -> Arrays:
+        """Copies of the parameters of that epoch, by name."""
+        return self.state.best_params
