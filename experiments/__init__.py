@@ -1,10 +1,10 @@
-"""Scripts that produce one result each; those that most people need are here, the others in
+"""Scripts that each produce one result. The most commonly used ones are here, the others in
 
-    paper/     the experiments of the paper, and what they share
-    bench/     timings, and what they share
-    checks/    long-running checks of README's promises, and what writes README's tables
+    paper/     the experiments of the paper, and the code that they share
+    bench/     timings, and the code that they share
+    checks/    long-running checks of the README's promises, and the scripts that write its tables
 
-A script is started as the file it is, `python experiments/paper/depth.py`, or as a module,
-`python -m experiments.paper.depth`. To add an experiment: a script in paper/ with main(argv) that
-ends in findings.save, and its row in reproduce_paper.py.
+Start a script as a file, `python experiments/paper/depth.py`, or as a module,
+`python -m experiments.paper.depth`. To add an experiment, write a script in paper/ whose main(argv)
+ends with findings.save, and add its row to reproduce_paper.py.
 """

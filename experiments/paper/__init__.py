@@ -1,16 +1,14 @@
-"""The experiments of the paper, and what their scripts share.
+"""The experiments of the paper, and the code that their scripts share.
 
-    runs         a training as a value: Run holds its settings, train() finds it, goes on with it or
-                 does it
-    options      the command line, the data, the settings printed first
-    statistics   means and differences over seeds, with their intervals
-    findings     what the paper says and what we measured, as JSON and figures, and the report of
-                 them all
-    attention    where a net looks, scored (with attention_findings: what that says to the paper)
-    people       people's votes beside a net's answers (with people_findings)
+    runs         a training as a value: Run holds its settings; train() loads, resumes or runs it
+    options      the shared command line, the data, and the settings that are printed first
+    statistics   means and differences over seeds, with confidence intervals
+    findings     statements of the paper and our measurements, as JSON and figures, and the report
+    attention    scores of saliency maps (attention_findings compares them with the paper)
+    people       human votes compared with a net's predictions (with people_findings)
 """
 import os
 
-# Before NumPy, as in train_final.py: a second pool of threads beside the kernels' doubles the time
-# of a step.
+# Set before NumPy is imported, as in train_final.py: a second thread pool beside the one of the
+# kernels doubles the time of a step.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,5 +1,4 @@
-"""Where a net looks: maps by three methods, how much of them lies where, and what chance would
-give."""
+"""Saliency maps by three methods, the shares of them inside given regions, and chance levels."""
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,21 +15,23 @@ from .runs import Run, load_trained, make_model
 from .statistics import bootstrap
 
 METHODS = ("gradient", "SmoothGrad", "occlusion")
-MARGIN, CHANGE = 2, 0.8  # pixels around a mask; the share of the change that makes the emotion
-HALF = 24                # rows 0 to 23 are the upper half of a picture
+MARGIN = 2    # pixels by which masks are grown
+CHANGE = 0.8  # share of the change that the relevant pixels hold
+HALF = 24     # rows 0 to 23 are the upper half of an image
 
 
 @dataclass(frozen=True)
 class KnownFaces:
-    """Synthetic faces and the truth about them.
+    """Synthetic faces with their ground truth.
 
-    X, y      normalised (n, 1, 48, 48), and labels (n,)
-    pixels    (n, 48, 48) uint8
-    face      (n, 48, 48) bool
+    X         (n, 1, 48, 48) normalized images
+    y         (n,) labels
+    pixels    (n, 48, 48) uint8 images
+    face      (n, 48, 48) bool, the pixels of the face
     parts     (n, 3, 48, 48) bool in the order of synthetic.MASK_NAMES, grown by MARGIN
-    change    (n, 48, 48) grey levels that the expression changes
-    makes     (n, 48, 48) bool: what makes the emotion, the fewest pixels that hold a share CHANGE
-              of the change
+    change    (n, 48, 48) change of the gray level due to the expression
+    makes     (n, 48, 48) bool, the relevant pixels: the smallest set that holds a share CHANGE of
+              the change
     """
     X: np.ndarray
     y: np.ndarray
@@ -42,16 +43,20 @@ class KnownFaces:
 
 
 def first_of_each(y, count):
-    """Return the first `count` rows of each class, class by class."""
+    """Return the indices of the first `count` rows of each class, class by class."""
     return np.concatenate([np.flatnonzero(y == label)[:count] for label in np.unique(y)])
 
 
 def known_faces(data, count):
-    """Return the first `count` validation faces of each emotion of load_data("synthetic"), as
-    KnownFaces."""
+    """Return KnownFaces: the first `count` validation faces of each emotion.
+
+    data    of load_data("synthetic")
+    Raises ValueError if the validation faces are not those of seed 0.
+    """
     rows = first_of_each(data["y_val"], count)
     numbers = SYNTHETIC_STARTS["val"] + rows
-    faces, change = make_faces(0, numbers), expression_change(0, numbers)
+    faces = make_faces(0, numbers)
+    change = expression_change(0, numbers)
     X = normalise(faces.pixels, data["mean_image"], data["std"])
     check(np.array_equal(X, data["X_val"][rows]),
           f"data: {data['source']} holds other faces than those of seed 0")
@@ -60,68 +65,76 @@ def known_faces(data, count):
 
 
 def grey(data):
-    """What a covered pixel shows: the mean grey level of all training faces, as normalised pixels
-    (48, 48)."""
+    """Return the (48, 48) normalized image whose pixels all have the mean gray level of training.
+
+    Covered pixels show it.
+    """
     return (data["mean_image"].mean() - data["mean_image"]) / np.float32(data["std"])
 
 
 def maps_of(model, X, y, data):
-    """Return {method: (N, 48, 48) >= 0} for the classes y; where a patch speaks against its class,
-    occlusion is 0."""
+    """Return {method: (N, 48, 48) maps >= 0} for the scores of the classes y.
+
+    Occlusion is clipped at 0: pixels that lower the score of the class count as 0.
+    """
     return {"gradient": saliency_map(model, X, y), "SmoothGrad": smooth_grad(model, X, y),
             "occlusion": np.maximum(occlusion_map(model, X, y, grey=grey(data), batch_size=256), 0)}
 
 
-def mean_maps(several):
-    """Return {method: (N, 48, 48)}, the mean of several nets' maps, each of which counts as much:
-    its sum is 1."""
-    return {method: np.mean([maps[method] / np.maximum(maps[method].sum(axis=(1, 2), keepdims=True),
-                                                       1e-30)
-                             for maps in several], axis=0) for method in METHODS}
+def mean_maps(maps_of_nets):
+    """Return {method: (N, 48, 48)}, the mean over nets of maps normalized to a sum of 1."""
+    def normalized(maps):
+        return maps / np.maximum(maps.sum(axis=(1, 2), keepdims=True), 1e-30)
+
+    return {method: np.mean([normalized(maps[method]) for maps in maps_of_nets], axis=0)
+            for method in METHODS}
 
 
 def times_chance(maps, regions, within):
-    """Return (value, low, high): how often chance is the maps' share in regions; chance is their
-    share of the area."""
-    shares = [share_inside(each, regions, within) for each in (maps, np.ones(maps.shape))]
-    pairs = np.stack(shares, axis=1)[np.isfinite(shares[0])]
+    """Return (value, low, high): the maps' share in regions relative to chance.
+
+    Chance is the regions' share of the area of `within`.
+    """
+    shares = share_inside(maps, regions, within)
+    areas = share_inside(np.ones(maps.shape), regions, within)
+    pairs = np.stack([shares, areas], axis=1)[np.isfinite(shares)]
     return bootstrap(lambda rows: rows[:, 0].mean() / rows[:, 1].mean(), pairs)
 
 
 def permutation_p(maps, regions, within, y, seed=0, draws=2000):
-    """Return {class: p}: how often do maps fill the regions of other faces, drawn at random, as
-    well as their own?
+    """Return {class: p} of a permutation test that maps fill their own face's region better.
 
-    Filling is the share in a region over its share of the area. The maps are shuffled among all
-    faces of all classes given: a class scores by what sets its regions apart, and gains nothing by
-    what lies at one place in every face.
+    Filling is the share of a map in a region divided by the region's share of the area. Regions
+    are permuted among the faces of all classes given: a class scores by what is specific to its
+    regions, and gains nothing from pixels that are relevant in every face.
     """
     flat = [array.reshape(len(maps), -1).astype(np.float64)
             for array in (maps, regions & within, within)]
     area = flat[1].sum(axis=1) / np.maximum(flat[2].sum(axis=1), 1)
-    filling = flat[0] @ flat[1].T / np.maximum(flat[0] @ flat[2].T,
-                                               1e-300) / np.maximum(area, 1e-300)
+    filling = (flat[0] @ flat[1].T / np.maximum(flat[0] @ flat[2].T, 1e-300)
+               / np.maximum(area, 1e-300))
     rng = np.random.default_rng(seed)
     members = {label: np.flatnonzero(y == label) for label in np.unique(y).tolist()}
     reached = dict.fromkeys(members, 0)
     for _ in range(draws):
         order = rng.permutation(len(y))
         for label, rows in members.items():
-            reached[label] += filling[rows,
-                                      order[rows]].mean() >= filling[rows, rows].mean() - 1e-12
+            own = filling[rows, rows].mean()
+            reached[label] += filling[rows, order[rows]].mean() >= own - 1e-12
     return {label: (count + 1) / (draws + 1) for label, count in reached.items()}
 
 
 def upper_share(maps):
-    """Return the share of each map that lies in the upper half of the picture, (N,); nan where it
-    is 0."""
+    """Return the share of each map in the upper half of the image, (N,); nan for a map of zeros."""
     everywhere = np.ones(maps.shape, bool)
     return share_inside(maps, everywhere & (np.arange(maps.shape[1]) < HALF)[:, None], everywhere)
 
 
 def half_accuracy(models, data):
-    """Return {"all", "upper", "lower": (N,)}: how often each validation face is right when the rest
-    of it is grey."""
+    """Return the accuracy on each validation face when only a part of it is shown.
+
+    The result is {"all", "upper", "lower": (N,)}, means over models; the other pixels are gray.
+    """
     right = {}
     for name, rows in (("all", slice(0, None)), ("upper", slice(0, HALF)),
                        ("lower", slice(HALF, None))):
@@ -133,23 +146,23 @@ def half_accuracy(models, data):
 
 
 def randomised(result, count=None):
-    """Return (net, names): a trained run with its top `count` layers, default all, drawn anew
-    (Adebayo et al. 2018).
+    """Return (net, names): a trained net with its top `count` layers re-initialized.
 
-    names   of the layers drawn anew, from the top
+    count   number of layers; by default all of them
+    names   the re-initialized layers, from the top
+    Source: Adebayo et al. 2018.
     """
     model = load_trained(result)
     settings = Run(**{**result["run"], "init": None})
     fresh = make_model(replace(settings, seed=settings.seed + 1000))
     names = list(dict.fromkeys(name.split("/")[0] for name in model.params))[::-1][:count]
-    for mine, new in ((model.params, fresh.params), (model.buffers, fresh.buffers)):
-        for name in mine:
+    for arrays, initial in ((model.params, fresh.params), (model.buffers, fresh.buffers)):
+        for name in arrays:
             if name.split("/")[0] in names:
-                mine[name][...] = new[name]
+                arrays[name][...] = initial[name]
     return model, names
 
 
 def agreement(first, second):
-    """Return the rank correlation of each pair of maps, (N,); nan where a map is the same
-    everywhere."""
+    """Return the rank correlation of each pair of maps, (N,); nan where a map is constant."""
     return rank_correlation(first.reshape(len(first), -1), second.reshape(len(second), -1))

@@ -1,6 +1,6 @@
-"""What the maps of attention.py say to each statement of the paper's section 5.1.
+"""Findings on section 5.1 of the paper from the maps of attention.py.
 
-Intervals are (value, low, high); makes, upper and checks are {emotion or what was compared:
+Intervals are (value, low, high). The arguments makes, upper and checks are {emotion or comparison:
 {method: interval}}, as curves.plot_groups takes them.
 """
 from cs231n_fer.faces.synthetic import CLASS_NAMES, MASK_NAMES
@@ -9,14 +9,18 @@ from .attention import METHODS
 from .findings import Finding
 from .statistics import percent
 
-# What the net reacts to there: smile, eye, frown
+# The part that the net reacts to in figure 7 of the paper: smile, eye, frown
 FIGURE_7 = {"Happy": "mouth", "Fear": "eyes", "Anger": "brows"}
-TWIN, ANEW = "a net of another seed", "drawn anew"
+TWIN = "a net of another seed"
+RANDOMIZED = "drawn anew"
 
 
 def on_face(inside, area):
-    """Judge the share of each method's maps in the face, {method: interval}, against the face's
-    area."""
+    """Return the finding on the share of the maps in the face.
+
+    inside   {method: interval}, the share of its maps in the face
+    area     the face's share of the image
+    """
     shares = "; ".join(f"{method} {percent(inside[method])}" for method in METHODS)
     low = min(low for _, low, _ in inside.values())
     return Finding("5.1: the net reacts to the face and not the background (synthetic faces)",
@@ -26,8 +30,10 @@ def on_face(inside, area):
 
 
 def on_figure_7(parts):
-    """Judge which part holds most of the gradient for its area, parts as {emotion: {part:
-    interval}}."""
+    """Return the finding on the part of the face that holds most of the gradient for its area.
+
+    parts   {emotion: {part: interval}}, relative to chance
+    """
     strongest = {emotion: max((value, part) for part, (value, *_) in parts[emotion].items())[1]
                  for emotion in FIGURE_7}
     hits = sum(strongest[emotion] == part for emotion, part in FIGURE_7.items())
@@ -41,13 +47,16 @@ def on_figure_7(parts):
 
 
 def on_regions(makes, p):
-    """Judge how the maps fill what makes the emotion, and p as {method: {class: p}}."""
-    cases = [(makes[CLASS_NAMES[label]][method], value) for method in METHODS for label,
-             value in p[method].items()]
+    """Return the finding on the share of the maps in the relevant pixels.
+
+    makes   the share relative to chance
+    p       {method: {class: p-value}} of permutation_p
+    """
+    cases = [(makes[CLASS_NAMES[label]][method], value)
+             for method in METHODS for label, value in p[method].items()]
     values = [value for (value, *_), _ in cases]
     above = sum(low > 1 for (_, low, _), _ in cases)
-    own = sum(
-        value < 0.05 for _, value in cases)
+    own = sum(value < 0.05 for _, value in cases)
     return Finding("5.1: saliency maps show which parts of the image the net reacts to (compared "
                    "with the pixels that change with the emotion; synthetic faces)",
                    f"for six emotions and three methods: above chance in {above} of {len(cases)} "
@@ -58,36 +67,41 @@ def on_regions(makes, p):
 
 
 def on_ekman(upper, right, y):
-    """Judge the share of the maps in the upper half, in percent, and the accuracy by one half alone
-    (N,) each."""
-    def reads(anger, happy):
-        # Apart from each other; each in its half
+    """Return the finding on anger in the upper and happiness in the lower half of the face.
+
+    upper   the share of the maps in the upper half, in percent
+    right   {"upper", "lower": (N,)}, the accuracy on each face from one half alone
+    y       (N,) labels
+    """
+    def agreement(anger, happy):
+        # One point if the intervals are disjoint, another if each lies in its own half
         return (anger[1] > happy[2]) + (anger[1] > 50 > happy[2])
 
+    def interval(emotion, method):
+        value, low, high = upper[emotion][method]
+        return f"{emotion} {value:.1f} % ({low:.1f} to {high:.1f})"
+
     def numbers(method):
-        return f"{method}: " + ", ".join(f"{emotion} {value:.1f} % ({low:.1f} to {high:.1f})"
-                                         for emotion, (
-            value, low,
-            high) in ((emotion, upper[emotion][method]) for emotion in ("Anger", "Happy")))
+        return f"{method}: {interval('Anger', method)}, {interval('Happy', method)}"
 
-    def seen(emotion):
+    def accuracies(emotion):
         rows = y == CLASS_NAMES.index(emotion)
-        upper = 100 * right["upper"][rows].mean()
-        lower = 100 * right["lower"][rows].mean()
-        return f"{emotion} {upper:.0f} and {lower:.0f} %"
+        from_upper = 100 * right["upper"][rows].mean()
+        from_lower = 100 * right["lower"][rows].mean()
+        return f"{emotion} {from_upper:.0f} and {from_lower:.0f} %"
 
-    read = [reads(upper["Anger"][method], upper["Happy"][method]) for method in METHODS]
+    agreed = [agreement(upper["Anger"][method], upper["Happy"][method]) for method in METHODS]
     return Finding("5.1: anger is detected on the upper part of the face, happiness on the lower "
                    "(Ekman)",
                    f"share of the maps in the upper half: {'; '.join(map(numbers, METHODS))}. "
-                   f"Accuracy from the upper and from the lower half alone: {seen('Anger')}; "
-                   f"{seen('Happy')}",
-                   "confirmed" if min(read) == 2 else "refined" if max(read) else "refuted",
+                   f"Accuracy from the upper and from the lower half alone: {accuracies('Anger')}; "
+                   f"{accuracies('Happy')}",
+                   "confirmed" if min(agreed) == 2 else "refined" if max(agreed) else "refuted",
                    "halves")
 
 
 def on_noise(checks):
-    """Judge how well two nets agree that differ in nothing but their seed."""
+    """Return the finding on the agreement of two nets that differ only in their seed."""
     statement = "5.1, 6: most saliency maps are quite noisy"
     if TWIN not in checks:
         return Finding(statement, "needs two seeds", "not measured")
@@ -99,15 +113,17 @@ def on_noise(checks):
 
 
 def on_sanity(checks):
-    """Judge whether maps change with the weights: less alike than those of two trained nets, and
-    than 0.5."""
-    anew = [compared for what, compared in checks.items() if ANEW in what][-1]
+    """Return the finding on whether maps change when the weights are re-initialized.
+
+    The rank correlation must be below that of two trained nets, and below 0.5.
+    """
+    randomized = [compared for name, compared in checks.items() if RANDOMIZED in name][-1]
     bound = {method: min(0.5, checks[TWIN][method][1] if TWIN in checks else 1)
              for method in METHODS}
-    agree = ", ".join(f"{method} {anew[method][0]:.2f}" for method in METHODS)
+    agree = ", ".join(f"{method} {randomized[method][0]:.2f}" for method in METHODS)
     return Finding("5.1: maps show what the net has learned to react to (so that random weights "
                    "give different maps: Adebayo et al. 2018)",
                    "rank correlation with the maps of the same net after all its weights were "
                    f"re-initialized: {agree}",
-                   "confirmed" if all(anew[method][2] < bound[method] for method in METHODS)
+                   "confirmed" if all(randomized[method][2] < bound[method] for method in METHODS)
                    else "refuted", "sanity")

@@ -1,12 +1,11 @@
-"""Augmentation: nothing, the paper's flips, and one step more at a time up to brightness and
-contrast.
+"""Augmentation: none, the paper's flips, and one transform more at a time.
 
-    python experiments/paper/augmentation.py           40 epochs, one seed: about 40 minutes on 2
-    cores python experiments/paper/augmentation.py --epochs 25 --seeds 3
+    python experiments/paper/augmentation.py           40 epochs, 1 seed: about 40 min on 2 cores
+    python experiments/paper/augmentation.py --epochs 25 --seeds 3
     python experiments/paper/augmentation.py --quick   a smoke test on synthetic faces
 
-All else is the paper's, with batchnorm. The numbers of each transform are the defaults of
-cs231n_fer/data_utils/augment.py.
+Everything else is as in the paper, with batchnorm. The parameters of each transform are the
+defaults of cs231n_fer/data_utils/augment.py.
 """
 import sys
 from pathlib import Path
@@ -36,14 +35,16 @@ STEPS = ("none", "flip", "flip+similarity", "flip+similarity+erasing",
 
 
 def title(step):
-    """Return "flip", "+ similarity": what a step adds."""
+    """Return the transform that a step adds, as in "flip" or "+ similarity"."""
     *before, last = step.split("+")
     return f"+ {last}" if before else last
 
 
 def conclude(results):
     """Return the findings on {augmentation: results}, in the order of STEPS."""
-    names, none, flip = list(results), results["none"], results["flip"]
+    names = list(results)
+    none = results["none"]
+    flip = results["flip"]
     flips = gain(flip, none)
     steps = [f"{title(now)} {points(gain(results[now], results[before]))}"
              for before, now in zip(names[1:], names[2:], strict=False)]
@@ -53,8 +54,7 @@ def conclude(results):
         Finding("3.3: flips compensate for the small size of the data set",
                 f"flips add {points(flips)}; in the last epoch, training accuracy is "
                 f"{last_gap(flip):.1f} points above validation accuracy ({last_gap(none):.1f} "
-                "without flips)", verdict_on(flips, "more"),
-                "accuracy"),
+                "without flips)", verdict_on(flips, "more"), "accuracy"),
         Finding("3.3: flips alone are a sensible augmentation",
                 f"a richer augmentation, {best}, reaches {percent(accuracy(results[best]))}, "
                 f"{points(richer)} compared with flips; individual steps: {', '.join(steps)}",
@@ -62,14 +62,13 @@ def conclude(results):
 
 
 def last_gap(results):
-    """Return the accuracy on training less that on validation after the last epoch, in points."""
+    """Return training minus validation accuracy after the last epoch, in percentage points."""
     return 100 * (mean_history(results, "train_acc") - mean_history(results, "val_acc"))[-1]
 
 
 def draw(results):
-    """Return the figures: accuracies over epochs, training dashed, and the best accuracy of each
-    step."""
-    steps = {title(step): each for step, each in results.items()}
+    """Return the figures: accuracy over epochs (training dashed), best accuracy of each step."""
+    steps = {title(step): step_results for step, step_results in results.items()}
     return {"curves": curves.plot_curves(by_epoch(steps), dashed=by_epoch(steps, "train_acc"),
                                          title="Augmentation: accuracy on validation (training "
                                                "dashed)"),
@@ -84,7 +83,7 @@ def main(argv=None):
                                  args.runs, args.seeds) for step in STEPS}
     findings.save_nets(args, data, 5, title="Augmentation", findings=conclude(results),
                        figures=draw(results),
-                       nets={title(step): each for step, each in results.items()})
+                       nets={title(step): step_results for step, step_results in results.items()})
 
 
 if __name__ == "__main__":

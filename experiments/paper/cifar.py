@@ -1,5 +1,4 @@
-"""CIFAR-10 in grey, to pre-train on; and pictures of waves that stand in for it where nothing is
-downloaded."""
+"""CIFAR-10 in grayscale for pre-training, and images of waves that replace it in smoke tests."""
 import tarfile
 from pathlib import Path
 
@@ -12,17 +11,20 @@ from cs231n_fer.shapes import check
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 WHERE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-SIDE, RECORD = 32, 1 + 3 * 32 * 32
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow turns colours to grey
+SIDE = 32
+RECORD = 1 + 3 * SIDE * SIDE  # bytes: a label and three color planes
+LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in Pillow's conversion from color to grayscale
 
 
 def load_cifar10(path):
-    """Return CIFAR-10 in grey as load_data returns faces: X_train (50000, 1, 32, 32) float32,
-    y_train, X_val, y_val...
+    """Return CIFAR-10 in grayscale as a dict like that of load_data.
 
-    path   the downloaded cifar-10-binary.tar.gz, or HDF5 with pixels uint8 (N, 32, 32), label and
-           usage (0 train, 1 test); its test split is what X_val holds
-    Raises FileNotFoundError with the address of the download, ValueError for another file.
+    X_train is (50000, 1, 32, 32) float32; X_val holds the test split.
+
+    path   the downloaded cifar-10-binary.tar.gz, or HDF5 with pixels (N, 32, 32) uint8, label and
+           usage (0 training, 1 test)
+    Raises FileNotFoundError with the address of the download if there is no such file, ValueError
+    if it is of another kind.
     """
     path = Path(path)
     if not path.is_file():
@@ -40,16 +42,17 @@ def read_hdf5(path):
 
 
 def read_binary(path):
-    """Return the same of the archive of the binary version: records of one label and three planes
-    of colour."""
+    """Return pixels, label and usage, as read_hdf5 does, of the archive of the binary version.
+
+    Its records consist of a label and three color planes.
+    """
     parts = {}
     try:
         with tarfile.open(path) as archive:
             for member in archive:
                 if member.name.endswith(".bin"):
-                    parts[Path(member.name).name] = np.frombuffer(
-                        archive.extractfile(member).read(), np.uint8
-                    )
+                    content = archive.extractfile(member).read()
+                    parts[Path(member.name).name] = np.frombuffer(content, np.uint8)
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(
             f"{path}: is neither HDF5 nor a tar archive ({error}); download {WHERE}"
@@ -60,17 +63,22 @@ def read_binary(path):
     records = np.concatenate([parts[name] for name in names]).reshape(-1, RECORD)
     usage = np.repeat([name.startswith("test") for name in names],
                       [len(parts[name]) // RECORD for name in names])
-    colours = records[:, 1:].reshape(-1, 3, SIDE, SIDE)
-    grey = sum(share * colours[:, c].astype(np.float32) for c, share in enumerate(LUMA))
-    return np.rint(grey).astype(np.uint8), records[:, 0], usage.astype(np.uint8)
+    colors = records[:, 1:].reshape(-1, 3, SIDE, SIDE)
+    gray = sum(weight * colors[:, c].astype(np.float32) for c, weight in enumerate(LUMA))
+    return np.rint(gray).astype(np.uint8), records[:, 0], usage.astype(np.uint8)
 
 
 def waves(seed=0, train=1000, test=300):
-    """Return pictures of waves in ten directions, in the same form: a smoke test of pre-training
-    without a download."""
-    rng, N = np.random.default_rng(seed), train + test
+    """Return images of waves in ten directions, in the form of load_cifar10.
+
+    They allow a smoke test of pre-training without a download.
+    """
+    rng = np.random.default_rng(seed)
+    N = train + test
     label = rng.integers(0, 10, N)
-    angle, length, phase = label * np.pi / 10, rng.uniform(4, 12, N), rng.uniform(0, 2 * np.pi, N)
+    angle = label * np.pi / 10
+    length = rng.uniform(4, 12, N)
+    phase = rng.uniform(0, 2 * np.pi, N)
     y, x = np.mgrid[:SIDE, :SIDE]
     along = np.multiply.outer(np.cos(angle), x) + np.multiply.outer(np.sin(angle), y)
     wave = np.sin(2 * np.pi * along / length[:, None, None] + phase[:, None, None])
@@ -80,7 +88,8 @@ def waves(seed=0, train=1000, test=300):
 
 def as_data(pixels, label, usage, names, source):
     """Return the dict that runs.train takes."""
-    training, label = usage == 0, label.astype(np.int64)
+    training = usage == 0
+    label = label.astype(np.int64)
     mean_image, std = statistics(pixels[training])
     return {"X_train": normalise(pixels[training], mean_image, std), "y_train": label[training],
             "X_val": normalise(pixels[~training], mean_image, std), "y_val": label[~training],

@@ -1,22 +1,25 @@
-"""The figure of a clip: what a net of still faces says in each frame, above the frames."""
+"""The figure of a clip: the probabilities of a net of still faces, above some of the frames."""
 from cs231n_fer.vis_utils import PALE, finish_axes, new_axes
 from cs231n_fer.vis_utils.curves import COLOURS
 
-# Most faces shown, probability from which an emotion is named and has a colour
-FACES, NOTABLE = 12, 0.1
+FACES = 12     # at most, that are shown
+NOTABLE = 0.1  # the probability from which an emotion has a label and a color
 
 
 def draw_clip(clip, probabilities, names):
-    """Return a figure of probabilities (T, C) over the frames of a clip of synthetic faces, and
-    some of its faces."""
+    """Return a figure of probabilities (T, C) over the frames of a clip, with some of the frames.
+
+    clip    Clip of synthetic faces
+    names   of the C classes
+    """
     last = len(probabilities) - 1
     ax = new_axes(None, (10, 5.2))
     ax.fill_between(range(last + 1), 100 * clip.strength, color=PALE, linewidth=0, label="shown")
-    for c, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+    for c, (name, color) in enumerate(zip(names, COLOURS, strict=False)):
         notable = probabilities[:, c].max() >= NOTABLE
-        ax.plot(100 * probabilities[:, c], color=colour if notable else PALE,
-                zorder=2 if notable else 1,
-                linewidth=3 if c == clip.emotion else 1.5, label=name if notable else None)
+        ax.plot(100 * probabilities[:, c], color=color if notable else PALE,
+                zorder=2 if notable else 1, linewidth=3 if c == clip.emotion else 1.5,
+                label=name if notable else None)
     step = -(-len(probabilities) // FACES)
     half = 0.47 * step
     ax.set(xlim=(-half, last + half), ylim=(0, 101))

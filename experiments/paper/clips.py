@@ -1,14 +1,12 @@
-"""From still images to clips (Kahou et al. 2013): a net of still faces looks at every frame, an SVM
-at what it saw.
+"""From still images to clips (Kahou et al. 2013): an SVM on the frame-wise outputs of a net.
 
-    python experiments/paper/clips.py           8,000 still faces and 2,000 clips: about 8 minutes
-    on 2 cores
+    python experiments/paper/clips.py           8,000 faces, 2,000 clips: about 8 min on 2 cores
     python experiments/paper/clips.py --quick   a smoke test
 
-Synthetic faces alone, whatever --data says: FER2013 has no clips. The probabilities of a clip's
-frames are gathered in one vector, by their mean or in 10 bins over time. What they are compared
-with needs no vector: the frame in the middle, and the frame at the apex, which only whoever drew
-the clip knows.
+FER2013 has no clips, so the script uses synthetic faces and ignores --data. A net trained on still
+faces classifies every frame; its probabilities are pooled into one vector per clip, by their mean
+or in 10 bins over time. The SVM is compared with the middle frame and with the frame at the apex,
+which is known only for synthetic clips.
 """
 import sys
 from pathlib import Path
@@ -34,7 +32,7 @@ from experiments.paper.runs import load_trained, train_seeds
 from experiments.paper.statistics import accuracy, explain, gain, in_percent, percent, points
 
 SPLITS = {"train": 800, "val": 400, "test": 800}
-FIRST_CLIP = 3_000_000  # beyond the still faces: no person of a clip was trained on
+FIRST_CLIP = 3_000_000  # above the numbers of the still faces: training saw no person of a clip
 MIDDLE = "middle frame"
 APEX = "frame at the apex"
 ARGMAX = "mean of the frames"
@@ -44,29 +42,32 @@ STRENGTHS = [10.0 ** power for power in range(-5, 0)]
 
 
 def numbers_of(sizes):
-    """Return {split: numbers of its clips}; no two splits share a person."""
+    """Return {split: numbers of its clips} for {split: size}; no two splits share a person."""
     ends = FIRST_CLIP + np.cumsum(list(sizes.values()))
-    return {split: range(end - count, end) for (split, count),
-            end in zip(sizes.items(), ends.tolist(), strict=True)}
+    return {split: range(end - count, end)
+            for (split, count), end in zip(sizes.items(), ends.tolist(), strict=True)}
 
 
 def look(net, data, clips):
-    """Return the net's probabilities (T, 7) for each clip."""
-    return [np.exp(log_softmax(net.predict(normalise(clip.pixels, data["mean_image"],
-                                                     data["std"])))) for clip in clips]
+    """Return the net's probabilities for each clip, a list of (T, 7) arrays."""
+    images = (normalise(clip.pixels, data["mean_image"], data["std"]) for clip in clips)
+    return [np.exp(log_softmax(net.predict(frames))) for frames in images]
 
 
 def classify(seen, clips):
-    """Return {way: scores (N, 7) of the test clips}; seen is {split: probabilities of each
-    clip}."""
-    labels = {split: labels_of(each) for split, each in clips.items()}
+    """Return {method: (N, 7) scores of the test clips}.
+
+    seen    {split: list of the (T, 7) probabilities of its clips}
+    clips   {split: list of Clip}
+    """
+    labels = {split: labels_of(clips_of_split) for split, clips_of_split in clips.items()}
     test = list(zip(seen["test"], clips["test"], strict=True))
     scores = {MIDDLE: np.stack([frames[len(frames) // 2] for frames, _ in test]),
               APEX: np.stack([frames[clip.strength.argmax()] for frames, clip in test]),
               ARGMAX: np.stack([clip_mean(frames) for frames, _ in test])}
-    for way, gather in ((MEAN, clip_mean), (BINNED, clip_bins)):
-        vectors = {split: np.stack([gather(frames) for frames in each]) for split,
-                   each in seen.items()}
+    for way, pool in ((MEAN, clip_mean), (BINNED, clip_bins)):
+        vectors = {split: np.stack([pool(frames) for frames in probabilities])
+                   for split, probabilities in seen.items()}
         svm = fit_linear_svm(vectors["train"], labels["train"], STRENGTHS,
                              (vectors["val"], labels["val"]), 7)
         scores[way] = svm.predict(vectors["test"])
@@ -74,24 +75,30 @@ def classify(seen, clips):
 
 
 def labels_of(clips):
-    """Return the emotions of clips, (N,) integers."""
+    """Return the labels of clips, (N,) integers."""
     return np.array([clip.emotion for clip in clips])
 
 
 def changes(frames):
-    """Return how many emotions come first in some frame of probabilities (T, C), and T: a clip to
-    show has many."""
+    """Return (number of different predictions, T) for the (T, C) probabilities of a clip.
+
+    The clip that is shown has the most of them.
+    """
     return len(set(frames.argmax(axis=1))), len(frames)
 
 
 def outcome(scores, labels):
-    """Return what accuracy() and gain() read of a result of runs.train."""
+    """Return the entries of a result of runs.train that accuracy() and gain() read."""
     right = scores.argmax(axis=1) == labels
     return {"val_acc": float(right.mean()), "right": "".join(map(str, right.astype(int)))}
 
 
 def conclude(results, still):
-    """Return the findings on {way: outcomes}; still is the accuracy on still faces."""
+    """Return the findings.
+
+    results   {method: outcomes, one for each seed}
+    still     accuracy on still faces, (value, low, high)
+    """
     over_middle, over_mean, over_apex = (gain(results[BINNED], results[way])
                                          for way in (MIDDLE, MEAN, APEX))
     return [
@@ -116,17 +123,18 @@ def main(argv=None):
     sizes = {split: count // 10 for split, count in SPLITS.items()} if args.quick else SPLITS
     trained = train_seeds(options.base_run(args, "frames"), data, args.runs, args.seeds)
     start = time.perf_counter()
-    clips = {split: [make_clip(0, number) for number in numbers] for split,
-             numbers in numbers_of(sizes).items()}
-    results, labels = {}, labels_of(clips["test"])
+    clips = {split: [make_clip(0, number) for number in numbers]
+             for split, numbers in numbers_of(sizes).items()}
+    results = {}
+    labels = labels_of(clips["test"])
     for result in trained:
         net = load_trained(result)
-        seen = {split: look(net, data, each) for split, each in clips.items()}
+        seen = {split: look(net, data, clips_of_split) for split, clips_of_split in clips.items()}
         for way, scores in classify(seen, clips).items():
             results.setdefault(way, []).append(outcome(scores, labels))
-    rows = [[way, percent(accuracy(each)), points(gain(each, results[MIDDLE]))] for way,
-            each in results.items()]
-    # seen is what the last net saw
+    rows = [[way, percent(accuracy(outcomes)), points(gain(outcomes, results[MIDDLE]))]
+            for way, outcomes in results.items()]
+    # seen holds the probabilities of the last net
     shown = max(range(len(labels)), key=lambda k: changes(seen["test"][k]))
     figures = {"clip": draw_clip(clips["test"][shown], seen["test"][shown], data["class_names"]),
                "accuracy": curves.plot_intervals(in_percent(results),

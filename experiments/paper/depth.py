@@ -1,14 +1,13 @@
-"""What depth buys: the paper's three-layer baseline, and its final net with 1, 2, 3 and all 4
-blocks.
+"""The effect of depth: the paper's three-layer baseline, and its final net with 1 to 4 blocks.
 
     python experiments/paper/depth.py           40 epochs, one seed: about 45 minutes on 2 cores
     python experiments/paper/depth.py --epochs 20 --seeds 3
     python experiments/paper/depth.py --quick   a smoke test on synthetic faces
 
-All under the paper's parameters, with batchnorm but for the baseline, which has none. The paper's
-learning rate is one for the final net; under it the baseline learns less than a linear model, so
-that it gets the best of three. The fewer the blocks, the larger the image that the hidden layer
-sees: a deeper net here has fewer parameters.
+All nets use the paper's hyper-parameters, and all but the baseline have batchnorm. The paper's
+learning rate was chosen for the final net; with it, the baseline learns less than a linear model,
+so the baseline gets the best of three learning rates. The fewer the blocks, the larger the input of
+the hidden layer: deeper nets have fewer parameters here.
 """
 import sys
 from pathlib import Path
@@ -27,11 +26,12 @@ from experiments.paper.statistics import accuracy, by_epoch, gain, in_percent, p
 from experiments.paper.update_rules import reached
 
 PAPER = 0.607
-BASELINE, BASELINE_RATES = "baseline, 5x5", (0.00127, 0.0004, 0.000127)  # the first is the paper's
+BASELINE = "baseline, 5x5"
+BASELINE_RATES = (0.00127, 0.0004, 0.000127)  # the first is the paper's
 
 
 def nets(base):
-    """Return {name: run} of the nets compared, the shallowest first."""
+    """Return {name: run} of the nets that are compared, the shallowest first."""
     options = base.model["options"]
     filters = options["num_filters"]
     baseline = {"input_dim": [1, 48, 48], "num_filters": filters[0], "filter_size": 5,
@@ -45,7 +45,7 @@ def nets(base):
 
 
 def search(run, data, folder):
-    """Return {learning rate: result} of the baseline, seed 0."""
+    """Return {learning rate: result} of the baseline with seed 0."""
     return {rate: train(run.with_optim(learning_rate=rate), data, folder)
             for rate in BASELINE_RATES}
 
@@ -53,35 +53,33 @@ def search(run, data, folder):
 def conclude(results):
     """Return the findings on {name: results}."""
     (first, baseline), *steps, (name, final) = results.items()
-    whole, last = gain(final, baseline), gain(final, steps[-1][1])
+    whole = gain(final, baseline)
+    last = gain(final, steps[-1][1])
     ours = accuracy(final)
-    by_step = [first, *(f"{step} {percent(accuracy(each))}" for step, each in steps)]
-    by_step[0] += f" {percent(accuracy(baseline))}"
-    reached = (
-        "confirmed" if ours[1] <= PAPER <= ours[2] else "refined" if ours[1] > PAPER else "refuted"
-    )
+    by_net = [f"{net} {percent(accuracy(results[net]))}" for net in list(results)[:-1]]
+    on_accuracy = ("confirmed" if ours[1] <= PAPER <= ours[2]
+                   else "refined" if ours[1] > PAPER else "refuted")
     return [
         Finding("3.2: a three-layer net is the baseline from which the final architecture improves",
                 f"{name}: {points(whole)} over the {first} net, with {final[0]['parameters']:,} "
-                "parameters instead of "
-                f"{baseline[0]['parameters']:,}", verdict_on(whole, "more"), "cost"),
-        Finding("Abstract, 5: the final net reaches 60.7 % on validation", percent(ours), reached,
-                "curves"),
+                f"parameters instead of {baseline[0]['parameters']:,}",
+                verdict_on(whole, "more"), "cost"),
+        Finding("Abstract, 5: the final net reaches 60.7 % on validation", percent(ours),
+                on_accuracy, "curves"),
         Finding("6: adding more layers would further improve the network",
-                f"{'; '.join(by_step)}; {name} {percent(ours)}. The last block adds {points(last)}",
+                f"{'; '.join(by_net)}; {name} {percent(ours)}. The last block adds {points(last)}",
                 verdict_on(last, "more"), "cost")]
 
 
 def draw(results):
-    """Return the figures: validation accuracy over epochs, and accuracy against parameters and
-    FLOPs."""
+    """Return the figures: accuracy over epochs, and accuracy against parameters and FLOPs."""
     over_epochs = curves.plot_curves(by_epoch(results), title="Depth: accuracy on validation")
     panels = curves.panels(2)
-    costs = ("parameters", 1e3, "Thousand parameters"), ("flops", 1e6, "MFLOP of a forward pass")
+    costs = [("parameters", 1e3, "Thousand parameters"), ("flops", 1e6, "MFLOP of a forward pass")]
     for ax, (key, unit, label) in zip(panels, costs, strict=True):
-        points = {name: (results[name][0][key] / unit, *value) for name,
-                  value in in_percent(results).items()}
-        curves.plot_cost(points, ax, title="Depth: accuracy against its cost", xlabel=label)
+        shown = {name: (results[name][0][key] / unit, *value)
+                 for name, value in in_percent(results).items()}
+        curves.plot_cost(shown, ax, title="Depth: accuracy against its cost", xlabel=label)
     return {"curves": over_epochs, "cost": panels[0]}
 
 
@@ -92,7 +90,7 @@ def main(argv=None):
     best = max(tried, key=lambda rate: reached(tried[rate]))
     runs[BASELINE] = runs[BASELINE].with_optim(learning_rate=best)
     results = {name: train_seeds(run, data, args.runs, args.seeds) for name, run in runs.items()}
-    rates = ", ".join(f"{rate:g}: {100 * reached(each):.1f} %" for rate, each in tried.items())
+    rates = ", ".join(f"{rate:g}: {100 * reached(result):.1f} %" for rate, result in tried.items())
     findings.save_nets(args, data, 1, title="Depth", nets=results, findings=conclude(results),
                        figures=draw(results),
                        others=[tried[rate] for rate in tried if rate != best],

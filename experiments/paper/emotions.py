@@ -1,13 +1,12 @@
-"""Accuracy per emotion and the confusion matrix, and what becomes of Disgust if all emotions count
-equally in training.
+"""Accuracy per emotion, the confusion matrix, and the effect of balanced training on Disgust.
 
     python experiments/paper/emotions.py           20 epochs, 3 seeds: about 45 minutes on 2 cores
     python experiments/paper/emotions.py --epochs 40
     python experiments/paper/emotions.py --quick   a smoke test on synthetic faces
 
-Nets: the paper's; with class weights in the softmax loss that make up for the shares of the
-emotions, fully or by their square root; and with a sampler that shows all emotions equally often.
-Faces of validation that also occur in training are counted apart: to name those right is no merit.
+Compared are the paper's net, class weights in the softmax loss (the inverse class frequencies, or
+their square roots), and a sampler that draws all emotions equally often. Validation faces that also
+occur in training are counted separately, because predicting them correctly needs no generalization.
 """
 import sys
 from pathlib import Path
@@ -30,53 +29,58 @@ from experiments.paper.findings import Finding, verdict_on
 from experiments.paper.runs import train_seeds
 from experiments.paper.statistics import accuracy, among, explain, gain, percent, points, share
 
-PLAIN, WEIGHTS, SAMPLER = "as in the paper", "class weights", "balanced sampler"
+PLAIN = "as in the paper"
+WEIGHTS = "class weights"
+SAMPLER = "balanced sampler"
 NETS = {PLAIN: {}, WEIGHTS: {"class_weights": 1.0}, "square-root weights": {"class_weights": 0.5},
         SAMPLER: {"balanced": 1.0}}
 
 
 def weigh(strength, model, data):
-    """An entry of runs.EXTRAS: let the emotions weigh in the loss what makes up for their
-    shares."""
+    """Return (model, data) with class weights in the model's loss; an entry of runs.EXTRAS.
+
+    strength   the power of the inverse class frequencies, as in class_weights
+    """
     weights = class_weights(data["y_train"], len(data["class_names"]), strength)
     model.loss_function = partial(softmax_loss, class_weights=weights)
     return model, data
 
 
-def said(results):
-    """Return how Disgust is said, means over the results, as a text."""
+def disgust_predictions(results):
+    """Return how often Disgust is predicted, and how often correctly, as text; means over nets."""
     confusion = np.mean([result["confusion"] for result in results], axis=0)
     disgust = list(results[0]["per_class"]).index("Disgust")
     return f"{confusion[:, disgust].sum():.0f} times ({confusion[disgust, disgust]:.0f} correct)"
 
 
 def verdict(parts):
-    """Return the verdict on a statement with several parts, each true or false."""
+    """Return the verdict on a statement whose parts are a list of booleans."""
     return "confirmed" if all(parts) else "refined" if any(parts) else "refuted"
 
 
 def conclude(results, groups, portions, repeated):
     """Return the findings on {net: results}.
 
-    groups      {emotion: mask (N,) of validation faces}, with "all" of them
+    groups      {emotion: (N,) mask of validation faces}, and "all" for all of them
     portions    {emotion: its fraction of the training faces}
-    repeated    mask (N,) of validation faces that are in training too
+    repeated    (N,) mask of the validation faces that also occur in training
     """
-    plain, sizes = results[PLAIN], sorted(portions, key=portions.get)
+    plain = results[PLAIN]
+    sizes = sorted(portions, key=portions.get)
     accuracies = {name: share(plain, mask) for name, mask in groups.items()}
     ranks = sorted((name for name in groups if name != "all"), key=lambda name: accuracies[name][0])
     leak = f"none of the {len(repeated):,} faces occurs in training" if not repeated.any() else (
         f"{repeated.sum()} of the {len(repeated):,} faces also occur in training; the accuracy is "
         f"{percent(share(plain, repeated))} on these, {percent(share(plain, ~repeated))} on the "
         f"others and {percent(accuracies['all'])} on all")
-    equal, base = results[WEIGHTS] + results[SAMPLER], plain + plain
+    equal = results[WEIGHTS] + results[SAMPLER]
+    base = plain + plain
     lift = gain(among(equal, groups["Disgust"]), among(base, groups["Disgust"]))
     return [
         Finding("1.1: Disgust is heavily under-represented at roughly 1.5 %, and Happy the most "
                 "populated class",
                 f"Disgust has {100 * portions['Disgust']:.1f} % of the training faces; {sizes[0]} "
-                "has the fewest, "
-                f"{sizes[-1]} the most",
+                f"has the fewest, {sizes[-1]} the most",
                 verdict([round(portions["Disgust"], 3) == 0.015, sizes[-1] == "Happy"])),
         Finding("1.1: the 3,589 validation faces are separate from the 28,709 training faces", leak,
                 "refined" if repeated.any() else "confirmed"),
@@ -88,39 +92,40 @@ def conclude(results, groups, portions, repeated):
         Finding("5: this is very likely due, at least in part, to the uneven class distribution",
                 "with equally weighted emotions (class weights and sampler together), Disgust "
                 f"gains {points(lift)} and all faces {points(gain(equal, base))}; Disgust is "
-                f"predicted {said(equal)}, before {said(plain)}",
+                f"predicted {disgust_predictions(equal)}, before {disgust_predictions(plain)}",
                 verdict_on(lift, "more"), "emotions")]
 
 
 def remark(name, results, groups, repeated):
-    """Return the sentence on a net: all faces, those that are not in training, and how Disgust is
-    said."""
-    mean_of = np.mean([share(results, mask)[0] for emotion,
-                       mask in groups.items() if emotion != "all"])
+    """Return a sentence on a net: its accuracies, and how often it predicts Disgust."""
+    mean_accuracy = np.mean([share(results, mask)[0] for emotion, mask in groups.items()
+                             if emotion != "all"])
     return (f"{name[0].upper()}{name[1:]}: {percent(accuracy(results))} on all faces, "
             f"{percent(accuracy(among(results, ~repeated)))} on those that do not occur in "
-            f"training, {100 * mean_of:.1f} % as the mean over emotions; Disgust is predicted "
-            f"{said(results)}.")
+            f"training, {100 * mean_accuracy:.1f} % as the mean over emotions; Disgust is "
+            f"predicted {disgust_predictions(results)}.")
 
 
 def main(argv=None):
     args, data = options.begin(options.parser("emotions", __doc__, epochs=20, seeds=3), argv)
     runs.EXTRAS["class_weights"] = weigh
-    base, names = options.base_run(args, "final"), list(data["class_names"])
-    results = {name: train_seeds(replace(base, name=f"emotions-{name.replace(' ', '-')}",
-                                         options=extra), data,
-                                 args.runs, args.seeds) for name, extra in NETS.items()}
+    base = options.base_run(args, "final")
+    names = list(data["class_names"])
+    results = {}
+    for name, extra in NETS.items():
+        run = replace(base, name=f"emotions-{name.replace(' ', '-')}", options=extra)
+        results[name] = train_seeds(run, data, args.runs, args.seeds)
     repeated = occur_in(data["X_val"], data["X_train"])
     counts = np.bincount(data["y_train"], minlength=len(names))
-    groups = {name: data["y_val"] == label for label, name in enumerate(names)}
-    groups = {name: mask for name,
-              mask in groups.items() if mask.any()} | {"all": np.ones(len(repeated), bool)}
+    masks = {name: data["y_val"] == label for label, name in enumerate(names)}
+    groups = {name: mask for name, mask in masks.items() if mask.any()}
+    groups["all"] = np.ones(len(repeated), bool)
     portions = dict(zip(names, counts / counts.sum(), strict=True))
     rows = [[f"{name} ({mask.sum():,})", f"{100 * portions.get(name, 1):.1f} %",
-             *(percent(share(each, mask)) for each in results.values()),
+             *(percent(share(net_results, mask)) for net_results in results.values()),
              percent(share(results[PLAIN], mask & ~repeated))] for name, mask in groups.items()]
-    dots = {group: {name: tuple(100 * value for value in share(each, mask)) for name,
-                    each in results.items()}
+    dots = {group: {name: tuple(100 * value for value in share(net_results, mask))
+                    for name, net_results in results.items()}
             for group, mask in groups.items()}
     findings.save(args, data, 7, title="Accuracy per emotion", rows=rows,
                   results=sum(results.values(), []),
@@ -133,7 +138,8 @@ def main(argv=None):
                   notes=["The table shows Wilson intervals over the faces, for means over the "
                          "seeds; the confusion matrix is that of seed 0. Every net is evaluated "
                          "at its best epoch on all faces.",
-                         *(remark(name, each, groups, repeated) for name, each in results.items()),
+                         *(remark(name, net_results, groups, repeated)
+                           for name, net_results in results.items()),
                          explain(args.seeds)])
 
 

@@ -1,13 +1,11 @@
-"""EMPATH (Dailey et al. 2002): Gabor filters, principal components and a small net, beside the
-paper's final net.
+"""EMPATH (Dailey et al. 2002): Gabor filters, principal components and a small net.
 
-    python experiments/paper/empath.py --data fer2013.h5   two minutes, and 20 for a final net that
-    isn't trained yet
+    python experiments/paper/empath.py --data fer2013.h5   2 minutes, and 20 to train the final net
     python experiments/paper/empath.py --quick             a smoke test on synthetic faces
 
-What is compared with EMPATH: the same net on as many principal components of the pixels (what the
-filters buy), EMPATH without its hidden layer and with four times the components, and the
-convolutional net, which learns its filters.
+EMPATH is compared with the same net on as many principal components of the pixels (the effect of
+the filters), with EMPATH without its hidden layer, with four times the components, and with the
+paper's final net, a convolutional net that learns its filters.
 """
 import sys
 from pathlib import Path
@@ -37,42 +35,50 @@ HIDDEN = 100
 
 
 def small_run(args, name, num_components, hidden_dims):
-    """Return the training of a small softmax net on projections."""
+    """Return the run of a small softmax net on projections."""
     model = {"kind": "FullyConnectedNet",
              "options": {"hidden_dims": hidden_dims, "input_dim": num_components,
-                                                      "num_classes": 7, "weight_scale": 0.05}}
+                         "num_classes": 7, "weight_scale": 0.05}}
     return Run(name=f"empath-{name}", model=model, optim_config={"learning_rate": 1e-3}, reg=1e-3,
-               batch_size=100,
-               schedule={"kind": "CosineWarmup", "warmup_epochs": 0}, num_epochs=args.epochs,
-               augmentation="none")
+               batch_size=100, schedule={"kind": "CosineWarmup", "warmup_epochs": 0},
+               num_epochs=args.epochs, augmentation="none")
 
 
-def with_features(data, see):
-    """Return the data with see(faces) for the faces of every split."""
-    return {**data, **{key: see(data[key]) for key in ("X_train", "X_val")}}
+def with_features(data, extract):
+    """Return the data with the faces of every split replaced by extract(faces)."""
+    return {**data, **{key: extract(data[key]) for key in ("X_train", "X_val")}}
 
 
 def flat(faces):
-    """Return faces (N, 1, H, W) as rows of pixels (N, H * W)."""
+    """Return faces (N, 1, H, W) as rows of pixels, (N, H * W)."""
     return faces.reshape(len(faces), -1)
 
 
-def see(data, bank):
-    """Return the data with projections of magnitudes for faces, with those of pixels, and the PCA
-    of the magnitudes."""
+def project(data, bank):
+    """Return (gabor, pixels, pca): the data with two kinds of projections instead of faces.
+
+    gabor    on 4 * COMPONENTS principal components of the filters' magnitudes
+    pixels   on COMPONENTS principal components of the pixels
+    pca      of the magnitudes
+    """
     pca = empath.fit_embedding(data["X_train"], bank, 4 * empath.COMPONENTS)
-    plain = empath.fit_pca(empath.in_batches(data["X_train"], flat), empath.COMPONENTS)
-    return (with_features(data, lambda faces: empath.embed(faces, bank, pca)),
-            with_features(data, lambda faces: np.concatenate(list(
-                empath.in_batches(faces, lambda batch: empath.project(flat(batch), plain))))), pca)
+    pca_of_pixels = empath.fit_pca(empath.in_batches(data["X_train"], flat), empath.COMPONENTS)
+
+    def of_pixels(faces):
+        batches = empath.in_batches(
+            faces, lambda batch: empath.project(flat(batch), pca_of_pixels))
+        return np.concatenate(list(batches))
+
+    gabor = with_features(data, lambda faces: empath.embed(faces, bank, pca))
+    return gabor, with_features(data, of_pixels), pca
 
 
-def train_all(args, data, seen, pixels):
-    """Return {net: results}."""
+def train_all(args, data, gabor, pixels):
+    """Return {net: results}; gabor and pixels are those of project()."""
     K = empath.COMPONENTS
-    few = with_features(seen, lambda features: np.ascontiguousarray(features[:, :K]))
-    nets = {EMPATH: (few, K, [HIDDEN]), PIXELS: (pixels, K, [HIDDEN]), LINEAR: (few, K, []),
-            WIDE: (seen, 4 * K, [HIDDEN])}
+    first = with_features(gabor, lambda features: np.ascontiguousarray(features[:, :K]))
+    nets = {EMPATH: (first, K, [HIDDEN]), PIXELS: (pixels, K, [HIDDEN]), LINEAR: (first, K, []),
+            WIDE: (gabor, 4 * K, [HIDDEN])}
     results = {name: train_seeds(small_run(args, name.replace(" ", "-"), size, hidden), features,
                                  args.runs, args.seeds)
                for name, (features, size, hidden) in nets.items()}
@@ -82,14 +88,15 @@ def train_all(args, data, seen, pixels):
 
 def conclude(results, pca):
     """Return the findings on {net: results}."""
-    ours, filters, hidden, more, learned = results[EMPATH], *(gain(results[a], results[b]) for a,
-                                                              b in (
-        (EMPATH, PIXELS), (EMPATH, LINEAR), (WIDE, EMPATH), (CONV, EMPATH)))
+    ours = results[EMPATH]
+    filters = gain(ours, results[PIXELS])
+    hidden = gain(ours, results[LINEAR])
+    more = gain(results[WIDE], ours)
+    learned = gain(results[CONV], ours)
     share = pca.variances[:empath.COMPONENTS].sum() / len(pca.mean)
     return [
         Finding("2: EMPATH performs Gabor filtering on the raw images, followed by various "
-                "transformations and PCA, "
-                "before applying a 3 layer neural net",
+                "transformations and PCA, before applying a 3 layer neural net",
                 f"our implementation reaches {percent(accuracy(ours))}. The filters add "
                 f"{points(filters)}, the hidden layer {points(hidden)}; its {empath.COMPONENTS} "
                 f"components explain {100 * share:.0f} % of the variance, and four times as many "
@@ -113,15 +120,15 @@ def main(argv=None):
     args, data = options.begin(options.parser("empath", __doc__), argv)
     start = time.perf_counter()
     bank = empath.gabor_bank(step=2 * empath.STEP if args.quick else empath.STEP)
-    seen, pixels, pca = see(data, bank)
+    gabor, pixels, pca = project(data, bank)
     seconds = time.perf_counter() - start
-    results = train_all(args, data, seen, pixels)
-    every = sum(results.values(), [])
-    rows = [findings.row_of(name, each) for name, each in results.items()]
+    results = train_all(args, data, gabor, pixels)
+    trained = sum(results.values(), [])
+    rows = [findings.row_of(name, net_results) for name, net_results in results.items()]
     findings.save(args, data, 11, title="EMPATH", header=findings.HEADER, rows=rows,
                   findings=conclude(results, pca),
-                  figures=draw(results, pca, seen["X_train"], data), results=every,
-                  seconds=seconds + sum(result["seconds"] for result in every),
+                  figures=draw(results, pca, gabor["X_train"], data), results=trained,
+                  seconds=seconds + sum(result["seconds"] for result in trained),
                   notes=[explain(args.seeds),
                          f"EMPATH: {bank.shape[2]:,} magnitudes, z-scored on the training faces; "
                          f"{empath.COMPONENTS} principal components; {HIDDEN} hidden units. "

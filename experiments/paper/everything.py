@@ -1,14 +1,12 @@
-"""The paper's architecture with everything that was found since: augmentation, schedule, averaged
-weights, a teacher.
+"""The paper's architecture with later methods: augmentation, schedule, averaged weights, a teacher.
 
     python experiments/train_best.py                 first: trains the teacher, runs/best/best.h5
     python experiments/paper/everything.py           40 epochs, 3 seeds: about an hour on 2 cores
-    python experiments/paper/everything.py --quick   a smoke test on synthetic faces, without a
-    teacher
+    python experiments/paper/everything.py --quick   a smoke test on synthetic faces, no teacher
 
-Layers and parameters are those of the final net with batchnorm, the recipe is that of
-train_best.py, in whose folders (runs/paper/everything-...) a training that was interrupted is gone
-on with. Beside it: the paper's own recipe.
+The layers are those of the final net with batchnorm, the recipe is that of train_best.py. It is
+compared with the paper's own recipe. An interrupted training resumes from its folder,
+runs/paper/everything-...
 """
 import sys
 from pathlib import Path
@@ -30,7 +28,9 @@ from experiments.paper.findings import Finding, verdict_on
 from experiments.paper.runs import data_digest, located, train_seeds
 from experiments.paper.statistics import accuracy, by_epoch, gain, in_percent, percent, points
 
-PAPER, EVERYTHING, RECIPE = 0.607, "all later methods", "the paper's recipe"
+PAPER = 0.607
+EVERYTHING = "all later methods"
+RECIPE = "the paper's recipe"
 
 
 def parse(argv):
@@ -46,26 +46,32 @@ def parse(argv):
 
 
 def arguments(args, base):
-    """Return the command line of train_best.py, but for seed and folders, that trains the net of a
-    base run."""
+    """Return the arguments with which train_best.py trains the net of a base run.
+
+    Data, seed and folders are left out.
+    """
     net = base.model["options"]
     found = ["--blocks", *map(str, net["num_filters"]), "--hidden-dim", str(net["hidden_dim"]),
-             "--dropout-keep", "0.7",
-             "--epochs", str(args.epochs), "--warmup-epochs", str(args.epochs / 20)]
+             "--dropout-keep", "0.7", "--epochs", str(args.epochs),
+             "--warmup-epochs", str(args.epochs / 20)]
     return found + (["--teacher", str(args.teacher)] if args.teacher else [])
 
 
 def folder_of(args, words, data):
-    """Return the folder of the trainings with these arguments: its name tells recipe, teacher and
-    faces apart."""
+    """Return the folder of the trainings with these arguments.
+
+    Its name has a digest of the recipe, the teacher and the faces.
+    """
     teacher = hashlib.sha256(args.teacher.read_bytes()).hexdigest() if args.teacher else ""
     text = json.dumps([words[:-2] if teacher else words, teacher, data_digest(data)])
     return args.runs / f"everything-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def train(args, words, seed, data):
-    """Return the result, as runs.train gives it, of train_best.py with a seed: a finished one is
-    found again."""
+    """Return the result of train_best.py with a seed, in the form of runs.train.
+
+    A finished training is loaded, not repeated.
+    """
     folder = folder_of(args, words, data) / str(seed)
     if not (folder / "metrics.json").exists():
         command = [*words, "--data", data["source"], "--seed", str(seed), "--out", str(folder),
@@ -75,9 +81,9 @@ def train(args, words, seed, data):
 
 
 def result_of(folder, data):
-    """Return what train_best.py left in a folder as a result of runs.train."""
-    config, metrics = (json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-                       for name in ("config", "metrics"))
+    """Return the outcome of train_best.py in a folder, in the form of runs.train."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     _, state = load_checkpoint(folder / "last.h5")
     model, _ = load_model(folder / "best.h5")
     right = (model.predict(data["X_val"]).argmax(axis=1) == data["y_val"]).astype(int)
@@ -92,9 +98,10 @@ def result_of(folder, data):
 
 def conclude(results):
     """Return the findings on {name: results}."""
-    ours, more = accuracy(results[EVERYTHING]), gain(results[EVERYTHING], results[RECIPE])
-    mirrored = sum(each["val_acc_with_mirror"]
-                   for each in results[EVERYTHING]) / len(results[EVERYTHING])
+    ours = accuracy(results[EVERYTHING])
+    more = gain(results[EVERYTHING], results[RECIPE])
+    mirrored = sum(result["val_acc_with_mirror"]
+                   for result in results[EVERYTHING]) / len(results[EVERYTHING])
     return [
         Finding("Abstract, 5: a convolutional network of four blocks reaches 60.7 % on validation",
                 f"{results[EVERYTHING][0]['parameters']:,} parameters reach {percent(ours)} with "

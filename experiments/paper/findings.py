@@ -1,5 +1,4 @@
-"""What the paper says and what we measured: findings, kept as JSON beside their figures, and the
-report of them all."""
+"""Findings, statements of the paper with our measurements: stored as JSON, shown in a report."""
 import json
 import os
 from dataclasses import asdict, dataclass, replace
@@ -23,13 +22,13 @@ HEADER = ("", "accuracy (95 %)", "best epoch", "training accuracy", "parameters"
 
 @dataclass(frozen=True)
 class Finding:
-    """One statement of the paper beside what we found.
+    """A statement of the paper and our result.
 
-    statement   the paper's, with its section: "3.4: Adam performs best among the update rules"
-    ours        what we measured, with its numbers
+    statement   of the paper, with its section: "3.4: Adam performs best among the update rules"
+    ours        our result, with its numbers
     verdict     one of VERDICTS
-    figure      the key of a figure given to save, or "" for none
-    command     that measured it; save() fills in that of the script
+    figure      key of a figure that is given to save(), or "" for none
+    command     the command that measured it; by default save() fills in the script's
     """
 
     statement: str
@@ -44,23 +43,24 @@ class Finding:
 
 
 def row_of(name, results):
-    """Return the row of a net under HEADER: means over the results of runs.train, one a seed; its
-    time is of all."""
+    """Return the row of a net under HEADER.
+
+    results   of runs.train, one for each seed; the row has their means, but the sum of their times
+    """
     def average(key):
         return mean(result[key] for result in results)
 
     minutes = sum(result["seconds"] for result in results) / 60
     return [name, percent(accuracy(results)), f"{average('best_epoch'):.0f}",
-            f"{100 * average('train_acc'):.1f} %",
-            results[0]["parameters"], results[0]["flops"] / 1e6, average("images_per_second"),
-            minutes]
+            f"{100 * average('train_acc'):.1f} %", results[0]["parameters"],
+            results[0]["flops"] / 1e6, average("images_per_second"), minutes]
 
 
 def verdict_on(gain, claim):
-    """Return the verdict on a claimed gain, of which the measured (mean, low, high) is known.
+    """Return the verdict on the claim of a gain, given the measured (mean, low, high).
 
-    claim   "more": it is above zero, which an interval that holds zero can only refine
-            "no more": it isn't; less than zero refines that
+    claim   "more", the gain is positive: refined if the interval contains zero
+            "no more", the gain is not positive: refined if the interval is negative
     """
     check(claim in ("more", "no more"), f"claim: got {claim!r}, expected 'more' or 'no more'")
     _, low, high = gain
@@ -70,23 +70,24 @@ def verdict_on(gain, claim):
 
 
 def stem(number, name):
-    """Return the file name of an experiment's results, without its ending: "02_update_rules"."""
+    """Return the file name of an experiment's results without suffix, as in "02_update_rules"."""
     return f"{number:02}_{name}"
 
 
 def save(args, data, number, *, title, header, rows, findings, figures=None, results=(),
          seconds=None, notes=()):
-    """Write the results of an experiment: NUMBER_NAME.json and a PNG for each figure; returns the
-    JSON's path.
+    """Write the results of an experiment as NUMBER_NAME.json and a PNG for each figure.
 
-    args       of options.begin; the name is the script's without "paper_"
-    data       that it was measured on
-    header, rows   of its table: texts and numbers
+    args       of options.begin
+    data       the data that it was measured on
+    header     of the table, texts
+    rows       of the table, lists of texts and numbers
     findings   list of Finding
     figures    {name: Axes or Figure}
-    results    of runs.train, which the JSON keeps without confusion and paths
-    seconds    that it all took; default: the sum of the results'
-    notes      sentences that go below the table
+    results    of runs.train; the JSON stores them without confusion matrix and paths
+    seconds    total time; by default the sum over the results
+    notes      sentences below the table
+    Returns the path of the JSON.
     """
     name = stem(number, args.name)
     files = {key: f"{name}_{key}.png" for key in figures or {}}
@@ -99,19 +100,17 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
         found.append(asdict(replace(finding, figure=files.get(finding.figure, ""),
                                     command=finding.command or args.command)))
     source = {"name": Path(data["source"]).name, "sha256": data_digest(data),
-              "synthetic": data["synthetic"],
-              "training": len(data["X_train"]), "validation": len(data["X_val"])}
+              "synthetic": data["synthetic"], "training": len(data["X_train"]),
+              "validation": len(data["X_val"])}
     seconds = sum(result["seconds"] for result in results) if seconds is None else seconds
     text = json_text({"number": number, "title": title, "command": args.command,
-                      "settings": settings(args),
-                      "seeds": list(range(args.seeds)), "seconds": round(seconds, 3),
-                      "data": source,
-                      "machine": machine.describe(), "header": list(header),
-                      "rows": [list(row) for row in rows],
+                      "settings": settings(args), "seeds": list(range(args.seeds)),
+                      "seconds": round(seconds, 3), "data": source, "machine": machine.describe(),
+                      "header": list(header), "rows": [list(row) for row in rows],
                       "notes": list(notes), "findings": found, "figures": list(files.values()),
                       "runs": [kept_of(result) for result in results]})
     write_text(args.results / f"{name}.json", text)
-    # What reproduce_paper.py goes by: done on this machine
+    # A copy beside the runs: by it reproduce_paper.py knows that this machine has done it
     write_text(args.runs / f"{name}.json", text)
     print(f"\n{table(header, rows)}\n")
     for finding in findings:
@@ -121,47 +120,51 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
 
 
 def save_nets(args, data, number, *, nets, others=(), notes=(), **rest):
-    """Do what save() does with a row for each of {name: results of runs.train, one a seed}, which
-    are kept.
+    """Call save() with a row for each net; returns the path of the JSON.
 
-    others   results that are kept besides;  notes: sentences after the one on the intervals
+    nets     {name: results of runs.train, one for each seed}
+    others   further results that the JSON stores
+    notes    sentences after the one on the intervals
+    rest     the other keywords of save()
     """
     return save(args, data, number, header=HEADER,
-                rows=[row_of(name, each) for name, each in nets.items()],
+                rows=[row_of(name, results) for name, results in nets.items()],
                 results=sum(nets.values(), list(others)), notes=[explain(args.seeds), *notes],
                 **rest)
 
 
 def kept_of(result):
-    """Return what the JSON keeps of a result of runs.train; of the path of init the file and its
-    folder."""
+    """Return the part of a result of runs.train that the JSON stores.
+
+    The path of init is shortened to the file and its folder.
+    """
     kept = ("run", "digest", "val_acc", "best_epoch", "train_acc", "last_val_acc", "epochs",
-            "stopped", "diverged",
-            "seconds", "images_per_second", "parameters", "flops", "per_class")
+            "stopped", "diverged", "seconds", "images_per_second", "parameters", "flops",
+            "per_class")
     init = result["run"]["init"] and "/".join(Path(result["run"]["init"]).parts[-2:])
     return {key: result[key] for key in kept} | {"run": {**result["run"], "init": init},
                                                  "history": columns(result["history"])}
 
 
 def columns(history):
-    """Turn a list of one dict an epoch into a dict of one list a quantity."""
+    """Turn a list with a dict for each epoch into a dict with a list for each quantity."""
     return {key: [row[key] for row in history] for key in ("loss", "train_acc", "val_acc")}
 
 
 def load_results(folder, number, name):
-    """Return the JSON that save() wrote as a dict, None if there is none."""
+    """Return the JSON that save() wrote as a dict, or None if there is none."""
     path = Path(folder) / f"{stem(number, name)}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def report(folder, experiments, failures=()):
-    """Return the text of REPORT.md, which lies beside folder, from the JSONs in folder.
+    """Return the text of REPORT.md, a file next to folder, from the JSON files in folder.
 
-    experiments   (number, name, title) of each; whoever has no JSON is listed as not measured
-    failures      {number: how} of those that failed
+    experiments   list of (number, name, title); those without a JSON are listed as not measured
+    failures      {number: message} of the experiments that failed
     """
-    all_results = [(number, title, load_results(folder, number, name)) for number, name,
-                   title in experiments]
+    all_results = [(number, title, load_results(folder, number, name))
+                   for number, name, title in experiments]
     lines = ["# The paper, statement by statement", "",
              "This page is written by `python experiments/reproduce_paper.py` from the JSON files "
              "in [paper/](paper); every number comes from a completed run.", ""]
@@ -172,9 +175,9 @@ def report(folder, experiments, failures=()):
             rows.append([str(number), title, "-", "not measured", "-", "-"])
             continue
         where = " on synthetic faces" if found["data"]["synthetic"] else ""
-        rows += [[str(number), each["statement"], each["ours"], f"**{each['verdict']}**{where}",
-                  picture(folder, each["figure"], "figure"), f"`{each['command']}`"]
-                 for each in found["findings"]]
+        rows += [[str(number), finding["statement"], finding["ours"],
+                  f"**{finding['verdict']}**{where}", picture(folder, finding["figure"], "figure"),
+                  f"`{finding['command']}`"] for finding in found["findings"]]
     lines += [markdown(["", "the paper says", "we find", "verdict", "figure", "command"], rows), ""]
     for number, _, found in all_results:
         if found:
@@ -183,26 +186,25 @@ def report(folder, experiments, failures=()):
 
 
 def section(folder, number, found):
-    """Return the lines of an experiment's section of the report."""
+    """Return the lines of an experiment's section in the report."""
     data = found["data"]
     faces = "synthetic faces" if found["data"]["synthetic"] else found["data"]["name"]
     seeds = ", ".join(map(str, found["seeds"]))
     return [f"## {number}. {found['title']}", "",
             f"`{found['command']}`: {faces} ({data['training']:,} training and "
-            f"{data['validation']:,} validation images), "
-            f"seeds {seeds}, {found['seconds'] / 60:.0f} minutes; "
-            f"{machine.sentence(found['machine'])}.", "",
+            f"{data['validation']:,} validation images), seeds {seeds}, "
+            f"{found['seconds'] / 60:.0f} minutes; {machine.sentence(found['machine'])}.", "",
             table(found["header"], found["rows"]), "", *(f"{note}\n" for note in found["notes"]),
             *(f"!{picture(folder, name, found['title'])}\n" for name in found["figures"])]
 
 
 def picture(folder, name, text):
-    """Return a link to a figure from the folder above, a dash for none."""
+    """Return a link to a figure, relative to the folder above, or a dash for no figure."""
     return f"[{text}]({Path(folder).name}/{name})" if name else "-"
 
 
 def markdown(header, rows):
-    """Return a Markdown table of long texts, not aligned; a bar in a text would end its cell."""
+    """Return a Markdown table of long texts, not aligned; bars in the texts are escaped."""
     lines = [header, ["---"] * len(header),
              *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

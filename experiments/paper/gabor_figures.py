@@ -1,4 +1,4 @@
-"""Figures of EMPATH: its filters, and what its principal components see."""
+"""Figures of EMPATH: its filters and its principal components."""
 import numpy as np
 
 from cs231n_fer.analysis.empath import ORIENTATIONS, SCALES, gabor_kernel, wave_number
@@ -8,8 +8,7 @@ SHOWN = 10  # components
 
 
 def draw_filters():
-    """Return a figure of the real parts of all filters as a face sees them, each stretched to its
-    own range."""
+    """Return a figure of the real parts of all filters, each scaled to its own range."""
     tiles = np.full((SCALES, ORIENTATIONS, 50, 50), np.nan)
     for scale, orientation in np.ndindex(SCALES, ORIENTATIONS):
         kernel = gabor_kernel(scale, orientation).real
@@ -21,17 +20,16 @@ def draw_filters():
                   [f"{180 * k / ORIENTATIONS:g}°" for k in range(ORIENTATIONS)])
     ax.set_yticks(50 * np.arange(SCALES) + 25,
                   [f"{2 * np.pi / wave_number(k):.1f} px" for k in range(SCALES)])
-    return _finish(ax,
-                   "The 40 Gabor filters, real parts, on 48 x 48 pixels: length and direction of "
-                   "the wave")
+    return _finish(ax, "The 40 Gabor filters, real parts, on 48 x 48 pixels: length and direction "
+                       "of the wave")
 
 
 def draw_components(pca, projections, faces):
-    """Return a figure of the first components: what each does to the mean face, and its weights by
-    place and filter.
+    """Return a figure of the first components: their effect on the pixels, and their weights.
 
-    The upper pictures are slopes of every pixel on a projection, over all training faces: they show
-    no one's face. In the lower ones scales go down, from the finest, and directions to the right.
+    The first row shows the slope of every pixel on a projection over all training faces, so that it
+    shows nobody's face. The second shows the weights by place, the third those by filter: scales
+    from the finest down, directions to the right.
     """
     faces = faces.reshape(len(faces), -1)
     slopes = (projections[:, :SHOWN].T @ faces / len(faces)).reshape(SHOWN, 48, 48)
@@ -56,7 +54,7 @@ def draw_components(pca, projections, faces):
 
 
 def _finish(ax, title):
-    """Give a picture its title, no frame and no ticks."""
+    """Give an image a title and remove its frame and tick marks; returns ax."""
     ax.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

@@ -1,5 +1,4 @@
-"""The command line that the paper/*.py scripts share, their data, and the settings that they print
-first."""
+"""The command line that the scripts of paper/ share, their data, and their printed settings."""
 import argparse
 import shlex
 from dataclasses import replace
@@ -12,18 +11,23 @@ from experiments.bench import machine
 from .runs import Run
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNS, RESULTS = ROOT / "runs" / "paper", ROOT / "experiments" / "results" / "paper"
+RUNS = ROOT / "runs" / "paper"
+RESULTS = ROOT / "experiments" / "results" / "paper"
 QUICK_RUNS = ROOT / "runs" / "paper-quick"
 QUICK_FACES = {"synthetic_train": 1000, "synthetic_val": 300, "synthetic_test": 0}
-QUICK_NET, QUICK_EPOCHS, QUICK_BATCH = {"num_filters": [16, 16, 32, 32], "hidden_dim": 32}, 3, 25
-PAPER_EPOCHS, PAPER_DECAY = 40, 0.95
+QUICK_NET = {"num_filters": [16, 16, 32, 32], "hidden_dim": 32}
+QUICK_EPOCHS = 3
+QUICK_BATCH = 25
+PAPER_EPOCHS = 40
+PAPER_DECAY = 0.95
 
 
 def parser(name, description, epochs=PAPER_EPOCHS, seeds=1):
     """Return an ArgumentParser with the common options.
 
-    name            of the script without .py; description: its docstring
-    epochs, seeds   defaults of --epochs and --seeds on real faces; with --quick they are 3 and 1
+    name            of the script, without .py
+    description     the script's docstring
+    epochs, seeds   defaults of --epochs and --seeds; with --quick they are QUICK_EPOCHS and 1
     """
     made = argparse.ArgumentParser(name, description=description,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -33,32 +37,40 @@ def parser(name, description, epochs=PAPER_EPOCHS, seeds=1):
         help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic' (default: as "
              "training)")
     add("--quick", action="store_true",
-        help="a smoke test on a few synthetic faces; its results say nothing")
-    add("--seeds", type=int, help=f"train with seeds 0 to N - 1 (default {seeds}; 1 with --quick)")
-    add("--epochs", type=int, help="of a training; the decay is stretched to fit "
-                                   f"(default {epochs}; {QUICK_EPOCHS} with --quick)")
-    add("--runs", type=Path, help="folder of all trainings, to be found again (default runs/paper)")
+        help="run a smoke test on a few synthetic faces; its results are meaningless")
+    add("--seeds", type=int,
+        help=f"number of seeds, from 0 to SEEDS - 1 (default {seeds}; 1 with --quick)")
+    add("--epochs", type=int,
+        help="number of epochs of a training; the learning rate's decay is stretched to fit "
+             f"(default {epochs}; {QUICK_EPOCHS} with --quick)")
+    add("--runs", type=Path,
+        help="folder of all trainings, where finished ones are found again (default runs/paper)")
     add("--results", type=Path,
-        help="folder of JSON and figures (default experiments/results/paper; with --quick "
-                                     "runs/paper-quick/results)")
+        help="folder of JSON files and figures (default experiments/results/paper; with --quick "
+             "runs/paper-quick/results)")
     return made
 
 
 def begin(made, argv=None):
     """Parse the command line, load the faces, print the settings; returns (args, data).
 
-    args    has in addition name (of the script) and command (the text that repeats it)
-    Raises SystemExit for a wrong option, ValueError and OSError as load_data does.
+    args    also has name (of the script) and command (which repeats it)
+    Raises SystemExit for a wrong option, ValueError for less than one epoch or seed, ValueError and
+    OSError as load_data does.
     """
     args = made.parse_args(argv)
-    args.name, args.command = made.prog, command(made, args)
+    args.name = made.prog
+    args.command = command(made, args)
     epochs, seeds = (QUICK_EPOCHS, 1) if args.quick else args.defaults
-    args.epochs, args.seeds = epochs if args.epochs is None else args.epochs, args.seeds or seeds
+    args.epochs = epochs if args.epochs is None else args.epochs
+    args.seeds = args.seeds or seeds
     check(args.epochs >= 1 and args.seeds >= 1,
           f"--epochs, --seeds: got {args.epochs} and {args.seeds}, expected at least 1")
     folders(args)
-    data = load_data("synthetic",
-                     **QUICK_FACES) if args.quick and args.data is None else load_data(args.data)
+    if args.quick and args.data is None:
+        data = load_data("synthetic", **QUICK_FACES)
+    else:
+        data = load_data(args.data)
     print(f"{args.name}: " + ", ".join(f"{key} {value}" for key, value in settings(args).items()))
     print(f"{Path(data['source']).name}: {len(data['X_train']):,} faces to train, "
           f"{len(data['X_val']):,} to validate")
@@ -67,43 +79,46 @@ def begin(made, argv=None):
 
 
 def folders(args):
-    """Set the folders of runs and results where they are not given: those of --quick are apart;
-    returns args."""
+    """Set args.runs and args.results where they are not given; returns args.
+
+    Results of --quick have folders of their own.
+    """
     args.runs = args.runs or (QUICK_RUNS if args.quick else RUNS)
     args.results = args.results or (QUICK_RUNS / "results" if args.quick else RESULTS)
     return args
 
 
 def settings(args):
-    """Return the options that decide the result, as JSON can hold them: no folders."""
+    """Return {option: value} of the options that affect the results, serializable as JSON."""
     left_out = ("name", "command", "defaults", "runs", "results", "data")
-    return {key: value.name if isinstance(value, Path) else value for key,
-            value in vars(args).items()
-            if key not in left_out}
+    return {key: value.name if isinstance(value, Path) else value
+            for key, value in vars(args).items() if key not in left_out}
 
 
 def command(made, args):
-    """Return the command that repeats a script: options that are not at their defaults, files
-    without folders."""
+    """Return the command that repeats a script.
+
+    It has the options that differ from their defaults, and files without their folders.
+    """
     words = ["python", f"experiments/paper/{made.prog}.py"]
     for action in made._actions:
         value = getattr(args, action.dest, None)
         if action.dest not in ("runs", "results", "help") and value != action.default:
             words.append(action.option_strings[-1 if value is False else 0])  # --no-x is the last
-            values = value if isinstance(value,
-                                         list) else [] if isinstance(value, bool) else [value]
-            words += [Path(each).name if action.dest == "data" or isinstance(each, Path)
-                      else str(each)
-                      for each in values]
+            if isinstance(value, list):
+                values = value
+            else:
+                values = [] if isinstance(value, bool) else [value]
+            words += [Path(item).name if action.dest == "data" or isinstance(item, Path)
+                      else str(item) for item in values]
     return shlex.join(words)
 
 
 def base_run(args, name, num_epochs=None):
-    """Return the paper's run, with batchnorm, in so many epochs (default: --epochs); small with
-    --quick.
+    """Return the paper's run with batchnorm; a small one with --quick.
 
-    The decay is stretched: whatever the number of epochs, the learning rate ends where it ends in
-    the paper's 40.
+    num_epochs   by default args.epochs. The decay is stretched: for any number of epochs the
+                 learning rate ends at the value that it has after the paper's 40.
     """
     epochs = num_epochs or args.epochs
     run = Run(name=name, num_epochs=epochs,
