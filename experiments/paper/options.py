@@ -55,8 +55,8 @@ def begin(made, argv=None):
     """Parse the command line, load the faces, print the settings; returns (args, data).
 
     args    also has name (of the script) and command (which repeats it)
-    Raises SystemExit for a wrong option, ValueError for less than one epoch or seed, ValueError and
-    OSError as load_data does.
+    Raises SystemExit for a wrong option, ValueError for fewer than one epoch or seed, and what
+    load_data raises.
     """
     args = made.parse_args(argv)
     args.name = made.prog

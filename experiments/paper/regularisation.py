@@ -1,12 +1,11 @@
-"""Regularisation: none, L2, dropout, batchnorm and all their combinations; the gap between training
-and validation.
+"""Regularization: all combinations of L2, dropout and batchnorm, and the generalization gap.
 
-    python experiments/paper/regularisation.py           40 epochs, one seed: about an hour on 2
-    cores python experiments/paper/regularisation.py --epochs 15 --seeds 3
+    python experiments/paper/regularisation.py           40 epochs, 1 seed: about an hour on 2 cores
+    python experiments/paper/regularisation.py --epochs 15 --seeds 3
     python experiments/paper/regularisation.py --quick   a smoke test on synthetic faces
 
-L2 has the paper's strength, dropout keeps half of the hidden units. What one of them buys is the
-mean over the four nets that differ in nothing else, and over the seeds.
+L2 has the paper's strength; dropout keeps half of the hidden units. The effect of one of the three
+is the mean over the four pairs of nets that differ in nothing else, and over the seeds.
 """
 import sys
 from pathlib import Path
@@ -32,12 +31,13 @@ from experiments.paper.statistics import (
     points,
 )
 
-PARTS, RETAINED = ("L2", "dropout", "batchnorm"), ("L2", "batchnorm")
-CONSTANT_FROM = 15 / 40  # of the epochs: "almost constant after about 15 epochs"
+PARTS = ("L2", "dropout", "batchnorm")
+RETAINED = ("L2", "batchnorm")
+CONSTANT_FROM = 15 / 40  # of the epochs; the paper: "almost constant after about 15 epochs"
 
 
 def nets(base):
-    """Return {set of parts: run} of all combinations, the smaller sets first."""
+    """Return {tuple of parts: run} of all combinations, the smaller ones first."""
     found = {}
     for size in range(len(PARTS) + 1):
         for parts in itertools.combinations(PARTS, size):
@@ -49,52 +49,59 @@ def nets(base):
 
 
 def label(parts):
-    """Return "L2+dropout" for a set of parts, "none" for the empty one."""
+    """Return the name of a combination, as in "L2+dropout"; "none" for the empty one."""
     return "+".join(parts) or "none"
 
 
 def effect(results, part):
-    """Return (mean, low, high) of what a part buys: every net with it, less the net that differs in
-    nothing else."""
-    pairs = [(parts, tuple(each for each in parts if each != part)) for parts in results
+    """Return (mean, low, high) of the gain from a part.
+
+    Every net with it is compared with the net that differs in nothing else.
+    """
+    pairs = [(parts, tuple(other for other in parts if other != part)) for parts in results
              if part in parts]
-    return gain([one for parts, _ in pairs for one in results[parts]],
-                [one for _, without in pairs for one in results[without]])
+    return gain([result for parts, _ in pairs for result in results[parts]],
+                [result for _, without in pairs for result in results[without]])
 
 
 def gaps(results):
-    """Return {label: (epochs,) accuracy on training less that on validation, in points}."""
-    return {label(parts): 100 * (mean_history(each, "train_acc") - mean_history(each, "val_acc"))
-            for parts, each in results.items()}
+    """Return {label: (epochs,) training minus validation accuracy, in percentage points}."""
+    return {label(parts): 100 * (mean_history(net_results, "train_acc")
+                                 - mean_history(net_results, "val_acc"))
+            for parts, net_results in results.items()}
 
 
 def late(results, key):
-    """Return by how many points an accuracy rises from about epoch 15 of 40 to the end, means of
-    three epochs."""
+    """Return by how many points an accuracy rises from about epoch 15 of 40 to the end.
+
+    Start and end are means over up to three epochs.
+    """
     history = 100 * mean_history(results, key)
     start = round(CONSTANT_FROM * len(history))
     return history[-3:].mean() - history[max(start - 2, 0):start + 1].mean()
 
 
 def conclude(results):
-    """Return the findings on {set of parts: results}."""
-    buys = {part: effect(results, part) for part in PARTS}
-    gap, retained = gaps(results)["none"], results[RETAINED]
+    """Return the findings on {tuple of parts: results}."""
+    effects = {part: effect(results, part) for part in PARTS}
+    gap = gaps(results)["none"]
+    retained = results[RETAINED]
     rival = max((parts for parts in results if parts != RETAINED),
                 key=lambda parts: accuracy(results[parts])[0])
     above = gain(results[rival], retained)
-    on_validation, on_training = late(retained, "val_acc"), late(retained, "train_acc")
+    on_validation = late(retained, "val_acc")
+    on_training = late(retained, "train_acc")
     return [
         Finding("4.2: without regularization the gap between training and validation grows",
                 f"the gap of the plain net grows from {gap[0]:.1f} points after the first epoch "
-                f"to {gap[-1]:.1f} after "
-                f"epoch {len(gap)}", "confirmed" if gap[-1] > gap[0] + 1 else "refuted", "gap"),
+                f"to {gap[-1]:.1f} after epoch {len(gap)}",
+                "confirmed" if gap[-1] > gap[0] + 1 else "refuted", "gap"),
         Finding("4.2: batchnorm improves the accuracy by a few percentage points",
-                points(buys["batchnorm"]), verdict_on(buys["batchnorm"], "more"), "accuracy"),
-        Finding("4.2: dropout gives no significant improvement", points(buys["dropout"]),
-                verdict_on(buys["dropout"], "no more"), "accuracy"),
+                points(effects["batchnorm"]), verdict_on(effects["batchnorm"], "more"), "accuracy"),
+        Finding("4.2: dropout gives no significant improvement", points(effects["dropout"]),
+                verdict_on(effects["dropout"], "no more"), "accuracy"),
         Finding("6: of the three, L2 and batchnorm are retained",
-                f"L2 adds {points(buys['L2'])}; {label(RETAINED)} reaches "
+                f"L2 adds {points(effects['L2'])}; {label(RETAINED)} reaches "
                 f"{percent(accuracy(retained))}; the best of the other combinations, "
                 f"{label(rival)}, differs by {points(above)}",
                 "refuted" if above[1] > 0 else "confirmed", "accuracy"),
@@ -106,16 +113,15 @@ def conclude(results):
 
 
 def draw(results):
-    """Return the figures: the gap and the accuracy over epochs, and the accuracy of each
-    combination."""
+    """Return the figures: gap and accuracy over epochs, best accuracy of each combination."""
     left, right = curves.panels(2)
     curves.plot_curves(gaps(results), left, title="Training minus validation accuracy",
                        ylabel="Gap (points)")
-    labelled = {label(parts): each for parts, each in results.items()}
-    curves.plot_curves(by_epoch(labelled), right, title="Accuracy on validation")
-    return {"gap": left, "accuracy": curves.plot_intervals(in_percent(labelled),
-                                                           title="Regularization: best accuracy "
-                                                                 "on validation")}
+    labeled = {label(parts): net_results for parts, net_results in results.items()}
+    curves.plot_curves(by_epoch(labeled), right, title="Accuracy on validation")
+    accuracies = curves.plot_intervals(in_percent(labeled),
+                                       title="Regularization: best accuracy on validation")
+    return {"gap": left, "accuracy": accuracies}
 
 
 def main(argv=None):
@@ -124,7 +130,7 @@ def main(argv=None):
                for parts, run in nets(options.base_run(args, "regularised")).items()}
     findings.save_nets(args, data, 4, title="Regularization", findings=conclude(results),
                        figures=draw(results),
-                       nets={label(parts): each for parts, each in results.items()})
+                       nets={label(parts): net_results for parts, net_results in results.items()})
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""Where the net looks, scored: on synthetic faces against what makes each emotion, on real ones
-against Ekman's claim.
+"""Scores of saliency maps: against the ground truth of synthetic faces, and Ekman's claim.
 
-    python experiments/paper/saliency.py           3 nets of 40 epochs, 3 on synthetic faces: about
-    90 minutes
+    python experiments/paper/saliency.py           3 nets of 40 epochs, 3 on synthetic faces: 90 min
     python experiments/paper/saliency.py --quick   a smoke test on synthetic faces
 
-Three maps of every face, for the score of its true class: the gradient (the paper's, Simonyan et
-al. 2014), SmoothGrad (Smilkov et al. 2017) and occlusion (Zeiler & Fergus 2014). Shares are means
-over the nets, intervals bootstraps over the faces. Maps of nets whose layers were drawn anew are
-the sanity check of Adebayo et al. 2018.
+Three maps are computed for every face and the score of its true class: the gradient (the paper's,
+Simonyan et al. 2014), SmoothGrad (Smilkov et al. 2017) and occlusion (Zeiler & Fergus 2014). Shares
+are means over the nets, intervals are bootstraps over the faces. Maps of nets with re-initialized
+layers are the sanity check of Adebayo et al. 2018.
 """
 import sys
 from pathlib import Path
@@ -37,68 +35,80 @@ NOTE = ("Relevant pixels: those that hold 80 % of the change that the emotion ma
         "pixels, divided by their share of the face (synthetic faces); p compares it with the "
         "relevant pixels of other faces, drawn at random. Upper half: share of the maps in the "
         "upper 24 rows, for {}. Accuracy: on validation faces of which the whole, the upper half "
-        "or the lower half is shown."
-        .format(", ".join(METHODS)))
+        "or the lower half is shown.".format(", ".join(METHODS)))
 
 
 def grouped(y, series, measure):
     """Return {emotion: {name: measure(rows of the emotion, name)}}, as plot_groups takes it."""
-    return {emotion: {name: measure(y == label, name) for name in series} for label,
-            emotion in enumerate(CLASS_NAMES)}
+    return {emotion: {name: measure(y == label, name) for name in series}
+            for label, emotion in enumerate(CLASS_NAMES)}
 
 
 def score(faces, maps):
-    """Return (makes, p, parts): how the maps fill what makes the emotion, and brows, eyes and
-    mouth, times chance."""
+    """Return (makes, p, parts).
+
+    makes   {emotion: {method: interval}}, the share in the relevant pixels relative to chance
+    p       {method: {class: p-value}} of permutation_p
+    parts   {method: {emotion: {part: interval}}}, the share in brows, eyes and mouth relative to
+            chance
+    """
     def times_chance(method, rows, regions):
         return attention.times_chance(maps[method][rows], regions[rows], faces.face[rows])
 
-    shown = faces.y != CLASS_NAMES.index("Neutral")  # which nothing makes
+    def in_part(method):
+        return lambda rows, part: times_chance(method, rows,
+                                               faces.parts[:, MASK_NAMES.index(part)])
+
+    shown = faces.y != CLASS_NAMES.index("Neutral")  # Neutral has no relevant pixels
     p = {method: attention.permutation_p(maps[method][shown], faces.makes[shown], faces.face[shown],
                                          faces.y[shown])
          for method in METHODS}
-    parts = {method: grouped(faces.y, MASK_NAMES, lambda rows, part, method=method: times_chance(
-        method, rows, faces.parts[:, MASK_NAMES.index(part)])) for method in METHODS}
-    return grouped(faces.y, METHODS, lambda rows,
-                   method: times_chance(method, rows, faces.makes)), p, parts
+    parts = {method: grouped(faces.y, MASK_NAMES, in_part(method)) for method in METHODS}
+    makes = grouped(faces.y, METHODS,
+                    lambda rows, method: times_chance(method, rows, faces.makes))
+    return makes, p, parts
 
 
-def compare(results, X, y, data, each):
-    """Return {what was compared: {method: interval}}: agreement with the first net's maps; each:
-    those of every net."""
-    others = {judge.TWIN: each[1]} if len(each) > 1 else {}
-    for count, name in enumerate(attention.randomised(results[0])[1], start=1):
+def compare(results, X, y, data, maps_of_nets):
+    """Return {net: {method: interval}}, the agreement of its maps with those of the first net.
+
+    The other nets are the second one, and the first with 1, 2, ... re-initialized layers.
+    """
+    others = {judge.TWIN: maps_of_nets[1]} if len(maps_of_nets) > 1 else {}
+    for count, layer in enumerate(attention.randomised(results[0])[1], start=1):
         model, _ = attention.randomised(results[0], count)
-        others[f"{name}{' and above' * (count > 1)} {judge.ANEW}"] = attention.maps_of(model, X, y,
-                                                                                       data)
-    return {what: {method: bootstrap_mean(attention.agreement(each[0][method], maps[method]))
-                   for method in METHODS} for what, maps in others.items()}
+        name = f"{layer}{' and above' * (count > 1)} {judge.RANDOMIZED}"
+        others[name] = attention.maps_of(model, X, y, data)
+    first = maps_of_nets[0]
+    return {name: {method: bootstrap_mean(attention.agreement(first[method], maps[method]))
+                   for method in METHODS} for name, maps in others.items()}
 
 
 def draw_known(faces, maps, makes, parts):
-    """Return the figures of synthetic faces, which may be shown one by one."""
+    """Return the figures of synthetic faces, which may be shown individually."""
     first = attention.first_of_each(faces.y, 1)
     tiles = np.stack([faces.pixels[first], faces.change[first],
                       *(maps[method][first] for method in METHODS)], axis=1)
     panels = curves.panels(3, (5, 6))
     for ax, method in zip(panels, METHODS, strict=True):
         curves.plot_groups(parts[method], ax, title=f"{method} in brows, eyes, mouth",
-                           reference=(1, "chance"),
-                           xlabel="Share of the map, times chance", decimals=1)
-    return {"maps": vis_utils.plot_tiles(tiles, [CLASS_NAMES[label] for label in faces.y[first]], (
-                "synthetic face", "what the\nemotion changes", *METHODS),
+                           reference=(1, "chance"), xlabel="Share of the map, times chance",
+                           decimals=1)
+    return {"maps": vis_utils.plot_tiles(tiles, [CLASS_NAMES[label] for label in faces.y[first]],
+                                         ("synthetic face", "what the\nemotion changes", *METHODS),
                                          title="Maps beside the truth",
-                cmaps=("gray", *["magma"] * 4)),
+                                         cmaps=("gray", *["magma"] * 4)),
             "parts": panels[0],
             "chance": curves.plot_groups(makes, title="Maps in the pixels that make the emotion",
-                                         decimals=2,
-                                         xlabel="Share of the map, times chance",
+                                         decimals=2, xlabel="Share of the map, times chance",
                                          reference=(1, "chance"))}
 
 
 def draw(data, y, maps, upper, checks):
-    """Return the figures of the data's faces, of which only averages are shown: of all, however few
-    have maps."""
+    """Return the figures of the data's faces, of which only averages are shown.
+
+    Mean faces are over all validation faces, mean maps over those that have maps.
+    """
     labels = np.unique(y)
     means = [restore_pixels(data["X_val"][data["y_val"] == label].mean(axis=0, keepdims=True),
                             data["mean_image"], data["std"])[0] for label in labels]
@@ -116,7 +126,10 @@ def draw(data, y, maps, upper, checks):
 
 
 def known_part(data, results, count):
-    """Return (rows of the table, findings, figures) of nets on synthetic faces."""
+    """Return (rows of the table, findings, figures) of nets on synthetic faces.
+
+    count   faces of each emotion that get maps
+    """
     faces = attention.known_faces(data, count)
     maps = attention.mean_maps([attention.maps_of(load_trained(result), faces.X, faces.y, data)
                                 for result in results])
@@ -135,15 +148,19 @@ def known_part(data, results, count):
 
 
 def data_part(data, results, count):
-    """Return (rows of the table, findings, figures) of nets on the data's faces."""
+    """Return (rows of the table, findings, figures) of nets on the data's faces.
+
+    count   faces of each emotion that get maps
+    """
     chosen = attention.first_of_each(data["y_val"], count)
     X = data["X_val"][chosen]
     y = data["y_val"][chosen]
     models = [load_trained(result) for result in results]
-    each = [attention.maps_of(model, X, y, data) for model in models]
-    maps, checks = attention.mean_maps(each), compare(results, X, y, data, each)
-    upper = grouped(y, METHODS, lambda rows, method: bootstrap_mean(100 * attention.upper_share(
-        maps[method][rows])))
+    maps_of_nets = [attention.maps_of(model, X, y, data) for model in models]
+    maps = attention.mean_maps(maps_of_nets)
+    checks = compare(results, X, y, data, maps_of_nets)
+    upper = grouped(y, METHODS, lambda rows, method: bootstrap_mean(
+        100 * attention.upper_share(maps[method][rows])))
     right = attention.half_accuracy(models, data)
     rows = [[" / ".join(f"{upper[emotion][method][0]:.0f}" for method in METHODS) + " %",
              " / ".join(f"{100 * share[data['y_val'] == label].mean():.0f}"
@@ -157,16 +174,19 @@ def data_part(data, results, count):
 def parse():
     parser = options.parser("saliency", __doc__, seeds=3)
     parser.add_argument("--faces", type=int, default=100,
-                        help="of each emotion, that get maps; 10 with --quick")
+                        help="number of faces of each emotion that get maps (default 100; at most "
+                             "10 with --quick)")
     parser.add_argument("--synthetic-epochs", type=int, default=10,
-                        help="of the nets on synthetic faces")
+                        help="number of epochs of the nets on synthetic faces (default 10)")
     return parser
 
 
 def main(argv=None):
     args, data = options.begin(parse(), argv)
-    results = known = train_seeds(options.base_run(args, "final"), data, args.runs, args.seeds)
-    known_data, count = data, min(args.faces, 10) if args.quick else args.faces
+    results = train_seeds(options.base_run(args, "final"), data, args.runs, args.seeds)
+    count = min(args.faces, 10) if args.quick else args.faces
+    known = results
+    known_data = data
     if not data["synthetic"]:
         known_data = load_data("synthetic", **options.QUICK_FACES if args.quick else {})
         run = options.base_run(args, "synthetic",

@@ -1,15 +1,14 @@
-"""Random search in log space over learning rate, L2 strength and decay of the final net, beside the
-paper's values.
+"""Random search in log space over learning rate, L2 strength and decay of the final net.
 
     python experiments/paper/search.py                       30 trials: about an hour on 2 cores
     python experiments/paper/search.py --processes 2         the same trials with the same results
-    python experiments/paper/search.py --trials 60           goes on: the first 30 are there
+    python experiments/paper/search.py --trials 60           continues after the first 30
     python experiments/paper/search.py --quick               a smoke test on synthetic faces
 
-Trial 0 has the paper's values, the others are drawn. The hopeless are given up: all are trained for
-1/40 of the epochs, the best two thirds of them for 1/10, the best fifth for 3/10, the best two in
-full, trial 0 always. The same command on any machine that sees the folder --runs works on the same
-search; who is killed loses the epoch that it was in.
+Trial 0 has the paper's values, the others are random. By successive halving, all trials are trained
+for 1/40 of the epochs, the best two thirds of them for 1/10, the best fifth for 3/10, and the best
+two in full; trial 0 is never dropped. The same command on any machine that sees the folder --runs
+works on the same search; a process that is killed loses only its current epoch.
 """
 import sys
 from pathlib import Path
@@ -17,7 +16,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     import experiments.paper  # noqa: F401  here, before NumPy
-
 
 from cs231n_fer.solver.search import LogUniform, draw, survivors
 from cs231n_fer.vis_utils import curves
@@ -31,27 +29,30 @@ SPACE = {"learning_rate": LogUniform(3e-5, 3e-2), "reg": LogUniform(1e-6, 1e-1),
          "lr_decay": LogUniform(0.8, 1.0)}
 PAPER = {"learning_rate": 0.00127, "reg": 0.00172, "lr_decay": 0.95}
 NAMES = {"learning_rate": "learning rate", "reg": "L2 strength", "lr_decay": "decay"}
-SHARES, IN_FULL = ((1 / 40, 1), (1 / 10, 2 / 3), (3 / 10, 1 / 5)), 2
+SHARES = ((1 / 40, 1), (1 / 10, 2 / 3), (3 / 10, 1 / 5))  # (of the epochs, of the trials)
+IN_FULL = 2  # trials that are trained for all epochs
 
 
 def parse():
     parser = options.parser("search", __doc__)
-    parser.add_argument("--trials", type=int, help="random ones (default 30; 4 with --quick)")
-    parser.add_argument("--search-seed", type=int, default=0, help="of the random trials")
+    parser.add_argument("--trials", type=int,
+                        help="number of random trials (default 30; 4 with --quick)")
+    parser.add_argument("--search-seed", type=int, default=0,
+                        help="seed of the random trials (default 0)")
     parser.add_argument("--processes", type=int, default=1,
-                        help="that share the trials and the threads")
-    parser.add_argument("--worker", action="store_true", help="do trials, write no results")
+                        help="number of processes that share the trials and threads (default 1)")
+    parser.add_argument("--worker", action="store_true",
+                        help="run trials without writing results")
     return parser
 
 
 def text(settings):
-    """Write settings for people."""
+    """Return settings as text."""
     return ", ".join(f"{NAMES[name]} {value:.3g}" for name, value in settings.items())
 
 
 def draw_space(trials, found):
-    """Return the figure: each trial where it lies, coloured by its accuracy, the larger the longer
-    it was trained."""
+    """Return the figure of all trials, colored by accuracy and sized by the epochs of training."""
     panels = curves.panels(2)
     for ax, other in zip(panels, ("reg", "lr_decay"), strict=True):
         spots = [(trials[number]["learning_rate"], trials[number][other], 100 * result["score"],
@@ -66,8 +67,12 @@ def draw_space(trials, found):
 
 
 def conclude(best, results, trials):
-    """Return the finding: best is the number of the best random trial, results {number: results
-    over seeds}."""
+    """Return the findings.
+
+    best      number of the best random trial
+    results   {number: results of runs.train, one for each seed}
+    trials    {number: settings}
+    """
     above = gain(results[best], results[0])
     return [Finding(f"4.1: {text(PAPER)} yield the best validation accuracy of a random search in "
                     "log space",
@@ -78,8 +83,7 @@ def conclude(best, results, trials):
 
 
 def remarks(trials, found):
-    """Yield a sentence for each rung: how the paper's values do among the random ones, and where
-    the best lie."""
+    """Yield a sentence for each rung: the rank of the paper's values and the range of the best."""
     for epochs, results in found.items():
         better = sum(result["score"] > results[0]["score"] for result in results.values())
         best = survivors({number: result["score"] for number, result in results.items()},
@@ -110,15 +114,15 @@ def main(argv=None):
                for number in found[args.epochs]}
     best = max((number for number in results if number),
                key=lambda number: accuracy(results[number])[0])
-    rows = [findings.row_of(f"{text(trials[number])}{'' if number else ' (the paper)'}", each)
-            for number, each in results.items()]
+    rows = [findings.row_of(f"{text(trials[number])}{'' if number else ' (the paper)'}",
+                            trial_results) for number, trial_results in results.items()]
     seconds = sum(result["seconds"] for _, result in trainings.longest(found).values())
-    # The other seeds
-    seconds += sum(result["seconds"] for each in results.values() for result in each[1:])
+    # The search trains seed 0 only
+    seconds += sum(result["seconds"]
+                   for trial_results in results.values() for result in trial_results[1:])
     findings.save(args, data, 3, title="Random search", header=findings.HEADER, rows=rows,
-                  seconds=seconds,
-                  findings=conclude(best, results, trials), figures=draw_space(trials, found),
-                  results=sum(results.values(), []),
+                  seconds=seconds, findings=conclude(best, results, trials),
+                  figures=draw_space(trials, found), results=sum(results.values(), []),
                   notes=[*remarks(trials, found), explain(args.seeds),
                          "Trials are ranked by their best epoch, on the same faces as the "
                          "reported accuracy."])

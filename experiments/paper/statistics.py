@@ -1,5 +1,4 @@
-"""Accuracies and gains of results of runs.train, with 95 % intervals: over seeds where there are
-enough, else faces."""
+"""Accuracies and gains of results of runs.train, with 95 % intervals over seeds or over faces."""
 import math
 from statistics import NormalDist, mean, stdev
 
@@ -8,13 +7,14 @@ import numpy as np
 from cs231n_fer.analysis.metrics import wilson_interval
 from cs231n_fer.shapes import check
 
-ENOUGH = 3  # with 2 seeds Student's t is 12.7: an interval that says nothing
+ENOUGH = 3  # seeds for an interval; with 2, Student's t is 12.7 and the interval is useless
 
 
 def t_within(t, freedom):
-    """Probability that Student's t with so many (integer) degrees of freedom lies between -t and t.
+    """Return the probability that Student's t lies between -t and t.
 
-    Abramowitz & Stegun 1964, 26.7.3 and 26.7.4.
+    freedom   degrees of freedom, an integer of at least 1
+    Source: Abramowitz & Stegun 1964, 26.7.3 and 26.7.4.
     """
     check(freedom >= 1, f"freedom: got {freedom}, expected at least 1")
     angle = math.atan(t / math.sqrt(freedom))
@@ -28,30 +28,36 @@ def t_within(t, freedom):
 
 
 def t_quantile(freedom, confidence=0.95):
-    """The t between whose negative and itself Student's t lies with this probability, by
-    bisection."""
-    low, high = 0.0, 1e4
+    """Return the t for which Student's t lies between -t and t with this probability.
+
+    It is found by bisection.
+    """
+    low = 0.0
+    high = 1e4
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if t_within(middle, freedom) < confidence else (low, middle)
+        if t_within(middle, freedom) < confidence:
+            low = middle
+        else:
+            high = middle
     return low
 
 
 def mean_interval(values, confidence=0.95):
-    """Return (mean, low, high) of values that differ by chance, by Student's t; needs two or
-    more."""
+    """Return (mean, low, high) of two or more random values, by Student's t."""
     check(len(values) >= 2, f"values: got {len(values)}, expected at least 2")
     half = t_quantile(len(values) - 1, confidence) * stdev(values) / math.sqrt(len(values))
     return mean(values), mean(values) - half, mean(values) + half
 
 
 def accuracy(results):
-    """Return (mean, low, high) of the accuracy of one net's results of runs.train, one a seed.
+    """Return (mean, low, high) of the accuracy of a net's results of runs.train, one for each seed.
 
-    Three seeds or more: Student's t, the chance of training. Fewer: Wilson's interval, the chance
-    of the faces.
+    With three or more seeds the interval is Student's t over the seeds, with fewer it is Wilson's
+    interval over the faces.
     """
-    accuracies, faces = [result["val_acc"] for result in results], len(results[0]["right"])
+    accuracies = [result["val_acc"] for result in results]
+    faces = len(results[0]["right"])
     if len(results) >= ENOUGH:
         return mean_interval(accuracies)
     low, high = wilson_interval(mean(accuracies) * faces, faces)
@@ -59,25 +65,23 @@ def accuracy(results):
 
 
 def gain(results, base):
-    """Return (mean, low, high) of the accuracy of results above that of base: the same seeds, the
-    same faces.
+    """Return (mean, low, high) of the gain in accuracy of results over base.
 
-    Three seeds or more: the paired t interval over seeds. Fewer: the paired normal interval over
-    faces.
+    Both have the same seeds and faces. With three or more seeds the interval is the paired t
+    interval over seeds, with fewer the paired normal interval over faces.
     """
     check(len(results) == len(base) > 0,
           f"results, base: got {len(results)} and {len(base)}, expected as many of both")
     if len(results) >= ENOUGH:
-        return mean_interval([a["val_acc"] - b["val_acc"] for a,
-                              b in zip(results, base, strict=True)])
-    each = right(results) - right(base)
-    half = NormalDist().inv_cdf(0.975) * each.std() / math.sqrt(len(each))
-    return float(each.mean()), float(each.mean() - half), float(each.mean() + half)
+        return mean_interval([a["val_acc"] - b["val_acc"]
+                              for a, b in zip(results, base, strict=True)])
+    gains = right(results) - right(base)
+    half = NormalDist().inv_cdf(0.975) * gains.std() / math.sqrt(len(gains))
+    return float(gains.mean()), float(gains.mean() - half), float(gains.mean() + half)
 
 
 def explain(seeds):
-    """Return the sentence that says what the intervals of accuracy() and gain() with so many seeds
-    are about."""
+    """Return the sentence that explains the intervals of accuracy() and gain()."""
     if seeds >= ENOUGH:
         return (f"Intervals are 95 % confidence intervals from Student's t over {seeds} seeds; "
                 "gains are paired by seed.")
@@ -86,47 +90,51 @@ def explain(seeds):
 
 
 def right(results):
-    """Return how often each validation face was named right, (N,) fractions over the results."""
+    """Return the fraction of the results in which each validation face is correct, (N,)."""
     return np.mean([[int(digit) for digit in result["right"]] for result in results], axis=0)
 
 
 def among(results, mask):
-    """Return results as if only some of the validation faces had been asked: those where mask (N,)
-    is true."""
+    """Return the results restricted to the validation faces where mask (N,) is true."""
     answers = ["".join(result["right"][n] for n in np.flatnonzero(mask)) for result in results]
     return [{"right": answer, "val_acc": answer.count("1") / len(answer)} for answer in answers]
 
 
 def share(results, mask):
-    """Return (mean, low, high) of the faces in mask that are named right: over seeds, with Wilson's
-    interval."""
+    """Return (accuracy, low, high) on the faces in mask: the mean over seeds, Wilson's interval."""
     correct = right(among(results, mask))
     low, high = wilson_interval(correct.sum(), len(correct))
     return float(correct.mean()), float(low), float(high)
 
 
 def mean_history(results, key):
-    """Return (E,) means over results of a quantity of their histories, one an epoch that all of
-    them have done."""
+    """Return the mean over results of a quantity of their histories, (E,).
+
+    E is the number of epochs that all of them have completed.
+    """
     columns = [[row[key] for row in result["history"]] for result in results]
     return np.mean([column[:min(map(len, columns))] for column in columns], axis=0)
 
 
 def by_epoch(nets, key="val_acc"):
-    """Return {name: (E,) mean accuracy after each epoch, in percent} of {name: results}, as
-    plot_curves takes it."""
+    """Return {name: (E,) mean accuracy after each epoch in percent}, as plot_curves takes it.
+
+    nets    {name: results}
+    """
     return {name: 100 * mean_history(results, key) for name, results in nets.items()}
 
 
 def in_percent(nets):
-    """Return {name: (mean, low, high) of the accuracy, in percent} of {name: results}, as
-    plot_intervals takes it."""
-    return {name: tuple(100 * value for value in accuracy(results)) for name,
-            results in nets.items()}
+    """Return {name: (mean, low, high) of the accuracy in percent}, as plot_intervals takes it.
+
+    nets    {name: results}
+    """
+    return {name: tuple(100 * value for value in accuracy(results))
+            for name, results in nets.items()}
 
 
 def paired_t(first, second):
-    """Two-sided p-value of the paired t test that first and second have equal means."""
+    """Return the two-sided p-value of the paired t test for equal means of first and second."""
     differences = [a - b for a, b in zip(first, second, strict=True)]
     check(len(differences) >= 2,
           f"first, second: got {len(differences)} pairs, expected at least 2")
@@ -137,21 +145,22 @@ def paired_t(first, second):
 
 
 def sign_test(first, second):
-    """Two-sided p-value of the sign test that first is as often above second as below; ties are
-    left out."""
+    """Return the two-sided p-value of the sign test for first against second, without ties."""
     signs = [a > b for a, b in zip(first, second, strict=True) if a != b]
-    n, more = len(signs), max(sum(signs), len(signs) - sum(signs))
+    n = len(signs)
+    more = max(sum(signs), n - sum(signs))
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(more, n + 1)) / 2 ** n)
 
 
 def bootstrap(statistic, *samples, seed=0, draws=1000, confidence=0.95):
-    """Return (value, low, high) of statistic(*samples), by the percentiles over samples drawn anew
-    (Efron 1979).
+    """Return (value, low, high) of statistic(*samples), by the percentile bootstrap.
 
-    samples   arrays whose first axis is drawn from, with replacement, each for itself: faces, say
-    Of an empty sample all three are nan.
+    samples   arrays that are resampled independently along their first axis, such as faces
+    draws     number of bootstrap samples
+    All three are nan if a sample is empty. Source: Efron 1979.
     """
-    samples, rng = [np.asarray(sample) for sample in samples], np.random.default_rng(seed)
+    samples = [np.asarray(sample) for sample in samples]
+    rng = np.random.default_rng(seed)
     if any(len(sample) == 0 for sample in samples):
         return math.nan, math.nan, math.nan
     drawn = [statistic(*(sample[rng.integers(len(sample), size=len(sample))] for sample in samples))
@@ -161,16 +170,16 @@ def bootstrap(statistic, *samples, seed=0, draws=1000, confidence=0.95):
 
 
 def bootstrap_mean(values):
-    """Return (mean, low, high) by bootstrap of the values that are finite."""
+    """Return (mean, low, high) of the finite values, by bootstrap."""
     values = np.asarray(values, np.float64)
     return bootstrap(np.mean, values[np.isfinite(values)])
 
 
 def percent(interval):
-    """Write (value, low, high) fractions as "61.3 % (59.7 to 62.9)"."""
+    """Return (value, low, high) fractions as text, as in "61.3 % (59.7 to 62.9)"."""
     return f"{100 * interval[0]:.1f} % ({100 * interval[1]:.1f} to {100 * interval[2]:.1f})"
 
 
 def points(interval):
-    """Write a difference (value, low, high) of fractions as "+1.2 points (-0.3 to +2.7)"."""
+    """Return a difference (value, low, high) as text, as in "+1.2 points (-0.3 to +2.7)"."""
     return f"{100 * interval[0]:+.1f} points ({100 * interval[1]:+.1f} to {100 * interval[2]:+.1f})"

@@ -1,16 +1,13 @@
-"""Features of a net that was pre-trained on CIFAR-10 in grey: frozen below a linear SVM, and
-fine-tuned.
+"""Features of a net pre-trained on CIFAR-10 in grayscale: frozen for a linear SVM, and fine-tuned.
 
-    python experiments/paper/transfer.py --cifar cifar-10-binary.tar.gz   15 epochs, 3 seeds: about
-    50 minutes
-    python experiments/paper/transfer.py --checkpoint best.h5             features of any other
-    convolutional net
-    python experiments/paper/transfer.py --quick                          a smoke test on waves and
-    synthetic faces
+    python experiments/paper/transfer.py --cifar cifar-10-binary.tar.gz   15 epochs, 3 seeds: 50 min
+    python experiments/paper/transfer.py --checkpoint best.h5             with another trained net
+    python experiments/paper/transfer.py --quick                          a smoke test: waves, faces
 
-The net is the paper's. It is trained on 32x32 pictures; its convolutions then look at 48x48 faces,
-the affine layers, which are of another size, start anew. The SVM sees what the last pool gives; its
-strength is chosen on validation.
+The net is the paper's. It is pre-trained on 32x32 images; its convolutions are then applied to
+48x48 faces, while the affine layers, whose sizes differ, are newly initialized. The input of the
+SVM is the output of the last pooling layer; its strength is chosen on validation. --quick uses
+images of waves and synthetic faces.
 """
 import sys
 from pathlib import Path
@@ -43,23 +40,33 @@ from experiments.paper.statistics import (
     points,
 )
 
-SCRATCH, TUNED, CIFAR, WAVES = "from scratch", "fine-tuned", "CIFAR-10", "waves"
+SCRATCH = "from scratch"
+TUNED = "fine-tuned"
+CIFAR = "CIFAR-10"
+WAVES = "waves"
 STRENGTHS = (1e-3, 1e-2, 1e-1)
 
 
 def parse(argv):
     parser = options.parser("transfer", __doc__, epochs=15, seeds=3)
     parser.add_argument("--cifar", type=Path, default=Path("data/cifar-10-binary.tar.gz"),
-                        help="or HDF5 (cifar.py)")
-    parser.add_argument("--checkpoint", type=Path, help="a net to take instead of pre-training one")
+                        help="CIFAR-10's binary archive, or HDF5 as in cifar.py (default "
+                             "data/cifar-10-binary.tar.gz)")
+    parser.add_argument("--checkpoint", type=Path,
+                        help="checkpoint of a net to use instead of pre-training one")
     parser.add_argument("--pretrain-epochs", type=int,
-                        help="on CIFAR-10 (default 15; 3 with --quick)")
+                        help="number of epochs on CIFAR-10 (default 15; 3 with --quick)")
     return options.begin(parser, argv)
 
 
 def pretrain(args, base):
-    """Return (what a net was pre-trained on, its checkpoint, the run that starts from scratch, the
-    pre-training)."""
+    """Return (source, checkpoint, scratch, results) of a pre-trained net.
+
+    source       name of the data or of the checkpoint
+    checkpoint   path of the net
+    scratch      run of the same net from scratch
+    results      list of the result of pre-training, empty with --checkpoint
+    """
     if args.checkpoint:
         model = load_checkpoint(args.checkpoint)[1]["model"]
         options_of_faces = {key: value for key, value in model["options"].items()
@@ -77,15 +84,17 @@ def pretrain(args, base):
 
 
 def svm(extract, data, quick):
-    """Return a result, as far as statistics read it, of a linear SVM on extract(X)."""
+    """Return the result of a linear SVM on extract(X), with the entries that statistics read."""
     start = time.perf_counter()
-    (train_X, val_X) = (extract(data[key]) for key in ("X_train", "X_val"))
+    train_X = extract(data["X_train"])
+    val_X = extract(data["X_val"])
     net = fit_linear_svm(train_X, data["y_train"], STRENGTHS, (val_X, data["y_val"]),
                          len(data["class_names"]), **{"num_steps": 100} if quick else {})
-    guess, seen = (net.predict(X).argmax(axis=1) for X in (val_X, train_X))
-    right = (guess == data["y_val"]).astype(int)
+    on_val = net.predict(val_X).argmax(axis=1)
+    on_train = net.predict(train_X).argmax(axis=1)
+    right = (on_val == data["y_val"]).astype(int)
     return {"val_acc": float(right.mean()), "right": "".join(map(str, right)), "reg": net.reg,
-            "train_acc": float(np.mean(seen == data["y_train"])),
+            "train_acc": float(np.mean(on_train == data["y_train"])),
             "seconds": time.perf_counter() - start,
             "parameters": sum(array.size for array in net.params.values())}
 
@@ -103,35 +112,34 @@ def conclude(trained, svms, source):
     frozen = svms[source]
     controls = [name for name in svms if name != source]
     first = scratch[:1]  # an SVM has one seed
-    below, tuned = gain([frozen], first), gain(trained[TUNED], scratch)
+    below = gain([frozen], first)
+    tuned = gain(trained[TUNED], scratch)
     about_cifar = source in (CIFAR, WAVES)
     others = "; ".join(f"on {name} {percent(accuracy([svms[name]]))}, "
-                       f"{points(gain([frozen], [svms[name]]))}"
-                       for name in controls)
+                       f"{points(gain([frozen], [svms[name]]))}" for name in controls)
     return [
         Finding("2: the winner extracts features with a deep net trained on CIFAR-10 and "
                 "classifies them with an SVM",
                 f"an SVM on features of {source}: {percent(accuracy([frozen]))}, {points(below)} "
                 "compared with the net trained from scratch. Accuracy of the same SVM, and the "
                 f"gain over it: {others}",
-                verdict_on(below, "more") if about_cifar else "not measured",
-                "accuracy"),
+                verdict_on(below, "more") if about_cifar else "not measured", "accuracy"),
         Finding("6: a classifier that uses nets pre-trained on CIFAR-10 is worth a try",
                 f"fine-tuned {percent(accuracy(trained[TUNED]))}, from scratch "
-                f"{percent(accuracy(scratch))}: "
-                f"{points(tuned)}; after the first epoch {100 * early(trained):+.1f} points",
+                f"{percent(accuracy(scratch))}: {points(tuned)}; after the first epoch "
+                f"{100 * early(trained):+.1f} points",
                 verdict_on(tuned, "more") if about_cifar else "not measured", "curves")]
 
 
 def early(trained):
-    """Return by how much pre-training is ahead after the first epoch."""
+    """Return the gain in accuracy from pre-training after the first epoch."""
     return float(mean_history(trained[TUNED], "val_acc")[0]
                  - mean_history(trained[SCRATCH], "val_acc")[0])
 
 
 def draw(trained, svms):
-    """Return the figures: all accuracies, and fine-tuning beside training from scratch."""
-    values = {**{f"SVM on {name}": [each] for name, each in svms.items()}, **trained}
+    """Return the figures: the best accuracies, and accuracy over epochs."""
+    values = {**{f"SVM on {name}": [result] for name, result in svms.items()}, **trained}
     return {"accuracy": curves.plot_intervals(in_percent(values),
                                               title="Pre-training: best accuracy on validation"),
             "curves": curves.plot_curves(by_epoch(trained),
@@ -147,20 +155,20 @@ def main(argv=None):
     nets = {source: make_model(tuned), "an untrained net": make_model(base),
             "the net from scratch": load_trained(trained[SCRATCH][0])}
     svms = {"pixels": svm(lambda X: X, data, args.quick)}
-    svms |= {name: svm(lambda X, net=net: features(net, X), data, args.quick) for name,
-             net in nets.items()}
-    rows = [row_of_svm(f"SVM on {name}", each) for name, each in svms.items()]
-    rows += [findings.row_of(name, each) for name, each in trained.items()]
-    notes = [f"{source}: {percent(accuracy(pretrained))} on its own test split after "
-             f"{pretrained[0]['epochs']} epochs."
-             ] if pretrained else []
+    svms |= {name: svm(lambda X, net=net: features(net, X), data, args.quick)
+             for name, net in nets.items()}
+    rows = [row_of_svm(f"SVM on {name}", result) for name, result in svms.items()]
+    rows += [findings.row_of(name, net_results) for name, net_results in trained.items()]
+    notes = [explain(args.seeds)]
+    if pretrained:
+        notes.append(f"{source}: {percent(accuracy(pretrained))} on its own test split after "
+                     f"{pretrained[0]['epochs']} epochs.")
     results = [*pretrained, *sum(trained.values(), [])]
     findings.save(args, data, 13, title="Features of a pre-trained net", header=findings.HEADER,
-                  rows=rows,
-                  findings=conclude(trained, svms, source), figures=draw(trained, svms),
+                  rows=rows, findings=conclude(trained, svms, source), figures=draw(trained, svms),
                   results=results,
-                  seconds=sum(each["seconds"] for each in [*results, *svms.values()]),
-                  notes=[explain(args.seeds), *notes])
+                  seconds=sum(result["seconds"] for result in [*results, *svms.values()]),
+                  notes=notes)
 
 
 if __name__ == "__main__":
