@@ -1,5 +1,4 @@
-"""The pure parts of the benchmarks: statistics, tables, markers; and one worker, from its start to
-its end."""
+"""Tests of the benchmarks: statistics, tables, markers, and the life of a worker."""
 import json
 import math
 import pathlib
@@ -27,8 +26,8 @@ def test_a_ratio_is_of_medians_and_its_range_of_neighbouring_rounds():
 
 def test_exponents_find_the_power_law_between_neighbours():
     sizes = [1, 2, 8]
-    assert statistics.exponents(sizes, [3 * s ** 1.5 for s in sizes]) == [None, pytest.approx(1.5),
-                                                                          pytest.approx(1.5)]
+    assert statistics.exponents(sizes, [3 * s ** 1.5 for s in sizes]) == [
+        None, pytest.approx(1.5), pytest.approx(1.5)]
 
 
 def test_a_line_is_recovered_from_its_points():
@@ -94,7 +93,7 @@ def test_a_smoke_test_writes_to_a_copy_of_the_page(tmp_path, monkeypatch):
 
 
 def recorded():
-    """The names of all recorded results of the benchmarks."""
+    """Return the names of all recorded benchmark results."""
     return sorted(path.stem for path in report.RESULTS.glob("bench_*.json"))
 
 
@@ -139,13 +138,14 @@ def test_results_are_summaries_in_json_with_a_line_for_each_list_of_numbers(tmp_
 
 def engine(group, seconds, **changes):
     return {"label": group, "group": group, "rounds": [[seconds]] if seconds else [], "error": None,
-            "peak_mib": 100.0,
-            "rise_mib": 10.0, "page_faults": 0, "check": {"error": 1e-6, "passed": True}, **changes}
+            "peak_mib": 100.0, "rise_mib": 10.0, "page_faults": 0,
+            "check": {"error": 1e-6, "passed": True}, **changes}
 
 
 CASE = {"net": "final", "batch": 50, "threads": 2, "mode": "step", "flops": 7e9,
         "peak_gflops": 200.0,
-        "engines": [engine("ours", 0.02), engine("PyTorch tuned", 0.06),
+        "engines": [engine("ours", 0.02),
+                    engine("PyTorch tuned", 0.06),
                     engine("PyTorch tuned", 0.05),
                     engine("ONNX Runtime", None, error="onnxruntime is not installed")]}
 
@@ -164,7 +164,7 @@ def test_a_table_of_engines_says_how_many_times_longer_than_ours_each_takes():
 
 
 def report_rows(text):
-    """The cells of the last table of a text, header and rule included."""
+    """Return the cells of the last table of a text, including header and rule."""
     return [[cell.strip() for cell in line.strip("|").split("|")]
             for line in text.split("\n\n")[-1].split("\n")]
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 in grey, from what people download, and the pictures that stand in for it."""
+"""Tests of CIFAR-10 in grayscale, read from its download, and of the waves that replace it."""
 import io
 import tarfile
 
@@ -12,13 +12,13 @@ from experiments.paper.cifar import NAMES, load_cifar10, waves
 
 
 def pictures():
-    """Colours (7, 3, 32, 32) and labels (7,): five to train, two to test."""
+    """Return colors (7, 3, 32, 32) and labels (7,): five images for training, two for testing."""
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (7, 3, 32, 32), np.uint8), rng.integers(0, 10, 7, np.uint8)
 
 
 def grey(colours):
-    """The same in grey, as Pillow makes it."""
+    """Return the images in grayscale as converted by Pillow."""
     return np.stack([np.asarray(Image.fromarray(picture.transpose(1, 2, 0)).convert("L"))
                      for picture in colours])
 
@@ -33,12 +33,12 @@ def archive(path, parts):
 
 
 def check(data):
-    """The data are those of pictures()."""
+    """Assert that the data are those of pictures()."""
     colours, label = pictures()
     found = np.concatenate([restore_pixels(data[f"X_{split}"], data["mean_image"], data["std"])
                             for split in ("train", "val")])
     assert data["X_train"].shape == (5, 1, 32, 32) and data["X_train"].dtype == np.float32
-    assert np.abs(found.astype(int) - grey(colours)).max() <= 1  # Pillow's sum has fewer bits
+    assert np.abs(found.astype(int) - grey(colours)).max() <= 1  # Pillow sums with fewer bits
     assert [*data["y_train"], *data["y_val"]] == label.tolist() and data["class_names"] == NAMES
     np.testing.assert_allclose(data["X_train"].mean(axis=0), 0, atol=1e-6)
 

@@ -1,5 +1,4 @@
-"""The fuzzer itself: the same files of every number, failures of each kind seen, and a short run
-over every format."""
+"""Tests of the fuzzer: reproducible files, failures of every kind, a short run over all formats."""
 import io
 import json
 import os
@@ -13,13 +12,13 @@ from jobs import script
 from experiments.checks.fuzzing import pool
 from experiments.checks.fuzzing.formats import FACES, formats, mutated
 
-FILES = 40  # of each format
+FILES = 40  # for each format
 NAMES = script("checks.fuzz_inputs").NAMES
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda handle: None)  # a disk takes its time
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # disks are slow
     return formats(tmp_path), pool.workplace(tmp_path)
 
 
@@ -49,7 +48,7 @@ def test_a_good_file_is_loaded_and_a_number_gives_the_same_file_every_time(place
 
 
 def wrong_pixel(content):
-    """The zip with one pixel of another value, and its checksum mended."""
+    """Return the zip archive with one changed pixel and a valid checksum."""
     packed = io.BytesIO()
     (name,) = [name for name in zipfile.ZipFile(io.BytesIO(content)).namelist() if "csv" in name]
     text = zipfile.ZipFile(io.BytesIO(content)).read(name)
@@ -74,9 +73,8 @@ def test_wrong_data_is_a_failure(place):
     (ValueError("a.csv: is bad"), "refused"), (ValueError("source: is bad"), "refused"),
     (ValueError("bad"), "failure"),
     (UnicodeDecodeError("utf-8", b"a.csv", 0, 1, "a.csv"), "failure"),
-    (KeyError("a.csv"), "failure"),
-    (OSError("a.csv"), "failure"), (MemoryError(), "failure"),
-    (RecursionError("a.csv"), "failure")])
+    (KeyError("a.csv"), "failure"), (OSError("a.csv"), "failure"),
+    (MemoryError(), "failure"), (RecursionError("a.csv"), "failure")])
 def test_only_a_clear_error_counts_as_refused(place, monkeypatch, error, outcome):
     kinds, folder = place
 
@@ -111,8 +109,8 @@ def test_a_reader_that_dies_or_hangs_is_a_failure_of_its_file_and_the_next_one_g
     assert [answer["index"] for answer in found] == list(range(8))
     assert {answer["index"]: answer["why"] for answer in found
             if answer["outcome"] == "failure"} == {
-        2: "died of SIGSEGV", 3: "took more than 5 s of CPU time", 5: "was silent or killed",
-        7: "ended with 3"}
+        2: "died of SIGSEGV", 3: "took more than 5 s of CPU time",
+        5: "was silent or killed", 7: "ended with 3"}
 
 
 def test_the_script_writes_the_counts_and_exits_with_1_where_a_file_fails(tmp_path, monkeypatch,
@@ -131,15 +129,14 @@ def test_the_script_writes_the_counts_and_exits_with_1_where_a_file_fails(tmp_pa
     assert module.main(arguments) == 1
     assert "FAILURE zip --seed 0 --only 1: because" in capsys.readouterr().out
     assert module.main(["--formats", "zip", "--only", "1"]) == 0
-    assert capsys.readouterr().out.split(":")[0] in (
-        module.OUTCOMES)
+    assert capsys.readouterr().out.split(":")[0] in module.OUTCOMES
 
 
 def test_a_reader_that_takes_much_memory_is_a_failure(tmp_path, monkeypatch, capsys):
     kinds = formats(tmp_path)
     hungry = type(kinds["CSV"])("a.csv", kinds["CSV"].seeds, kinds["CSV"].mutate,
                                 lambda *_: "loaded")
-    peaks = iter([100, 100 + pool.MEMORY // 1024 + 1])  # KiB: before, and after the first file
+    peaks = iter([100, 100 + pool.MEMORY // 1024 + 1])  # KiB, before and after the first file
     monkeypatch.setattr(pool, "formats", lambda folder: {"CSV": hungry})
     monkeypatch.setattr(pool.resource, "setrlimit", lambda *_: None)
     monkeypatch.setattr(pool.resource, "getrusage",

@@ -1,5 +1,4 @@
-"""The experiments of the paper: trainings that are found again, findings and the report, the
-scripts on a few faces."""
+"""Tests of the paper's experiments: stored trainings, findings, the report, and the scripts."""
 import json
 import math
 from dataclasses import asdict, replace
@@ -26,7 +25,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, data):
-    """A folder of runs that holds TINY."""
+    """Return a folder of runs that contains TINY."""
     path = tmp_path_factory.mktemp("runs")
     train(TINY, data, path)
     return path
@@ -34,14 +33,13 @@ def folder(tmp_path_factory, data):
 
 def test_a_digest_tells_settings_and_data_apart_but_not_names(data):
     changes = [{"model": {**NET, "kind": "ThreeLayerConvNet"}}, {"update_rule": "sgd"},
-               {"lr_decay": 0.9}, {"seed": 1},
-               {"optim_config": {"learning_rate": 0.1}}, {"schedule": {"kind": "Step"}},
-               {"batch_size": 17},
-               {"num_epochs": 3}, {"reg": 0.0}, {"augmentation": "none"}, {"loss": "svm"},
-               {"options": {"a": 1}}, {"preprocessing": "per_image"}, {}]
+               {"lr_decay": 0.9}, {"seed": 1}, {"optim_config": {"learning_rate": 0.1}},
+               {"schedule": {"kind": "Step"}}, {"batch_size": 17}, {"num_epochs": 3}, {"reg": 0.0},
+               {"augmentation": "none"}, {"loss": "svm"}, {"options": {"a": 1}},
+               {"preprocessing": "per_image"}, {}]
     others = [{**data, "y_train": data["y_train"][::-1]}, {**data, "X_val": data["X_val"] + 1}]
-    digests = [digest(replace(TINY, **change), data)
-               for change in changes] + [digest(TINY, other) for other in others]
+    digests = [digest(replace(TINY, **change), data) for change in changes]
+    digests += [digest(TINY, other) for other in others]
     assert len(set(digests)) == len(digests) and all(len(each) == 8 for each in digests)
     assert digest(replace(TINY, name="other"), data) == digest(TINY, data)
     assert digest(Run(**json.loads(json.dumps(asdict(TINY)))), data) == digest(TINY, data)
@@ -63,10 +61,10 @@ def test_a_finished_run_is_found_again_under_any_name_and_not_trained(folder, da
 def test_the_result_is_that_of_the_net_in_its_checkpoint(folder, data):
     result = train(TINY, data, folder)
     model = load_trained(result)
-    assert result["val_acc"] == np.mean(model.predict(data["X_val"]).argmax(axis=1)
-                                        == data["y_val"])
-    assert result["val_acc"] == max(row["val_acc"]
-                                    for row in result["history"]) or result["best_epoch"] == 0
+    predicted = model.predict(data["X_val"]).argmax(axis=1)
+    assert result["val_acc"] == np.mean(predicted == data["y_val"])
+    best = max(row["val_acc"] for row in result["history"])
+    assert result["val_acc"] == best or result["best_epoch"] == 0
     assert result["val_acc"] == np.mean([digit == "1" for digit in result["right"]])
     assert result["parameters"] == sum(array.size for array in model.params.values())
     assert result["flops"] == 2 * (48 ** 2 * 3 * 9 + 24 ** 2 * 4 * 3 * 9 + 12 ** 2 * 4 * 6 + 6 * 7)
@@ -83,7 +81,7 @@ def test_an_interrupted_run_goes_on_where_it_was(folder, data, tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         train(TINY, data, tmp_path)
     again, whole = train(TINY, data, tmp_path), train(TINY, data, folder)
-    assert len(steps) == 7 + 5  # the first epoch was whole
+    assert len(steps) == 7 + 5  # the first epoch was complete
     for name, array in load_trained(whole).params.items():
         np.testing.assert_array_equal(load_trained(again).params[name], array)
 
@@ -102,7 +100,7 @@ def test_a_run_that_diverges_has_a_result(data, tmp_path, monkeypatch):
         result = train(run, data, tmp_path)
     assert "at learning rate 1e+30" in result["diverged"]
     assert result["epochs"] == 0 == result["best_epoch"]
-    # Those of the untrained net
+    # Accuracies of the untrained net
     assert result["checkpoint"] is None and result["val_acc"] == result["last_val_acc"]
     no_steps(monkeypatch)
     assert train(run, data, tmp_path) == result
@@ -143,9 +141,8 @@ def test_per_image_preprocessing_standardises_faces_and_then_pixels(data):
     assert abs(new["X_train"] - data["X_train"]).max() > 0.1
 
 
-@pytest.mark.parametrize("freedom, t",
-                         [(1, 12.7062), (2, 4.30265), (3, 3.18245), (4, 2.77645), (9, 2.26216),
-                                        (30, 2.04227)])  # any table of Student's t
+@pytest.mark.parametrize("freedom, t", [  # from a table of Student's t distribution
+    (1, 12.7062), (2, 4.30265), (3, 3.18245), (4, 2.77645), (9, 2.26216), (30, 2.04227)])
 def test_quantiles_of_t_are_those_of_the_tables(freedom, t):
     assert statistics.t_quantile(freedom) == pytest.approx(t, rel=1e-5)
 
@@ -161,7 +158,7 @@ def test_intervals_and_tests_over_seeds():
 
 
 def outcome(right, history=()):
-    """A result of runs.train as far as statistics read it."""
+    """Return the entries of a result of runs.train that experiments.paper.statistics reads."""
     return {"val_acc": right.count("1") / len(right), "right": right,
             "history": [{"loss": x} for x in history]}
 
@@ -183,11 +180,11 @@ def test_accuracies_and_gains_are_over_faces_for_few_seeds_and_over_seeds_for_th
 
 
 def begin(tmp_path, monkeypatch, *argv):
-    """Arguments and a few faces of a script named test."""
+    """Return the arguments and faces of a script named "test"."""
     monkeypatch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))
     made = options.parser("test", "A test.", epochs=10, seeds=3)
-    return options.begin(made, ["--runs", str(tmp_path / "runs"), "--results",
-                                str(tmp_path / "paper"), *argv])
+    folders = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "paper")]
+    return options.begin(made, [*folders, *argv])
 
 
 def test_the_command_line_fills_in_defaults_and_its_command_has_no_folders(tmp_path, monkeypatch):
@@ -201,8 +198,8 @@ def test_the_command_line_fills_in_defaults_and_its_command_has_no_folders(tmp_p
     assert options.base_run(args, "a").num_epochs == 10
     with pytest.raises(ValueError, match="--epochs, --seeds: got 0 and 3"):
         begin(tmp_path, monkeypatch, "--epochs", "0")
-    assert options.folders(options.parser("x",
-                                          "").parse_args(["--quick"])).results != options.RESULTS
+    quick = options.parser("x", "").parse_args(["--quick"])
+    assert options.folders(quick).results != options.RESULTS
 
 
 def test_findings_are_kept_and_reported_without_training(tmp_path, monkeypatch, folder, data):
@@ -214,9 +211,8 @@ def test_findings_are_kept_and_reported_without_training(tmp_path, monkeypatch, 
     found = [Finding("3.4: Adam | best", "it was", "confirmed", "curves"),
              Finding("4.2: no", "yes", "refuted")]
     findings.save(args, data, 2, title="Rules", header=["rule", "accuracy"],
-                  rows=[["adam", result["val_acc"]]],
-                  findings=found, figures={"curves": Figure()}, results=[result, tuned],
-                  notes=["One note."])
+                  rows=[["adam", result["val_acc"]]], findings=found,
+                  figures={"curves": Figure()}, results=[result, tuned], notes=["One note."])
     assert (tmp_path / "paper" / "02_test_curves.png").exists()
     titles, failed = [(1, "depth", "deeper"), (2, "test", "rules")], {1: "failed with KeyError: 0"}
     text = findings.report(tmp_path / "paper", titles, failed)
@@ -251,16 +247,18 @@ def test_reproduce_paper_runs_what_is_not_done_and_goes_on_after_a_failure(tmp_p
         (tmp_path / "runs").mkdir(exist_ok=True)
         if name == "depth":
             return "failed with ValueError: no"
-        (tmp_path / "runs" / "02_rules.json").write_text(json.dumps({"settings": {"seeds": 1,
-                                                                                  "epochs": 3}}))
+        (tmp_path / "runs" / "02_rules.json").write_text(
+            json.dumps({"settings": {"seeds": 1, "epochs": 3}}))
         return None
     monkeypatch.setattr(reproduce_paper, "run_one", one)
     monkeypatch.setattr(reproduce_paper, "EXPERIMENTS",
                         [(1, "depth", "deep"), (2, "rules", "rules")])
     common = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "paper"), "--quick"]
-    for extra, status, tried in [([], 1, ["depth", "rules"]), (["--only", "2"], 0, ["rules"]),
+    for extra, status, tried in [([], 1, ["depth", "rules"]),
+                                 (["--only", "2"], 0, ["rules"]),
                                  ([], 1, ["depth"]),
-                                 (["--report"], 0, []), (["--epochs", "3"], 1, ["depth"]),
+                                 (["--report"], 0, []),
+                                 (["--epochs", "3"], 1, ["depth"]),
                                  (["--epochs", "4"], 1, ["depth", "rules"])]:
         called.clear()
         assert (reproduce_paper.main([*common, *extra]), called) == (status, tried)
@@ -281,8 +279,10 @@ def test_a_script_that_fails_or_is_missing_is_told_from_one_that_ends(monkeypatc
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
-    """The folder above the results of the four experiments on training, each run with --quick on a
-    few faces."""
+    """Return the folder above the results of the four experiments on training.
+
+    Their scripts are run with --quick on a few faces.
+    """
     return reproduce(tmp_path_factory.mktemp("paper"), [1, 2, 4, 5], again=4)
 
 
@@ -304,10 +304,8 @@ def test_an_experiment_leaves_its_table_figures_and_findings(number, name, rows,
 def test_the_report_holds_every_experiment_and_says_what_is_not_measured(reproduced):
     text = (reproduced / "REPORT.md").read_text()
     for number, _, title in reproduce_paper.EXPERIMENTS:
-        assert (
-            f"| {number} | {title} | - | not measured | - | - |" in text
-            or f"\n## {number}. " in text
-        )
+        assert (f"| {number} | {title} | - | not measured | - | - |" in text
+                or f"\n## {number}. " in text)
     assert text.count("\n## ") == 4 and text.count(" on synthetic faces | [figure](paper/") == 12
     assert "60.7 %" in text and str(reproduced) not in text
 
@@ -321,9 +319,11 @@ def test_the_four_experiments_share_their_trainings(reproduced):
 
 
 @pytest.mark.parametrize("interval, claim, verdict", [
-    ((2, 1, 3), "more", "confirmed"), ((0, -1, 1), "more", "refined"),
+    ((2, 1, 3), "more", "confirmed"),
+    ((0, -1, 1), "more", "refined"),
     ((-2, -3, -1), "more", "refuted"),
-    ((2, 1, 3), "no more", "refuted"), ((0, -1, 1), "no more", "confirmed"),
+    ((2, 1, 3), "no more", "refuted"),
+    ((0, -1, 1), "no more", "confirmed"),
     ((-2, -3, -1), "no more", "refined")])
 def test_a_verdict_needs_an_interval_without_zero(interval, claim, verdict):
     assert findings.verdict_on(interval, claim) == verdict

@@ -1,6 +1,4 @@
-"""Scores of maps whose place is known, nets drawn anew layer by layer, verdicts, and the script on
-a few faces."""
-
+"""Tests of the scores of saliency maps, re-initialized nets, verdicts, and the script."""
 import numpy as np
 import pytest
 from jobs import FACES
@@ -12,8 +10,10 @@ from experiments.paper.attention import METHODS
 
 
 def regions_of(rng, count, classes):
-    """Regions (n, 12, 12) that share a place within each class but for a fifth of their pixels, and
-    classes (n,)."""
+    """Return regions (n, 12, 12) and classes (n,).
+
+    The regions of a class agree except in a random fifth of their pixels.
+    """
     y = np.arange(count) % classes
     places = rng.random((classes, 12, 12)) < 0.3
     return places[y] ^ (rng.random((count, 12, 12)) < 0.2), y
@@ -44,8 +44,7 @@ def test_a_map_of_its_own_region_beats_shuffled_ones_and_a_map_that_is_constant_
 
 
 def test_larger_regions_are_no_advantage_in_the_permutation_test():
-    """Maps without a preference: the class with the large regions holds more of them, but not more
-    than its area."""
+    """Large regions hold more of a random map, but not more than their share of the area."""
     rng = np.random.default_rng(2)
     y = np.arange(60) % 2
     regions = rng.random((60, 12, 12)) < np.where(y, 0.6, 0.1)[:, None, None]
@@ -68,11 +67,12 @@ def test_the_upper_half_ends_after_row_23():
 
 
 class Brightest:
-    """Says class 1 where the upper half is brighter than the lower one, class 0 elsewhere."""
+    """A model that predicts class 1 if the upper half is brighter than the lower, else class 0."""
 
     def predict(self, X):
-        return np.eye(2)[(X[:, 0, :24].mean(axis=(1, 2)) > X[:, 0,
-                                                             24:].mean(axis=(1, 2))).astype(int)]
+        upper = X[:, 0, :24].mean(axis=(1, 2))
+        lower = X[:, 0, 24:].mean(axis=(1, 2))
+        return np.eye(2)[(upper > lower).astype(int)]
 
 
 def test_an_unseen_half_shows_the_mean_grey():
@@ -94,7 +94,7 @@ NET = {"kind": "FinalConvNet",
 @pytest.mark.parametrize("count, anew", [(1, {"affine2"}), (3, {"affine2", "affine1", "block2"}),
                                          (None, {"affine2", "affine1", "block2", "block1"})])
 def test_layers_are_drawn_anew_from_the_top(count, anew, monkeypatch):
-    def trained(result):  # every array is another one than a new net's
+    def trained(result):  # every array differs from that of a new net
         model = runs.make_model(runs.Run(**result["run"]))
         for array in (*model.params.values(), *model.buffers.values()):
             array += 7
@@ -123,9 +123,10 @@ def test_known_faces_are_those_of_the_data_with_their_truth():
 
 
 def same(value, low=None, high=None):
-    """{method: interval}, the same for all."""
-    return dict.fromkeys(METHODS, (value, value - 1 if low is None else low,
-                                   value + 1 if high is None else high))
+    """Return {method: interval} with the same interval for all methods."""
+    low = value - 1 if low is None else low
+    high = value + 1 if high is None else high
+    return dict.fromkeys(METHODS, (value, low, high))
 
 
 @pytest.mark.parametrize("anger, happy, verdict", [
@@ -152,23 +153,23 @@ def test_figure_7_is_confirmed_where_the_parts_it_names_hold_most(parts, verdict
                          [(1.5, 0.01, "confirmed"), (1.5, 0.2, "refined"), (0.9, 0.01, "refuted")])
 def test_maps_must_beat_chance_everywhere_and_know_their_own_face(value, p, verdict):
     makes = {emotion: same(value, value - 0.1, value + 0.1) for emotion in CLASS_NAMES}
-    assert attention_findings.on_regions(makes,
-                                         dict.fromkeys(METHODS,
-                                                       dict.fromkeys(range(6),
-                                                                     p))).verdict == verdict
+    p_values = dict.fromkeys(METHODS, dict.fromkeys(range(6), p))
+    assert attention_findings.on_regions(makes, p_values).verdict == verdict
 
 
 @pytest.mark.parametrize("share, verdict",
                          [(0.95, "confirmed"), (0.7, "refined"), (0.4, "refuted")])
 def test_the_face_must_hold_nearly_all(share, verdict):
-    assert attention_findings.on_face(same(share, share - 0.01, share + 0.01),
-                                      0.47).verdict == verdict
+    inside = same(share, share - 0.01, share + 0.01)
+    assert attention_findings.on_face(inside, 0.47).verdict == verdict
 
 
 @pytest.mark.parametrize("twin, anew, noise, sanity", [
-    (0.4, 0.1, "confirmed", "confirmed"), (0.8, 0.1, "refined", "confirmed"),
+    (0.4, 0.1, "confirmed", "confirmed"),
+    (0.8, 0.1, "refined", "confirmed"),
     (0.8, 0.7, "refined", "refuted"),
-    (0.3, 0.4, "confirmed", "refuted"), (None, 0.1, "not measured", "confirmed"),
+    (0.3, 0.4, "confirmed", "refuted"),
+    (None, 0.1, "not measured", "confirmed"),
     (None, 0.6, "not measured", "refuted")])
 def test_maps_are_noise_if_nets_disagree_and_sane_if_random_nets_disagree_more(twin, anew, noise,
                                                                                sanity):
@@ -184,15 +185,15 @@ def test_bootstrap_intervals_are_those_of_the_normal_where_there_are_many_values
     mean, low, high = statistics.bootstrap_mean([*values, np.nan])
     error = values.std() / 20
     assert mean == pytest.approx(values.mean())
-    assert (low, high) == (pytest.approx(mean - 1.96 * error, abs=0.3 * error), pytest.approx(
-        mean + 1.96 * error, abs=0.3 * error))
+    assert low == pytest.approx(mean - 1.96 * error, abs=0.3 * error)
+    assert high == pytest.approx(mean + 1.96 * error, abs=0.3 * error)
     assert np.isnan(statistics.bootstrap_mean([])).all()
     difference = statistics.bootstrap(lambda a, b: a.mean() - b.mean(), values, values + 1)
     assert difference[0] == pytest.approx(-1) and difference[1] < -1 < difference[2]
 
 
 def test_the_script_leaves_its_table_figures_and_findings(tmp_path, monkeypatch):
-    # Faces that claim to be real, so that other nets are trained on synthetic ones
+    # These faces are marked as real, so that separate nets are trained on synthetic ones
     def load(path=None, **sizes):
         return {**FACES("synthetic"), "synthetic": path == "synthetic"}
     for module in (options, paper_saliency):

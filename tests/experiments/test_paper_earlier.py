@@ -1,5 +1,4 @@
-"""The scripts about earlier systems, EMPATH and Kahou et al., on a few faces: tables, findings and
-figures."""
+"""Tests of the scripts on earlier systems, EMPATH and Kahou et al., on a few faces."""
 import json
 from functools import partial
 
@@ -16,7 +15,7 @@ from experiments.paper import findings, options
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The folder of the results of both scripts, run with --quick on a few faces and clips."""
+    """Return the folder of the results of both scripts, run with --quick on a few clips."""
     folder = tmp_path_factory.mktemp("earlier")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(options, "load_data", lambda path=None, **sizes: FACES(path))
@@ -49,13 +48,15 @@ def test_clips_are_synthetic_whatever_the_data_and_no_person_is_in_two_splits(fo
     numbers = paper_clips.numbers_of({"train": 3, "val": 2, "test": 4})
     assert [len(each) for each in numbers.values()] == [3, 2, 4]
     assert len(set().union(*numbers.values())) == 9
-    # Where data_utils takes the still faces of the last split
+    # data_utils takes the still faces of the last split from there on
     assert min(numbers["train"]) > 2_000_000 + 100_000
 
 
 def test_each_way_of_reading_a_clip_reads_the_right_frames(monkeypatch):
-    """Frames that name the emotion at the apex alone: the mean drowns it, the apex and the bins of
-    the SVM find it."""
+    """The frames show the emotion at the apex only.
+
+    The mean misses it, the apex frame and the SVM on bins find it.
+    """
     monkeypatch.setattr(paper_clips, "fit_linear_svm", partial(fit_linear_svm, num_steps=300))
     rng = np.random.default_rng(0)
     clips, seen = {}, {}

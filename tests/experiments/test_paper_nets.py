@@ -1,5 +1,4 @@
-"""The experiments on teachers, losses, pre-training and depth, each with --quick on a few faces."""
-
+"""Tests of the experiments on teachers, losses, pre-training and depth, on a few faces."""
 import numpy as np
 import pytest
 from jobs import reproduce
@@ -7,15 +6,17 @@ from jobs import reproduce
 from experiments.paper import findings
 
 EXPERIMENTS = {  # number: (name, rows, figures)
-    6: ("distillation", 4, ["accuracy", "curves"]), 12: ("tang", 3, ["accuracy", "curves"]),
-    13: ("transfer", 6, ["accuracy", "curves"]), 15: ("deep", 6, ["cost", "curves"]),
+    6: ("distillation", 4, ["accuracy", "curves"]),
+    12: ("tang", 3, ["accuracy", "curves"]),
+    13: ("transfer", 6, ["accuracy", "curves"]),
+    15: ("deep", 6, ["cost", "curves"]),
     16: ("everything", 2, ["accuracy", "curves"])}
 
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
-    """The folder above the results."""
-    # All its trainings are found again
+    """Return the folder above the results."""
+    # The second run of experiment 6 finds all its trainings
     return reproduce(tmp_path_factory.mktemp("paper"), EXPERIMENTS, again=6)
 
 
@@ -45,8 +46,8 @@ def test_softmax_and_svm_are_compared_on_the_same_net_and_budget(reproduced):
     differ = {key for key in softmax["run"] if softmax["run"][key] != svm["run"][key]}
     assert differ <= {"name", "loss", "optim_config"}
     assert softmax["run"]["augmentation"] == "flip+similarity"
-    assert {key for key in svm["run"]
-            if svm["run"][key] != plain["run"][key]} == {"name", "preprocessing"}
+    differ = {key for key in svm["run"] if svm["run"][key] != plain["run"][key]}
+    assert differ == {"name", "preprocessing"}
     rates = {each["run"]["optim_config"]["learning_rate"]: each["val_acc"] for each in trials[:2]}
     assert softmax["run"]["optim_config"]["learning_rate"] == max(rates, key=rates.get)
 

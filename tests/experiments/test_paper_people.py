@@ -1,4 +1,4 @@
-"""People's votes beside a net's answers: by hand, by what must hold, and through the script."""
+"""Tests of votes of people and a net: hand-computed values, properties, and the script."""
 import itertools
 
 import numpy as np
@@ -11,13 +11,13 @@ from cs231n_fer.analysis.metrics import rank_correlation
 from experiments.paper import findings, options, people, people_findings
 from experiments.paper import humans as paper_humans
 
-# Neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF
+# Columns: neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, no face
 VOTES = np.array([
     [0, 10, 0, 0, 0, 0, 0, 0, 0, 0],
     [4, 0, 0, 4, 0, 0, 0, 2, 0, 0],
     [0, 0, 0, 0, 1, 0, 0, 0, 9, 0],
-    [1, 0, 0, 0, 1, 0, 0, 0, 0, 8],   # most see no face
-    [0, 0, 0, 0, 0, 0, 0, 5, 5, 0],   # nobody names one of the seven
+    [1, 0, 0, 0, 1, 0, 0, 0, 0, 8],   # most voters see no face
+    [0, 0, 0, 0, 0, 0, 0, 5, 5, 0],   # no vote for one of the seven emotions
 ], np.uint8)
 LABELS = np.array([3, 4, 6, 0, 0])  # Happy, Sad, Neutral, Anger, Anger
 for array in (VOTES, LABELS):
@@ -30,7 +30,7 @@ def test_voters_are_right_where_they_say_the_label():
     np.testing.assert_array_equal(crowd.shares[1], [0, 0, 0, 0, 0.5, 0, 0.5])
     assert crowd.right.tolist() == [1, 0.5, 0] and crowd.of_all.tolist() == [1, 0.4, 0]
     assert crowd.majority.tolist() == [1, 0.5, 0]
-    # 4 of one and 4 of another, without self
+    # Face 1 has 4 votes for each of two emotions: 2 * 4 * 3 of 8 * 7 ordered pairs agree
     np.testing.assert_allclose(crowd.agree, [1, 2 * 12 / 56, np.nan])
 
 
@@ -43,8 +43,8 @@ def test_means_of_each_class_leave_out_nothing_and_are_nan_where_there_is_no_fac
 
 @given(st.permutations(range(5)))
 def test_the_exact_p_counts_orders_that_correlate_as_much(order):
-    assert people.exact_p(np.arange(5),
-                          np.arange(5)) == 2 / 120 == people.exact_p(np.arange(5), -np.arange(5))
+    assert people.exact_p(np.arange(5), np.arange(5)) == 2 / 120
+    assert people.exact_p(np.arange(5), -np.arange(5)) == 2 / 120
     p, distance = people.exact_p(np.arange(5), order), abs(np.corrcoef(np.arange(5), order)[0, 1])
     assert 2 / 120 <= p <= 1 and (p == 1) == (distance < 1e-9)
     assert p == people.exact_p(np.exp(order), np.arange(5))
@@ -55,7 +55,7 @@ def test_errors_of_the_same_kind_agree_and_errors_under_other_names_do_not():
     rates = rng.random((5, 5))
     assert people.mantel(rates, rates) == (pytest.approx(1), 1 / 120)
     other = rates.copy()
-    np.fill_diagonal(other, 9)  # what is right is no error
+    np.fill_diagonal(other, 9)  # correct answers are not errors
     assert people.mantel(rates, other) == people.mantel(rates, rates)
     assert people.mantel(rates, rng.random((5, 5)))[1] > 0.05
 
@@ -73,8 +73,10 @@ def test_the_p_of_errors_gives_rows_and_columns_the_same_new_names():
 
 
 def crowd_of(share_right, faces=20):
-    """Voters on so many faces of each emotion, of whom a share (by emotion) is right and the rest
-    says the next one."""
+    """Return Voters of `faces` faces of each emotion.
+
+    share_right   (7,) shares of the correct votes; the others are for the next emotion
+    """
     y = np.repeat(np.arange(7), faces)
     votes, columns = np.zeros((len(y), 10), int), np.array([4, 5, 6, 1, 3, 2, 0])
     most = np.rint(10 * np.asarray(share_right))[y].astype(int)
@@ -87,7 +89,7 @@ RISING = np.array([0.1, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 
 
 @pytest.mark.parametrize("net, crowd, verdicts", [
-    # the authors, other participants, Ekman's table, figure 8, hard faces
+    # Verdicts on the authors, other participants, Ekman's table, figure 8, hard faces
     (RISING, RISING, ["refined", "confirmed", "confirmed", "confirmed", "confirmed"]),
     (RISING[::-1], RISING, ["refined", "confirmed", "confirmed", "refuted", "refuted"]),
     (RISING + 0.1, RISING, ["refined", "refined", "confirmed", "confirmed", "confirmed"]),
@@ -132,8 +134,8 @@ def test_the_script_lays_people_beside_the_net(asked, tmp_path, monkeypatch):
     paper_humans.main(["--quick", "--epochs", "1", "--runs", str(tmp_path / "runs"), "--results",
                        str(tmp_path)])
     found = findings.load_results(tmp_path, 9, "humans")
-    assert found["figures"] == [f"09_humans_{name}.png"
-                                for name in ("figure8", "confusions")[:1 + asked]]
+    figures = ("figure8", "confusions") if asked else ("figure8",)
+    assert found["figures"] == [f"09_humans_{name}.png" for name in figures]
     assert len(found["rows"]) == 7
     assert {row[4] for row in found["rows"]} == {88.9, 92.3, 87.7, 98.7, 89.2, 92.4, 91.6}
     assert all(row[3] != "-" for row in found["rows"]) == asked

@@ -1,5 +1,4 @@
-"""Experiments 3 and 7 on a few faces: the random search and its processes, the emotions and their
-shares."""
+"""Tests of experiments 3 and 7 on a few faces: the random search, and accuracy per emotion."""
 import json
 import re
 import subprocess
@@ -26,7 +25,7 @@ QUICK_NET = {"num_filters": [3, 4], "hidden_dim": 6, "rung": "im2col"}
 
 @pytest.fixture(autouse=True)
 def few_faces(monkeypatch):
-    """Let the scripts train a tiny net on a few faces, and leave their entries in no table."""
+    """Let the scripts train a tiny net on a few faces; their entries in EXTRAS are undone."""
     monkeypatch.setattr(options, "load_data", lambda path=None, **sizes: FACES("synthetic"))
     monkeypatch.setattr(options, "QUICK_NET", QUICK_NET)
     monkeypatch.setattr(runs, "EXTRAS", {})
@@ -78,22 +77,22 @@ def test_the_search_is_found_again_and_goes_on_with_more_trials(tmp_path, monkey
 def test_what_a_rung_finds_does_not_depend_on_how_long_the_trainings_were(tmp_path):
     data = FACES("synthetic")
     base = replace(Run(num_epochs=3, batch_size=16).with_model(**QUICK_NET), name="base")
-    values = {number: {**paper_search.PAPER, "learning_rate": rate} for number,
-              rate in enumerate((1e-3, 1e-2, 1e30))}
+    values = {number: {**paper_search.PAPER, "learning_rate": rate}
+              for number, rate in enumerate((1e-3, 1e-2, 1e30))}
     with np.errstate(all="ignore"):
         found = trials.search(base, values, ((1, 3), (2, 2), (3, 1)), data, tmp_path, key="a")
-        for number in values:  # all of them in full
+        for number in values:  # all trials in full
             train(trials.run_of(base, number, values[number]), data, tmp_path)
         assert trials.search(base, values, ((1, 3), (2, 2), (3, 1)), data, tmp_path,
                              key="b") == found
-    assert len(list(tmp_path.glob("search-*"))) == 2  # other keys, other searches
+    assert len(list(tmp_path.glob("search-*"))) == 2  # one for each key
     assert found[1][2]["score"] == 0 and found[1][2]["history"] == []  # it diverged
     assert trials.longest(found)[2] == (1, found[1][2])
     assert [len(result["history"]) for result in found[2].values()] == [2, 2]
 
 
 class Process:
-    """A process that is only noted down."""
+    """A fake process that records its arguments and calls."""
 
     def __init__(self, command, env):
         self.command, self.env, self.calls = command, env, []
@@ -116,8 +115,8 @@ def test_workers_get_the_same_command_and_their_threads_and_end_with_the_body(co
     monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(trials, "threads", lambda: 8)
     monkeypatch.setattr(trials, "set_threads", asked.append)
-    with pytest.raises(KeyboardInterrupt), trials.workers("a.py", ["--trials", "9", "--processes",
-                                                                   "4"], count):
+    argv = ["--trials", "9", "--processes", "4"]
+    with pytest.raises(KeyboardInterrupt), trials.workers("a.py", argv, count):
         assert len(PROCESSES) == count and not any(process.calls for process in PROCESSES)
         raise KeyboardInterrupt
     assert asked == [8 // (count + 1)]
@@ -158,12 +157,12 @@ def test_results_among_some_faces_are_those_of_these_faces():
     results = [{"right": "1100", "val_acc": 0.5}, {"right": "1010", "val_acc": 0.5}]
     mask = np.array([1, 0, 1, 1], bool)
     assert statistics.among(results, mask) == [{"right": "100", "val_acc": 1 / 3},
-                                                   {"right": "110", "val_acc": 2 / 3}]
+                                               {"right": "110", "val_acc": 2 / 3}]
     value, low, high = statistics.share(results, mask)
-    # Wilson's of 1.5 of 3 faces
+    # Wilson's interval for 1.5 of 3 faces
     assert value == 0.5 and low == pytest.approx(1 - high) and 0 < low < 0.5
-    assert [paper_emotions.verdict(parts)
-            for parts in ([1, 1], [0, 1], [0, 0])] == ["confirmed", "refined", "refuted"]
+    for parts, verdict in (([1, 1], "confirmed"), ([0, 1], "refined"), ([0, 0], "refuted")):
+        assert paper_emotions.verdict(parts) == verdict
 
 
 def test_a_balanced_run_has_its_sampler_and_a_weighted_one_its_loss(tmp_path, monkeypatch):
@@ -177,5 +176,5 @@ def test_a_balanced_run_has_its_sampler_and_a_weighted_one_its_loss(tmp_path, mo
     assert seen == [Balanced(0.5)]
     model, _ = paper_emotions.weigh(0.5, runs.make_model(run), data)
     x, y = np.random.default_rng(0).normal(size=(5, 7)), np.arange(5)
-    assert model.loss_function(x, y)[0] == softmax_loss(x, y,
-                                                        class_weights(data["y_train"], 7, 0.5))[0]
+    weights = class_weights(data["y_train"], 7, 0.5)
+    assert model.loss_function(x, y)[0] == softmax_loss(x, y, weights)[0]

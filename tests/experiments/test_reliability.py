@@ -1,4 +1,4 @@
-"""The tables of promises and of gradients show what the recorded runs found."""
+"""Tests that the tables of promises and of gradients show the recorded results."""
 import json
 
 import pytest
@@ -9,19 +9,19 @@ ENTRY = {"promise": "it holds", "measured": "3 of 3", "command": "python a.py"}
 
 
 def between(name, page=README):
-    """The text between two markers of a page."""
+    """Return the text between two markers of a page."""
     return page.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- /{name} -->")[0]
 
 
 def page(name):
-    """A page of experiments/results."""
+    """Return the text of a page in experiments/results."""
     return (EXPERIMENTS / "results" / name).read_text(encoding="utf-8")
 
 
 def test_the_table_is_that_of_the_recorded_results():
     module = script("checks.reliability")
     if module.rows(module.FOLDER):
-        # If one of these fails: python experiments/checks/reliability.py
+        # If one of these fails, run python experiments/checks/reliability.py
         assert between("reliability") == module.short_body(module.FOLDER)
         assert between("reliability", page("RELIABILITY.md")) == module.body(module.FOLDER)
         for _, _, command in module.rows(module.FOLDER):
@@ -76,6 +76,6 @@ def test_the_gradient_table_shows_the_rung_nearest_to_its_limit():
     def row(rung, error, limit):
         return {"layer": "conv", "rung": rung, "shapes": 200,
                 "float64": {"error": error, "limit": limit}}
-    text = script("gradient_checks").page_table([
-        row("fast", 2e-15, 1e-11), row("winograd", 3e-15, 1e-11)])
+    rows = [row("fast", 2e-15, 1e-11), row("winograd", 3e-15, 1e-11)]
+    text = script("gradient_checks").page_table(rows)
     assert "fast, winograd" in text and "3.0e-15" in text and "2.0e-15" not in text

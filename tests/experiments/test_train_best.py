@@ -1,4 +1,4 @@
-"""The best net's training on a few built-in faces."""
+"""Tests of train_best.py on a few built-in faces."""
 import json
 
 import numpy as np
@@ -15,7 +15,7 @@ SMALL = ["--data", "synthetic", "--blocks", "3", "4,4", "--hidden-dim", 6, "--ba
 
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
-    """They take most of the time, and train_final's tests look at them."""
+    """Draw no figures: they take most of the time, and the tests of train_final cover them."""
     monkeypatch.setattr("cs231n_fer.vis_utils.report.draw_run", lambda *arguments: None)
 
 
@@ -62,10 +62,8 @@ def test_a_student_learns_from_teachers_that_were_trained_on_the_same_faces(tmp_
     assert (alone != taught).all()
     arrays, info = load_checkpoint(best)
     save_checkpoint(best, arrays, {**info, "std": 1.0})
-    with pytest.raises(ValueError,
-                       match="best.h5: was trained on other data, expected mean image and "
-                             "deviation "
-                             "of"):
+    with pytest.raises(ValueError, match="best.h5: was trained on other data, expected mean image "
+                                         "and deviation of"):
         run("train_best", *SMALL, "--out", tmp_path / "c", "--epochs", 1, "--teacher", best)
 
 

@@ -1,5 +1,4 @@
-"""The main job on a few built-in faces: what it writes, what it resumes, and saliency maps of the
-net it trained."""
+"""Tests of train_final.py on a few built-in faces, and of saliency maps of the net it trained."""
 import csv
 import json
 import subprocess
@@ -17,9 +16,10 @@ from cs231n_fer.files.checkpoint import load_checkpoint
 
 FIGURES = ("class_distribution", "examples", "accuracy", "loss", "confusion_matrix", "saliency",
            "per_class_accuracy")
+
+
 def outcome(folder):
-    """What a run left, without its times: metrics, and every array and number of its
-    checkpoints."""
+    """Return the metrics of a run and the contents of its checkpoints, without times."""
     metrics = json.loads((folder / "metrics.json").read_text())
     del metrics["seconds"], metrics["images_per_second"]
     found = [metrics]
@@ -36,10 +36,8 @@ def test_a_run_writes_its_settings_numbers_checkpoints_and_the_figures_of_the_pa
         *(f"{name}.png" for name in FIGURES)}
     for name in FIGURES:
         with Image.open(finished / f"{name}.png") as figure:
-            assert (
-                min(figure.size) > 300
-                and len(set(figure.convert("L").resize((64, 64)).tobytes())) > 5
-            ), name
+            assert min(figure.size) > 300, name
+            assert len(set(figure.convert("L").resize((64, 64)).tobytes())) > 5, name
     with open(finished / "history.csv", newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
 
@@ -98,7 +96,7 @@ def test_an_interrupted_run_is_resumed_bit_for_bit(finished, tmp_path, monkeypat
     monkeypatch.setattr(Solver, "_step", lambda self, *rest,
                         whole=Solver._step: steps.append(whole(self, *rest)))
     run("train_final", *TINY, "--out", tmp_path, "--epochs", 3, "--seed", 3, "--resume")
-    assert len(steps) == 10  # the first epoch was whole
+    assert len(steps) == 10  # the first epoch was complete
     assert outcome(tmp_path) == outcome(finished)
 
 
@@ -138,14 +136,13 @@ def test_a_training_starts_from_another_checkpoint_where_names_and_shapes_agree(
     run("train_final", *TINY, "--hidden-dim", 5, "--out", tmp_path / "fresh", "--epochs", 1)
     started, fresh = (load_checkpoint(folder / "last.h5")[0]["loss_history"]
                       for folder in (tmp_path, tmp_path / "fresh"))
-    assert (started != fresh).all() and json.loads((tmp_path / "config.json").read_text())[
-        "init"
-    ] == "best.h5"
+    assert (started != fresh).all()
+    assert json.loads((tmp_path / "config.json").read_text())["init"] == "best.h5"
 
 
 def test_the_csv_that_people_download_trains_as_well(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
-    monkeypatch.chdir(tmp_path)  # where the prepared file goes
+    monkeypatch.chdir(tmp_path)  # the prepared file is written there
     source = pack(tmp_path, {name: csv_text(form) for name, form in FORMS["fer2013"].items()},
                   "zip")
     run("train_final", *TINY[2:], "--data", source, "--epochs", 1, "--no-batchnorm", "--out", "out",
@@ -153,7 +150,7 @@ def test_the_csv_that_people_download_trains_as_well(tmp_path, monkeypatch):
     config, metrics = (json.loads((tmp_path / "out" / f"{name}.json").read_text())
                        for name in ("config", "metrics"))
     assert config["training_images"] == 6 and len(config["data_sha256"]) == 64
-    # No face of it in validation
+    # Validation has no Happy face
     assert np.sum(metrics["confusion"]) == 3 and metrics["per_class"]["Happy"] is None
 
 
@@ -171,7 +168,8 @@ def test_a_missing_data_set_gets_one_message_that_says_where_to_get_it(tmp_path)
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--update-rule", "adma"], "did you mean 'adam'?"), (["--rung", "cuda"], "cuda"),
+    (["--update-rule", "adma"], "did you mean 'adam'?"),
+    (["--rung", "cuda"], "cuda"),
     (["--reg", -1], "reg: got -1"),
     (["--filters", 1, 1, 1, 1, 1, 1], "window: size 2 does not fit into 1"),
     (["--lr-decay", 2], "decay is 2.0"),
