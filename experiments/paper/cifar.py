@@ -54,9 +54,8 @@ def read_binary(path):
                     content = archive.extractfile(member).read()
                     parts[Path(member.name).name] = np.frombuffer(content, np.uint8)
     except (tarfile.TarError, EOFError) as error:
-        raise ValueError(
-            f"{path}: is neither HDF5 nor a tar archive ({error}); download {WHERE}"
-        ) from error
+        raise ValueError(f"{path}: is neither HDF5 nor a tar archive ({error}); "
+                         f"download {WHERE}") from error
     check(parts and all(len(part) % RECORD == 0 for part in parts.values()),
           f"{path}: holds no whole batches of CIFAR-10 (found {sorted(parts)}); download {WHERE}")
     names = sorted(parts)

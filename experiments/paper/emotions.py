@@ -39,7 +39,7 @@ NETS = {PLAIN: {}, WEIGHTS: {"class_weights": 1.0}, "square-root weights": {"cla
 def weigh(strength, model, data):
     """Return (model, data) with class weights in the model's loss; an entry of runs.EXTRAS.
 
-    strength   the power of the inverse class frequencies, as in class_weights
+    strength   exponent of the inverse class frequencies, as in class_weights
     """
     weights = class_weights(data["y_train"], len(data["class_names"]), strength)
     model.loss_function = partial(softmax_loss, class_weights=weights)
@@ -69,10 +69,12 @@ def conclude(results, groups, portions, repeated):
     sizes = sorted(portions, key=portions.get)
     accuracies = {name: share(plain, mask) for name, mask in groups.items()}
     ranks = sorted((name for name in groups if name != "all"), key=lambda name: accuracies[name][0])
-    leak = f"none of the {len(repeated):,} faces occurs in training" if not repeated.any() else (
-        f"{repeated.sum()} of the {len(repeated):,} faces also occur in training; the accuracy is "
-        f"{percent(share(plain, repeated))} on these, {percent(share(plain, ~repeated))} on the "
-        f"others and {percent(accuracies['all'])} on all")
+    leak = f"none of the {len(repeated):,} faces occurs in training"
+    if repeated.any():
+        leak = (f"{repeated.sum()} of the {len(repeated):,} faces also occur in training; the "
+                f"accuracy is {percent(share(plain, repeated))} on these, "
+                f"{percent(share(plain, ~repeated))} on the others and "
+                f"{percent(accuracies['all'])} on all")
     equal = results[WEIGHTS] + results[SAMPLER]
     base = plain + plain
     lift = gain(among(equal, groups["Disgust"]), among(base, groups["Disgust"]))

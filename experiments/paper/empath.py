@@ -65,9 +65,10 @@ def project(data, bank):
     pca_of_pixels = empath.fit_pca(empath.in_batches(data["X_train"], flat), empath.COMPONENTS)
 
     def of_pixels(faces):
-        batches = empath.in_batches(
-            faces, lambda batch: empath.project(flat(batch), pca_of_pixels))
-        return np.concatenate(list(batches))
+        def projections(batch):
+            return empath.project(flat(batch), pca_of_pixels)
+
+        return np.concatenate(list(empath.in_batches(faces, projections)))
 
     gabor = with_features(data, lambda faces: empath.embed(faces, bank, pca))
     return gabor, with_features(data, of_pixels), pca

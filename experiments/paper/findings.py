@@ -110,7 +110,7 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
                       "notes": list(notes), "findings": found, "figures": list(files.values()),
                       "runs": [kept_of(result) for result in results]})
     write_text(args.results / f"{name}.json", text)
-    # A copy beside the runs: by it reproduce_paper.py knows that this machine has done it
+    # A copy among the runs tells reproduce_paper.py that the experiment was run on this machine
     write_text(args.runs / f"{name}.json", text)
     print(f"\n{table(header, rows)}\n")
     for finding in findings:

@@ -66,7 +66,7 @@ def draw(answers, crowd, y, names, dataset):
     if crowd is None:
         return {"figure8": vis_utils.plot_human_comparison(nets, names, dataset=dataset)}
     people = by_emotion(crowd.right, crowd.y)
-    voters_rates = np.array([people.get(label, (np.nan,) * 3) for label in range(len(names))])
+    voters_accuracy = np.array([people.get(label, (np.nan,) * 3) for label in range(len(names))])
     panels = curves.panels(2, (7.7, 6.8))
     for ax, who, shares in ((panels[0], "Net", answers[crowd.rows]),
                             (panels[1], "People", crowd.shares)):
@@ -74,7 +74,8 @@ def draw(answers, crowd, y, names, dataset):
         right = 100 * shares[np.arange(len(crowd.y)), crowd.y].mean()
         vis_utils.finish_axes(ax, f"{who}: {right:.1f} % of the answers are the label",
                               "Answer (faces, share)", "Label (faces)")
-    figure8 = vis_utils.plot_human_comparison(nets, names, dataset=dataset, voters=voters_rates)
+    figure8 = vis_utils.plot_human_comparison(nets, names, dataset=dataset,
+                                              voters=voters_accuracy)
     return {"figure8": figure8, "confusions": panels[0]}
 
 
