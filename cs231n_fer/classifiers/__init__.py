@@ -1,4 +1,5 @@
-"""Named networks: the course's (fc_net, cnn), the paper's (paper), deeper ones, a trained one.
+"""Named networks: the course's (fc_net, cnn), the paper's (paper), deeper ones (deep), a trained
+one (pretrained). restore rebuilds networks from checkpoints.
 
 To add a network: a subclass of Network in a module here, and its name in MODELS of restore.py, so
 that its checkpoints can be loaded.

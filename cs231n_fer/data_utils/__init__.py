@@ -7,8 +7,16 @@
     load                                arrays for training, wherever the data comes from
     augment                             flips and other random changes of training images
 
-To add a source: a reader that returns fer2013.Faces, called in prepared. To add an augmentation: a
-frozen record with columns and apply in augment.
+To add a source: write a reader, as image_folder is one. It takes the Members of a file, folder or
+archive from sources, notes what it cannot use in BadRows, raises ValueError for what is damaged,
+and returns fer2013.Faces. Choose its members and call it in prepared (_choose, _read_all). If the
+folder data/ is to be searched for it, add its file names to load.find_data, and explain it in
+fer2013.WHERE_TO_GET_IT and in data/README.md. experiments/checks/fuzzing/formats.py lists what is
+tested with damaged files.
+
+To add an augmentation: a frozen record in augment, derived from Augmentation. It sets `columns`,
+without an annotation, so that it is no field, and its apply begins with _plain(images, draws,
+self). Add its name to `__all__` there and a row to ALL in tests/data_utils/test_augment.py.
 """
 from .fer2013 import EMOTIONS, UNLABELLED, USAGES
 from .load import find_data, load_data, normalise, restore_pixels

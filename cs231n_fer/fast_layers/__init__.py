@@ -4,7 +4,7 @@ their fast functions from here.
 A module is named after the one in layers/ that defines its functions: layers/conv,
 fast_layers/conv and kernels/conv are three levels of one ladder. A function here checks shapes,
 takes memory from the arena, calls a kernel and packs the cache. "Rung" is the word for one way to
-compute an operation; see nets/ladder.py for all of them.
+compute an operation; see nets/ladder.py.
 
     conv, affine, pool, norm, activations, losses
                  single layers
@@ -33,9 +33,17 @@ A fused pass enters these files one after the other and never comes back to one 
       training mode              batchnorm - channels (batchnorm) - passes (conv)
       else                       batchnorm - sandwiches - passes (conv)
 
-To add a layer: define it in layers/, write its kernel, put its forward and its backward function
-into the module of its name here, and enter them in nets/ladder.py and gradient_check/cases.py. A
-loss needs no rung: a network takes it as it is.
+To add a compiled rung to an operation of nets/ladder.py: write its kernel in kernels/, put its
+forward and its backward function into the module of its name here, and enter them in LADDER. The
+gradient checks and tests/test_hostile_arrays.py take their rungs from LADDER. If a function leaves
+small arrays to NumPy, as ReLU does, its gradient check needs large ones: fast=D.draw_large in
+gradient_check/cases.py.
+
+An operation that is not in LADDER yet is defined in layers/ first, and enters LADDER with all its
+rungs. Its record in nets/records.py then has a field `rung` and calls functions(name, self.rung),
+its cases in gradient_check/cases.py become on_the_ladder(name, ...), and it gets a row of ROWS in
+tests/test_hostile_arrays.py. ARGUMENTS in experiments/bench/peers/ladder_rung.py lets
+experiments/bench/ladder.py time it. A loss needs no rung: a network takes it as it is.
 """
 from ..kernels.vectors.jit import DISABLED
 from ..kernels.vectors.machine import set_threads, threads

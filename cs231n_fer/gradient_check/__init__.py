@@ -1,6 +1,8 @@
 """Gradient checks: numerical gradients (checks), random problems (draws), the table (cases).
 
-To add a check: a function in draws for the arguments of the layer, and a row in CASES.
+To add a check: a row in CASES, and a function in draws for the arguments of the layer if none there
+fits. ORACLE in tests/test_oracle.py needs an entry for every layer in CASES, and
+experiments/gradient_checks.py writes the results to experiments/results/GRADIENTS.md.
 """
 from .checks import (
     EPS,

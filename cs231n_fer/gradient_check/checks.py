@@ -10,9 +10,9 @@ How exact this can be, and with which step h, depends on the kind of f:
                 inputs must be a shuffled, evenly spaced range (`spaced`), whose GAP is 8 times h
     smooth      Richardson extrapolation, (4 D(h/2) - D(h)) / 3, cancels the h**2 term: about 1e-11
                 (Richardson 1911)
-    kinked      smooth with kinks in unknown places (whole networks): Richardson extrapolation with
-                smaller steps as well, of which the one whose two estimates agree best is taken,
-                without a look at the analytic gradient (Ridders 1982)
+    kinked      smooth with kinks in unknown places (fused layers, whole networks): Richardson
+                extrapolation with smaller steps as well, of which the one whose two estimates
+                agree best is taken, without a look at the analytic gradient (Ridders 1982)
 
 dout must be random: a uniform one cancels in a batchnorm. The functions with the course's names
 come first; they perturb x in place, because its notebooks pass functions that ignore x.
@@ -243,7 +243,7 @@ def check_gradient(f: Function, x: Array, dout: Array, dx: Array, kind: str, rng
                    most: int = 40) -> float:
     """Return the largest error of all checks that fit the kind; NaN if one is NaN.
 
-    The arguments are those of coordinate_check. Kinked functions (whole networks) are checked along
+    The arguments are those of coordinate_check. Kinked functions are checked along
     one direction only.
     """
     errors = [directional_check(f, x, dout, dx, kind, rng)]

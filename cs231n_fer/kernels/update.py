@@ -36,7 +36,7 @@ class NextState(NamedTuple):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def sgd(state, following, numbers, begin, end):
-    """Apply stochastic gradient descent; optim.sgd_numpy is the definition."""
+    """Apply stochastic gradient descent; optim.formulas.sgd_numpy is the definition."""
     rate = state.w.dtype.type(numbers[0])
     w = state.w[begin:end]
     dw = state.dw[begin:end]
@@ -47,7 +47,7 @@ def sgd(state, following, numbers, begin, end):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def momentum(state, following, numbers, begin, end):
-    """Apply momentum; optim.momentum_numpy is the definition."""
+    """Apply momentum; optim.formulas.momentum_numpy is the definition."""
     real = state.w.dtype.type
     rate = real(numbers[0])
     keep = real(numbers[1])
@@ -65,7 +65,7 @@ def momentum(state, following, numbers, begin, end):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def rms(state, following, numbers, begin, end):
-    """Apply RMSProp; optim.rms_numpy is the definition."""
+    """Apply RMSProp; optim.formulas.rms_numpy is the definition."""
     real = state.w.dtype.type
     rate = real(numbers[0])
     keep = real(numbers[1])
@@ -84,7 +84,7 @@ def rms(state, following, numbers, begin, end):
 
 @step(State, NextState, DOUBLES, INT, INT)
 def adam(state, following, numbers, begin, end):
-    """Apply Adam; optim.adam_numpy is the definition."""
+    """Apply Adam; optim.formulas.adam_numpy is the definition."""
     real = state.w.dtype.type
     beta1 = real(numbers[0])
     beta2 = real(numbers[1])

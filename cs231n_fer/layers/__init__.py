@@ -23,7 +23,7 @@ come back from its uses add up.
 
 A function whose name ends in _naive is the definition, in loops: easy to check, and slow. The other
 functions compute the same with whole arrays. These are the lower rungs of a ladder; the upper ones,
-compiled, are in fast_layers/, and nets/ladder.py lists them all.
+compiled, are in fast_layers/, and nets/ladder.py lists the rungs that networks choose from.
 
 Images have the shape (N, C, H, W): N images of C channels, H pixels high and W pixels wide. Filters
 have the shape (F, C, HH, WW). Layers take float32 or float64 (shapes.py has the rule) and never
@@ -33,13 +33,15 @@ shape were (N, H, W, C); this is a matter of memory alone and changes no shape a
 To add a layer:
 
 1. Write its functions, _naive first, and name them in `__all__` of their file and in this file.
-2. Add a row to RUNGS in tests/layers/test_layers.py, which compares a rung with the one below, and
-   a row to CASES in gradient_check/cases.py, which compares gradients with numerical ones.
-3. For networks, add a record to nets/records.py, and an entry to LADDER in nets/ladder.py if the
-   layer has more than one rung. The docstring of fast_layers/ says how to add a compiled rung.
+2. Add a row to CASES in gradient_check/cases.py for every rung, which compares its gradient with a
+   numerical one. In tests/, add a row to RUNGS in layers/test_layers.py (a rung against the one
+   below it), OTHERS in test_hostile_arrays.py (unusual memory layouts and dtypes), and ORACLE in
+   test_oracle.py (PyTorch), which every layer in CASES needs.
+3. For networks, add a record to nets/records.py, and a row to CASES in tests/nets/test_records.py.
+   The docstring of fast_layers/ says how to add a compiled rung.
 
-To add a loss: steps 1 and 2, but its row goes into LOSSES in tests/layers/test_losses.py. A network
-takes any loss as it is.
+To add a loss: steps 1 and 2, but its rows in tests/ go into LOSSES in layers/test_losses.py, LOSSES
+in test_hostile_arrays.py, and ORACLE. A network takes any loss as it is: Network(..., loss=...).
 """
 from .activations import (
     leaky_relu_backward,

@@ -10,5 +10,7 @@
     network      Network: a layer with its arrays, loss and regularization
     inference    Predictor: a trained network with its weights prepared once
 
-To add a layer to networks: a record in records, and a row of ladder if it has more than one rung.
+To add a layer to networks: a record in records (norms, if it normalizes), with its name in
+`__all__`, a row of CASES in tests/nets/test_records.py, and a row of ladder if it has a compiled
+rung.
 """

@@ -3,6 +3,7 @@
     recipe                   what a training does beyond the course: Solver(recipe=Recipe(...))
     samplers                 which samples an epoch shows, and how much every class counts
     averaging                running averages of weights
+    results                  the course's names for the results of a Solver
     flat_update              an update rule applied to all parameters at once
     run_state, run_folder    what a checkpoint holds; the files of a run:
                              Solver(folder=RunFolder(...))
@@ -13,7 +14,9 @@
     distillation             learning from the probabilities of teachers
     search                   random search by many processes on one folder
 
-To add a sampler: a frozen record with order(rng, labels) in samplers; Recipe(sampler=...) takes it.
+To add a sampler: a frozen record in samplers with order(rng, labels), which returns indices of
+samples, its name in `__all__` there, and a test in tests/solver/test_imbalance.py.
+Recipe(sampler=...) takes it.
 """
 from .recipe import Recipe
 from .run_folder import RunFolder

@@ -8,8 +8,11 @@
     curves         accuracy and loss over epochs; has the names of comparisons too
     report         measure a finished run and write its figures
 
-To add a figure: write a function that takes numbers and ax=None and returns its Axes, and a line in
-report.py if every run is to have it.
+To add a figure: in the module of its kind, write a function that takes numbers and ax=None, draws
+on style.new_axes and returns its Axes. Name it in `__all__` of its file and here (those of curves
+and comparisons: in curves), and add a row to COMPARISONS in tests/vis_utils/test_vis_utils.py. If
+every run is to have it, its line goes into report.write_training_figures, and its row into PLOTS.
+Only the modules listed in tests/test_architecture.py import Matplotlib.
 """
 from .figures import (
     EKMAN,

@@ -67,8 +67,9 @@ def tests_of(path):
         return TESTS[path.stem]
     words = WORDS.get(path.stem, path.stem)
     return [*LAYERS, "-k",
-            f"(({words}) and not fast and not winograd and not fused and not sandwich and not Net "
-                           "and not broken and not script) or edges or scalars or channels_last"]
+            f"(({words}) and not fast and not winograd and not fused and not affine_relu "
+            "and not conv_relu and not conv_bn and not Net and not broken and not script) "
+            "or edges or scalars or channels_last"]
 
 
 def candidates(path):
