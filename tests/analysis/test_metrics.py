@@ -32,7 +32,8 @@ def test_accuracy_is_the_share_of_rows_whose_highest_score_is_the_true_class():
 
 
 def test_rows_of_the_confusion_matrix_are_true_and_columns_predicted():
-    y_true, y_pred = frozen([0, 0, 0, 1, 2, 2], np.uint8), frozen([0, 2, 2, 1, 0, 2], np.uint8)
+    y_true = frozen([0, 0, 0, 1, 2, 2], np.uint8)
+    y_pred = frozen([0, 2, 2, 1, 0, 2], np.uint8)
     np.testing.assert_array_equal(confusion_matrix(y_true, y_pred, 4),
                                   [[1, 0, 2, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]])
 
@@ -141,9 +142,8 @@ def test_rank_correlation_goes_along_the_last_axis():
 def test_rank_correlation_is_scipys():
     stats = pytest.importorskip("scipy.stats")
     first, second = np.random.default_rng(1).integers(0, 30, (2, 100))
-    assert rank_correlation(first,
-                            second) == pytest.approx(stats.spearmanr(first, second).statistic,
-                                                     abs=1e-12)
+    expected = stats.spearmanr(first, second).statistic
+    assert rank_correlation(first, second) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("first, second", [([1, 2], [1, 2, 3]), ([1, np.nan], [1, 2]), (1, 2)])

@@ -30,9 +30,9 @@ def turned(orientation, kind="JPEG"):
 
 
 def chunk(kind, content):
-    return struct.pack(">I",
-                       len(content)) + kind + content + struct.pack(">I",
-                                                                    zlib.crc32(kind + content))
+    length = struct.pack(">I", len(content))
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return length + kind + content + checksum
 
 
 def png(width, height, depth=8, colour=0, data=b"", extra=b"", interlace=0):
@@ -66,7 +66,8 @@ def palette_png(colours, depth=8, pixel=0, after=False):
     return content[:-12] + palette + content[-12:] if after else content
 
 
-PNG, JPEG = saved(FACE), saved(FACE, "JPEG")
+PNG = saved(FACE)
+JPEG = saved(FACE, "JPEG")
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(PIXELS[1])]}
 BAD_PICTURES = {  # name: (file name, content, part of the reason)
     "zero bytes": ("x.png", b"", "is neither PNG nor JPEG"),

@@ -152,8 +152,8 @@ def test_ferplus_of_other_rows_or_with_a_bad_line_is_refused(tmp_path, change, r
 @pytest.mark.parametrize("limit, files", [
     ("LARGEST_CSV", {"fer2013.csv": csv_text("fer2013")}), ("LARGEST_OTHER", {"x": b"0" * 99})])
 @pytest.mark.parametrize("container", ["zip", "tar.gz"])
-def test_a_member_that_declares_too_many_bytes_is_never_read(tmp_path, monkeypatch, limit, files,
-                                                             container):
+def test_a_member_that_declares_too_many_bytes_is_never_read(
+        tmp_path, monkeypatch, limit, files, container):
     monkeypatch.setattr(sources, limit, 50)
     with pytest.raises(ValueError, match="declares .* bytes, expected at most 50"):
         quiet(pack(tmp_path, files, container), tmp_path / "out.h5")
@@ -184,7 +184,8 @@ def test_nothing_is_extracted_whatever_a_member_is_called(tmp_path):
 def test_a_link_in_an_archive_is_refused(tmp_path):
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         info = tarfile.TarInfo("fer2013.csv")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        info.type = tarfile.SYMTYPE
+        info.linkname = "/etc/passwd"
         archive.addfile(info)
     with pytest.raises(ValueError, match="a link or a device"):
         quiet(tmp_path / "a.tar.gz", tmp_path / "out.h5")
@@ -215,7 +216,8 @@ def test_test_csv_alone_is_refused_because_statistics_need_training_rows(tmp_pat
 def test_statistics_come_from_training_only_and_equal_their_definition(tmp_path):
     (tmp_path / "a.csv").write_bytes(csv_text("fer2013"))
     quiet(tmp_path / "a.csv", tmp_path / "out.h5")
-    found, training = read_prepared(tmp_path / "out.h5"), PIXELS[USAGE == 0].astype(np.float64)
+    found = read_prepared(tmp_path / "out.h5")
+    training = PIXELS[USAGE == 0].astype(np.float64)
     assert found["mean_image"].dtype == np.float32
     np.testing.assert_allclose(found["mean_image"], training.mean(axis=0),
                                rtol=np.finfo(np.float32).eps)

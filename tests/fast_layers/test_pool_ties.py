@@ -8,7 +8,8 @@ from cs231n_fer.fast_layers import batchnorm as B
 from cs231n_fer.fast_layers import sandwiches as S
 from cs231n_fer.kernels.pixels import DEAD
 
-CONV, POOL = {"stride": 1, "pad": 1}, {"pool_height": 2, "pool_width": 2, "stride": 2}
+CONV = {"stride": 1, "pad": 1}
+POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 SIGNS = (1, -1, 0)
 RUNGS = ("fast", "winograd", "auto")
 SHAPES = {"windows": (1, 6), "few channels": (3, 6), "many channels": (33, 34)}
@@ -106,8 +107,8 @@ def test_the_first_of_equal_outputs_of_a_convolution_wins(kind, shape, rung, dty
 @compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("mode", "kind", "shape", "rung"), [
-    *(("test", *each) for each in BLANK),
-    *(("train", *each) for each in BLANK + INTEGERS if each[:2] != ("integers", "windows"))])
+    *(("test", *case) for case in BLANK),
+    *(("train", *case) for case in BLANK + INTEGERS if case[:2] != ("integers", "windows"))])
 def test_the_first_of_equal_outputs_of_batchnorm_wins(mode, kind, shape, rung, dtype):
     F = SHAPES[shape][1]
 

@@ -42,8 +42,10 @@ def test_using_a_rule_never_changes_the_table_of_defaults():
         assert DEFAULTS == before, rule
 
 
-RATE, SHARE = "expected a number finite and at least 0", "expected a number in [0, 1)"
-SAME, WHOLE = "the shape of w", "expected the number of steps so far, an int of at least 0"
+RATE = "expected a number finite and at least 0"
+SHARE = "expected a number in [0, 1)"
+SAME = "the shape of w"
+WHOLE = "expected the number of steps so far, an int of at least 0"
 W = np.ones((2, 3))
 BAD = [
     ("sgd", {"learning_rate": -1e-3}, f"learning_rate is -0.001, {RATE}"),
@@ -100,9 +102,8 @@ def test_the_ends_of_every_range_are_accepted(rule, config):
                                         ("m", ("adam", "adamw"))])
 def test_a_state_that_comes_along_is_used_and_a_missing_one_is_zero(key, rules):
     for rule in rules:
-        fresh, zero, other = (UPDATE_RULES[rule](W, W, config)[0]
-                              for config in ({}, {key: np.zeros((2, 3))},
-                                             {key: np.full((2, 3), 0.5)}))
+        configs = ({}, {key: np.zeros((2, 3))}, {key: np.full((2, 3), 0.5)})
+        fresh, zero, other = (UPDATE_RULES[rule](W, W, config)[0] for config in configs)
         np.testing.assert_array_equal(fresh, zero)
         assert (fresh != other).all()
 

@@ -165,8 +165,8 @@ def small_disk():
 
 @pytest.mark.parametrize("trouble", [no_large_files, full_disk, read_only],
                          ids=lambda trouble: trouble.__name__)
-def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint_stays(tmp_path,
-                                                                                       trouble):
+def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint_stays(
+        tmp_path, trouble):
     # Not below tmp_path, into which nobody may look.
     with small_disk() if trouble is full_disk else tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
@@ -188,12 +188,11 @@ def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint
 
 
 def test_faces_for_which_the_disk_has_no_room_leave_the_prepared_file_as_it_was(tmp_path):
-    faces = np.zeros((3, 48, 48), np.uint8), np.arange(3,
-                                                       dtype=np.uint8), np.arange(3, dtype=np.uint8)
+    labels = np.arange(3, dtype=np.uint8)
+    faces = (np.zeros((3, 48, 48), np.uint8), labels, labels)
     write_prepared(tmp_path / "a.h5", *faces)
-    with no_large_files(tmp_path) as reason, pytest.raises(OSError,
-                                                           match=rf"could not write \S+a\.h5 "
-                                                                 rf"\({reason}\)"):
+    with (no_large_files(tmp_path) as reason,
+          pytest.raises(OSError, match=rf"could not write \S+a\.h5 \({reason}\)")):
         write_prepared(tmp_path / "a.h5", faces[0] + 1, *faces[1:])
     assert not read_prepared(tmp_path / "a.h5")["pixels"].any() and os.listdir(tmp_path) == ["a.h5"]
 
@@ -209,11 +208,12 @@ def interruptible():
 
 @pytest.mark.parametrize("step", [0, 3, 5, 12],
                          ids=["before the first", "in epoch 1", "at its end", "in epoch 3"])
-def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, step,
-                                                                      interruptible):
+def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(
+        tmp_path, step, interruptible):
     folder = tmp_path / "run"
     solver = start(RUN, folder, 4)
-    loss, accuracy = solver.model.loss, solver._accuracy
+    loss = solver.model.loss
+    accuracy = solver._accuracy
 
     def interrupting(X, y=None):
         if y is not None and len(solver.loss_history) == step - 1:
@@ -267,7 +267,8 @@ def test_other_threads_and_other_handlers_keep_their_signals(interruptible):
 @compiled
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_whole_one(tmp_path):
-    script, out = EXPERIMENTS / "checks" / "torture_resume.py", tmp_path / "resume.json"
+    script = EXPERIMENTS / "checks" / "torture_resume.py"
+    out = tmp_path / "resume.json"
     done = subprocess.run([sys.executable, script, "--kills", "12", "--epochs", "5", "--out", out],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

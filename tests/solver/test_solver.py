@@ -243,9 +243,13 @@ def test_checkpoint_name_writes_a_file_each_epoch_as_in_the_course(tmp_path):
 def test_a_loss_that_is_no_number_stops_the_training_and_leaves_the_last_checkpoint(tmp_path, loss):
     model = Scripted([0.1, 0.2, 0.3])
     usual = model.loss
-    model.loss = lambda X, y=None: usual(X,
-                                         y) if y is None or model.steps < 1 else (loss,
-                                                                                  {"w": np.ones(1)})
+
+    def diverged(X, y=None):
+        if y is None or model.steps < 1:
+            return usual(X, y)
+        return loss, {"w": np.ones(1)}
+
+    model.loss = diverged
     with pytest.raises(FloatingPointError,
                        match=f"loss: became {loss} in epoch 2, step 2, at learning rate 0.01"):
         Solver(model, numbers(4), num_epochs=2, verbose=False, folder=RunFolder(tmp_path)).train()
@@ -321,7 +325,8 @@ def test_what_is_judged_and_kept_is_the_running_average_of_the_weights():
     model = Scripted([0.1] * 9)  # each of 5 steps of learning rate 1 adds 1 to its only weight
     solver = Solver(model, numbers(10), batch_size=2, num_epochs=1, verbose=False,
                     recipe=Recipe(average_decay=0.5), optim_config={"learning_rate": 1.0})
-    average, judged = 0.0, []
+    average = 0.0
+    judged = []
     for step in range(1, 6):
         average += (1 - min(0.5, (1 + step) / (10 + step))) * (step - average)
     accuracy = solver._accuracy
@@ -342,15 +347,17 @@ def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
         solver.train()
         ends.append(solver)
     assert ends[0].loss_history == ends[1].loss_history
-    assert ends[0].val_acc_history != ends[1].val_acc_history or any(
-        (ends[0].best_params[name] != ends[1].best_params[name]).any()
-        for name in ends[0].best_params)
+    first, second = ends
+    differ = [name for name in first.best_params
+              if (first.best_params[name] != second.best_params[name]).any()]
+    assert first.val_acc_history != second.val_acc_history or differ
 
 
 @pytest.mark.parametrize("value", [0.0, np.inf])
 def test_gradients_that_a_model_puts_in_the_place_of_its_own_are_those_that_count(value):
     net = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, seed=5)
-    own, before = net.loss, {name: array.copy() for name, array in net.params.items()}
+    own = net.loss
+    before = {name: array.copy() for name, array in net.params.items()}
 
     def loss(X, y=None):
         if y is None:
