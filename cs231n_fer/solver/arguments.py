@@ -54,5 +54,7 @@ def suggestion(keyword: str, known: list[str]) -> str:
         return f"{keyword!r} (use recipe=Recipe({keyword}=...))"
     if keyword in {field.name for field in fields(RunFolder)}:
         return f"{keyword!r} (use folder=RunFolder(path, {keyword}=...))"
+    if keyword == "checkpoint_dir":  # its name before 0.2.0
+        return f"{keyword!r} (use folder=RunFolder(path))"
     near = difflib.get_close_matches(keyword, known, n=1)
     return repr(keyword) + (f" (did you mean {near[0]!r}?)" if near else "")

@@ -263,6 +263,8 @@ BAD = {
                   r"no keyword 'average_decay' \(use recipe=Recipe\(average_decay=\.\.\.\)"),
     "of RunFolder": ({"resume": True},
                      r"no keyword 'resume' \(use folder=RunFolder\(path, resume=\.\.\.\)"),
+    "an old name": ({"checkpoint_dir": "run"},
+                    r"no keyword 'checkpoint_dir' \(use folder=RunFolder\(path\)\)"),
     "num_epoch": ({"num_epoch": 3},
                   r"Solver: no keyword 'num_epoch' \(did you mean 'num_epochs'\?\)"),
     "unlike any": ({"zzz": 3, "yyy": 1}, "Solver: no keyword 'zzz', 'yyy'"),
