@@ -1,15 +1,16 @@
-"""Break the layers and the update rules, one operator or number at a time: how many of the mutants
-do the tests kill?
+"""Count the mutants of the layers and the update rules that the tests kill.
 
     pip install -e ".[test,mutation]"
-    python experiments/checks/mutation_testing.py               # 300 of them, drawn with --seed
-    python experiments/checks/mutation_testing.py --sample 0    # all
-    python experiments/checks/mutation_testing.py --only conv   # those of files whose names contain
-    "conv"; a trial
+    python experiments/checks/mutation_testing.py               # 300 mutants, drawn with --seed
+    python experiments/checks/mutation_testing.py --sample 0    # all mutants
+    python experiments/checks/mutation_testing.py --only conv   # a trial: only the files whose
+                                                                # names contain "conv"
 
-Mutants are those of cosmic-ray; one that isn't Python or reads like the original is none. Each runs
-in a process of its own, forked where NumPy and pytest are imported already, without the compiler,
-and only the tests that look at its file run, up to the first that fails.
+cosmic-ray makes the mutants: copies of a file with one operator or number changed. Those that are
+not valid Python, or parse to the same program as the original, are left out. Every mutant is tested
+in its own process, which is forked after NumPy and pytest have been imported. Numba compiles
+nothing, and only the tests of the mutant's file are run, until the first one fails. Exits with 1 if
+less than 90 % of the mutants are killed.
 """
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ from importlib.machinery import SourceFileLoader
 
 os.environ |= {"NUMBA_DISABLE_JIT": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-import numba  # noqa: E402, F401  here, so that no mutant waits for it
+import numba  # noqa: E402, F401  imported once, before the forks
 import pytest  # noqa: E402
 from cosmic_ray import plugins  # noqa: E402
 from cosmic_ray.ast import ast_nodes, get_ast  # noqa: E402
@@ -36,6 +37,7 @@ from cosmic_ray.mutating import mutate_code  # noqa: E402
 from hypothesis import Phase, settings  # noqa: E402
 
 from experiments.bench.report import json_text  # noqa: E402
+from experiments.checks import equivalent_mutants  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "experiments" / "results" / "reliability" / "mutation.json"
@@ -45,24 +47,14 @@ LAYERS = ["tests/layers/test_layer_edges.py", "tests/layers/test_layers.py", "te
           "tests/gradient_check/test_gradients.py"]
 WORDS = {"activations": "relu", "im2col": "conv or im2col", "batchnorm": "batchnorm or bn_param",
          "layernorm": "layernorm or groupnorm or groups",
-         "initializers": "weight or shape"}  # else the file's name
+         "initializers": "weight or shape"}  # of other files: the name of the file
 TESTS = {"losses": ["tests/layers/test_layer_edges.py", "tests/layers/test_losses.py"],
          "rules": ["tests/optim/test_optim_config.py", "tests/optim/test_optim.py"]}
-# Mutants that do what the original does: the line as they have it, and why.
-EQUIVALENT = {
-    ("losses", "dx[n, j] = -2 / t * margin / N"): "t is 1 or -1",
-    ("layernorm",
-     "xhat, rstd = np.empty(x.shape, dtype=x.dtype), np.empty((N << G, 1), dtype=x.dtype)"):
-         "more memory",
-    ("rules",
-     "near = difflib.get_close_matches(str(name), list(known), n= 2)"): "the nearest comes first",
-    ("rules",
-     "if not (type(value) is float and 0 <= value < 0):"): "every number is looked at closely",
-}
+EQUIVALENT = {(row.file, row.mutant) for row in equivalent_mutants.EQUIVALENT}
 
 
 def tests_of(path):
-    """The arguments of pytest for the mutants of a file: the quickest tests that look at it."""
+    """Return the arguments of pytest that select the fastest tests of a file."""
     if path.stem in TESTS:
         return TESTS[path.stem]
     words = WORDS.get(path.stem, path.stem)
@@ -72,8 +64,10 @@ def tests_of(path):
 
 
 def candidates(path):
-    """Every (path, operator, occurrence) of cosmic-ray in a file, but for those that need names of
-    variables."""
+    """Yield (path, operator, occurrence) of every mutant of a file.
+
+    Operators that take arguments, such as names of variables, are left out.
+    """
     nodes = list(ast_nodes(get_ast(path.read_text(encoding="utf-8"))))
     for name in plugins.operator_names():
         operator = plugins.get_operator(name)
@@ -83,8 +77,10 @@ def candidates(path):
 
 
 def mutant(path, name, occurrence):
-    """Return the source of a mutant and the line that changed; None where it isn't another Python
-    program."""
+    """Return the source of a mutant and its changed line, or None.
+
+    None stands for a mutant that isn't valid Python, or parses to the original program.
+    """
     source = path.read_text(encoding="utf-8")
     code = mutate_code(source, plugins.get_operator(name)(), occurrence)
     try:
@@ -98,8 +94,10 @@ def mutant(path, name, occurrence):
 
 
 def run_tests(path, code, seconds):
-    """Run the tests of a file with other code in its place; ends this process with pytest's exit
-    code."""
+    """Run the tests of a file with `code` in its place, and exit with pytest's exit code.
+
+    seconds    limit of CPU time, after which the process is killed
+    """
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     settings.register_profile("mutants", database=None, derandomize=True,
                               phases=[Phase.explicit, Phase.generate])
@@ -113,8 +111,10 @@ def run_tests(path, code, seconds):
 
 
 def outcome(path, code, seconds):
-    """Return "killed" or "survived"; what takes more than so many seconds of a processor is killed,
-    too."""
+    """Return "killed" or "survived"; a mutant that exceeds its CPU time counts as killed.
+
+    Raises ValueError if pytest finds no tests of the file.
+    """
     process = multiprocessing.get_context("fork").Process(target=run_tests,
                                                           args=(path, code, seconds))
     process.start()
@@ -127,10 +127,11 @@ def outcome(path, code, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", type=int, default=300, help="mutants to run; 0: all")
+    parser.add_argument("--sample", type=int, default=300,
+                        help="number of mutants to run, 0 for all (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="",
-                        help="only files whose names contain this text; writes no result")
+                        help="mutate only files whose names contain this text, and write no result")
     options = parser.parse_args()
     files = [path for path in FILES if options.only in path.name]
     print(f"mutation testing: {len(files)} files, sample {options.sample or 'all'}, seed "
@@ -144,9 +145,11 @@ def main():
         took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
         print(f"{path.name}: its tests take {took:.1f} s", flush=True)
         seconds[path] = 10 + int(5 * took)
-    every = [each for path in files for each in candidates(path)]
+    every = [candidate for path in files for candidate in candidates(path)]
     random.Random(options.seed).shuffle(every)
-    survived, equivalent, killed = [], [], 0
+    survived = []
+    equivalent = []
+    killed = 0
     for path, name, occurrence in every:
         if options.sample and killed + len(survived) == options.sample:
             break
@@ -154,7 +157,7 @@ def main():
         if made is None:
             continue
         code, line = made
-        if (path.stem, line) in EQUIVALENT:
+        if (path.relative_to(ROOT).as_posix(), line) in EQUIVALENT:
             equivalent.append(f"{path.name}: {line}")
         elif outcome(path, code, seconds[path]) == "killed":
             killed += 1
