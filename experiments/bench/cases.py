@@ -1,4 +1,4 @@
-"""From a net, a batch and a thread count to the rows of a table."""
+"""Run cases, each a net, a batch size and a number of threads, and make their tables."""
 import json
 import subprocess
 import sys
@@ -16,16 +16,17 @@ HEADER = ("engine", "ms", "min", "images/s", "GFLOP/s", "% of peak", "time / our
 
 
 def flops_of(net, batch, training):
-    """FLOPs of a step or of an inference, convolutions counted directly: training is three forward
-    passes."""
+    """Return the FLOPs of a training step or of inference on a batch.
+
+    Convolutions count as direct convolutions, and a training step as three forward passes.
+    """
     from .peers.ours import flops
 
     return flops(net) * batch * (3 if training else 1)
 
 
 def make_reference(folder, name, batch, training):
-    """Compute the reference of a case in a process of its own, once; returns its file in the
-    folder."""
+    """Return the path of a case's reference, which is computed in its own process if missing."""
     path = folder / f"{name.replace(' ', '')}_{batch}_{'training' if training else 'inference'}.npz"
     if not path.exists():
         wanted = json.dumps({"net": NETS[name].as_json(), "batch": batch, "training": training})
@@ -35,26 +36,30 @@ def make_reference(folder, name, batch, training):
 
 
 def ours(rungs):
-    """Specs of our rungs."""
+    """Return the specs of our rungs."""
     return [{"label": f"ours, {rung}", "group": "ours", "peer": "ours", "rung": rung}
             for rung in rungs]
 
 
 def pytorch(executors, layouts=("contiguous", "channels_last"), tuned=(False, True)):
-    """Specs of PyTorch's variants."""
+    """Return the specs of PyTorch's variants."""
     return [{"label": f"PyTorch {executor} {layout}{', tuned' if is_tuned else ''}",
              "peer": "pytorch",
-             "group": f"PyTorch {'tuned' if is_tuned else 'as installed'}", "executor": executor,
-             "layout": layout,
-             "tuned": is_tuned} for is_tuned in tuned for executor in executors
-            for layout in layouts]
+             "group": f"PyTorch {'tuned' if is_tuned else 'as installed'}",
+             "executor": executor, "layout": layout, "tuned": is_tuned}
+            for is_tuned in tuned for executor in executors for layout in layouts]
 
 
 def run_case(name, batch, threads, mode, specs, folder, **turns):
-    """Time one case; returns {"net", "batch", "threads", "flops", "peak_gflops", "engines":
-    results}.
+    """Time one case and return it as a dict.
 
-    An engine whose results differ from the reference keeps its times but is marked by an error.
+    name      key of NETS
+    mode      "step" or "inference"
+    specs     of the engines, without what the case says
+    folder    for the reference
+    turns     keywords of time_in_turns
+    Returns {"net", "batch", "threads", "mode", "flops", "peak_gflops", "engines": results}. An
+    engine whose results differ from the reference keeps its times, but gets an error.
     """
     net = NETS[name]
     common = {"mode": mode, "net": net.as_json(), "batch": batch, "threads": threads,
@@ -72,21 +77,24 @@ def run_case(name, batch, threads, mode, specs, folder, **turns):
 
 
 def peak_rate(peak, time="min_ms"):
-    """GFLOP/s of the FMA loop, at best or in "median_ms", or None if it did not run."""
+    """Return the GFLOP/s of the FMA loop, or None if it did not run.
+
+    time    "min_ms" for the fastest run, "median_ms" for the median
+    """
     return gflops_per_second(peak["info"]["flops"],
                              summary(peak["rounds"])[time]) if peak["rounds"] else None
 
 
 def title(case):
-    """Name a case."""
+    """Return the name of a case."""
     threads = case["threads"]
     return f"{case['net']}, batch {case['batch']}, {threads} thread{'s' * (threads > 1)}"
 
 
 def case_table(case):
     """Return the table of all engines of a case."""
-    base = next((each for each in case["engines"] if each["group"] == "ours" and each["rounds"]),
-                None)
+    base = next((engine for engine in case["engines"]
+                 if engine["group"] == "ours" and engine["rounds"]), None)
     rows = []
     for engine in case["engines"]:
         if not engine["rounds"]:
@@ -102,25 +110,25 @@ def case_table(case):
                      engine["rise_mib"], round(engine["page_faults"]),
                      engine["error"] or f"{engine['check']['error']:.0e}"])
     peak = case["peak_gflops"]
-    head = f"{title(case)}, {case['mode']}; {case['flops'] / 1e9:.3g} GFLOP; " + \
-           (f"FMA peak {peak:.0f} GFLOP/s" if peak else "FMA peak not measured")
+    speed = f"FMA peak {peak:.0f} GFLOP/s" if peak else "FMA peak not measured"
+    head = f"{title(case)}, {case['mode']}; {case['flops'] / 1e9:.3g} GFLOP; {speed}"
     return f"{head}\n\n{table(HEADER, rows)}"
 
 
 def percent(rate, peak):
-    """Write a rate in percent of the peak."""
+    """Return a rate in percent of the peak as text, or None if the peak is unknown."""
     return f"{100 * rate / peak:.0f}" if peak else None
 
 
 def overview(cases):
-    """Return a table with one row per case, and the fastest variant of each group of engines."""
+    """Return a table with one row per case and the fastest variant of every group of engines."""
     groups = [group for group in GROUPS
               if any(e["group"] == group for case in cases for e in case["engines"])]
     header = ["case", "ours ms", "images/s", "GFLOP/s", "% of peak", "MiB",
               *(text for group in groups for text in (f"{group} ms", "ratio", "MiB"))]
     rows = []
     for case in cases:
-        by_group = {group: [each for each in case["engines"] if each["group"] == group]
+        by_group = {group: [engine for engine in case["engines"] if engine["group"] == group]
                     for group in ("ours", *groups)}
         base = by_group["ours"][0]
         if not base["rounds"]:
@@ -132,16 +140,18 @@ def overview(cases):
                percent(rate, case["peak_gflops"]), base["peak_mib"]]
         for group in groups:
             best = fastest(by_group[group])
-            row += [summary(best["rounds"])["median_ms"],
-                    f"**{ratio(best['rounds'], base['rounds'])['ratio']:.2f}**",
-                    best["peak_mib"]] if best else \
-                [by_group[group][0]["error"] if by_group[group] else "-", "-", "-"]
+            if best:
+                row += [summary(best["rounds"])["median_ms"],
+                        f"**{ratio(best['rounds'], base['rounds'])['ratio']:.2f}**",
+                        best["peak_mib"]]
+            else:
+                row += [by_group[group][0]["error"] if by_group[group] else "-", "-", "-"]
         rows.append(row)
-    best = {}
+    highest = {}
     for case in cases:
-        best[case["threads"]] = max(best.get(case["threads"], 0), case["peak_gflops"] or 0)
+        highest[case["threads"]] = max(highest.get(case["threads"], 0), case["peak_gflops"] or 0)
     peaks = [f"{rate:.0f} GFLOP/s with {threads} thread{'s' * (threads > 1)}"
-             for threads, rate in best.items() if rate]
+             for threads, rate in highest.items() if rate]
     note = f"FMA peak in the same run: {', '.join(peaks) or 'not measured'}. Times are medians. "
     note += ("A ratio is the other engine's time divided by ours; only the fastest variant of each "
              "engine is shown.")
@@ -149,14 +159,16 @@ def overview(cases):
 
 
 def failures(cases):
-    """List what is wrong or broke, for the exit status; an engine that isn't installed or was too
-    slow is neither."""
-    return [f"{title(case)}: {each['label']}: {each['error']}" for case in cases
-            for each in case["engines"]
-            if each["error"] and not each["error"].startswith("gave up")
-            and "not installed" not in each["error"]]
+    """Return the errors that make a script fail, as a list of texts.
+
+    An engine that isn't installed or was too slow is no failure.
+    """
+    return [f"{title(case)}: {engine['label']}: {engine['error']}" for case in cases
+            for engine in case["engines"]
+            if engine["error"] and not engine["error"].startswith("gave up")
+            and "not installed" not in engine["error"]]
 
 
 def described(**changes):
-    """Return a Net like the final one with changes, for scaling over depth and width."""
+    """Return the final Net with some fields changed, to vary its depth and width."""
     return Net(**{**NETS["final"].as_json(), **changes})

@@ -1,14 +1,13 @@
-"""Time test-time scores of our engine beside PyTorch's, ONNX Runtime's and OpenVINO's, on the same
-weights and faces.
+"""Compare inference with PyTorch, ONNX Runtime and OpenVINO, on the same weights and faces.
 
     python experiments/bench/inference.py --page
     python experiments/bench/inference.py --quick                 a smoke test of about a minute
     python experiments/bench/inference.py --nets final --batches 1 50 --threads 2
 
-PyTorch runs eager, frozen by torch.jit and compiled, contiguous and channels_last, as installed and
-with glibc's malloc tuned for it. Before it is timed, every engine must reproduce the scores that
-our im2col rung finds in float64. Exits with 1 if one doesn't. What isn't installed is named; `pip
-install -e ".[bench]"` installs all of it.
+PyTorch runs eager, frozen by torch.jit and compiled; contiguous and channels_last; as installed and
+with glibc's malloc tuned for it. Before an engine is timed, it must reproduce the scores of our
+im2col rung in float64. Exits with 1 if one doesn't. Engines that aren't installed are named and
+skipped; `pip install -e ".[bench]"` installs all of them.
 """
 import sys
 from pathlib import Path
@@ -31,14 +30,16 @@ def parse():
     add("--nets", nargs="+", choices=NETS, default=["final", "final + bn"])
     add("--batches", type=int, nargs="+", default=[1, 50, 256])
     add("--compile", type=int, nargs="*", metavar="BATCH", default=[1, 50],
-        help="batches of which torch.compile is timed too, about a minute for each variant "
+        help="batch sizes for which torch.compile is timed too, about a minute per variant "
              "(default: 1 50)")
     return parser
 
 
 def engines(args, batch):
-    """Specs of all engines of a case; no setting holds ONNX Runtime and OpenVINO to a vector
-    unit."""
+    """Return the specs of all engines of a case.
+
+    With --simd, ONNX Runtime and OpenVINO are left out: they can't be held to an instruction set.
+    """
     others = [] if args.simd else OTHERS
     if args.quick:
         return cases.ours(args.rungs) + cases.pytorch(["jit"], ["channels_last"], [True]) + others
@@ -49,7 +50,8 @@ def engines(args, batch):
 def main():
     args, facts = options.begin("bench_inference", parse(), one_thread=True)
     if args.quick:
-        args.nets, args.batches = args.nets[:1], args.batches[:2]
+        args.nets = args.nets[:1]
+        args.batches = args.batches[:2]
     done = []
     with tempfile.TemporaryDirectory() as folder:
         for threads in args.threads:

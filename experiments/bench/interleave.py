@@ -1,5 +1,4 @@
-"""Workers, timed in turns: A B C A B C ..., so that a slow minute of the machine falls on all of
-them alike."""
+"""Time workers in turns, A B C A B C ..., so that a slow minute affects all of them alike."""
 import json
 import os
 import signal
@@ -11,32 +10,32 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# glibc then keeps what is freed instead of giving it back, so no step waits for fresh pages: 15-40
-# % for PyTorch.
+# With these settings, glibc keeps freed memory instead of returning it to the system, so that no
+# step waits for new pages: 15-40 % for PyTorch.
 TUNED = {"MALLOC_MMAP_THRESHOLD_": str(2 ** 32), "MALLOC_TRIM_THRESHOLD_": str(2 ** 33),
          "MALLOC_TOP_PAD_": str(2 ** 28)}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                     "MKL_NUM_THREADS")
-# OpenBLAS spins for 2 ** TIMEOUT cycles, by default 2 ** 26: 20 ms in which a worker is in the way
-# of the next.
+# OpenBLAS spins for 2 ** TIMEOUT cycles, by default 2 ** 26: for 20 ms, a worker would slow down
+# the next one.
 WAITING = {"passive": {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0",
                        "OPENBLAS_THREAD_TIMEOUT": "18"},
            "default": {}}
-# One vector unit for everybody: ours, ATen, oneDNN under both of its names, OpenBLAS below NumPy.
+# The same instruction set for our kernels, ATen, oneDNN (under both of its names) and OpenBLAS.
 SIMD = {"avx2": {"CS231N_FER_SIMD": "avx2", "ATEN_CPU_CAPABILITY": "avx2",
-                 "ONEDNN_MAX_CPU_ISA": "AVX2",
-                 "DNNL_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"}}
-PAUSE = 0.05  # seconds between two blocks, in which a pool that spins a little goes to sleep
-IDLE_LIMIT = 0.05  # share of a core
+                 "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2",
+                 "OPENBLAS_CORETYPE": "Haswell"}}
+PAUSE = 0.05  # seconds between two blocks, in which thread pools that spin briefly go to sleep
+IDLE_LIMIT = 0.05  # share of a core that an idle worker may use
 
 
 def environment(threads, tuned=False, simd=None, waiting="passive"):
     """Return the environment of a worker.
 
-    threads   for OpenMP, Numba and every BLAS
-    tuned     with glibc's malloc settings TUNED
-    simd      None, or a key of SIMD
-    waiting   a key of WAITING: what OpenMP threads do when they have nothing to do
+    threads   number of threads of OpenMP, Numba and every BLAS
+    tuned     whether glibc's malloc gets the settings TUNED
+    simd      key of SIMD, or None for no restriction
+    waiting   key of WAITING: how idle OpenMP threads wait
     """
     owned = {*TUNED, *THREAD_VARIABLES, *WAITING["passive"]}
     inherited = {name: value for name, value in os.environ.items() if name not in owned}
@@ -48,16 +47,21 @@ def environment(threads, tuned=False, simd=None, waiting="passive"):
         **(TUNED if tuned else {}),
         **(SIMD[simd] if simd else {}),
         "PYTHONPATH": os.pathsep.join(path),
+        # Compile in the worker itself, without helper processes that outlive the compilation.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
-    }  # in the worker itself: no helpers that outlive the compilation
+    }
 
 
 class Worker:
-    """One process of worker.py; `error` says why it can't be timed, or is None."""
+    """A process of worker.py; `error` says why it can't be timed, or is None."""
 
     def __init__(self, spec, env, limit):
-        """Start it and wait until it is ready, at most limit seconds."""
-        self.spec, self.blocks, self.ready, self.error, self.late = spec, [], {}, None, False
+        """Start the process and wait until it is ready, for at most `limit` seconds."""
+        self.spec = spec
+        self.blocks = []
+        self.ready = {}
+        self.error = None
+        self.late = False
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([sys.executable, "-m", "experiments.bench.worker",
                                          json.dumps(spec)], env=env,
@@ -66,7 +70,7 @@ class Worker:
         self.ready = self._answer(limit).get("ready", {})
 
     def _answer(self, limit):
-        """Read a line, or set error after limit seconds or when the process has died."""
+        """Return the next answer; set `error` after `limit` seconds, or if the process has died."""
         timer = threading.Timer(limit, self._give_up)
         timer.start()
         line = self.process.stdout.readline()
@@ -85,14 +89,14 @@ class Worker:
         self._kill()
 
     def _kill(self):
-        """End the process with its compilers: they are its session."""
+        """Kill the process and its compilers, which belong to its session."""
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 
     def time_block(self, runs, limit=600):
-        """Time a block of runs and keep it."""
+        """Let the worker time a block of runs, and keep the answer."""
         self.process.stdin.write(f"{runs}\n")
         self.process.stdin.flush()
         answer = self._answer(limit)
@@ -100,12 +104,12 @@ class Worker:
             self.blocks.append(answer)
 
     def last_words(self):
-        """Return the end of what it wrote to stderr."""
+        """Return the last 2,000 characters that the worker wrote to stderr."""
         self.log.seek(0)
         return self.log.read()[-2000:]
 
     def stop(self):
-        """Let it end by itself, or end it."""
+        """Ask the process to end, and kill it if it doesn't within 5 seconds."""
         try:
             self.process.stdin.close()
             self.process.wait(5)
@@ -117,30 +121,34 @@ class Worker:
         self.log.close()
 
     def idle_share(self):
-        """Return the share of a core that it used while others were timed (after the first
-        block)."""
+        """Return the share of a core that it used while the others were timed.
+
+        The wait before the first block does not count.
+        """
         waited = sum(block["idle_wall"] for block in self.blocks[1:])
         return sum(block["idle_cpu"] for block in self.blocks[1:]) / waited if waited else 0.0
 
     def result(self):
-        """Return all that is known, as a JSON-able dict."""
+        """Return the spec and all measurements, as a dict for JSON."""
         return {**{key: value for key, value in self.spec.items() if key != "reference"},
                 **self.ready, "error": self.error, "idle_share": self.idle_share(),
-                "page_faults": sum(block["page_faults"]
-                                   for block in self.blocks) / max(len(self.blocks), 1),
+                "page_faults": (sum(block["page_faults"] for block in self.blocks)
+                                / max(len(self.blocks), 1)),
                 "rounds": [block["seconds"] for block in self.blocks]}
 
 
 def time_in_turns(specs, *, rounds, block_seconds, limit, simd=None, waiting="passive", say=print):
-    """Start a worker for each spec, one after the other, and time blocks of all of them in turns.
+    """Start a worker for every spec, one after the other, and time blocks of all of them in turns.
 
-    specs           of peers/__init__.py, with `peer` (a module of peers), and perhaps `tuned`,
-                    `block_seconds`
-    rounds          blocks of each worker
-    block_seconds   of one block; a run that takes longer is a block of its own
+    specs           see peers/__init__.py; with `peer`, a module of peers, and optionally `tuned`
+                    and `block_seconds`
+    rounds          number of blocks per worker
+    block_seconds   duration of a block; a run that takes longer is a block by itself
     limit           seconds that a worker may take to build and warm up its engine
-    Returns a list of Worker.result(), in the order of specs. Says which worker failed and which one
-    did not sleep.
+    simd, waiting   see environment
+    say             is called with a line for every worker that fails, or is busy while it should
+                    wait
+    Returns a list of Worker.result(), in the order of specs.
     """
     workers = []
     try:
@@ -161,8 +169,7 @@ def time_in_turns(specs, *, rounds, block_seconds, limit, simd=None, waiting="pa
         for worker in workers:
             if worker.idle_share() > IDLE_LIMIT:
                 say(f"  WARNING {worker.spec['label']}: used {worker.idle_share():.0%} of a core "
-                    "while it should have "
-                    "slept; the other times are too long")
+                    "while it should have slept; the other times are too long")
         return [worker.result() for worker in workers]
     finally:
         for worker in workers:

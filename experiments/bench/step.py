@@ -1,15 +1,13 @@
-"""Time a training step (forward, backward, Adam with L2) of our engine beside PyTorch's, on the
-same weights and faces.
+"""Compare a training step (forward, backward, Adam with L2) with PyTorch, on the same data.
 
     python experiments/bench/step.py --page   every net, batch size and thread count, for SPEED.md
     python experiments/bench/step.py --quick   a smoke test of about a minute
     python experiments/bench/step.py --nets final --batches 50 --threads 2 --rungs winograd fast
-    im2col
-    python experiments/bench/step.py --simd avx2 --batches 50   ours and PyTorch held to AVX2
+    python experiments/bench/step.py --simd avx2 --batches 50   both engines restricted to AVX2
 
-PyTorch runs eager and compiled, contiguous and channels_last, as installed and with glibc's malloc
-tuned for it. Before it is timed, every engine must reproduce the loss and gradients that our im2col
-rung finds in float64. Exits with 1 if one doesn't.
+PyTorch runs eager and compiled; contiguous and channels_last; as installed and with glibc's malloc
+tuned for it. All engines start from the same weights and faces. Before an engine is timed, it must
+reproduce the loss and gradients of our im2col rung in float64. Exits with 1 if one doesn't.
 """
 import sys
 from pathlib import Path
@@ -32,25 +30,27 @@ def parse():
     add = parser.add_argument
     add("--nets", nargs="+", choices=NETS, default=list(NETS))
     add("--batches", type=int, nargs="+",
-        help="default: the paper's 50, and 16, 128, 256 of the final net on more than one thread")
+        help="batch sizes (default: the paper's 50; with several threads, the final net also runs "
+             "16, 128 and 256)")
     add("--compile", type=int, nargs="*", metavar="BATCH", default=[50],
-        help="batches of which torch.compile is timed too, about a minute for each variant "
+        help="batch sizes for which torch.compile is timed too, about a minute per variant "
              "(default: 50)")
     return parser
 
 
 def engines(args, batch):
-    """Specs of all engines of a case."""
+    """Return the specs of all engines of a case."""
     if args.quick:
         return cases.ours(args.rungs) + cases.pytorch(["eager"], ["channels_last"])
-    return cases.ours(args.rungs) + cases.pytorch(["eager", "compile"] if batch in args.compile
-                                                  else ["eager"])
+    executors = ["eager", *(["compile"] if batch in args.compile else [])]
+    return cases.ours(args.rungs) + cases.pytorch(executors)
 
 
 def main():
     args, facts = options.begin("bench_step", parse(), one_thread=True)
     if args.quick:
-        args.nets, args.batches = args.nets[:2], args.batches or [50]
+        args.nets = args.nets[:2]
+        args.batches = args.batches or [50]
     done = []
     with tempfile.TemporaryDirectory() as folder:
         for threads in args.threads:
