@@ -1,14 +1,13 @@
-"""Check every gradient of the engine: layer x rung x dtype, the largest error over many random
-shapes, a verdict.
+"""Check the gradients of all layers, rungs and dtypes on many random shapes.
 
-    python experiments/gradient_checks.py   everything, 20 shapes for each row
+    python experiments/gradient_checks.py                all layers, 20 shapes per row
     python experiments/gradient_checks.py --shapes 200   also writes the page GRADIENTS.md
-    python experiments/gradient_checks.py --layer conv   rows whose layer contains "conv"
+    python experiments/gradient_checks.py --layer conv   layers whose name contains "conv"
 
 In float64, analytic gradients are compared with numerical ones; in float32, with the analytic ones
-in float64. Networks are checked on a tenth of the shapes. A run over all layers with 200 or more
-shapes writes experiments/results/GRADIENTS.md, a shorter one runs/GRADIENTS.md. Exits with 1 if a
-row fails, and with 2 if no layer matches --layer.
+in float64. Every row states the largest error and its limit. Networks are checked on a tenth of the
+shapes. A run over all layers with 200 or more shapes writes experiments/results/GRADIENTS.md, a
+shorter one runs/GRADIENTS.md. Exits with 1 if a row fails, and with 2 if no layer matches --layer.
 """
 import sys
 from pathlib import Path
@@ -30,12 +29,12 @@ from experiments.bench.report import (
     write_page,
 )
 
-ENOUGH = 200  # shapes; results of fewer are not published
+ENOUGH = 200  # number of shapes; results on fewer shapes are not published
 PROMISE = "Every gradient is correct, on every rung, in float32 and float64"
 
 
 def parse():
-    """The command line."""
+    """Parse and check the command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layer", default="",
@@ -44,8 +43,7 @@ def parse():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(f"gradient checks: layer {options.layer or 'all'}, shapes {options.shapes}, seed "
-          f"{options.seed}, "
-          f"NumPy {np.__version__}")
+          f"{options.seed}, NumPy {np.__version__}")
     if options.shapes < 1:
         parser.error(f"--shapes: got {options.shapes}, expected at least 1")
     if not any(options.layer in case.layer for case in CASES):
@@ -63,12 +61,12 @@ def check(case, options):
               f"{'pass' if passed else 'FAIL'}", flush=True)
     return {"layer": case.layer, "rung": case.rung, "kind": case.kind, "network": case.is_network,
             "shapes": shapes, "odd": odd, "passed": all(passed for *_, passed in worst.values()),
-            **{dtype: {"error": error, "limit": limit} for dtype,
-               (error, limit, _) in worst.items()}}
+            **{dtype: {"error": error, "limit": limit}
+               for dtype, (error, limit, _) in worst.items()}}
 
 
 def result(rows, options):
-    """What is kept of a run: its promise, its figure, and its rows."""
+    """Return the result of a run for the table of promises: promise, summary, command and rows."""
     entries = [(row, row[dtype]) for row in rows for dtype in ("float64", "float32")
                if dtype in row]
     count = sum(not row["network"] for row, _ in entries)
@@ -87,7 +85,8 @@ def page_table(rows):
     """Return a table that shows, for every layer, the rung nearest to its limit."""
     lines = []
     for layer in dict.fromkeys(row["layer"] for row in rows):
-        of_layer, cells = [row for row in rows if row["layer"] == layer], []
+        of_layer = [row for row in rows if row["layer"] == layer]
+        cells = []
         for dtype in ("float64", "float32"):
             worst = max((row[dtype] for row in of_layer if dtype in row), default=None,
                         key=lambda entry: entry["error"] / entry["limit"])

@@ -109,7 +109,7 @@ class Worker:
         return self.log.read()[-2000:]
 
     def stop(self):
-        """Ask the process to end, and kill it if it doesn't within 5 seconds."""
+        """Give the process 5 seconds to end, then kill what is left of its session."""
         try:
             self.process.stdin.close()
             self.process.wait(5)

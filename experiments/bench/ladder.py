@@ -1,12 +1,12 @@
-"""Time each operation of cs231n_fer.nets.ladder on the layer shapes of the paper's net, rung by
-rung.
+"""Time all rungs of the operations of cs231n_fer.nets.ladder, on the layers of the paper's net.
 
     python experiments/bench/ladder.py --page
     python experiments/bench/ladder.py --quick                    a smoke test of about a minute
     python experiments/bench/ladder.py --operations conv --rungs im2col fast winograd
 
-Times are of forward plus backward of a whole batch; the naive rung runs one image and is
-multiplied. First every rung must give the results of the rung before; exits with 1 if one doesn't.
+Times are for the forward and backward pass of a batch; the naive rung runs one image, and its time
+is multiplied by the batch size. Exits with 1 if the results of a rung differ from those of the rung
+before it.
 """
 import sys
 from pathlib import Path
@@ -23,33 +23,36 @@ from experiments.bench.peers.ladder_rung import ARGUMENTS, LADDER, flops, operat
 from experiments.bench.report import number, table
 from experiments.bench.statistics import gflops_per_second, summary
 
-AGREE = 1e-4  # of probes between -1 and 1, in float32
+AGREE = 1e-4  # largest difference of probes, which lie between -1 and 1, in float32
 
 
 def parse():
     parser = options.parser(__doc__)
-    parser.set_defaults(rungs=None, rounds=4, block_seconds=0.3)  # of some hundred workers
+    parser.set_defaults(rungs=None, rounds=4, block_seconds=0.3)  # there are some hundred workers
     parser.add_argument("--operations", nargs="+", choices=LADDER, default=list(LADDER))
     parser.add_argument("--batch", type=int, default=50)
     return parser
 
 
 def specs_of(operation, shape, outputs, size, rungs, threads):
-    """A spec for each rung of an operation on a shape, all rungs if none are given."""
+    """Return the specs of an operation on a shape, of the given rungs or of all."""
     name = f"{operation} {' x '.join(map(str, shape[1:]))}"
     if flops(operation, shape, outputs, size):
         name += f" -> {outputs}"
     return [{"label": f"{name}, {rung}", "peer": "ladder_rung", "operation": operation,
-             "rung": rung,
-             "x_shape": shape, "outputs": outputs, "size": size,
+             "rung": rung, "x_shape": shape, "outputs": outputs, "size": size,
              "images": 1 if rung == "naive" else shape[0], "threads": threads}
             for rung in LADDER[operation] if not rungs or rung in rungs]
 
 
 def rows_of(results, peak):
-    """[operation, shape, rung, ms, GFLOP/s, % of peak, times the rung before, verdict] for each
-    rung."""
-    rows, before = [], None
+    """Return the rows of a table, one for every rung of an operation on a shape.
+
+    Their columns are name, rung, ms, GFLOP/s, % of peak, speed-up over the rung before and
+    difference from it. A result that differs too much gets an error.
+    """
+    rows = []
+    before = None
     for result in results:
         name, rung = result["label"].split(", ")
         if not result["rounds"]:
@@ -68,7 +71,7 @@ def rows_of(results, peak):
 
 
 def overview(groups):
-    """Return SPEED.md's table: a row for each operation and shape, a column for each rung."""
+    """Return the table of SPEED.md: a row per operation and shape, a column per rung."""
     rungs = list(dict.fromkeys(row[1] for rows in groups for row in rows))
     lines = []
     for rows in groups:
@@ -85,20 +88,20 @@ def overview(groups):
 def main():
     args, facts = options.begin("bench_ladder", parse())
     threads = args.threads[0]
-    work = [each for each in dict.fromkeys(operations(NETS["final"], args.batch))
-            if each[0] in args.operations]
-    unknown = {each[0] for each in work} - set(ARGUMENTS)
+    work = [case for case in dict.fromkeys(operations(NETS["final"], args.batch))
+            if case[0] in args.operations]
+    unknown = {operation for operation, *_ in work} - set(ARGUMENTS)
     print(f"left out, no arguments known: {sorted(unknown)}" if unknown
           else f"{len(work)} operations and shapes")
-    work = [each for each in work if each[0] not in unknown]
+    work = [case for case in work if case[0] not in unknown]
     if args.quick:  # the first two layers
-        work = [each for each in work if each[0] in ("conv", "conv_bn_relu_pool", "max_pool")
-                and each[1][1] <= 32][:5]
+        work = [(operation, shape, *rest) for operation, shape, *rest in work
+                if operation in ("conv", "conv_bn_relu_pool", "max_pool") and shape[1] <= 32][:5]
     peak = peak_rate(time_in_turns([{**PEAK, "threads": threads}], **options.turns(args))[0])
     groups = []
     results = []
-    for each in work:
-        rungs = time_in_turns(specs_of(*each, args.rungs, threads), **options.turns(args))
+    for case in work:
+        rungs = time_in_turns(specs_of(*case, args.rungs, threads), **options.turns(args))
         results += rungs
         groups.append(rows_of(rungs, peak))
         header = ["operation", "rung", "ms", "GFLOP/s", "% of peak", "speed-up", "difference"]

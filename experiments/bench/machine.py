@@ -1,4 +1,4 @@
-"""What the machine is, and whether it is quiet."""
+"""Facts about the machine and its load."""
 import datetime
 import importlib.metadata
 import os
@@ -7,23 +7,26 @@ import re
 from pathlib import Path
 
 PACKAGES = ("numpy", "numba", "torch", "onnxruntime", "openvino")
-QUIET = 0.3
+QUIET = 0.3  # load average up to which times are reliable
 
 
 def cores():
-    """Number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def processor():
-    """Name of the processor."""
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
     return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def versions():
-    """Versions of Python and of what is timed; "not installed" where it isn't. Imports nothing."""
+    """Return the versions of Python and of all engines, without importing them.
+
+    An engine that is missing is "not installed".
+    """
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -34,22 +37,21 @@ def versions():
 
 
 def describe():
-    """Return the facts that are printed above a table."""
+    """Return the facts about the machine that are printed above a table."""
     return {"date": datetime.date.today().isoformat(), "processor": processor(), "cores": cores(),
             "system": platform.system(), "versions": versions(),
             "load": round(os.getloadavg()[0], 2)}
 
 
 def sentence(facts):
-    """Write describe()'s facts as one sentence."""
+    """Return the facts of describe() as one sentence."""
     packages = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return (f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['system']}; "
-            f"{packages}; "
-            f"load average {facts['load']} at the start")
+            f"{packages}; load average {facts['load']} at the start")
 
 
 def warning(facts):
-    """Return a warning if the machine isn't quiet, else None."""
+    """Return a warning if other programs are running, else None."""
     if facts["load"] > QUIET:
         return (f"WARNING: the load average is {facts['load']}, above {QUIET}: other programs are "
                 "running, so these times are unreliable")

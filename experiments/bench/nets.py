@@ -1,21 +1,22 @@
-"""The nets that are timed, described without any engine: each peer builds its own from the same
-description."""
+"""Descriptions of the nets that are timed, from which every peer builds its own."""
 from dataclasses import asdict, dataclass
 
 FACE_SHAPE = (1, 48, 48)
 EMOTIONS = 7
-LEARNING_RATE, REG = 0.00127, 0.00172  # the paper's, section 4.1
+# From the paper, section 4.1.
+LEARNING_RATE = 0.00127
+REG = 0.00172
 
 
 @dataclass(frozen=True)
 class Net:
-    """Blocks of convolutions, each ended by a 2x2 max-pool, then affine - ReLU - affine.
+    """Blocks of convolutions with a 2x2 max-pool at the end, then affine - ReLU - affine.
 
-    blocks       filters of the convolutions of each block
+    blocks       for every block, the numbers of filters of its convolutions
     size         height and width of the filters; padding keeps height and width
     hidden       units of the hidden affine layer
-    batchnorm    after every convolution, which then has no bias
-    classifier   the name in cs231n_fer.classifiers that builds ours, or "Chain" where none does
+    batchnorm    whether batchnorm follows every convolution, which then has no bias
+    classifier   name in cs231n_fer.classifiers of the same net, or "Chain" if there is none
     """
     blocks: tuple
     size: int = 3
@@ -24,8 +25,10 @@ class Net:
     classifier: str = "FinalConvNet"
 
     def layers(self):
-        """Yield (kind, name, outputs) of every layer; kinds are conv, bn, relu, pool, flatten and
-        affine."""
+        """Yield (kind, name, outputs) of every layer.
+
+        The kinds are conv, bn, relu, pool, flatten and affine.
+        """
         convs = 0
         for filters_of_block in self.blocks:
             for filters in filters_of_block:
@@ -41,8 +44,10 @@ class Net:
         yield "affine", "affine2", EMOTIONS
 
     def arrays(self, buffers=False):
-        """List the names of the parameters (or of batchnorm's running averages), in the order of
-        the layers."""
+        """Return the names of the parameters, in the order of the layers.
+
+        buffers    return the names of batchnorm's running averages instead
+        """
         parts = {"conv": ("w",) if self.batchnorm else ("w", "b"), "bn": ("gamma", "beta"),
                  "affine": ("w", "b")}
         if buffers:
@@ -50,7 +55,7 @@ class Net:
         return [f"{name}/{part}" for kind, name, _ in self.layers() for part in parts.get(kind, ())]
 
     def as_json(self):
-        """Return the description as a dict that JSON can hold; Net(**it) is the net again."""
+        """Return the fields as a dict for JSON, from which Net(**fields) makes the net again."""
         return asdict(self)
 
 

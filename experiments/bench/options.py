@@ -1,5 +1,4 @@
-"""The command line that the bench/*.py scripts share, the settings that they print first, and how
-they end."""
+"""The common command line of the benchmarks, and what they print and write."""
 import argparse
 import shlex
 import sys
@@ -11,7 +10,10 @@ from .report import SPEED, quick_copy, write_page, write_results
 
 
 def parser(description):
-    """Return an ArgumentParser with the common options."""
+    """Return an ArgumentParser with the common options.
+
+    description    docstring of the script
+    """
     made = argparse.ArgumentParser(description=description,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     add = made.add_argument
@@ -39,9 +41,11 @@ def parser(description):
 
 
 def begin(name, made, one_thread=False):
-    """Parse the command line, print settings and machine; returns (args, facts).
+    """Parse the command line, print settings and machine, and return (args, facts).
 
-    one_thread   whether one thread is timed too, where neither --threads nor --quick is given
+    name          name of the benchmark
+    made          its ArgumentParser
+    one_thread    whether one thread is timed too if neither --threads nor --quick is given
     """
     args = made.parse_args()
     everything = {machine.cores(), *([1] if one_thread and not args.quick else [])}
@@ -58,21 +62,23 @@ def begin(name, made, one_thread=False):
 
 
 def turns(args):
-    """Return the keywords of time_in_turns."""
+    """Return the keywords for time_in_turns."""
     return {"rounds": args.rounds, "block_seconds": args.block_seconds, "limit": args.limit,
             "simd": args.simd, "waiting": args.waiting}
 
 
 def finish(name, args, facts, results, body):
-    """Print the table, write the results as JSON and, with --page, the table to SPEED.md."""
-    name = "_".join(filter(None,
-                           [name, getattr(args, "simd", None), getattr(args, "machine", None)]))
+    """Print the table and write the results as JSON; with --page, write the table to SPEED.md.
+
+    body    text of the page: notes and tables
+    """
+    parts = [name, getattr(args, "simd", None), getattr(args, "machine", None)]
+    name = "_".join(filter(None, parts))
     command = shlex.join(["python", f"experiments/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     body = f"Measured with `{command}`: {machine.sentence(facts)}.\n\n{body}"
     print(f"\n{body}\n")
     settings = {key: value for key, value in vars(args).items() if key not in ("page", "quick")}
-    print("results:",
-          write_results(name, {"command": command, "machine": facts, "settings": settings,
-                                           "results": results}, args.quick))
+    stored = {"command": command, "machine": facts, "settings": settings, "results": results}
+    print("results:", write_results(name, stored, args.quick))
     if args.page:
         print(write_page(quick_copy(SPEED) if args.quick else SPEED, name, body))

@@ -1,4 +1,4 @@
-"""Where a training step's time goes: which compiled kernels, and how much Python lies between them.
+"""Measure how the time of a training step divides among compiled kernels and Python code.
 
     python experiments/bench/profile.py --page   the benchmark's nets, batch 50, all cores
     python experiments/bench/profile.py --nets final --batch 256
@@ -39,7 +39,7 @@ from experiments.bench.peers import fma_peak, ours
 from experiments.bench.reference import faces
 from experiments.bench.report import number, table
 
-PARTS = {  # what a kernel is part of
+PARTS = {  # kernel: row of the table
     (conv, "forward"): "convolutions, forward", (conv, "backward"): "convolutions, backward",
     (conv, "prepare"): "weight preparation", (patches, "over_images"): "batchnorm",
     (batchnorm, "over_images"): "batchnorm", (batchnorm, "forward_vectors"): "batchnorm",
@@ -63,14 +63,14 @@ def parse():
     parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS))
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--steps", type=int, default=100,
-                        help="of which the median counts (default: %(default)s)")
+                        help="number of steps, whose median is reported (default: %(default)s)")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--page", action="store_true")
     return parser.parse_args()
 
 
 def timed(kernel, part, spent):
-    """Return the kernel, which then adds its time to spent[part]."""
+    """Return a function that calls the kernel and adds its time to spent[part]."""
     def call(*arguments):
         start = time.perf_counter()
         result = kernel(*arguments)
@@ -80,11 +80,15 @@ def timed(kernel, part, spent):
 
 
 def profile(net, batch, steps, spent):
-    """Return {part: median ms} of steps of Solver; the kernels write their times into spent."""
-    (X, y), network = faces(batch), ours.build_network(net, "auto")
+    """Return {part: median ms} over steps of Solver.
+
+    spent    dict to which the timed kernels add their seconds
+    """
+    X, y = faces(batch)
+    network = ours.build_network(net, "auto")
     solver = Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y},
-                    update_rule="adam",
-                    optim_config={"learning_rate": 1e-3}, batch_size=batch, verbose=False)
+                    update_rule="adam", optim_config={"learning_rate": 1e-3}, batch_size=batch,
+                    verbose=False)
     found = []
     for _ in range(steps + steps // 4 + 3):
         spent.clear()
@@ -93,29 +97,35 @@ def profile(net, batch, steps, spent):
         whole = time.perf_counter() - start
         found.append({**spent, PYTHON: whole - sum(spent.values()), STEP: whole})
     found = found[-steps:]
-    return {part: 1e3 * median(each[part] for each in found) for part in found[0]}
+    return {part: 1e3 * median(times[part] for times in found) for part in found[0]}
 
 
 def products(net, batch):
-    """FLOPs of all matrix products of a training step, as our kernels multiply."""
-    (C, H, _), total, first = FACE_SHAPE, 0, True
+    """Return the FLOPs of all matrix products of a training step, as our kernels compute them."""
+    C, H, _ = FACE_SHAPE
+    total = 0
+    is_first = True
     for kind, _, outputs in net.layers():
         if kind == "conv":
             m = choose_plan(min(batch, PLAN_IMAGES), (C, H, H), (outputs, C, net.size, net.size), 1,
                             net.size // 2, np.dtype(np.float32), "auto").m
-            share = ((m + 2) / (3 * m)) ** 2 if m else 1  # of the products of direct convolution
-            # No dx of images
-            total += 2 * batch * H * H * C * outputs * net.size ** 2 * share * (2 if first else 3)
-            C, first = outputs, False
+            # Winograd's share of the multiplications of direct convolution.
+            share = ((m + 2) / (3 * m)) ** 2 if m else 1
+            # The first layer needs no gradient of the images.
+            passes = 2 if is_first else 3
+            total += 2 * batch * H * H * C * outputs * net.size ** 2 * share * passes
+            C = outputs
+            is_first = False
         elif kind == "affine":
             total += 6 * batch * C * H * H * outputs
-            C, H = outputs, 1
+            C = outputs
+            H = 1
         H = H // 2 if kind == "pool" else H
     return total
 
 
 def peak_gflops(threads):
-    """Multiply-adds between registers, GFLOP/s, the best of ten."""
+    """Return the GFLOP/s of multiply-adds between registers, the best of ten runs."""
     task = fma_peak.build({"threads": threads})
     best = 0
     for _ in range(10):
@@ -126,10 +136,13 @@ def peak_gflops(threads):
 
 
 def main():
-    args, facts = parse(), machine.describe()
+    args = parse()
+    facts = machine.describe()
     print(machine.sentence(facts), machine.warning(facts) or "", sep="\n")
     nets, steps = (args.nets[:1], 5) if args.quick else (args.nets, args.steps)
-    spent, peak, results = {}, peak_gflops(facts["cores"]), {}
+    spent = {}
+    peak = peak_gflops(facts["cores"])
+    results = {}
     for (module, name), part in PARTS.items():
         setattr(module, name, timed(getattr(module, name), part, spent))
     for name in nets:
@@ -137,8 +150,8 @@ def main():
         results[name][PEAK] = products(NETS[name], args.batch) / peak / 1e6
         print(name, {part: round(ms, 3) for part, ms in results[name].items()}, flush=True)
     parts = [part for part in [*dict.fromkeys(PARTS.values()), PYTHON, STEP, PEAK]
-             if any(part in each for each in results.values())]
-    rows = [[part, *(each.get(part) for each in results.values())] for part in parts]
+             if any(part in times for times in results.values())]
+    rows = [[part, *(times.get(part) for times in results.values())] for part in parts]
     note = (f"Batch {args.batch}, {facts['cores']} threads, FMA peak {number(peak)} GFLOP/s; times "
             f"are medians over {steps} steps of `Solver`, in milliseconds.")
     body = f"{note}\n\n{table(['part of the step', *results], rows)}"

@@ -17,8 +17,10 @@ QUICK_RESULTS = ROOT / "runs"  # not tracked: a smoke test must not replace a me
 
 
 def number(value, digits=3):
-    """Write a number with so many significant digits and no exponent, None as a dash, text as it
-    is."""
+    """Return a number as text, with at least `digits` significant digits and no exponent.
+
+    None gives a dash, and a text is returned unchanged.
+    """
     if value is None:
         return "-"
     if isinstance(value, str):
@@ -30,8 +32,11 @@ def number(value, digits=3):
 
 
 def table(header, rows):
-    """Return a Markdown table, aligned so that it can be read as it is; the first column to the
-    left."""
+    """Return a Markdown table with aligned columns, the first one to the left.
+
+    header    texts
+    rows      lists of numbers, texts or None; see number
+    """
     cells = [list(map(str, header))] + [[number(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     lines = ["| " + " | ".join(text.ljust(width) if i == 0 else text.rjust(width)
@@ -44,16 +49,16 @@ def table(header, rows):
 
 
 def replace_between(text, name, body):
-    """Return text with body between `<!-- name -->` and `<!-- /name -->`.
+    """Return the text with `body` between `<!-- name -->` and `<!-- /name -->`.
 
-    Raises ValueError unless each of the two is there once, in this order.
+    Raises ValueError unless both markers occur once, in this order.
     """
-    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    start = f"<!-- {name} -->"
+    end = f"<!-- /{name} -->"
     counts = text.count(start), text.count(end)
     if counts != (1, 1) or text.index(start) > text.index(end):
         raise ValueError(f"markers {start} and {end}: found {counts[0]} and {counts[1]}, expected "
-                         "one of each, "
-                         "in this order")
+                         "one of each, in this order")
     before, rest = text.split(start)
     return f"{before}{start}\n{body.strip()}\n{end}{rest.split(end)[1]}"
 
@@ -65,7 +70,7 @@ def quick_copy(page):
 
 
 def write_page(path, name, body):
-    """Write body between the markers of a page; returns a sentence that says what was done."""
+    """Write `body` between the markers of a page, and return a sentence about the outcome."""
     if not path.exists():
         return f"{path.name} doesn't exist: table {name} was not written"
     try:
@@ -77,8 +82,10 @@ def write_page(path, name, body):
 
 
 def write_results(name, results, quick=False):
-    """Write results as JSON, of rounds only their summary; returns the path, relative to the
-    repository."""
+    """Write results as JSON, and return the path relative to the repository.
+
+    Of "rounds", only the summary is kept; see condensed.
+    """
     folder = QUICK_RESULTS if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -87,22 +94,22 @@ def write_results(name, results, quick=False):
 
 
 def json_text(results):
-    """Write results as JSON for a repository: condensed, a list of numbers on one line."""
+    """Return results as JSON text, condensed, with every list of numbers on one line."""
     text = json.dumps(condensed(results), indent=1)
     return re.sub(r"\[[-\d\s.,e+]*\]", lambda match: " ".join(match[0].split()), text) + "\n"
 
 
 def condensed(value):
-    """Return value with floats cut to 5 digits, and the runs of "rounds" replaced by what
-    statistics says of them."""
+    """Return a value with floats rounded to 5 digits, and "rounds" replaced by their summary."""
     if isinstance(value, float):
         return float(f"{value:.5g}")
     if isinstance(value, dict):
-        short, rounds = {key: condensed(each) for key, each in value.items()}, value.get("rounds")
+        short = {key: condensed(item) for key, item in value.items()}
+        rounds = value.get("rounds")
         if isinstance(rounds, list):
             del short["rounds"]
             short |= condensed(summary(rounds)) if rounds else {}
             short["round_medians_ms"] = condensed([summary([block])["median_ms"]
                                                    for block in rounds])
         return short
-    return [condensed(each) for each in value] if isinstance(value, (list, tuple)) else value
+    return [condensed(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,14 +1,13 @@
-"""How the time of our engine grows: with the batch, the threads, the depth and width of the net,
-the number of faces.
+"""Measure how time grows with batch size, threads, depth, width and number of faces.
 
     python experiments/bench/scaling.py --page
     python experiments/bench/scaling.py --quick                   a smoke test of about a minute
     python experiments/bench/scaling.py --sections threads --threads-batch 256
 
-Sizes are timed in turns, each in a process of its own. The exponent e is that of time ~ size ** e
-from one row to the next, of FLOPs instead of sizes for depth and width: 1 is proportional.
-Efficiency is speed-up over threads. Beside it stands the speed-up of multiply-adds between
-registers, since two threads of one core share its vector unit.
+Sizes are timed in turns, each in its own process. From one row to the next, time ~ size ** exponent
+(FLOPs ** exponent for depth and width); 1 means proportional. Efficiency is the speed-up divided by
+the number of threads. It is shown beside the speed-up of multiply-adds between registers, because
+two threads of one core share its vector unit.
 """
 import sys
 from pathlib import Path
@@ -41,25 +40,31 @@ def parse():
     parser = options.parser(__doc__)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--batch", type=int, default=50,
-                        help="of depth, width and data (default: %(default)s)")
+                        help="batch size for depth, width and data (default: %(default)s)")
     parser.add_argument("--threads-batch", type=int, default=256,
-                        help="of threads (default: %(default)s)")
+                        help="batch size for threads (default: %(default)s)")
     return parser
 
 
 def sizes_of(section, args):
-    """The sizes of a section; with --quick a few small ones."""
+    """Return the sizes of a section; with --quick, only some small ones."""
     if section == "threads":
         return [2 ** k for k in range(10) if 2 ** k < machine.cores()] + [machine.cores()]
-    few = [size // 4 for size in SIZES["data"][:3]] if section == "data" else SIZES[section][:5:2]
-    return few if args.quick else SIZES[section]
+    if not args.quick:
+        return SIZES[section]
+    if section == "data":
+        return [size // 4 for size in SIZES["data"][:3]]
+    return SIZES[section][:5:2]
 
 
 def spec_of(section, size, args):
-    """The spec of one size of a section."""
-    net, batch, extra = NETS["final"], args.batch, {"mode": "step"}
+    """Return the spec of one size of a section."""
+    net = NETS["final"]
+    batch = args.batch
+    extra = {"mode": "step"}
     if section in ("batch", "inference"):
-        batch, extra = size, {"mode": "step" if section == "batch" else "inference"}
+        batch = size
+        extra = {"mode": "step" if section == "batch" else "inference"}
     elif section == "threads":
         batch = 32 if args.quick else args.threads_batch
     elif section == "depth":
@@ -75,17 +80,22 @@ def spec_of(section, size, args):
 
 
 def peaks_of(specs, args):
-    """GFLOP/s of multiply-adds between registers: {number of threads in the specs: {"best",
-    "median"}}."""
+    """Return the GFLOP/s of multiply-adds between registers, {threads: {"best", "median"}}.
+
+    It is measured for every number of threads in the specs.
+    """
     counts = sorted({spec["threads"] for spec in specs})
     timed = time_in_turns([{**PEAK, "threads": count} for count in counts], **options.turns(args))
-    return {count: {"best": peak_rate(each), "median": peak_rate(each, "median_ms")}
-            for count, each in zip(counts, timed, strict=True)}
+    return {count: {"best": peak_rate(peak), "median": peak_rate(peak, "median_ms")}
+            for count, peak in zip(counts, timed, strict=True)}
 
 
 def section_table(section, sizes, results, peaks):
-    """The table of a section and, where it makes sense, the line through its times; peaks: of
-    peaks_of."""
+    """Return the table of a section and, where it makes sense, a line fitted to its times.
+
+    results    of time_in_turns, one for every size
+    peaks      of peaks_of
+    """
     good = [(size, result) for size, result in zip(sizes, results, strict=True) if result["rounds"]]
     if not good:
         return f"{section}: nothing could be timed"
@@ -95,14 +105,17 @@ def section_table(section, sizes, results, peaks):
     work = [flops_of(Net(**result["net"]), count, result["mode"] != "inference")
             for result, count in zip(results, images, strict=True)]
     along = work if section in ("depth", "width") else sizes
-    rows, slopes = [], exponents(along, times)
+    rows = []
+    slopes = exponents(along, times)
     for size, result, ms, count, flops, e in zip(sizes, results, times, images, work, slopes,
                                                  strict=True):
         rate = gflops_per_second(flops, ms)
-        peak, least = peaks[result["threads"]], peaks[results[0]["threads"]]
-        alone = peak["median"] / least["median"] if peak["median"] and least["median"] else None
-        scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}",
-                  alone] if section == "threads" else [e]
+        peak = peaks[result["threads"]]
+        scaled = [e]
+        if section == "threads":
+            least = peaks[results[0]["threads"]]
+            alone = peak["median"] / least["median"] if peak["median"] and least["median"] else None
+            scaled = [times[0] / ms, f"{times[0] / ms / size * sizes[0]:.0%}", alone]
         rows.append([str(size), ms, 1e3 * ms / count, 1e3 * count / ms, rate,
                      percent(rate, peak["best"]), *scaled])
     last = ["speed-up", "efficiency", "FMA speed-up"] if section == "threads" else ["exponent"]
@@ -119,7 +132,8 @@ def main():
     specs = {section: [spec_of(section, size, args) for size in sizes_of(section, args)]
              for section in args.sections}
     peaks = peaks_of([spec for section in specs.values() for spec in section], args)
-    tables, done = [], {}
+    tables = []
+    done = {}
     for section in args.sections:
         rounds = {**options.turns(args),
                   "rounds": min(args.rounds, 3 if section == "data" else args.rounds)}

@@ -1,13 +1,12 @@
-"""Where Solver.train() spends its time on real faces, with flips: in the step (forward, backward,
-update) or around it.
+"""Measure how the time of Solver.train() divides among the training step and everything else.
 
     python experiments/bench/solver.py --page   two epochs of FER2013, if it is found, on all cores
     python experiments/bench/solver.py --quick   3,000 faces, a smoke test
     CS231N_FER_DATA=data/fer2013.h5 python experiments/bench/solver.py --epochs 40 --batchnorm
 
-Around it are: gathering and mirroring the batches, the accuracies on 1,000 training faces and all
-validation faces after each epoch, best parameters, checkpoints. A first step, which compiles, is
-not counted.
+The step is forward pass, backward pass and update. Everything else is gathering and mirroring
+batches, measuring the accuracy on 1,000 training faces and all validation faces after every epoch,
+keeping the best parameters, and checkpoints. A first step, which compiles, is not counted.
 """
 import sys
 from pathlib import Path
@@ -46,14 +45,14 @@ def parse():
 
 @contextmanager
 def clock(seconds, name):
-    """Add the time inside to seconds[name]."""
+    """Add the duration of a `with` block to seconds[name]."""
     start = time.perf_counter()
     yield
     seconds[name] += time.perf_counter() - start
 
 
 def watch(solver, seconds):
-    """Time the model's loss and the solver's update of the parameters."""
+    """Make a solver add the times of its model's loss and of its updates to `seconds`."""
     loss = solver.model.loss
     update = solver.state.update.apply
 
@@ -100,13 +99,12 @@ def main():
             for name, spent in [*seconds.items(), ("total", total)]]
     faces = "the built-in faces" if "synthetic" in data["source"] else "FER2013"
     body = (f"{args.epochs} epochs of {len(data['X_train']):,} images of {faces}, batch "
-            f"{args.batch_size}: "
-            f"{images / total:,.0f} images/s, **{(total - step) / total:.1%} of the time is spent "
-            f"outside the training step**.\n\n"
+            f"{args.batch_size}: {images / total:,.0f} images/s, "
+            f"**{(total - step) / total:.1%} of the time is spent outside the training step**.\n\n"
             f"{table(['part', 's', 'share'], rows)}")
-    options.finish("bench_solver", args, facts,
-                   {"seconds": dict(seconds), "total": total, "images": images,
-                                                 "outside_step": (total - step) / total}, body)
+    results = {"seconds": dict(seconds), "total": total, "images": images,
+               "outside_step": (total - step) / total}
+    options.finish("bench_solver", args, facts, results, body)
 
 
 if __name__ == "__main__":

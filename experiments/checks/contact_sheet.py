@@ -1,5 +1,4 @@
-"""Contact sheet of the synthetic faces: a row for each emotion, one with masks of brows, eyes,
-mouth."""
+"""Draw a contact sheet of synthetic faces: a row for every emotion, and one with the masks."""
 import argparse
 from pathlib import Path
 
@@ -7,7 +6,7 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-# Noqa: E402  (the backend is chosen first, so that no display is needed)
+# The backend is chosen before this import, so that no display is needed.
 import matplotlib.pyplot as plt
 
 from cs231n_fer.faces.synthetic import (
@@ -16,24 +15,26 @@ from cs231n_fer.faces.synthetic import (
     MASK_NAMES,
     emotions_of,
     make_faces,
-)  # noqa: E402
+)
 
-GAP = 2
+GAP = 2  # pixels between faces
 MASK_COLOURS = np.array([[255, 170, 0], [0, 200, 255], [255, 60, 90]], np.float32)
 
 
 def tile(images, columns):
-    """Lay (n, 48, 48, 3) pictures out in rows of `columns`, on white, GAP pixels apart."""
-    rows, size = len(images) // columns, images.shape[1] + GAP
+    """Arrange pictures (n, 48, 48, 3) in rows of `columns` on white, GAP pixels from each other."""
+    rows = len(images) // columns
+    size = images.shape[1] + GAP
     sheet = np.full((rows * size - GAP, columns * size - GAP, 3), 255, np.uint8)
     for k, image in enumerate(images):
-        top, left = k // columns * size, k % columns * size
+        top = k // columns * size
+        left = k % columns * size
         sheet[top:top + 48, left:left + 48] = image
     return sheet
 
 
 def overlay(faces):
-    """Colour the masks into the grey pictures, half transparent: (n, 48, 48, 3) uint8."""
+    """Return the faces in color (n, 48, 48, 3) uint8, with half-transparent masks on top."""
     picture = np.repeat(faces.pixels[..., None], 3, axis=3).astype(np.float32)
     for part in range(3):
         inside = faces.masks[:, part]
@@ -44,7 +45,7 @@ def overlay(faces):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--columns", type=int, default=12)
+    parser.add_argument("--columns", type=int, default=12, help="faces per row")
     parser.add_argument("--out", type=Path, default=Path("experiments/results/synthetic_faces.png"))
     args = parser.parse_args()
     print("contact sheet:", ", ".join(f"{name} {value}" for name, value in vars(args).items()))

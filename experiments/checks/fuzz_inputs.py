@@ -1,15 +1,13 @@
-"""Read thousands of mutated files of every format: each gives valid data, a counted skip or a clear
-error.
+"""Read mutated files of every format, which must give valid data, a counted skip or a clear error.
 
-    python experiments/checks/fuzz_inputs.py --files 10000                   every format; writes
-    reliability/fuzz.json
-    python experiments/checks/fuzz_inputs.py --files 200 --formats CSV zip   some of them
-    python experiments/checks/fuzz_inputs.py --formats PNG --only 17         one file again, by its
-    number
+    python experiments/checks/fuzz_inputs.py --files 10000    all formats; writes
+                                                              results/reliability/fuzz.json
+    python experiments/checks/fuzz_inputs.py --files 200 --formats CSV zip    two formats
+    python experiments/checks/fuzz_inputs.py --formats PNG --only 17    one file, by its number
 
-A failure is anything else: another exception, wrong data, more than 5 s of CPU time, more than 256
-MiB of memory, or the death of the process; then it exits with 1. Of tar.gz, PNG and HDF5 every
-second file has checksums that agree with what was changed, as a file made to deceive would.
+Everything else is a failure: another exception, wrong data, more than 5 s of CPU time, more than
+256 MiB of memory, or the death of the process. Exits with 1 if there is a failure. In tar.gz, PNG
+and HDF5, every second file has checksums that match the changes, like a file made to deceive.
 """
 import sys
 from pathlib import Path
@@ -43,27 +41,36 @@ def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--files", type=int, default=1000, help="of each format")
+    add("--files", type=int, default=1000, help="number of files per format")
     add("--seed", type=int, default=0)
     add("--formats", nargs="+", choices=NAMES, default=list(NAMES))
-    add("--only", type=int, help="number of a file of one format, whose outcome is shown")
+    add("--only", type=int, help="number of the only file to read, of one format")
     add("--out", type=Path, default=RESULT)
     add("--worker", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
 def fuzz(names, files, seed, command):
-    """Return (rows of the table, failures) of so many files of each format."""
+    """Read mutated files of some formats, and return (rows of the table, failures).
+
+    names      of the formats
+    files      number of files per format
+    command    starts a worker; see fuzzing.pool.outcomes
+    """
     counts = {name: Counter() for name in names}
-    failures, seconds, last = [], Counter(), time.perf_counter()
+    failures = []
+    seconds = Counter()
+    last = time.perf_counter()
     for answer in pool.outcomes(command, {"formats": names, "files": files, "seed": seed}):
-        name, number = names[answer["index"] // files], answer["index"] % files
+        place, number = divmod(answer["index"], files)
+        name = names[place]
         counts[name][answer["outcome"]] += 1
         if answer["outcome"] == "failure":
             failures.append({"format": name, "number": number, "seed": seed, "why": answer["why"]})
             print(f"FAILURE {name} --seed {seed} --only {number}: {answer['why']}", flush=True)
         now = time.perf_counter()
-        seconds[name], last = seconds[name] + now - last, now
+        seconds[name] += now - last
+        last = now
     return [{"format": name, "files": files,
              **{outcome: counts[name][outcome] for outcome in OUTCOMES},
              "seconds": round(seconds[name], 1)} for name in names], failures
@@ -81,8 +88,8 @@ def main(argv=None):
                   sep=": ")
         return 0
     versions = {"python": platform.python_version(), "numpy": np.__version__,
-                "pillow": PIL.__version__,
-                "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version}
+                "pillow": PIL.__version__, "h5py": h5py.__version__,
+                "hdf5": h5py.version.hdf5_version}
     print(f"files {args.files} of each format, seed {args.seed}, {versions}", flush=True)
     rows, failures = fuzz(args.formats, args.files, args.seed,
                           [sys.executable, __file__, "--worker"])
@@ -90,9 +97,8 @@ def main(argv=None):
     some = [] if args.formats == list(NAMES) else ["--formats", *args.formats]
     command = shlex.join(["python", "experiments/checks/fuzz_inputs.py", "--files", str(args.files),
                           "--seed", str(args.seed), *some])
-    write_text(args.out, json.dumps({"command": command, "versions": versions, "rows": rows,
-                                     "failures": failures},
-                                    indent=1) + "\n")
+    result = {"command": command, "versions": versions, "rows": rows, "failures": failures}
+    write_text(args.out, json.dumps(result, indent=1) + "\n")
     return 1 if failures else 0
 
 

@@ -1,17 +1,16 @@
-"""Hold every layer, loss and update rule against PyTorch, and keep the largest difference.
+"""Compare every layer, loss and update rule with PyTorch, and record the largest difference.
 
     pip install -e ".[oracle]"
     python experiments/checks/oracle.py
 
-It runs tests/test_oracle.py, which says what is compared and how conventions are mapped. Exits with
-1 if a test fails.
+Runs tests/test_oracle.py, which describes the comparisons and how conventions are mapped. Exits
+with 1 if a test fails.
 """
 import sys
 from pathlib import Path
 
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
-
 
 import numpy as np
 import pytest

@@ -37,8 +37,7 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
                   ["test_run_folder"], "ctrl_c or signals"),
     "learning": ("Training passes its sanity checks; the initial loss is ln 7, 50 faces are "
                  "memorized, update rules minimize three test functions, and 50 steps in float32 "
-                 "end where "
-                 "50 steps in float64 do", ["test_promises", "test_optim"],
+                 "end where 50 steps in float64 do", ["test_promises", "test_optim"],
                  "first_loss or by_heart or toy or fifty_steps"),
     "memory": ("Memory use does not grow during training; 2,000 steps need no more than 500, and "
                "no large array is allocated",
@@ -49,7 +48,7 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
 
 
 class Counts:
-    """A plugin of pytest that counts what became of each case."""
+    """A plugin of pytest that counts passed, failed and skipped cases."""
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
@@ -64,7 +63,7 @@ class Counts:
 
 
 def run(files, expression):
-    """Return Counts of the cases that an expression picks from these files of tests/."""
+    """Run the cases that an expression selects from files of tests/, and return their Counts."""
     counts = Counts()
     paths = [str(path) for file in files for path in (ROOT / "tests").rglob(f"{file}.py")]
     pytest.main(["-q", "-p", "no:cacheprovider", "-k", expression, *paths], plugins=[counts])
@@ -74,7 +73,8 @@ def run(files, expression):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PROMISES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help=f"one of {', '.join(PROMISES)} (default: all)")
     chosen = parser.parse_args().names or list(PROMISES)
     if unknown := set(chosen) - set(PROMISES):
         parser.error(f"got {', '.join(sorted(unknown))}, expected names of {', '.join(PROMISES)}")
@@ -87,10 +87,11 @@ def main():
         if counts.failed or not counts.passed:
             broken.append(name)
             continue
-        (RESULTS / "reliability" / f"{name}.json").write_text(json_text({
-            "promise": promise, "measured": f"{counts.passed} of {counts.passed} cases",
-            "command": f"python experiments/checks/promises.py {name}", "skipped": counts.skipped}),
-                                                              encoding="utf-8")
+        result = {"promise": promise, "measured": f"{counts.passed} of {counts.passed} cases",
+                  "command": f"python experiments/checks/promises.py {name}",
+                  "skipped": counts.skipped}
+        path = RESULTS / "reliability" / f"{name}.json"
+        path.write_text(json_text(result), encoding="utf-8")
     if broken:
         print(f"promises: broken: {', '.join(broken)}")
     return 1 if broken else 0

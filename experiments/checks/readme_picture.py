@@ -1,7 +1,7 @@
 """Draw the picture at the top of README.md: synthetic faces, predictions and saliency maps.
 
     python experiments/checks/readme_picture.py
-    python experiments/checks/readme_picture.py --faces 200 --out runs/faces.png   a quick look
+    python experiments/checks/readme_picture.py --faces 200 --out runs/faces.png   a quick trial
 
 The packaged net predicts the first --faces synthetic faces of seed 0. For every emotion, the
 picture shows the face with the most confident correct prediction, and its SmoothGrad map, slightly
@@ -77,7 +77,7 @@ def draw(pixels, maps, texts):
     """Return a figure 1,200 pixels wide: a column for each face, with its saliency map below it.
 
     pixels    (N, 48, 48) uint8
-    maps      (N, 48, 48), values >= 0; each map has its own colour scale
+    maps      (N, 48, 48), values >= 0; each map has its own color scale
     texts     N pairs of a predicted emotion and its probability
     """
     count = len(pixels)
@@ -104,7 +104,8 @@ def draw(pixels, maps, texts):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", type=int, default=3000, help="default: %(default)s")
+    parser.add_argument("--faces", type=int, default=3000,
+                        help="number of faces to choose from (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=PICTURE)
     args = parser.parse_args()
     net = load_pretrained()

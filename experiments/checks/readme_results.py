@@ -40,7 +40,7 @@ SPEED_ROWS = (  # network, batch size, threads
 
 
 class Run(NamedTuple):
-    """What a training run recorded."""
+    """The records of a training run."""
 
     config: dict
     metrics: dict
@@ -61,27 +61,27 @@ def command(config, script="train_final", parser=None):
     words = [f"python experiments/{script}.py"]
     parser = parser or train_final.make_parser()
     for name, default in vars(parser.parse_args([])).items():
-        value, flag = config.get(name, default), f"--{name.replace('_', '-')}"
-        if value != default and not (name == "epochs" and value == 40):
-            words.append(
-                f"--no-{flag[2:]}"
-                if value is False
-                else (
-                    flag
-                    if value is True
-                    else f"{flag} {' '.join(map(str, value)) if isinstance(value, list) else value}"
-                )
-            )
+        value = config.get(name, default)
+        option = name.replace("_", "-")
+        if value == default or name == "epochs" and value == 40:
+            continue
+        if value is False:
+            words.append(f"--no-{option}")
+        elif value is True:
+            words.append(f"--{option}")
+        else:
+            values = value if isinstance(value, list) else [value]
+            words.append(f"--{option} {' '.join(map(str, values))}")
     return " ".join(words)
 
 
 def percent(accuracy):
-    """Write an accuracy between 0 and 1 in percent."""
+    """Return an accuracy between 0 and 1 as text, in percent."""
     return f"{100 * accuracy:.1f} %"
 
 
 def interval(accuracy, total):
-    """Write the 95 % interval of an accuracy that was measured on a number of faces."""
+    """Return the 95 % confidence interval of an accuracy on `total` faces as text, in percent."""
     low, high = wilson_interval(round(accuracy * total), total)
     return f"{100 * float(low):.1f} to {100 * float(high):.1f}"
 
@@ -99,11 +99,15 @@ def card_row(card, name):
 
 
 def accuracy_table(run, card):
-    """Return README's table of accuracies."""
+    """Return the table of accuracies in README.md.
+
+    card    text of the packaged net's model card
+    """
     total = run.config["validation_images"]
     best = run.metrics["val_acc"]
     last = run.last_accuracy
-    apart = card_row(card, r"the same, without the \d+ pictures that are in Training as well")
+    without_duplicates = card_row(
+        card, r"the same, without the \d+ pictures that are in Training as well")
     rows = [
         ("as published in the paper", "PublicTest", "1", "60.7 %", "-"),
         ("people (the paper's authors)", "100 faces each", "-", "63.4 %", "-"),
@@ -112,14 +116,15 @@ def accuracy_table(run, card):
         ("the paper's net, last epoch", "PublicTest", "1", percent(last), interval(last, total)),
         ("the best net", "PublicTest", "1", *card_row(card, "one look at each picture")),
         ("the best net", "PublicTest", "2", *card_row(card, "with mirror images")),
-        ("the best net", "without duplicates", "2", *apart),
+        ("the best net", "without duplicates", "2", *without_duplicates),
     ]
     return table(["", "split", "views", "accuracy", "95 % CI"], rows)
 
 
 def describe_run(run, script, parser):
-    """Return a paragraph on a run, and its command."""
-    config, metrics = run.config, run.metrics
+    """Return a paragraph about a run, and its command."""
+    config = run.config
+    metrics = run.metrics
     norm = " with batch normalization" if config.get("batchnorm", True) else ""
     text = (f"{metrics['parameters']:,} parameters{norm}, trained on {config['training_images']:,} "
             f"faces for {metrics['epochs']} epochs and evaluated on "
@@ -131,7 +136,10 @@ def describe_run(run, script, parser):
 
 
 def per_emotion(runs):
-    """Return a table of the accuracy of every emotion, with a column for each of the named runs."""
+    """Return a table of the accuracy of every emotion, with a column for every run.
+
+    runs    {name: Run}
+    """
     columns = [run.metrics["per_class"] for run in runs.values()]
     rows = [[name, *("-" if column[name] is None else percent(column[name]) for column in columns)]
             for name in columns[0]]
@@ -152,16 +160,18 @@ def page(final, best):
 
 
 def speed_table(stored):
-    """Return README's table of speed, with command and machine, from results of bench/step.py."""
+    """Return the table of speed in README.md, from the results of bench/step.py."""
     cases = {(case["net"], case["batch"], case["threads"]): case for case in stored["results"]}
     rows = []
     for key in SPEED_ROWS:
-        case, groups = cases[key], {}
+        case = cases[key]
+        groups = {}
         for engine in case["engines"]:
             if engine.get("median_ms"):
                 name = engine["group"].split()[0]
                 groups[name] = min(engine["median_ms"], groups.get(name, engine["median_ms"]))
-        ours, torch = groups["ours"], groups["PyTorch"]
+        ours = groups["ours"]
+        torch = groups["PyTorch"]
         batch = case["batch"]
         rows.append([case["net"], str(batch), str(case["threads"]), 1e3 * batch / ours,
                      1e3 * batch / torch, f"**{torch / ours:.2f}**"])
@@ -173,14 +183,14 @@ def speed_table(stored):
 
 
 def keep(run, folder):
-    """Copy the files of a finished run that may be published, none of which shows a face."""
+    """Copy the files of a finished run that may be published; none of them shows a face."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in KEPT:
         shutil.copyfile(run / name, folder / name)
 
 
 def fill(path, name, body):
-    """Write body between the markers of a file; raises ValueError if they are missing."""
+    """Write `body` between the markers of a file; raise ValueError if they are missing."""
     try:
         text = replace_between(path.read_text(encoding="utf-8"), name, body)
     except ValueError as error:

@@ -1,11 +1,10 @@
-"""Spoil the folder of compiled kernels in every way that happens, and see whether each run still
-gives right results.
+"""Damage the cache of compiled kernels in realistic ways, and check that results stay correct.
 
     python experiments/checks/torture_cache.py          about 20 seconds
 
-A copy of the package gets a kernel of one line, so that a compilation takes half a second; all
-else, the cache above all, is the package's own. Exits with 1 if a process failed, gave a wrong
-result, or compiled where it should not have.
+A copy of the package gets a kernel of one line, so that a compilation takes half a second; the
+cache and everything else are the package's own. Exits with 1 if a process fails, gives a wrong
+result, or compiles when it should not.
 """
 import argparse
 import ctypes
@@ -27,16 +26,17 @@ RUN = "from cs231n_fer.kernels.probe import times_two; print(times_two(21))"
 
 
 def bound_by_permissions():
-    """Let what root starts respect read-only folders: drop CAP_DAC_OVERRIDE."""
+    """Drop CAP_DAC_OVERRIDE, so that read-only folders are read-only for root as well."""
     ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
 
 
 class Trial:
-    """A copy of the package with the small kernel, and an empty folder for what is compiled."""
+    """A copy of the package with the small kernel, and an empty cache."""
 
     def __init__(self, folder):
-        self.package, self.cache, self.home = (folder / name
-                                               for name in ("package", "cache", "home"))
+        self.package = folder / "package"
+        self.cache = folder / "cache"
+        self.home = folder / "home"
         shutil.copytree(Path(cs231n_fer.__file__).parent, self.package / "cs231n_fer",
                         ignore=shutil.ignore_patterns("__pycache__", "*.h5"))
         self.kernel = self.package / "cs231n_fer" / "kernels" / "probe.py"
@@ -44,36 +44,38 @@ class Trial:
         self.home.mkdir()
 
     def start(self, cache=True):
-        """Start a process that runs the kernel, with a cache of its own or with what it finds at
-        home."""
+        """Start a process that runs the kernel.
+
+        cache    whether it uses the cache of this trial, or looks for one in its home
+        """
         env = {**os.environ, "PYTHONPATH": str(self.package), "HOME": str(self.home),
                "PYTHONDONTWRITEBYTECODE": "1"}
         env.pop("NUMBA_CACHE_DIR", None)
-        env |= (
-            {"NUMBA_CACHE_DIR": str(self.cache)}
-            if cache
-            else {"XDG_CACHE_HOME": str(self.home / "cache")}
-        )
+        if cache:
+            env["NUMBA_CACHE_DIR"] = str(self.cache)
+        else:
+            env["XDG_CACHE_HOME"] = str(self.home / "cache")
         return subprocess.Popen([sys.executable, "-c", RUN], env=env, text=True, cwd=self.package,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 preexec_fn=bound_by_permissions if os.geteuid() == 0 else None)
 
     def result(self, process):
-        """What a process gave: its number, and whether it compiled; or its error."""
+        """Wait for a process and return its result and whether it compiled, or its error."""
         out, errors = process.communicate()
         if process.returncode:
-            return (
-                errors.strip().splitlines()[-1]
-                if errors.strip()
-                else f"exit status {process.returncode}"
-            )
+            if errors.strip():
+                return errors.strip().splitlines()[-1]
+            return f"exit status {process.returncode}"
         return f"{out.strip()}, {'compiled' if 'compiling' in errors else 'loaded'}"
 
     def run(self, **options):
         return self.result(self.start(**options))
 
     def spoil(self, pattern, change):
-        """Change the content of the files of the cache that match."""
+        """Change the content of all files of the cache that match a pattern.
+
+        Returns a list with an error if there are none.
+        """
         files = list(self.cache.rglob(pattern))
         for file in files:
             file.write_bytes(change(file.read_bytes()))
@@ -90,12 +92,13 @@ def at_once(trial):
 
 
 def read_only_home(trial):
-    for folder in (trial.home, *(each for each in trial.package.rglob("*") if each.is_dir())):
+    folders = [trial.home, *(path for path in trial.package.rglob("*") if path.is_dir())]
+    for folder in folders:
         folder.chmod(0o555)
     try:
         return [trial.run(cache=False)]
     finally:
-        for folder in (trial.home, *(each for each in trial.package.rglob("*") if each.is_dir())):
+        for folder in folders:
             folder.chmod(0o755)
 
 
@@ -115,8 +118,7 @@ def changed_kernel(trial):
 
 
 def old_code(trial):
-    """What a process leaves that is killed when Numba has written its index and not yet the
-    code."""
+    """Restore the state after a process was killed when only Numba's new index was written."""
     before = trial.run()
     (file,) = trial.cache.rglob("*times_two*.nbc")
     content = file.read_bytes()
@@ -126,9 +128,10 @@ def old_code(trial):
     return [before, after, trial.run(), trial.run()]
 
 
-# RIGHT: it may do either, or keep nothing and not say so
-RIGHT, COMPILED, LOADED = "42", "42, compiled", "42, loaded"
-CASES = {
+RIGHT = "42"  # either of the other two
+COMPILED = "42, compiled"
+LOADED = "42, loaded"
+CASES = {  # name: (function, the start of every result)
     "a second process": (twice, [COMPILED, LOADED]),
     "two processes at once, no cache yet": (at_once, [RIGHT, RIGHT, LOADED]),
     "a read-only home and package": (read_only_home, [RIGHT]),
@@ -139,8 +142,8 @@ CASES = {
                      [COMPILED, COMPILED, LOADED]),
     "a changed kernel, then others": (
         changed_kernel, [COMPILED, "63, compiled", "63, loaded", "63, compiled", "63, compiled"]),
-    "an index of new code with the old": (old_code,
-                                          [COMPILED, "63, compiled", "63, compiled", "63, loaded"]),
+    "an index of new code with the old": (
+        old_code, [COMPILED, "63, compiled", "63, compiled", "63, loaded"]),
 }
 
 
@@ -150,7 +153,8 @@ def main():
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     print("torture_cache: no randomness", flush=True)
-    rows, begin = {}, time.perf_counter()
+    rows = {}
+    begin = time.perf_counter()
     for name, (case, expected) in CASES.items():
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o755)

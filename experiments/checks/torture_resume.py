@@ -1,15 +1,14 @@
-"""Kill a training with SIGKILL again and again, go on each time, and compare its end with an
-uninterrupted run.
+"""Kill a training run repeatedly, resume it, and compare the result with an uninterrupted run.
 
     python experiments/checks/torture_resume.py --kills 200             about two minutes
     python experiments/checks/torture_resume.py --kills 200 --seed 1    at other moments
 
-A child trains a small net (batchnorm, dropout, flips, Adam, averaged weights) and saves after each
-epoch. Half of the kills come at a random moment, half while a file is being written: as soon as a
-temporary file is there, or up to 2 ms later. When a run ends, its last.h5 and best.h5 must equal
-the uninterrupted ones bit for bit, but for times; then a new run begins, until all kills are done.
-Children are forked, and the parent trains nothing, so each child knows only what lies on the disk.
-Exits with 1 if anything differs, or a folder was left that cannot be gone on with.
+A child process trains a small net (batchnorm, dropout, flips, Adam, averaged weights) and saves
+after every epoch. Half of the kills (SIGKILL) come at a random moment, half while a file is being
+written: as soon as there is a temporary file, or up to 2 ms later. When a run ends, its last.h5 and
+best.h5 must equal those of the uninterrupted run bit for bit, except for times. Then a new run
+begins, until all kills are done. Children are forked from a parent that trains nothing, so they
+know only what is on the disk. Exits with 1 if anything differs, or if a run can't be resumed.
 """
 import argparse
 import json
@@ -34,9 +33,10 @@ RESULTS = Path(__file__).resolve().parents[1] / "results" / "reliability" / "res
 
 
 def train(folder, epochs, seed, rung):
-    """Go on with the run in a folder until it ends."""
+    """Start or resume the run in a folder, and train until it ends."""
     rng = np.random.default_rng(seed)
-    X, y = rng.standard_normal((60, 1, 8, 8)).astype(np.float32), rng.integers(0, 7, 60)
+    X = rng.standard_normal((60, 1, 8, 8)).astype(np.float32)
+    y = rng.integers(0, 7, 60)
     net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, batchnorm=True, dropout_keep_ratio=0.7,
                        reg=1e-3, seed=seed, rung=rung)
     Solver(net, {"X_train": X[:40], "y_train": y[:40], "X_val": X[40:], "y_val": y[40:]},
@@ -46,7 +46,7 @@ def train(folder, epochs, seed, rung):
 
 
 def forked(function, *arguments):
-    """Run a function in a child; returns its process id."""
+    """Call a function in a child process, and return its process id."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -60,14 +60,16 @@ def forked(function, *arguments):
 
 
 def writing(folder):
-    """Names of the files that are being written."""
+    """Return the names of the files that are being written."""
     return sorted(".".join(name.split(".")[1:3]) for name in os.listdir(folder)
                   if name.endswith(".tmp"))
 
 
 def kill(child, folder, at_save, delay):
-    """Kill a child after a delay, which begins at the next save if at_save; returns its wait
-    status."""
+    """Kill a child after a delay, and return its wait status.
+
+    at_save    whether the delay begins at the next save, or now
+    """
     old = set(os.listdir(folder))
     while at_save and not any(name.endswith(".tmp") for name in set(os.listdir(folder)) - old):
         done, status = os.waitpid(child, os.WNOHANG)
@@ -79,11 +81,11 @@ def kill(child, folder, at_save, delay):
 
 
 def difference(folder, whole):
-    """Names of what differs between the checkpoints of two folders, times aside."""
+    """Return the names of what differs between the checkpoints of two folders, except times."""
     found = []
     for file in (LAST, BEST):
-        (arrays, info), (true_arrays,
-                         true_info) = (load_checkpoint(each / file) for each in (folder, whole))
+        arrays, info = load_checkpoint(folder / file)
+        true_arrays, true_info = load_checkpoint(whole / file)
         for kept in (info, true_info):
             kept["history"] = [{k: v for k, v in row.items() if "second" not in k}
                                for row in kept["history"]]
@@ -97,13 +99,26 @@ def difference(folder, whole):
     return found
 
 
+def moment_of(folder):
+    """Return the moment at which the run in a folder was killed, as text."""
+    if writing(folder):
+        return f"while {', '.join(writing(folder))} was written"
+    return "between two saves" if (folder / LAST).exists() else "before the first checkpoint"
+
+
 def torture(kills, seed, epochs, rung, work):
-    """Returns (counts of kills by moment, runs that ended, what differed or failed)."""
-    rng, counts, wrong, runs = np.random.default_rng(seed), Counter(), [], 0
+    """Return (numbers of kills by moment, number of runs that ended, differences and failures).
+
+    work    an empty folder
+    """
+    rng = np.random.default_rng(seed)
+    counts = Counter()
+    wrong = []
+    runs = 0
     for name in ("again", "whole"):  # the first one may compile
         begin = time.perf_counter()
-        assert os.waitpid(forked(train, work / name, epochs, seed, rung),
-                          0)[1] == 0, "the uninterrupted run failed"
+        _, status = os.waitpid(forked(train, work / name, epochs, seed, rung), 0)
+        assert status == 0, "the uninterrupted run failed"
         seconds = time.perf_counter() - begin
     wrong += difference(work / "again", work / "whole")
     while not wrong and (runs == 0 or counts.total() < kills):
@@ -111,20 +126,21 @@ def torture(kills, seed, epochs, rung, work):
         folder.mkdir()
         ended = False
         while not ended and not wrong:
-            child, left = forked(train, folder, epochs, seed, rung), kills - counts.total()
-            at_save = bool(left % 2)
-            status = kill(child, folder, at_save,
-                          rng.uniform(0, 0.002 if at_save else seconds / 2)) if left > 0 else \
-                os.waitpid(child, 0)[1]
+            child = forked(train, folder, epochs, seed, rung)
+            left = kills - counts.total()
+            if left > 0:
+                at_save = bool(left % 2)
+                delay = rng.uniform(0, 0.002 if at_save else seconds / 2)
+                status = kill(child, folder, at_save, delay)
+            else:
+                _, status = os.waitpid(child, 0)
             ended = status == 0
             if os.WIFSIGNALED(status):
-                begun = (folder / LAST).exists()
-                counts[f"while {', '.join(writing(folder))} was written" if writing(folder) else
-                       "between two saves" if begun else "before the first checkpoint"] += 1
+                counts[moment_of(folder)] += 1
             elif status:
                 wrong.append(f"run {runs}: a child could not go on")
-        wrong += [f"run {runs}: {each}"
-                  for each in difference(folder, work / "whole")] if ended else []
+        if ended:
+            wrong += [f"run {runs}: {name}" for name in difference(folder, work / "whole")]
         runs += 1
         print(f"{runs} runs, {counts.total()} kills", flush=True)
     return counts, runs, wrong
@@ -134,15 +150,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--epochs", type=int, default=12, help="of each run")
+    parser.add_argument("--epochs", type=int, default=12, help="number of epochs per run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rung", default="im2col",
-                        help="of the net; auto loads compiled kernels after each kill")
+                        help="rung of the net; auto loads compiled kernels after every kill")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     print(f"torture_resume: kills {args.kills}, epochs {args.epochs}, seed {args.seed}, rung "
-          f"{args.rung}, compiled "
-          f"{COMPILED}, NumPy {np.__version__}", flush=True)
+          f"{args.rung}, compiled {COMPILED}, NumPy {np.__version__}", flush=True)
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as work:
         counts, runs, wrong = torture(args.kills, args.seed, args.epochs, args.rung, Path(work))
@@ -156,8 +171,7 @@ def main():
                    "experiments/checks/torture_resume.py --kills "
                    f"{args.kills} --epochs {args.epochs} --seed {args.seed} --rung {args.rung}",
         "epochs": args.epochs, "rung": args.rung, "compiled": COMPILED, "kills": counts.total(),
-        "in_a_save": sum(
-            count for moment, count in counts.items() if moment.startswith("while")),
+        "in_a_save": sum(count for moment, count in counts.items() if moment.startswith("while")),
         "moments": dict(counts.most_common()), "runs": runs, "wrong": wrong}, indent=1) + "\n")
     return 1 if wrong else 0
 

@@ -1,15 +1,15 @@
-"""One file for each engine. build(spec) -> Task; a spec is a JSON-able dict, with these keys where
-they matter:
+"""The engines that are compared, one file for each, with a function build(spec) -> Task.
 
-    label, group   name of the row, and of the column in SPEED.md's table
+A spec is a dict for JSON with these keys, where they apply:
+
+    label, group   name of the row, and of the column in the table of SPEED.md
     mode           "step" (forward, backward, update), "inference" or "epoch"
     net            nets.Net as a dict
-    batch          images in a step
+    batch          number of images per step
     threads        number of threads
-    reference      file of reference.py; where there is one the engine is checked against it before
-                   it is timed
+    reference      file of reference.py, if the engine is to be checked before it is timed
 
-An engine that isn't installed fails at the import in its file, and its row says so.
+If an engine isn't installed, the import in its file fails, and its row says so.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Task:
-    """What a worker times.
+    """A computation that a worker times.
 
-    run     does it once
-    check   compares its results with the reference: returns a dict of reference.verdict, or {} if
-            there is none
-    info    what else goes into the results
+    run     runs it once
+    check   returns reference.verdict on its results, or {} without a reference
+    info    further entries of the results
     """
     run: Callable
     check: Callable = dict

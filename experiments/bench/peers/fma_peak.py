@@ -1,5 +1,4 @@
-"""The speed of light: packed float32 FMAs between registers, with no memory in the way, one loop
-for each thread."""
+"""The peak rate of the processor: packed float32 FMAs between registers, one loop per thread."""
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,17 +9,18 @@ from cs231n_fer.kernels.vectors.simd import fma, load, store
 
 from . import Task
 
-SUMS = 2 * TILE_ROWS  # as many as a register tile has: enough to hide the latency of an FMA
+SUMS = 2 * TILE_ROWS  # as in a register tile, enough to hide the latency of an FMA
 TURNS = 400_000
 
 
 @jit
 def multiply_add(a, turns):
-    """Halve and add 1, turns times over; a holds the SUMS vectors that it starts from, all
-    different.
+    """Halve and add 1, `turns` times over.
 
-    Both numbers are constants, a register each: with a vector of addends for every sum, those of
-    AVX2 don't suffice, and the loop ran at half its speed.
+    a    SUMS vectors, all different, which are replaced by the results
+
+    Factor and addend are constants, which take one register each. With an addend for every sum, the
+    registers of AVX2 don't suffice: the loop ran at half its speed.
     """
     sums = load(a, 0, SUMS)
     for _ in range(turns):

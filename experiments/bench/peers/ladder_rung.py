@@ -5,12 +5,10 @@ from cs231n_fer.nets.ladder import LADDER
 
 from . import Task
 
-# The arguments of the operations: a rung that is added needs nothing here, an operation needs its
-# line.
+# The arguments of every operation. A new operation needs a line here, a new rung doesn't.
 ARGUMENTS = {
     "affine": "x w b", "affine_relu": "x w b", "relu": "x", "max_pool": "x pool_param",
-    "avg_pool": "x pool_param",
-    "spatial_batchnorm": "x gamma beta bn_param",
+    "avg_pool": "x pool_param", "spatial_batchnorm": "x gamma beta bn_param",
     "spatial_groupnorm": "x group_gamma group_beta groups gn_param",
     "conv": "x w b conv_param", "conv_relu": "x w b conv_param",
     "conv_relu_pool": "x w b conv_param pool_param",
@@ -20,8 +18,10 @@ ARGUMENTS = {
 
 
 def operations(net, batch):
-    """Yield (operation, x shape, outputs, filter size) of the ladder's operations on the layers of
-    a nets.Net."""
+    """Yield (operation, x shape, outputs, filter size) for the layers of a nets.Net.
+
+    The operations are those of the ladder that fit the layer.
+    """
     shape = (batch, 1, 48, 48)
     for kind, _, outputs in net.layers():
         convolved = (batch, outputs, *shape[2:])
@@ -40,8 +40,10 @@ def operations(net, batch):
 
 
 def flops(operation, x_shape, outputs, size):
-    """FLOPs of forward and backward, convolutions counted directly; None for operations that
-    multiply no matrices."""
+    """Return the FLOPs of a forward and backward pass, or None if no matrices are multiplied.
+
+    Convolutions count as direct convolutions.
+    """
     if operation.startswith("conv"):
         N, C, H, W = x_shape
         return 3 * 2 * N * outputs * H * W * C * size ** 2
@@ -49,23 +51,24 @@ def flops(operation, x_shape, outputs, size):
 
 
 def channels_last(array):
-    """Copy an image batch or filters to the memory that every rung but naive works on and
-    returns."""
+    """Return a channels-last copy of images or filters, the layout of all rungs except naive."""
     if array.ndim != 4:
         return array
-    axes, back = ((0, 2, 3, 1), (0, 3, 1, 2))
-    return np.ascontiguousarray(array.transpose(axes)).transpose(back)
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
 def build(spec):
-    """Return the Task of a spec with operation, rung, x_shape, outputs and size.
+    """Return the Task of a spec with operation, rung, x_shape, outputs, size and images.
 
-    Its `images` says how many images of the batch are used: one of them is enough of a loop in
-    Python. info["probes"] holds the results for the first image, multiplied with random numbers:
-    those of two rungs must agree.
+    `images` is the number of images that are used: the loops of the naive rung run only one.
+    info["probes"] holds the results for the first image, multiplied by random numbers. All rungs
+    must agree on them.
     """
     rng = np.random.default_rng(0)
-    N, outputs, size = spec["x_shape"][0], spec["outputs"], spec["size"]
+    N = spec["x_shape"][0]
+    outputs = spec["outputs"]
+    size = spec["size"]
+    is_conv = spec["operation"].startswith("conv")
 
     def draw(*shape):
         array = rng.standard_normal(shape, dtype=np.float32)
@@ -73,8 +76,7 @@ def build(spec):
 
     x = draw(*spec["x_shape"])
     fan_in = int(np.prod(x.shape[1:]))
-    w = draw(outputs, x.shape[1], size,
-             size) if spec["operation"].startswith("conv") else draw(fan_in, outputs)
+    w = draw(outputs, x.shape[1], size, size) if is_conv else draw(fan_in, outputs)
     values = {"w": w, "b": draw(outputs), "gamma": draw(outputs), "beta": draw(outputs),
               "group_gamma": draw(1, outputs, 1, 1), "group_beta": draw(1, outputs, 1, 1),
               "groups": 8, "gn_param": {},
@@ -85,7 +87,8 @@ def build(spec):
 
     out, _ = forward(x[:1], *arguments)
     dout = draw(N, *out.shape[1:])
-    x, dout = x[:spec["images"]], dout[:spec["images"]]
+    x = x[:spec["images"]]
+    dout = dout[:spec["images"]]
 
     def run(count=None):
         out, cache = forward(x[:count], *arguments)
@@ -96,13 +99,13 @@ def build(spec):
 
 
 def probes_of(arrays, rng):
-    """Multiply each array with random numbers: the cosines between the two.
+    """Return the cosine between every array and random numbers.
 
-    Only of what is large beside the first array, out: a bias before batchnorm has a gradient of
-    rounding errors.
+    The norm of an array counts as at least 1 % of that of the first array, `out`, because the
+    gradient of a bias before batchnorm consists of rounding errors.
     """
     floor = 0.01 * np.linalg.norm(arrays[0])
     drawn = [(array, rng.standard_normal(array.shape)) for array in arrays]
-    return [float((array
-                   * weights).sum() / np.linalg.norm(weights) / max(np.linalg.norm(array), floor))
+    return [float((array * weights).sum() / np.linalg.norm(weights)
+                  / max(np.linalg.norm(array), floor))
             for array, weights in drawn]

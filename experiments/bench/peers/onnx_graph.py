@@ -4,23 +4,24 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ..nets import EMOTIONS, FACE_SHAPE
 
-OPSET, IR_VERSION = 17, 8  # old enough for every runtime of the last years
+# Old enough for all current runtimes.
+OPSET = 17
+IR_VERSION = 8
 
 
 def onnx_model(net, reference):
-    """Return the bytes of the model; its batch is that of the reference's X."""
-    nodes, arrays, value = [], [], "X"
+    """Return the bytes of the model, whose batch size is that of the reference's X."""
+    nodes = []
+    arrays = []
+    value = "X"
 
     def add(operator, names=(), **attributes):
         nonlocal value
         inputs = [value]
         for name in names:
             prefix = "buffers" if "running" in name else "params"
-            arrays.append(
-                numpy_helper.from_array(
-                    np.ascontiguousarray(reference[f"{prefix}/{name}"], np.float32), name
-                )
-            )
+            array = np.ascontiguousarray(reference[f"{prefix}/{name}"], np.float32)
+            arrays.append(numpy_helper.from_array(array, name))
             inputs.append(name)
         value = f"value{len(nodes)}"
         nodes.append(helper.make_node(operator, inputs, [value], **attributes))

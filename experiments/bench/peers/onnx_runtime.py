@@ -1,4 +1,4 @@
-"""ONNX Runtime, for inference: all graph optimizations, its default spinning between operators."""
+"""ONNX Runtime, for inference, with all graph optimizations and its default spinning."""
 import numpy as np
 import onnxruntime
 
@@ -12,7 +12,8 @@ def build(spec):
     """Return the Task of a spec."""
     reference = dict(np.load(spec["reference"]))
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = spec["threads"], 1
+    options.intra_op_num_threads = spec["threads"]
+    options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     session = onnxruntime.InferenceSession(onnx_model(Net(**spec["net"]), reference), options,
                                            providers=["CPUExecutionProvider"])

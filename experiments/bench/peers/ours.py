@@ -1,7 +1,7 @@
-"""Ours: cs231n_fer on one rung. A training step is Solver's own, so what is timed is what trains.
+"""cs231n_fer on one rung. The training step is that of Solver.
 
-It also gathers the batch from the training set and looks whether the loss is finite; the peers'
-steps do not.
+It also gathers the batch from the training set and checks that the loss is finite, which the steps
+of the other engines don't.
 """
 import numpy as np
 
@@ -26,22 +26,21 @@ def build_network(net, rung, dtype=np.float32):
     options = {"reg": REG, "dtype": dtype, "seed": 0, "rung": rung}
     if net.classifier == "FinalConvNet":
         return classifiers.FinalConvNet(num_filters=tuple(filters for filters, in net.blocks),
-                                        filter_size=net.size,
-                                        hidden_dim=net.hidden, batchnorm=net.batchnorm, **options)
+                                        filter_size=net.size, hidden_dim=net.hidden,
+                                        batchnorm=net.batchnorm, **options)
     if net.classifier == "baseline_net":
         (filters,), = net.blocks
         return classifiers.baseline_net(num_filters=filters, filter_size=net.size,
                                         hidden_dim=net.hidden, **options)
-    blocks = [(f"block{i}", conv_block(filters, net, rung)) for i,
-              filters in enumerate(net.blocks, start=1)]
+    blocks = [(f"block{i}", conv_block(filters, net, rung))
+              for i, filters in enumerate(net.blocks, start=1)]
     layer = fuse(Chain((*blocks, ("affine1", Affine(net.hidden, rung=rung)), ("relu", ReLU(rung)),
                         ("affine2", Affine(EMOTIONS, deep.SCORE_SCALE, rung)))))
     return Network(layer, FACE_SHAPE, reg=REG, dtype=dtype, seed=0)
 
 
 def conv_block(filters, net, rung):
-    """Return the Chain of a block: {conv [- batchnorm] - ReLU} for each number of filters, then a
-    2x2 max-pool."""
+    """Return the Chain of a block: {conv [- batchnorm] - ReLU} x convolutions - 2x2 max-pool."""
     layers = []
     for i, count in enumerate(filters, start=1):
         layers.append((f"conv{i}", Conv(count, net.size, bias=not net.batchnorm, rung=rung)))
@@ -52,10 +51,10 @@ def conv_block(filters, net, rung):
 
 
 def public_names(net, network):
-    """Map the neutral names of a net's parameters, and of its buffers, to ours.
+    """Return two dicts from neutral names to ours, of the parameters and of the buffers.
 
-    Only the last part of a path and the order count ("block1/conv/w" is the first w), so fused
-    records may name the rest as they like.
+    Only the order and the last part of a path count ("block1/conv/w" is the first w), because fused
+    records choose the rest themselves.
     """
     def match(neutral_names, paths):
         by_part = {}
@@ -63,21 +62,19 @@ def public_names(net, network):
             by_part.setdefault(path.split("/")[-1], []).append(path)
         return {name: by_part[name.split("/")[-1]].pop(0) for name in neutral_names}
 
-    params = {neutral: network.names[path] for neutral,
-              path in match(net.arrays(), network.names).items()}
+    params = {neutral: network.names[path]
+              for neutral, path in match(net.arrays(), network.names).items()}
     return params, match(net.arrays(buffers=True), network.buffers)
 
 
 def flops(net):
-    """Return the multiplications and additions of one forward pass of one image, convolutions
-    counted directly."""
+    """Return the FLOPs of a forward pass of one image, with direct convolutions."""
     network = build_network(net, "im2col")
     return network.layer.flops(network.input_shape)
 
 
 def build(spec):
-    """Return the Task of a spec; beyond peers/__init__.py it has `rung`, and `images` of an
-    epoch."""
+    """Return the Task of a spec, which also has `rung` and, for an epoch, `images`."""
     net = Net(**spec["net"])
     network = build_network(net, spec["rung"])
     reference = np.load(spec["reference"]) if spec.get("reference") else None
@@ -90,17 +87,16 @@ def build(spec):
         predictor = Predictor(network)
         return Task(lambda: predictor(X), lambda: check_scores(predictor, reference))
     solver = Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y},
-                    update_rule="adam",
-                    optim_config={"learning_rate": LEARNING_RATE}, batch_size=len(X))
+                    update_rule="adam", optim_config={"learning_rate": LEARNING_RATE},
+                    batch_size=len(X))
     everything = np.arange(len(X))
-    # Not train(), which would add the accuracies and checkpoints of an epoch to every step.
+    # train() would add the accuracies and checkpoints of an epoch to every step.
     return Task(lambda: solver._step(everything, None, 0.0),
                 lambda: check_gradients(network, net, reference))
 
 
 def load(network, net, reference):
-    """Put a reference's parameters and buffers into the network, in the memory layout that it chose
-    for them."""
+    """Copy a reference's parameters and buffers to the network, in the network's memory layout."""
     params, buffers = public_names(net, network)
     for neutral, name in params.items():
         array = np.empty_like(network.params[name])
@@ -119,8 +115,7 @@ def check_scores(predictor, reference):
 
 
 def check_gradients(network, net, reference):
-    """Compare loss and gradients with the reference; the network then has the reference's
-    parameters again."""
+    """Compare loss and gradients with the reference, and load its parameters again."""
     if reference is None:
         return {}
     load(network, net, reference)
@@ -134,7 +129,7 @@ def check_gradients(network, net, reference):
 
 
 def train_epoch(network, spec):
-    """Train one epoch on spec["images"] faces, with flips."""
+    """Train for one epoch on spec["images"] faces, with flips."""
     X, y = faces(spec["images"])
     data = {"X_train": X, "y_train": y, "X_val": X[:100], "y_val": y[:100]}
     Solver(network, data, update_rule="adam", optim_config={"learning_rate": LEARNING_RATE},

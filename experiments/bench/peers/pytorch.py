@@ -1,7 +1,6 @@
-"""PyTorch: eager, torch.compile and, for inference, traced, frozen and optimized (jit); contiguous
-or channels_last.
+"""PyTorch: eager, compiled or, for inference, frozen by torch.jit; contiguous or channels_last.
 
-Adam is fused and sees L2 as weight_decay on the weights alone, which is ours: dw + reg * w.
+Adam is fused. Its weight_decay, of weights only, is our L2: the gradient is dw + reg * w.
 """
 import copy
 
@@ -13,13 +12,13 @@ from ..nets import FACE_SHAPE, LEARNING_RATE, REG, Net
 from ..reference import STEPS, difference, penalty, verdict, worst_difference
 from . import Task
 
-# PyTorch's attribute, and whether the array is transposed, for each part of a name.
+# The attribute of PyTorch for every last part of a name.
 PARTS = {"w": "weight", "b": "bias", "gamma": "weight", "beta": "bias",
          "running_mean": "running_mean", "running_var": "running_var"}
 
 
 def make_module(net, kind, inputs, outputs):
-    """Return PyTorch's module of a kind of nets.Net.layers."""
+    """Return the module for a kind of layer in nets.Net.layers."""
     makers = {"conv": lambda: nn.Conv2d(inputs, outputs, net.size, padding=net.size // 2,
                                         bias=not net.batchnorm),
               "bn": lambda: nn.BatchNorm2d(outputs), "affine": lambda: nn.Linear(inputs, outputs),
@@ -28,11 +27,14 @@ def make_module(net, kind, inputs, outputs):
 
 
 class Engine:
-    """A module of a nets.Net with the reference's arrays, and its optimizer."""
+    """A nets.Net as a module with the reference's arrays, and its optimizer."""
 
     def __init__(self, net, reference, dtype=torch.float32, layout=torch.contiguous_format):
-        self.net, self.reference, self.named = net, reference, {}
-        (channels, height, _), modules = FACE_SHAPE, []
+        self.net = net
+        self.reference = reference
+        self.named = {}
+        modules = []
+        channels, height, _ = FACE_SHAPE
         for kind, name, outputs in net.layers():
             height //= 2 if kind == "pool" else 1
             channels *= height ** 2 if kind == "flatten" else 1
@@ -46,23 +48,22 @@ class Engine:
         self.load()
 
     def tensor(self, name):
-        """Return the parameter or buffer of a neutral name, "conv1/w"."""
+        """Return the parameter or buffer of a neutral name such as "conv1/w"."""
         layer, part = name.split("/")
         return getattr(self.named[layer], PARTS[part])
 
     def turned(self, name, array):
-        """Turn an affine layer's weights, (D, M) in ours and (M, D) here; the rest is the same."""
+        """Transpose the weights of an affine layer, (D, M) in ours and (M, D) here."""
         return array.T if name.startswith("affine") and name.endswith("/w") else array
 
     def load(self):
-        """Take the reference's arrays, and forget what Adam knew."""
+        """Load the reference's arrays and reset Adam."""
         with torch.no_grad():
             for prefix, names in (("params", self.net.arrays()),
                                   ("buffers", self.net.arrays(buffers=True))):
                 for name in names:
-                    self.tensor(name).copy_(
-                        torch.tensor(self.turned(name, self.reference[f"{prefix}/{name}"]))
-                    )
+                    array = self.turned(name, self.reference[f"{prefix}/{name}"])
+                    self.tensor(name).copy_(torch.tensor(array))
         weights = {name: self.tensor(name) for name in self.net.arrays()}
         self.optimizer = torch.optim.Adam(
             [{"params": [w for name, w in weights.items() if name.endswith("/w")],
@@ -71,7 +72,7 @@ class Engine:
             LEARNING_RATE, fused=True)
 
     def step(self):
-        """Train one step; returns the loss without L2."""
+        """Run a training step and return the loss without L2."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = nn.functional.cross_entropy(self.call(self.X), self.y)
         loss.backward()
@@ -79,22 +80,23 @@ class Engine:
         return loss
 
     def params(self):
-        """Return the parameters as arrays of our shapes."""
+        """Return the parameters as arrays in our shapes."""
         return {name: self.turned(name, self.tensor(name).detach().numpy())
                 for name in self.net.arrays()}
 
     def check(self):
-        """List differences of the loss, the gradients and the parameters after STEPS steps from the
-        reference's."""
+        """Return the differences of loss, gradients and, in float64, parameters after STEPS steps.
+
+        A list of {"error", "at"}, for reference.verdict.
+        """
         self.load()
         before = {name: array.copy() for name, array in self.params().items()}
         loss = float(self.step()) + penalty(self.net, before)
-        grads = {name: self.turned(name, self.tensor(name).grad.numpy()) + REG * before[name]
-                 * name.endswith("/w")
-                 for name in before}
+        grads = {name: self.turned(name, self.tensor(name).grad.numpy())
+                 + REG * before[name] * name.endswith("/w") for name in before}
         checks = [{"error": difference(loss, self.reference["loss"]), "at": "loss"},
                   worst_difference(grads, self.reference, "grads")]
-        # In float32 Adam's first steps divide rounding errors by rounding errors
+        # In float32, Adam's first steps divide rounding errors by rounding errors.
         if self.X.dtype == torch.float64:
             for _ in range(STEPS - 1):
                 self.step()
@@ -104,8 +106,7 @@ class Engine:
 
 
 def check_training(engine, executor):
-    """Check what is timed in float32 and, where nothing has to be compiled anew, its function in
-    float64."""
+    """Check the timed step in float32 and, unless that means compiling again, in float64."""
     result = verdict(engine.check())
     if executor == "eager" and result["passed"]:
         exact = verdict(Engine(engine.net, engine.reference, torch.float64).check(), "float64")
@@ -114,17 +115,15 @@ def check_training(engine, executor):
 
 
 def build(spec):
-    """Return the Task of a spec; beyond peers/__init__.py it has `executor` (eager, compile, jit)
-    and `layout`."""
+    """Return the Task of a spec, which also has `executor` (eager, compile, jit) and `layout`."""
     torch.set_num_threads(spec["threads"])
     layout = {"contiguous": torch.contiguous_format,
               "channels_last": torch.channels_last}[spec["layout"]]
     engine = Engine(Net(**spec["net"]), dict(np.load(spec["reference"])), layout=layout)
     info = {"capability": torch.backends.cpu.get_cpu_capability()}
     if spec["mode"] == "step":
-        engine.call = (
-            torch.compile(engine.module) if spec["executor"] == "compile" else engine.module
-        )
+        if spec["executor"] == "compile":
+            engine.call = torch.compile(engine.module)
         return Task(engine.step, lambda: check_training(engine, spec["executor"]), info)
     module = engine.module.eval()
     if spec["executor"] == "jit":
@@ -140,6 +139,8 @@ def build(spec):
     def run():
         return module(engine.X)
 
-    return Task(run,
-                lambda: verdict([{"error": difference(run().numpy(), engine.reference["scores"]),
-                                       "at": "scores"}]), info)
+    def check():
+        error = difference(run().numpy(), engine.reference["scores"])
+        return verdict([{"error": error, "at": "scores"}])
+
+    return Task(run, check, info)

@@ -1,2 +1,1 @@
-"""Mutated files: the same of every number and seed, on any machine; read by a process that is
-replaced when it dies."""
+"""Mutated files, which depend only on format, number and seed, and the processes that read them."""

@@ -1,9 +1,8 @@
-"""The formats: good files, how they are mutated, and what is right about what was read of one that
-is not good.
+"""The formats: valid files, how they are mutated, and checks of what is read from the mutants.
 
-A judge returns "loaded" (right data, nothing left out) or "skipped" (right data, what was left out
-is counted); it lets the documented ValueError of the package pass, and raises AssertionError where
-data is wrong.
+A judge returns "loaded" (the data is correct and complete) or "skipped" (the data is correct, and
+what was left out is counted). It passes on the documented ValueError of the package, and raises
+AssertionError if data is wrong.
 """
 import gzip
 import io
@@ -26,15 +25,22 @@ from .mutations import CSV, checksums_mended, gzipped_again, mutate, sealed_agai
 ROWS = 3
 FACES = np.tile(np.random.default_rng(0).integers(0, 256, (ROWS, 4, 48)).astype(np.uint8),
                 (1, 12, 1))
-EMOTION, USAGE = np.array([3, 0, 6], np.uint8), np.array([0, 1, 2], np.uint8)
+EMOTION = np.array([3, 0, 6], np.uint8)
+USAGE = np.array([0, 1, 2], np.uint8)
 PICTURE = np.add.outer(5 * np.arange(48), np.arange(48)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class Format:
-    """name of the files; seeds() -> good contents; mutate(content, rng); repair(content, rng),
-    which mutates what a checksum covers and mends the checksum; judge(path, content, original),
-    original None after a repair."""
+    """A format of files.
+
+    name      name of its files
+    seeds     seeds() returns the contents of valid files
+    mutate    mutate(content, rng) returns a mutated content
+    judge     judge(path, content, original) checks what is read; original is None after a repair
+    repair    repair(content, rng) mutates what a checksum covers, and corrects the checksum
+    """
+
     name: str
     seeds: Callable
     mutate: Callable
@@ -43,8 +49,11 @@ class Format:
 
 
 def mutated(kind, number, seed):
-    """Return (content, original) of file `number` of a format; original is None where the checksums
-    were mended."""
+    """Return (content, original) of a file; original is None if checksums were corrected.
+
+    kind      its Format
+    number    of the file
+    """
     rng = np.random.default_rng([seed, number])
     seeds = kind.seeds()
     original = seeds[rng.integers(len(seeds))]
@@ -54,7 +63,7 @@ def mutated(kind, number, seed):
 
 
 def csv_of(order, quote="", end="\n", space=""):
-    """The rows as a CSV with the columns in an order."""
+    """Return the rows as a CSV file, with the columns in the given order."""
     rows = [("emotion", "Usage", "pixels")] + [
         (str(EMOTION[i]), USAGES[USAGE[i]], quote + " ".join(map(str, FACES[i].ravel())) + quote)
         for i in range(ROWS)]
@@ -64,8 +73,8 @@ def csv_of(order, quote="", end="\n", space=""):
 
 @cache
 def csv_seeds():
-    return csv_of((0, 2, 1)), csv_of((0, 1, 2),
-                                     space=" "), csv_of((0, 2), '"', "\r\n"), csv_of((0, 2, 1), '"')
+    return (csv_of((0, 2, 1)), csv_of((0, 1, 2), space=" "), csv_of((0, 2), '"', "\r\n"),
+            csv_of((0, 2, 1), '"'))
 
 
 @cache
@@ -128,15 +137,14 @@ def data_seeds(folder):
 
 def checkpoint_seeds(folder):
     arrays = {"params/conv/w": np.arange(18, dtype=np.float32).reshape(2, 1, 3, 3),
-              "params/conv/b": np.zeros(2),
-              "optim/t": np.array(7), "loss_history": np.ones(5),
+              "params/conv/b": np.zeros(2), "optim/t": np.array(7), "loss_history": np.ones(5),
               "none": np.zeros((0, 3), np.uint8)}
     return written(partial(save_checkpoint, arrays=arrays,
                            info={"epoch": 3, "rng": {"state": 1 << 120}}), folder)
 
 
 def prepared(source):
-    """Prepare a source, leaving out what is bad; returns (prepared data, what was left out)."""
+    """Prepare a source without its invalid rows, and return (prepared data, what was left out)."""
     out = source.parent / "out.h5"
     out.unlink(missing_ok=True)
     left_out = prepare(source, out, skip_bad=True, progress=False,
@@ -145,31 +153,28 @@ def prepared(source):
 
 
 def judge_csv(path, content, original):
-    """Every line is a row or is left out, and each row has the numbers of its line."""
+    """Check that every line is a row or left out, and that rows have the numbers of their lines."""
     found, left_out = prepared(path)
     header, *lines = content.removesuffix(b"\n").split(b"\n")
     bad = {int(re.search(r"line (\d+)", place)[1]) - 2 for place, _ in left_out}
     kept = [line for i, line in enumerate(lines) if i not in bad]
-    assert len(bad) == len(left_out) and len(kept) == len(
-        found["pixels"]
-    ), "a line is neither a row nor left out"
+    counted = len(bad) == len(left_out) and len(kept) == len(found["pixels"])
+    assert counted, "a line is neither a row nor left out"
     names = [name.strip(b' "\r').lower()
              for name in header.removeprefix(b"\xef\xbb\xbf").split(b",")]
     for i, line in enumerate(kept):
         row = dict(zip(names, [field.strip(b' "\r') for field in line.split(b",")], strict=True))
-        assert (
-            row[b"pixels"] == b" ".join(b"%d" % p for p in found["pixels"][i].ravel())
-            or [int(p) for p in row[b"pixels"].split(b" ")] == found["pixels"][i].ravel().tolist()
-        ), "other pixels"
+        pixels = found["pixels"][i].ravel().tolist()
+        assert (row[b"pixels"] == b" ".join(b"%d" % p for p in pixels)
+                or [int(p) for p in row[b"pixels"].split(b" ")] == pixels), "other pixels"
         assert row.get(b"emotion", b"255") == b"%d" % found["emotion"][i], "another emotion"
-        assert (
-            b"usage" not in row or row[b"usage"] == USAGES[found["usage"][i]].encode()
-        ), "another split"
+        if b"usage" in row:
+            assert row[b"usage"] == USAGES[found["usage"][i]].encode(), "another split"
     return "skipped" if bad else "loaded"
 
 
 def judge_archive(path, content, original):
-    """What its checksum covers is as it was."""
+    """Check that what the checksum covers is unchanged."""
     found, left_out = prepared(path)
     assert original is None or (np.array_equal(found["pixels"], FACES)
                                 and np.array_equal(found["emotion"], EMOTION)
@@ -178,18 +183,20 @@ def judge_archive(path, content, original):
 
 
 def judge_picture(path, content, original):
-    """Beside a good picture: two rows or one of them left out; a PNG has checksums, so its pixels
-    are as they were."""
+    """Check the rows of a valid picture and the mutated one, which may be left out.
+
+    A PNG has checksums, so its pixels must be unchanged.
+    """
     found, left_out = prepared(path.parents[1].parent)
     assert len(found["pixels"]) + len(left_out) == 2
     assert (found["pixels"] == PICTURE).all(axis=(1, 2)).any()
-    assert original is None or path.suffix != ".png" or (found["pixels"]
-                                                         == PICTURE).all(), "other pixels"
+    if original is not None and path.suffix == ".png":
+        assert (found["pixels"] == PICTURE).all(), "other pixels"
     return "skipped" if left_out else "loaded"
 
 
 def judge_data(path, content, original):
-    """A seal covers every byte; a file with a new seal has data that can be trained on."""
+    """Check that only a file with a new seal is read, and that its data can be trained on."""
     found = read_prepared(path)
     assert original is None, "a changed file was read"
     rows = len(found["pixels"])
@@ -202,7 +209,7 @@ def judge_data(path, content, original):
 
 
 def judge_checkpoint(path, content, original):
-    """The same of a checkpoint, whose arrays are never larger than the file."""
+    """Check that only a file with a new seal is read, with arrays no larger than the file."""
     arrays, info = load_checkpoint(path)
     assert original is None, "a changed file was read"
     assert isinstance(info, dict) and sum(array.nbytes for array in arrays.values()) <= len(content)
@@ -211,8 +218,12 @@ def judge_checkpoint(path, content, original):
 
 
 def formats(folder):
-    """The formats by name; folder is for files that are only written to learn their bytes."""
-    csv, inside = partial(mutate, tokens=CSV), "faces/train/happy/b"
+    """Return {name: Format}.
+
+    folder    for temporary files
+    """
+    csv = partial(mutate, tokens=CSV)
+    inside = "faces/train/happy/b"
     return {
         "CSV": Format("a.csv", csv_seeds, csv, judge_csv),
         "zip": Format("a.zip", zip_seeds, mutate, judge_archive),

@@ -1,5 +1,4 @@
-"""How a good file becomes a bad one: a few random changes, and repairs of the checksums that would
-give them away."""
+"""Random changes of valid files, with correct checksums where they would reveal the change."""
 import gzip
 import hashlib
 import struct
@@ -19,7 +18,10 @@ PNG_SIGNATURE = 8
 
 
 def mutate(content, rng, tokens=()):
-    """Return content (bytes) after one to four random changes, and not as it was."""
+    """Return content (bytes) after one to four random changes, different from the original.
+
+    tokens    bytes that may be written over a place
+    """
     changed = bytearray(content)
     while changed == content:
         for _ in range(rng.integers(1, 5)):
@@ -28,7 +30,8 @@ def mutate(content, rng, tokens=()):
 
 
 def _change(data, rng, tokens):
-    at, length = _place(len(data), rng), int(rng.integers(1, 1 << rng.integers(1, 9)))
+    at = _place(len(data), rng)
+    length = int(rng.integers(1, 1 << rng.integers(1, 9)))
     kind = rng.choice(["bit", "byte", "number", "delete", "repeat", "noise", "cut", "token",
                        "token"])
     if kind == "bit" and data:
@@ -36,7 +39,8 @@ def _change(data, rng, tokens):
     elif kind == "byte":
         data[at:at + 1] = bytes([rng.choice(NUMBERS[:5])])
     elif kind == "number":
-        order, size = rng.choice(["<", ">"]), rng.choice([2, 4])
+        order = rng.choice(["<", ">"])
+        size = rng.choice([2, 4])
         data[at:at + size] = struct.pack(f"{order}I", int(rng.choice(NUMBERS)))[:size]
     elif kind == "delete":
         del data[at:at + length]
@@ -51,19 +55,20 @@ def _change(data, rng, tokens):
 
 
 def _place(size, rng):
-    """A place in a file: anywhere, or near its start or its end, where the headers are."""
+    """Draw a position in a file: anywhere, or near its start or end, where the headers are."""
     share = rng.random() ** rng.choice([1, 4, 8])
     return int(size * (share if rng.random() < 0.5 else 1 - share))
 
 
 def gzipped_again(content, rng):
-    """Mutate what gzip packed, so that its checksum agrees."""
+    """Mutate the data in a gzip file, and compress it again with a correct checksum."""
     return gzip.compress(mutate(gzip.decompress(content), rng, CSV), 1, mtime=0)
 
 
 def checksums_mended(content, rng):
-    """Mutate a PNG file and give each of its chunks the checksum that belongs to it."""
-    data, at = bytearray(mutate(content, rng)), PNG_SIGNATURE
+    """Mutate a PNG file, and correct the checksums of its chunks."""
+    data = bytearray(mutate(content, rng))
+    at = PNG_SIGNATURE
     while at + 12 <= len(data):
         end = at + 8 + int.from_bytes(data[at:at + 4], "big")
         if end + 4 > len(data):
@@ -74,20 +79,20 @@ def checksums_mended(content, rng):
 
 
 def table_of(content):
-    """Split a sealed file: (the HDF5 data, its table of contents as JSON text), both bytes."""
+    """Return the HDF5 data and the table of contents (JSON) of a sealed file, both as bytes."""
     end = len(content) - TAIL - LENGTH
     start = end - int(content[end:end + LENGTH], 16)
     return content[:start], content[start:end]
 
 
 def sealed(data, table):
-    """The file of HDF5 data and a table of contents, with a seal that agrees."""
+    """Return the bytes of a file of HDF5 data and a table of contents, with a valid seal."""
     body = data + table + b"%0*x" % (LENGTH, len(table))
     return body + hashlib.sha256(body).hexdigest().encode() + MAGIC
 
 
 def sealed_again(content, rng):
-    """Mutate the table of contents of a sealed file, or its data, and seal it again."""
+    """Mutate the table of contents or the data of a sealed file, and seal it again."""
     data, table = table_of(content)
     if rng.random() < 0.2:
         return sealed(mutate(data, rng), table)
