@@ -30,7 +30,8 @@ from cs231n_fer.solver.averaging import WeightAverage
 from cs231n_fer.solver.distillation import distil, teacher_of
 from cs231n_fer.solver.samplers import Shuffle
 
-X, Y = pictures(6, seed=5), np.arange(6) % 3
+X = pictures(6, seed=5)
+Y = np.arange(6) % 3
 
 
 def same_bytes(*arrays):
@@ -131,7 +132,8 @@ MUTABLE = {  # public objects that hold memory, addresses or plans: how to make 
                       of_solver),
     "WeightAverage": (average, lambda found: same_bytes(*found.arrays().values())),
 }
-PARAM, POOL = {"stride": 1, "pad": 1}, {"pool_height": 3, "pool_width": 2, "stride": 2}
+PARAM = {"stride": 1, "pad": 1}
+POOL = {"pool_height": 3, "pool_width": 2, "stride": 2}
 IMAGES = np.random.default_rng(0).standard_normal((3, 5, 7, 7)).astype(np.float32)
 W = np.random.default_rng(1).standard_normal((16, 5, 3, 3)).astype(np.float32)
 b = np.ones(16, np.float32)
@@ -239,7 +241,8 @@ def spoil(value):
 @pytest.mark.parametrize("way", ["copy", "deepcopy", "another process"])
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_copy_gives_the_same_answer_and_neither_changes_with_the_other(name, way, used):
-    answer, true = OBJECTS[name][1], expected(name, used)
+    answer = OBJECTS[name][1]
+    true = expected(name, used)
 
     def copied(found):
         if way != "another process":

@@ -154,7 +154,8 @@ def test_two_layer_net():
     assert not model.params["b1"].any() and not model.params["b2"].any()
     model.params.update(W1=line(-0.7, 0.3, 5, 50), b1=line(-0.1, 0.9, 50),
                         W2=line(-0.3, 0.4, 50, 7), b2=line(-0.9, 0.1, 7))
-    X, y = line(-5.5, 4.5, 5, 3).T, np.array([0, 5, 1])
+    X = line(-5.5, 4.5, 5, 3).T
+    y = np.array([0, 5, 1])
     correct = [[11.53165108, 12.2917344, 13.05181771, 13.81190102, 14.57198434, 15.33206765,
                 16.09215096],
                [12.05769098, 12.74614105, 13.43459113, 14.1230412, 14.81149128, 15.49994135,
@@ -189,7 +190,8 @@ def assert_right_gradients(model, X, y):
 def test_fully_connected_net_starts_near_log_10_and_has_the_right_gradients(options, reg):
     model = FullyConnectedNet([20, 30], input_dim=15, num_classes=10, reg=reg, weight_scale=5e-2,
                               dtype=np.float64, seed=123, **options)
-    X, y = normal(6, 15), np.array([3, 7, 1, 2, 9, 0])
+    X = normal(6, 15)
+    y = np.array([3, 7, 1, 2, 9, 0])
     weights = sum(0.5 * reg * float((w ** 2).sum()) for name,
                   w in model.params.items() if name.startswith("W"))
     assert abs(model.loss(X, y)[0] - weights - np.log(10)) < 0.25
@@ -201,7 +203,8 @@ def test_fully_connected_net_starts_near_log_10_and_has_the_right_gradients(opti
 
 
 def test_three_layer_conv_net_starts_at_log_10_and_regularisation_adds_to_it():
-    X, y = normal(50, 3, 32, 32), np.random.default_rng(0).integers(10, size=50)
+    X = normal(50, 3, 32, 32)
+    y = np.random.default_rng(0).integers(10, size=50)
     model = ThreeLayerConvNet(weight_scale=0.001, hidden_dim=100, reg=0.0, seed=0)
     loss = model.loss(X, y)[0]
     assert abs(loss - np.log(10)) < 1e-3
@@ -261,7 +264,8 @@ def test_fast_layers_agree_with_the_naive_ones():
                              (max_pool_forward_naive, max_pool_backward_naive,
                                                                   max_pool_forward_fast,
                               max_pool_backward_fast))]:
-        (out, cache), (fast, fast_cache) = functions[0](*args), functions[2](*args)
+        out, cache = functions[0](*args)
+        fast, fast_cache = functions[2](*args)
         np.testing.assert_allclose(fast, out, rtol=1e-9, atol=1e-11)
         for grads in zip(*(g if isinstance(g, tuple) else (g,) for g in (
                 functions[1](normal(*out.shape), cache),
@@ -270,14 +274,16 @@ def test_fast_layers_agree_with_the_naive_ones():
 
 
 def test_losses_of_small_random_scores():
-    x, y = 0.001 * normal(50, 10), np.random.default_rng(0).integers(10, size=50)
+    x = 0.001 * normal(50, 10)
+    y = np.random.default_rng(0).integers(10, size=50)
     assert abs(svm_loss(x, y)[0] - 9) < 0.01 and abs(softmax_loss(x, y)[0] - 2.3) < 0.01
     for loss in (svm_loss, softmax_loss):
         numerical = eval_numerical_gradient(lambda x, loss=loss: loss(x, y)[0], x, verbose=False)
         assert rel_error(numerical, loss(x, y)[1]) < 1e-6
 
 
-gamma, beta = np.array([1.0, 2.0, 3.0]), np.array([11.0, 12.0, 13.0])
+gamma = np.array([1.0, 2.0, 3.0])
+beta = np.array([11.0, 12.0, 13.0])
 
 
 def test_batchnorm_moves_means_to_beta_and_deviations_to_gamma():
@@ -291,7 +297,8 @@ def test_batchnorm_moves_means_to_beta_and_deviations_to_gamma():
 
 
 def test_batchnorm_at_test_time_uses_the_averages_that_training_updated_in_place():
-    mean, var = np.zeros(3), np.zeros(3)
+    mean = np.zeros(3)
+    var = np.zeros(3)
     bn_param = {"mode": "train", "running_mean": mean, "running_var": var, "momentum": 0.9}
     for step in range(60):
         batch = 4 * normal(200, 3, seed=step) + 10
@@ -311,7 +318,8 @@ def test_layernorm_and_groupnorm_normalise_within_a_sample():
     out, _ = layernorm_forward(4 * normal(4, 3) + 10, np.ones(3), np.zeros(3), {})
     np.testing.assert_allclose((out.mean(axis=1), out.std(axis=1)), (np.zeros(4), np.ones(4)),
                                atol=1e-4)
-    x, one = 4 * normal(2, 6, 4, 5) + 10, np.ones((1, 6, 1, 1))
+    x = 4 * normal(2, 6, 4, 5) + 10
+    one = np.ones((1, 6, 1, 1))
     groups = spatial_groupnorm_forward(x, one, 0 * one, 2, {})[0].reshape(4, -1)
     np.testing.assert_allclose((groups.mean(axis=1), groups.std(axis=1)), (np.zeros(4), np.ones(4)),
                                atol=1e-5)
@@ -322,7 +330,8 @@ def test_layernorm_and_groupnorm_normalise_within_a_sample():
 
 @pytest.mark.parametrize("p", [0.25, 0.4, 0.7])
 def test_dropout_keeps_the_fraction_p_and_the_mean(p):
-    x, rng = normal(500, 500) + 10, np.random.default_rng(7)
+    x = normal(500, 500) + 10
+    rng = np.random.default_rng(7)
     out, mask = dropout_forward(x, {"mode": "train", "p": p, "rng": rng, "seed": 1})
     # Six standard deviations of the mean of 250,000 numbers, x ** 2 being about 101 on average.
     assert abs((out == 0).mean() - (1 - p)) < 6 * (p * (1 - p) / x.size) ** 0.5
@@ -333,7 +342,8 @@ def test_dropout_keeps_the_fraction_p_and_the_mean(p):
 
 
 def test_the_solver_overfits_a_small_set_as_in_the_notebook():
-    X, y = normal(50, 12), np.random.default_rng(0).integers(10, size=50)
+    X = normal(50, 12)
+    y = np.random.default_rng(0).integers(10, size=50)
     model = FullyConnectedNet([100, 100], input_dim=12, weight_scale=1e-1, dtype=np.float64, seed=0)
     solver = Solver(model, {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, print_every=10,
                     num_epochs=60,

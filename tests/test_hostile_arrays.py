@@ -22,8 +22,10 @@ POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 OVERLAPPING = {"pool_height": 3, "pool_width": 2, "stride": 1}
 # 272 numbers: more than a byte can count
 LARGE_WINDOW = {"pool_height": 17, "pool_width": 16, "stride": 1}
-IMAGES, FILTERS = (4, 3, 6, 8), (5, 3, 3, 3)
-GRAY, GRAY_FILTERS = (4, 1, 6, 8), (5, 1, 3, 3)
+IMAGES = (4, 3, 6, 8)
+FILTERS = (5, 3, 3, 3)
+GRAY = (4, 1, 6, 8)
+GRAY_FILTERS = (5, 1, 3, 3)
 VECTOR = (5,)
 BATCHNORM = {"eps": 0.1}
 
@@ -119,13 +121,15 @@ def run(forward, arrays, settings):
 def assert_same(got, expected, what):
     """Compare arrays or tuples of them, to within the rounding of another order of summation."""
     if not isinstance(expected, tuple):
-        got, expected = (got,), (expected,)
+        got = (got,)
+        expected = (expected,)
     assert len(got) == len(expected)
     for mine, right in zip(got, expected, strict=True):
         if right is None:
             assert mine is None
             continue
-        mine, right = np.asarray(mine), np.asarray(right)
+        mine = np.asarray(mine)
+        right = np.asarray(right)
         assert mine.shape == right.shape and mine.dtype == right.dtype, what
         # Some 100 terms in a sum; Winograd's rounding is ten times that of others.
         tolerance = 1000 * np.finfo(right.dtype).eps * max(1.0, float(np.abs(right).max(initial=0)))
@@ -234,7 +238,8 @@ FLOATING = {*LAYOUTS, "float32", "float64"}
 @pytest.mark.parametrize("rung", ["numpy", "fast"])
 @pytest.mark.parametrize("name", STATE)
 def test_an_update_rule_takes_hostile_arrays_as_their_plain_copies(name, rung, kind):
-    rule, keys = optim.UPDATE_RULES[name], ("w", "dw", *STATE[name])
+    rule = optim.UPDATE_RULES[name]
+    keys = ("w", "dw", *STATE[name])
     for dtype in (np.float32, np.float64):
         arrays = dict(zip(keys, (abs(array).astype(dtype)
                                  for array in drawn(name, [(4, 5)] * len(keys))), strict=True))
@@ -273,7 +278,8 @@ def test_gradients_are_gathered_from_hostile_arrays(kind):
     for dtype in (np.float32, np.float64):
         w, dw = (array.astype(dtype) for array in drawn(kind, [(6, 5)] * 2))
         loss, grads = l2_gradients({"w": LAYOUTS[kind](w)}, {"w": LAYOUTS[kind](dw)}, {"w": 0.5})
-        w, dw = plain(LAYOUTS[kind](w), dtype), plain(LAYOUTS[kind](dw), dtype)
+        w = plain(LAYOUTS[kind](w), dtype)
+        dw = plain(LAYOUTS[kind](dw), dtype)
         assert loss == pytest.approx(0.25 * float(np.square(w, dtype=np.float64).sum()), rel=1e-6)
         assert_same(grads["w"].astype(dtype), dw + dtype(0.5) * w, kind)
 

@@ -138,14 +138,16 @@ def test_outputs_and_gradients_are_those_of_pytorch(case):
 @pytest.mark.parametrize("forward",
                          [L.spatial_batchnorm_forward, L.spatial_batchnorm_forward_naive])
 def test_running_averages_are_those_of_pytorch_but_for_the_n_of_the_variance(forward):
-    rng, C = np.random.default_rng(0), 3
+    rng = np.random.default_rng(0)
+    C = 3
     bn_param = {"mode": "train", "momentum": 0.8}
     mean = torch.zeros(C).double()
     var = torch.zeros(C).double()
     for n in (4, 7):
         x = rng.standard_normal((2, C, n, 5))
         forward(x, np.ones(C), np.zeros(C), bn_param)
-        before, count = var.clone(), 2 * n * 5
+        before = var.clone()
+        count = 2 * n * 5
         F.batch_norm(torch.tensor(x), mean, var, training=True, momentum=1 - 0.8)
         var = 0.8 * before + (var - 0.8 * before) * (count - 1) / count
         assert agree(bn_param["running_mean"], mean) and agree(bn_param["running_var"], var)
@@ -209,7 +211,8 @@ def test_weights_and_states_after_some_steps_are_those_of_pytorch(rule, rung, da
     hyper = {key: data.draw(RATES.get(key, st.floats(0.01, 0.999)), key) for key in DEFAULTS[rule]}
     make, options, states = RULES[rule]
     rng = np.random.default_rng(seed)
-    w, config = rng.standard_normal((3, 5)), dict(hyper)
+    w = rng.standard_normal((3, 5))
+    config = dict(hyper)
     tensor = torch.tensor(w, requires_grad=True)
     optimizer = make([tensor], **options(hyper))
     for _ in range(steps):

@@ -88,9 +88,11 @@ def amplified_rounding(net, X):
 
 @pytest.mark.parametrize("batchnorm", [False, True])
 def test_the_batch_size_of_evaluation_changes_scores_by_rounding_only(batchnorm):
-    (X, y), net = pictures(50), small_net(batchnorm)
+    X, y = pictures(50)
+    net = small_net(batchnorm)
     net.loss(X, y)  # running averages other than 0 and 1
-    scores, limit = net.predict(X, batch_size=50), amplified_rounding(net, X)
+    scores = net.predict(X, batch_size=50)
+    limit = amplified_rounding(net, X)
     for batch_size in (1, 2, 7, 16, 49):
         np.testing.assert_allclose(net.predict(X, batch_size), scores, rtol=0, atol=limit)
 
@@ -126,7 +128,8 @@ def test_fifty_steps_in_float32_end_where_those_in_float64_do(batchnorm):
     begin = small_net(batchnorm)
     ends = []
     for dtype in (np.float32, np.float64):
-        net, config = clone(begin, dtype), {"learning_rate": 1e-3, "momentum": 0.9}
+        net = clone(begin, dtype)
+        config = {"learning_rate": 1e-3, "momentum": 0.9}
         for _ in range(50):
             params = flattened(net.params)
             numbers, config = UPDATE_RULES["sgd_momentum"](params.numbers,
@@ -135,7 +138,8 @@ def test_fifty_steps_in_float32_end_where_those_in_float64_do(batchnorm):
         ends.append(np.concatenate([net.params[name].ravel()
                                     for name in begin.params]).astype(np.float64))
     first = np.concatenate([array.ravel() for array in begin.params.values()]).astype(np.float64)
-    apart, way = np.linalg.norm(ends[0] - ends[1]), np.linalg.norm(ends[1] - first)
+    apart = np.linalg.norm(ends[0] - ends[1])
+    way = np.linalg.norm(ends[1] - first)
     assert apart <= 1e-3 * way and way > 0.1
 
 
@@ -172,7 +176,8 @@ def test_two_thousand_steps_take_no_more_memory_than_five_hundred():
 @compiled
 @pytest.mark.parametrize("batchnorm", [False, True])
 def test_threads_that_share_a_network_get_the_bits_that_they_get_alone(batchnorm):
-    net, (X, y) = small_net(batchnorm), pictures(50)
+    net = small_net(batchnorm)
+    X, y = pictures(50)
     parts = [slice(0, 9), slice(9, 30), slice(30, 50)]
 
     def work(part):

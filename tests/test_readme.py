@@ -122,7 +122,8 @@ def between(text, name):
 
 def test_the_tables_are_those_of_the_recorded_runs():
     module = script("checks.readme_results")  # if this fails, run it
-    final, best = module.read_run(module.FINAL), module.read_run(module.BEST)
+    final = module.read_run(module.FINAL)
+    best = module.read_run(module.BEST)
     card = module.CARD.read_text(encoding="utf-8")
     step = json.loads(module.STEP.read_text(encoding="utf-8"))
     assert between(README, "results") == module.accuracy_table(final, card)
@@ -174,7 +175,8 @@ def test_the_script_copies_a_run_without_its_faces_and_writes_its_numbers(publis
 
 def test_the_script_leaves_the_rest_of_readme_as_it_is(published):
     module, readme, _ = published
-    before, after = README.split("<!-- results -->")[0], README.split("<!-- /results -->")[1]
+    before = README.split("<!-- results -->")[0]
+    after = README.split("<!-- /results -->")[1]
     assert readme.startswith(before) and readme.endswith(after)
     module.main()
     assert module.README.read_text(encoding="utf-8") == readme

@@ -63,7 +63,9 @@ def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_c
     def spoiled(caller):
         """Take arrays and count those on which somebody else has written when they are given
         back."""
-        rng, held, wrong = np.random.default_rng(caller), [], 0
+        rng = np.random.default_rng(caller)
+        held = []
+        wrong = 0
         for step in range(25000):
             mark = caller * 10 ** 6 + step
             held.append((arena.empty(int(rng.integers(1, 2 ** 7)), np.int64), mark))
@@ -88,7 +90,8 @@ def on_some_threads(function, X):
 
 def trained(X):
     """Weights after a few steps of a Solver of its own, with pictures as a shift of the faces."""
-    net, data = final_net(), faces(12)
+    net = final_net()
+    data = faces(12)
     Solver(net, {**data, "X_train": data["X_train"] + X[0]}, update_rule="adam", batch_size=4,
            num_epochs=1, verbose=False,
            recipe=Recipe(augmentation=HorizontalFlip(), average_decay=0.5)).train()

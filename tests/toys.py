@@ -7,7 +7,8 @@ class Recorder:
     number n."""
 
     def __init__(self):
-        self.params, self.batches = {"w": np.zeros(1)}, []
+        self.params = {"w": np.zeros(1)}
+        self.batches = []
 
     def loss(self, X, y=None):
         if y is None:
@@ -21,7 +22,9 @@ class Scripted:
     the steps."""
 
     def __init__(self, accuracies):
-        self.accuracies, self.params, self.steps = accuracies, {"w": np.zeros(1)}, 0
+        self.accuracies = accuracies
+        self.params = {"w": np.zeros(1)}
+        self.steps = 0
 
     def loss(self, X, y=None):
         if y is not None:

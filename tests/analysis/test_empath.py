@@ -38,7 +38,8 @@ def small_bank():
 @pytest.mark.parametrize("scale", range(SCALES))
 @pytest.mark.parametrize("sigma", [np.pi, 2 * np.pi])
 def test_a_kernel_is_the_formula_of_lades_and_sees_no_even_light(scale, sigma):
-    kernel, k = gabor_kernel(scale, 3, sigma), np.pi / 2 ** (1 + scale / 2)
+    kernel = gabor_kernel(scale, 3, sigma)
+    k = np.pi / 2 ** (1 + scale / 2)
     y, x = np.indices(kernel.shape) - len(kernel) // 2
     phase = k * (x * np.cos(3 * np.pi / 8) + y * np.sin(3 * np.pi / 8))
     formula = (k / sigma) ** 2 * np.exp(-(k / sigma) ** 2 * (x ** 2 + y ** 2) / 2) * (
@@ -77,7 +78,8 @@ def test_the_bank_is_the_correlation_of_a_mirrored_face_with_every_kernel(small_
         kernel = gabor_kernel(scale, orientation, orientations=4)
         mirrored = np.pad(face[0], len(kernel) // 2, mode="symmetric")
         for row, column in np.ndindex(3, 3):
-            top, left = 2 + 4 * row, 2 + 4 * column
+            top = 2 + 4 * row
+            left = 2 + 4 * column
             seen = mirrored[top:top + len(kernel), left:left + len(kernel)]
             np.testing.assert_allclose(responses[scale, orientation, row, column],
                                        (kernel * seen).sum(), rtol=1e-9)
@@ -98,11 +100,13 @@ def test_the_energy_of_all_responses_is_that_of_the_spectrum_under_the_filters()
     """Parseval on the even extension of period 2 SIDE; all orientations together see each of its
     four parts alike."""
     bank = gabor_bank(SIDE, step=1, scales=1, dtype=np.float64)
-    face, period = noise(1), 2 * SIDE
+    face = noise(1)
+    period = 2 * SIDE
     spectrum = np.abs(np.fft.fft2(np.pad(face[0], (0, SIDE), mode="symmetric"))) ** 2
     gains = np.zeros((period, period))
     for orientation in range(ORIENTATIONS):
-        kernel, wrapped = gabor_kernel(0, orientation), np.zeros((period, period), complex)
+        kernel = gabor_kernel(0, orientation)
+        wrapped = np.zeros((period, period), complex)
         y, x = (np.indices(kernel.shape) - len(kernel) // 2) % period
         np.add.at(wrapped, (y, x), kernel.conj())
         gains += np.abs(np.fft.fft2(wrapped)) ** 2
@@ -146,7 +150,8 @@ def test_light_that_is_even_or_added_changes_nothing(small_bank):
 
 
 def test_the_mirror_image_of_a_face_has_its_responses_mirrored(small_bank):
-    faces, bank = noise(2, side=9), gabor_bank(9, step=3, scales=1, dtype=np.float64)
+    faces = noise(2, side=9)
+    bank = gabor_bank(9, step=3, scales=1, dtype=np.float64)
     direct, flipped = (gabor_magnitudes(x, bank).reshape(2, 8, 3, 3)
                        for x in (faces, faces[:, :, ::-1]))
     mirrored_orientation = -np.arange(8) % 8
@@ -184,7 +189,8 @@ def test_components_are_orthonormal_and_all_of_them_rebuild_the_magnitudes(small
 
 
 def test_training_faces_alone_decide_how_other_faces_are_embedded(small_bank):
-    training, others = noise(80), 3 * noise(20, seed=1)
+    training = noise(80)
+    others = 3 * noise(20, seed=1)
     pca = fit_embedding(training, small_bank, 6)
     inside = embed(training, small_bank, pca)
     np.testing.assert_allclose([inside.mean(axis=0), inside.std(axis=0)], [[0] * 6, [1] * 6],

@@ -32,7 +32,8 @@ def newton(X, labels, reg, steps=30):
     ridge = np.append(np.full(X.shape[1], reg), 0)  # no regularisation of the bias
     columns = []
     for c in range(CLASSES):
-        t, w = np.where(labels == c, 1, -1), np.zeros(A.shape[1])
+        t = np.where(labels == c, 1, -1)
+        w = np.zeros(A.shape[1])
         for _ in range(steps):
             margin = np.maximum(0, 1 - t * (A @ w))
             violated = A[margin > 0]

@@ -32,7 +32,8 @@ def test_accuracy_is_the_share_of_rows_whose_highest_score_is_the_true_class():
 
 
 def test_rows_of_the_confusion_matrix_are_true_and_columns_predicted():
-    y_true, y_pred = frozen([0, 0, 0, 1, 2, 2], np.uint8), frozen([0, 2, 2, 1, 0, 2], np.uint8)
+    y_true = frozen([0, 0, 0, 1, 2, 2], np.uint8)
+    y_pred = frozen([0, 2, 2, 1, 0, 2], np.uint8)
     np.testing.assert_array_equal(confusion_matrix(y_true, y_pred, 4),
                                   [[1, 0, 2, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]])
 

@@ -13,7 +13,8 @@ SHAPES = st.lists(st.lists(st.integers(0, 4), min_size=0, max_size=4), min_size=
 
 def draw(seed, shapes, dtype):
     """Arrays by name, each with its axes in some order of memory."""
-    rng, arrays = np.random.default_rng(seed), {}
+    rng = np.random.default_rng(seed)
+    arrays = {}
     for i, shape in enumerate(shapes):
         order = rng.permutation(len(shape))
         array = rng.standard_normal([shape[axis] for axis in order]).astype(dtype)
@@ -59,7 +60,9 @@ def test_an_array_in_the_place_of_a_view_is_not_lost(change):
 def test_an_update_of_all_parameters_at_once_equals_one_of_each(rule):
     params = draw(0, [(3, 2, 3, 3), (5,), (4, 6)], np.float32)
     grads = draw(1, [(3, 2, 3, 3), (5,), (4, 6)], np.float32)
-    flat, config, each = flattened(params), {}, {name: {} for name in params}
+    flat = flattened(params)
+    config = {}
+    each = {name: {} for name in params}
     for _ in range(3):
         numbers, config = UPDATE_RULES[rule](flat.numbers, flattened(grads, flat).numbers, config)
         flat = Flat(flat, numbers)

@@ -55,14 +55,16 @@ def test_every_second_sample_gives_the_scores_of_its_copy(rows):
     X = rng().standard_normal((2 * rows, 200)).astype(np.float32)
     y = rng().integers(0, 7, rows)
     np.testing.assert_array_equal(net.loss(X[::2]), net.loss(X[::2].copy()))
-    (loss, grads), (right, right_grads) = net.loss(X[::2], y), net.loss(X[::2].copy(), y)
+    loss, grads = net.loss(X[::2], y)
+    right, right_grads = net.loss(X[::2].copy(), y)
     assert loss == right
     for name in grads:
         np.testing.assert_array_equal(grads[name], right_grads[name])
 
 
 def test_a_solver_scores_every_second_sample_as_its_copy():
-    X, y = rng().standard_normal((200, 300)).astype(np.float32), rng().integers(0, 3, 200)
+    X = rng().standard_normal((200, 300)).astype(np.float32)
+    y = rng().integers(0, 3, 200)
     histories = []
     for X_val in (X[1::2], X[1::2].copy()):
         net = FullyConnectedNet([64], input_dim=300, num_classes=3, weight_scale=0.1, seed=0)
@@ -83,7 +85,8 @@ def test_a_predictor_of_two_affine_layers_gives_the_scores_of_the_network(count)
 
 
 def test_a_loss_that_returns_float64_trains_as_one_that_returns_float32():
-    X, y = rng().standard_normal((4, 1, 8, 8)).astype(np.float32), np.array([0, 6, 2, 3])
+    X = rng().standard_normal((4, 1, 8, 8)).astype(np.float32)
+    y = np.array([0, 6, 2, 3])
     (loss, grads), (right, right_grads) = (small_net(loss=kind).loss(X, y)
                                            for kind in (float64_loss, softmax_loss))
     assert loss == right
@@ -93,7 +96,8 @@ def test_a_loss_that_returns_float64_trains_as_one_that_returns_float32():
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, bool])
 def test_a_network_goes_backwards_from_one_hot_rows_of_any_dtype(dtype):
-    net, X = small_net(), rng().standard_normal((3, 1, 8, 8)).astype(np.float32)
+    net = small_net()
+    X = rng().standard_normal((3, 1, 8, 8)).astype(np.float32)
     dX, grads = net.backward(np.eye(7, dtype=dtype)[[0, 6, 2]], net.forward(X)[1])
     right, right_grads = net.backward(np.eye(7, dtype=np.float32)[[0, 6, 2]], net.forward(X)[1])
     np.testing.assert_array_equal(dX, right)
@@ -102,7 +106,8 @@ def test_a_network_goes_backwards_from_one_hot_rows_of_any_dtype(dtype):
 
 
 def test_a_parameter_of_another_dtype_is_promoted_in_prediction_and_named_in_training():
-    net, X = small_net(), rng().standard_normal((3, 1, 8, 8)).astype(np.float32)
+    net = small_net()
+    X = rng().standard_normal((3, 1, 8, 8)).astype(np.float32)
     right = net.loss(X)
     net.params["c2/b"] = net.params["c2/b"].astype(np.float64)
     np.testing.assert_allclose(net.loss(X), right, rtol=1e-4, atol=1e-5)
@@ -118,7 +123,8 @@ RUNGS = [(operation, rung) for operation in ("conv", "max_pool", "avg_pool", "co
 def test_strides_may_be_integers_of_numpy_and_may_not_be_floats(operation, rung):
     forward, backward = LADDER[operation][rung]
     x = rng().standard_normal((2, 3, 7, 7))  # a size of this test alone: plans are kept by size
-    w, b = rng(1).standard_normal((4, 3, 3, 3)), np.zeros(4)
+    w = rng(1).standard_normal((4, 3, 3, 3))
+    b = np.zeros(4)
     arrays = [x] if "pool" in operation and "conv" not in operation else [x, w, b]
 
     def settings(kind):
@@ -166,7 +172,8 @@ def test_a_pool_of_a_gradient_of_another_shape_says_so(wrong):
 
 @compiled
 def test_a_parallel_kernel_is_not_compiled_for_arrays_that_its_steps_would_misread():
-    x, out = np.zeros(32, np.float32), np.zeros(32, np.float64)
+    x = np.zeros(32, np.float32)
+    out = np.zeros(32, np.float64)
     windows = flat(pool.windows_of((1, 4, 4, 2), 2, 2, 2, 2, 2, lanes_of(x.dtype)))
     address = pool.take_maximum.address(x.dtype)
     with pytest.raises(TypeError, match="over_images: got arrays a: float32, b: float64"):
@@ -174,8 +181,10 @@ def test_a_parallel_kernel_is_not_compiled_for_arrays_that_its_steps_would_misre
     with pytest.raises(TypeError, match="with gaps"):
         pool.over_images(address, x, np.zeros(64, np.float32)[::2], np.zeros(64, np.uint8), windows,
                          1)
-    rule, y = update.sgd.address(x.dtype), x.copy()
-    state, following = update.State(x, x, x, x), update.NextState(y, y, y)
+    rule = update.sgd.address(x.dtype)
+    y = x.copy()
+    state = update.State(x, x, x, x)
+    following = update.NextState(y, y, y)
     gaps = np.zeros(64, np.float32)[::2]
     with pytest.raises(TypeError, match="over_blocks.*numbers: float32"):
         update.over_blocks(rule, state, following, np.zeros(1, np.float32))
@@ -220,7 +229,8 @@ PARAMETERS = ["c2/w", "c2/b", "b1/gamma", "a/w", "a/b"]
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.int32, bool, ">f4"])
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_predictor_takes_parameters_of_another_dtype_as_the_network_does(name, dtype):
-    net, X = small_net(), rng().standard_normal((4, 1, 8, 8)).astype(np.float32)
+    net = small_net()
+    X = rng().standard_normal((4, 1, 8, 8)).astype(np.float32)
     net.params[name] = np.rint(3 * net.params[name] + 1).astype(dtype)
     np.testing.assert_allclose(Predictor(net)(X), net.loss(X), rtol=1e-3, atol=1e-3)
 

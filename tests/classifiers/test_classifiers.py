@@ -32,7 +32,8 @@ def final_net_size(filters=(32, 64, 96, 128), size=3, hidden=200, classes=7, bat
     total, channels = 0, 1
     for F in filters:
         total += F * channels * size ** 2 + (2 * F if batchnorm else F)
-        channels, side = F, side // 2
+        channels = F
+        side = side // 2
     return total + (channels * side ** 2 + 1) * hidden + (hidden + 1) * classes
 
 
@@ -95,7 +96,8 @@ SMALL = {"input_dim": (1, 16, 16), "num_filters": (3, 4, 5, 6), "hidden_dim": 20
                          [{}, {"batchnorm": True}, {"dropout_keep_ratio": 0.8}, {"rung": "naive"},
                                      {"rung": "im2col"}, {"dtype": np.float64}], ids=str)
 def test_the_final_net_starts_with_the_loss_of_a_guess_and_learns_a_handful_of_pictures(options):
-    (X, y), model = small(), FinalConvNet(**{**SMALL, **options})
+    X, y = small()
+    model = FinalConvNet(**{**SMALL, **options})
     first, grads = model.loss(X, y)
     assert abs(first - np.log(7)) < 0.02  # scores start near 0, not at 0
     for name, grad in grads.items():
@@ -145,7 +147,8 @@ def save(path, kind, model, **info):
 @pytest.mark.parametrize("kind", SAVED)
 def test_a_net_comes_back_from_its_checkpoint_with_the_same_scores(tmp_path, kind):
     assert SAVED.keys() == MODELS.keys()
-    (X, y), model = small(), MODELS[kind](**SAVED[kind])
+    X, y = small()
+    model = MODELS[kind](**SAVED[kind])
     X = X.reshape(len(X), -1) if len(model.input_shape) == 1 else X
     model.loss(X, y)  # moves the running averages
     model.params = {name: array + array.dtype.type(0.1) for name, array in model.params.items()}
@@ -255,7 +258,8 @@ def test_a_net_starts_from_the_layers_of_another_that_agree_in_name_and_shape(tm
         arrays |= {name: array + array.dtype.type(0.5) for name, array in arrays.items()}
     save(tmp_path / "a.h5", "FinalConvNet", old)
     options = {**SAVED["FinalConvNet"], "num_filters": (3, 4, 7, 6), "num_classes": 5, "seed": 9}
-    model, fresh = FinalConvNet(**options), FinalConvNet(**options)
+    model = FinalConvNet(**options)
+    fresh = FinalConvNet(**options)
     assert warm_start(model, tmp_path / "a.h5") == (
         "started from a.h5: block1/conv, block1/bn, block2/conv, block2/bn, block4/bn, affine1; "
         "newly initialized: block3/conv, block3/bn, block4/conv, affine2")

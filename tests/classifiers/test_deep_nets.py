@@ -41,7 +41,8 @@ def test_a_deep_net_has_as_many_parameters_as_counted_by_hand(options, expected)
 @pytest.mark.parametrize("stem, stages, expected",
                          [(32, ((32,), (64, 64), (128, 128)), 677_095), (4, ((4,),), 383)])
 def test_a_residual_net_has_as_many_parameters_as_counted_by_hand(stem, stages, expected):
-    total, channels = 11 * stem, stem
+    total = 11 * stem
+    channels = stem
     for F in (F for stage in stages for F in stage):
         total += 9 * F * (channels + F) + 4 * F + (channels != F) * (channels * F + 2 * F)
         channels = F
@@ -63,10 +64,13 @@ NETS = {
 @pytest.mark.parametrize("name", NETS)
 def test_fused_kernels_give_the_scores_and_gradients_of_the_plain_layers(name):
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((5, 1, 16, 16)), rng.integers(0, 7, 5)
-    fused, plain = NETS[name]("auto"), NETS[name]("im2col")
+    X = rng.standard_normal((5, 1, 16, 16))
+    y = rng.integers(0, 7, 5)
+    fused = NETS[name]("auto")
+    plain = NETS[name]("im2col")
     assert list(fused.params) == list(plain.params)
-    (loss, grads), (plain_loss, plain_grads) = fused.loss(X, y), plain.loss(X, y)
+    loss, grads = fused.loss(X, y)
+    plain_loss, plain_grads = plain.loss(X, y)
     np.testing.assert_allclose(loss, plain_loss, rtol=1e-10)
     for path in grads:
         np.testing.assert_allclose(grads[path], plain_grads[path], atol=1e-10, err_msg=path)
@@ -125,7 +129,8 @@ def test_a_net_without_a_head_has_no_features():
 
 
 def test_a_predictor_that_stops_before_the_first_layer_gives_back_its_input():
-    net, X = FullyConnectedNet([3], input_dim=4, dtype=np.float64), np.arange(8.0).reshape(2, 4)
+    net = FullyConnectedNet([3], input_dim=4, dtype=np.float64)
+    X = np.arange(8.0).reshape(2, 4)
     np.testing.assert_array_equal(Predictor(net, until="affine1")(X), X)
 
 

@@ -19,7 +19,8 @@ OPTIONS = {"blocks": [[3], [4, 5]], "seed": 0}
 @pytest.fixture
 def checkpoint(tmp_path):
     """A checkpoint of a small random net with its preprocessing, and what only training needs."""
-    rng, model = np.random.default_rng(0), DeepConvNet(**OPTIONS)
+    rng = np.random.default_rng(0)
+    model = DeepConvNet(**OPTIONS)
     model.params["scores/w"] = 3 * rng.standard_normal((5, 7)).astype(np.float32)
     model.buffers["block1/bn1/running_var"][0] = 1e5  # more than float16 can hold
     arrays = {f"params/{name}": array for name, array in model.params.items()}
@@ -44,8 +45,11 @@ def by_hand(model, info, faces):
 
 
 def test_predict_gives_the_probabilities_of_a_face_and_of_its_mirror_image_in_the_mean(checkpoint):
-    (model, info), net, faces = load_model(checkpoint), load_pretrained(checkpoint), images(5)
-    once, mirrored = by_hand(model, info, faces), by_hand(model, info, faces[..., ::-1])
+    model, info = load_model(checkpoint)
+    net = load_pretrained(checkpoint)
+    faces = images(5)
+    once = by_hand(model, info, faces)
+    mirrored = by_hand(model, info, faces[..., ::-1])
     assert np.abs(once - mirrored).max() > 0.01
     found = net.predict(faces, mirror=False, batch_size=2)
     assert found.shape == (5, 7)
@@ -105,7 +109,8 @@ def test_a_package_without_the_file_says_how_to_get_one(monkeypatch, tmp_path):
 def test_the_script_writes_a_card_with_what_it_measured_and_copies_the_log_without_faces(
     finished, tmp_path, monkeypatch
 ):
-    module, data = script("export_pretrained"), FACES("synthetic")
+    module = script("export_pretrained")
+    data = FACES("synthetic")
     monkeypatch.setattr(module, "load_data", FACES)
     module.main([str(finished / "best.h5"), "--out", str(tmp_path / "net.h5"), "--log",
                  str(tmp_path / "log"), "--data", "synthetic"])

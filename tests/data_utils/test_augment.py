@@ -21,7 +21,8 @@ from cs231n_fer.data_utils.augment import (
     warp_numpy,
 )
 
-RUNGS, DTYPES = ("numpy", "fast"), (np.float32, np.float64)
+RUNGS = ("numpy", "fast")
+DTYPES = (np.float32, np.float64)
 ALL = [
     HorizontalFlip(),
     RandomSimilarity(),
@@ -94,7 +95,8 @@ def test_identity_parameters_return_exactly_the_images(augmentation, draws, dtyp
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_flip_is_its_own_inverse_and_mirrors_the_chosen_images(dtype):
-    images, draws = batch(dtype=dtype), np.array([[0.49], [0.5], [0.0], [0.9]])
+    images = batch(dtype=dtype)
+    draws = np.array([[0.49], [0.5], [0.0], [0.9]])
     flipped = HorizontalFlip(p=0.5).apply(images, draws)
     np.testing.assert_array_equal(flipped[[0, 2]], images[[0, 2], :, :, ::-1])
     np.testing.assert_array_equal(flipped[[1, 3]], images[[1, 3]])
@@ -129,7 +131,8 @@ def test_a_plane_is_resampled_exactly_at_the_point_that_the_motion_brings_there(
     warp = RandomSimilarity(max_shift=2, max_rotation=30, max_log_scale=0.5, rung=rung)
     out = warp.apply(plane[None, None], np.array([draws]))[0, 0]
     # a complex number x - iy turns counter-clockwise when it is multiplied by exp(i angle)
-    centre, shift = (W - 1) / 2 - 1j * (H - 1) / 2, 2 * (draws[1] - 1j * draws[0])
+    centre = (W - 1) / 2 - 1j * (H - 1) / 2
+    shift = 2 * (draws[1] - 1j * draws[0])
     motion = np.exp(0.5 * draws[3] + 1j * np.radians(30) * draws[2])
     point = (x - 1j * y - centre - shift) / motion + centre
     inside = (point.real >= 0) & (point.real <= W - 1) & (-point.imag >= 0) & (-point.imag <= H - 1)
@@ -161,13 +164,15 @@ def test_erasing_covers_one_rectangle_of_the_asked_area(draws, H, W):
     erase = RandomErasing(p=1, min_area=0.1, max_area=0.4, max_aspect=2)
     erased = erase.apply(np.ones((1, 2, H, W)), np.array([draws]))
     hole = erased[0, 0] == 0
-    rows, columns = hole.any(axis=1), hole.any(axis=0)
+    rows = hole.any(axis=1)
+    columns = hole.any(axis=0)
     np.testing.assert_array_equal(erased[0],
                                   np.broadcast_to(1 - np.outer(rows, columns), (2, H, W)))
     for line in (rows, columns):
         assert np.count_nonzero(np.diff(line.astype(int), prepend=0, append=0)) <= 2  # in one piece
     target = H * W * (0.1 + 0.3 * draws[1])
-    height, width = rows.sum(), columns.sum()
+    height = rows.sum()
+    width = columns.sum()
     if 0 < height < H and 0 < width < W:  # neither cut to the image nor rounded to nothing
         assert (height - 0.5) * (width - 0.5) <= target * (1 + 1e-12)
         assert target * (1 - 1e-12) <= (height + 0.5) * (width + 0.5)
@@ -248,7 +253,8 @@ def test_the_ends_of_a_similarity_are_its_maxima(rung):
             kept = slice(3, None), slice(None, -3)
             to, start = kept if end > 0 else kept[::-1]
             places = [slice(None)] * 4, [slice(None)] * 4
-            places[0][axis], places[1][axis] = to, start
+            places[0][axis] = to
+            places[1][axis] = start
             moved[tuple(places[0])] = images[tuple(places[1])]
             np.testing.assert_array_equal(warp.apply(images, only(column, end)), moved)
     for end in (-1, 1):
@@ -269,7 +275,8 @@ def test_a_probability_of_0_or_1_changes_no_or_every_image(p, below):
 
 
 def test_erasing_leaves_images_alone_whose_draw_is_not_below_p():
-    images, draws = batch(), np.full((4, 5), 0.5)
+    images = batch()
+    draws = np.full((4, 5), 0.5)
     draws[:2, 0] = 0.1
     changed = (RandomErasing(p=0.5, min_area=0.2).apply(images,
                                                         draws) != images).any(axis=(1, 2, 3))
@@ -288,7 +295,8 @@ def test_brightness_shifts_the_mean_and_contrast_stretches_about_it():
 
 def test_compose_applies_its_parts_in_order_with_their_own_draws():
     parts = (RandomSimilarity(), HorizontalFlip(), BrightnessContrast())
-    images, rng = batch(), np.random.default_rng(5)
+    images = batch()
+    rng = np.random.default_rng(5)
     draws = [part.draw(rng, 4) for part in parts]
     expected = images
     for part, own in zip(parts, draws, strict=True):
@@ -468,7 +476,8 @@ def test_images_without_pixels_are_refused_and_no_images_stay_none(augmentation,
 def test_hostile_images_and_maps_are_warped_as_their_plain_copies(warp, kind):
     images = batch()
     maps = RandomSimilarity().maps(RandomSimilarity().draw(np.random.default_rng(0), 4), (6, 5))
-    given, points = HOSTILE[kind](images), HOSTILE[kind](maps)
+    given = HOSTILE[kind](images)
+    points = HOSTILE[kind](maps)
     np.testing.assert_array_equal(warp(given, maps, 1), warp(plain(given), maps, 1))
     np.testing.assert_array_equal(warp(images, points, 1), warp(images, plain(points), 1))
 
@@ -476,7 +485,8 @@ def test_hostile_images_and_maps_are_warped_as_their_plain_copies(warp, kind):
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("warp", [warp_numpy, warp_fast])
 def test_images_and_maps_that_are_not_real_numbers_are_refused(warp, kind):
-    images, maps = batch(), np.zeros((4, 2, 3))
+    images = batch()
+    maps = np.zeros((4, 2, 3))
     with pytest.raises(ValueError, match="images"):
         warp(REFUSED[kind](images), maps, 1)
     with pytest.raises(ValueError, match="maps"):

@@ -40,7 +40,8 @@ def zip_of(*members, method=zipfile.ZIP_DEFLATED):
 def header_that_declares(size, kind):
     """The start of a tar whose first member is a header of a declared size: a long name, or PAX."""
     info = tarfile.TarInfo("x")
-    info.size, info.type = size, kind
+    info.size = size
+    info.type = kind
     return info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
 
 
@@ -51,7 +52,8 @@ def edited(content, signature, offset, new):
 
 
 CENTRAL = b"PK\1\2"
-ZIP, GZIP = zip_of(("fer2013.csv", CSV)), gzip.compress(tar_of(("fer2013.csv", CSV, {})), mtime=0)
+ZIP = zip_of(("fer2013.csv", CSV))
+GZIP = gzip.compress(tar_of(("fer2013.csv", CSV, {})), mtime=0)
 BAD_ARCHIVES = {  # name: (file name, content, part of the error)
     "an empty zip": ("a.zip", b"", "is not a complete .zip file: download it again"),
     "a zip of nothing": ("a.zip", zip_of(), "holds no CSV of faces and no pictures"),

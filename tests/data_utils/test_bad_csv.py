@@ -14,7 +14,9 @@ from cs231n_fer.data_utils.prepared import read_prepared
 
 GOOD = csv_text("fer2013")
 FIRST = GOOD.index(b"\n") + 1
-HEADER, ROWS, TEXT = GOOD[:FIRST], GOOD[FIRST:], TEXTS[1].encode()
+HEADER = GOOD[:FIRST]
+ROWS = GOOD[FIRST:]
+TEXT = TEXTS[1].encode()
 
 
 def pixel(value):
@@ -133,7 +135,10 @@ class Endless(io.RawIOBase):
     """A start, then so many bytes of filling, of which none is kept."""
 
     def __init__(self, start, filling, size):
-        self.start, self.filling, self.left, self.most = start, filling, size, 0
+        self.start = start
+        self.filling = filling
+        self.left = size
+        self.most = 0
 
     def readable(self):
         return True
@@ -149,7 +154,8 @@ class Endless(io.RawIOBase):
 
 @pytest.mark.parametrize("start", [b"", HEADER, GOOD], ids=["first", "second", "last"])
 def test_a_line_of_a_gigabyte_is_never_in_memory(start):
-    stream, bad = Endless(start, b"7 " * (1 << 19), 1 << 30), BadRows()
+    stream = Endless(start, b"7 " * (1 << 19), 1 << 30)
+    bad = BadRows()
     if not start:
         with pytest.raises(ValueError, match="the first line of a.csv is '7 7"):
             read_csv(stream, "a.csv", bad)

@@ -14,7 +14,8 @@ from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
 from experiments.checks.fuzzing.mutations import sealed, table_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
-EMOTION, USAGE = np.array([0, 6, 255], np.uint8), np.array([0, 1, 2], np.uint8)
+EMOTION = np.array([0, 6, 255], np.uint8)
+USAGE = np.array([0, 1, 2], np.uint8)
 KINDS = {"data": (read_prepared,
                   r"data: .*a\.h5 is not a whole prepared file: .*; prepare it again"),
          "checkpoint": (load_checkpoint, r"a\.h5 is not a readable checkpoint: ")}

@@ -66,7 +66,8 @@ def palette_png(colours, depth=8, pixel=0, after=False):
     return content[:-12] + palette + content[-12:] if after else content
 
 
-PNG, JPEG = saved(FACE), saved(FACE, "JPEG")
+PNG = saved(FACE)
+JPEG = saved(FACE, "JPEG")
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(PIXELS[1])]}
 BAD_PICTURES = {  # name: (file name, content, part of the reason)
     "zero bytes": ("x.png", b"", "is neither PNG nor JPEG"),

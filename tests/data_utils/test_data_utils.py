@@ -144,7 +144,8 @@ def test_votes_come_with_the_faces_they_are_for(place):
 
 
 def test_unlabelled_rows_are_no_test_rows_and_training_rows_stand_in_for_validation(place):
-    path, said = written(place / "a.h5", np.where(USAGE == 0, EMOTION, 255).astype(np.uint8)), []
+    path = written(place / "a.h5", np.where(USAGE == 0, EMOTION, 255).astype(np.uint8))
+    said = []
     data = load_data(path, hold_out=0.3, say=said.append)
     assert len(data["X_train"]) == 7 and len(data["X_val"]) == 3 and "X_test" not in data
     assert "3 rows of Training" in said[0] and "3 rows of Training" in data["source"]

@@ -158,7 +158,9 @@ REAL = os.environ.get("CS231N_FER_REAL", "")
 @pytest.mark.skipif(not REAL, reason="CS231N_FER_REAL names no folder with the raw fer2013.h5")
 def test_the_real_data_gives_the_known_figures(tmp_path):
     with h5py.File(pathlib.Path(REAL) / "fer2013.h5") as file:
-        pixels, emotion, usage = file["pixels"][:], file["emotion"][:], file["usage"][:]
+        pixels = file["pixels"][:]
+        emotion = file["emotion"][:]
+        usage = file["usage"][:]
     digits = [str(i) for i in range(256)]
     paths = tmp_path / "train.csv", tmp_path / "test.csv"
     with open(paths[0], "w", newline="") as train, open(paths[1], "w", newline="") as test:

@@ -215,7 +215,8 @@ def test_test_csv_alone_is_refused_because_statistics_need_training_rows(tmp_pat
 def test_statistics_come_from_training_only_and_equal_their_definition(tmp_path):
     (tmp_path / "a.csv").write_bytes(csv_text("fer2013"))
     quiet(tmp_path / "a.csv", tmp_path / "out.h5")
-    found, training = read_prepared(tmp_path / "out.h5"), PIXELS[USAGE == 0].astype(np.float64)
+    found = read_prepared(tmp_path / "out.h5")
+    training = PIXELS[USAGE == 0].astype(np.float64)
     assert found["mean_image"].dtype == np.float32
     np.testing.assert_allclose(found["mean_image"], training.mean(axis=0),
                                rtol=np.finfo(np.float32).eps)

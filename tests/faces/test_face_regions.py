@@ -36,7 +36,8 @@ def test_masks_move_with_the_head_pixel_by_pixel(dx, dy):
 @pytest.mark.parametrize("part", [BROWS, EYES, MOUTH, FACE])
 @pytest.mark.parametrize("scale, slope", [(1.2, 0), (1, 0.2), (1.1, -0.2)])
 def test_masks_grow_and_turn_with_the_head(part, scale, slope):
-    before, after = masks_of()[part], masks_of(scale=scale, slope=slope)[part]
+    before = masks_of()[part]
+    after = masks_of(scale=scale, slope=slope)[part]
     turn = np.array([[1, -slope], [slope, 1]]) / np.sqrt(1 + slope**2)
     np.testing.assert_allclose(centre(after), scale * turn @ centre(before), atol=0.4)
     # Of about 40 to 900 pixels, those on the edge are in or out by chance.
@@ -46,7 +47,8 @@ def test_masks_grow_and_turn_with_the_head(part, scale, slope):
 
 @pytest.mark.parametrize("yaw, pitch", [(0.6, 0), (0, 0.8), (-0.5, -0.8)])
 def test_brows_eyes_and_mouth_slide_over_the_head_as_it_turns_and_nods(yaw, pitch):
-    before, after = masks_of(), masks_of(yaw=yaw, pitch=pitch)
+    before = masks_of()
+    after = masks_of(yaw=yaw, pitch=pitch)
     np.testing.assert_array_equal(after[FACE], before[FACE])
     for part in (BROWS, EYES, MOUTH):
         x = PIXEL[np.nonzero(before[part])[1]]
@@ -119,7 +121,8 @@ def test_a_grown_mask_holds_what_lies_near_enough(mask, radius):
 def test_the_strongest_pixels_hold_the_share_and_none_can_be_spared(values, share):
     maps = np.reshape(values, (1, 3, 4))
     chosen = strongest(maps, share)
-    held, total = maps[chosen].sum(), maps.sum()
+    held = maps[chosen].sum()
+    total = maps.sum()
     assert held >= share * total - 1e-12
     assert not chosen.any() or maps[chosen].min() >= maps[~chosen].max(initial=0)
     assert not chosen.any() or held - maps[chosen].min() < share * total

@@ -154,7 +154,8 @@ def test_a_face_without_turn_tilt_or_light_from_the_side_is_its_own_mirror_image
 def test_a_linear_classifier_sees_something_but_stays_under_60_percent():
     faces = make_faces(0, range(3600))
     x = faces.pixels.reshape(3600, -1).astype(np.float32)
-    train, val = slice(0, 3000), slice(3000, 3600)
+    train = slice(0, 3000)
+    val = slice(3000, 3600)
     x = (x - x[train].mean(axis=0)) / x[train].std()
     targets = np.eye(7, dtype=np.float32)[faces.emotion[train]] - np.float32(1 / 7)
     gram = x[train] @ x[train].T  # ridge regression in its dual form

@@ -60,7 +60,8 @@ def test_results_have_the_same_bits_on_any_number_of_threads(batchnorm):
 @compiled
 @pytest.mark.skipif(not X86, reason="only x86 is slow at subnormal numbers")
 def test_kernels_take_subnormal_numbers_as_zero_and_python_keeps_them():
-    subnormal, count = np.float32(1e-40), 4 * update.BLOCK + 1  # a block for each of four threads
+    subnormal = np.float32(1e-40)
+    count = 4 * update.BLOCK + 1  # a block for each of four threads
     w, dw, m = (np.full(count, subnormal) for _ in range(3))
     next_w, next_m, next_v = update.one_pass(update.adam, (w, dw, m, m),
                                              (0.9, 0.999, 1e-3, 1.0, 1e-8, 0.0))
@@ -112,7 +113,8 @@ def test_threads_of_a_program_take_turns_where_the_threads_of_numba_serve_one_at
 def test_memory_is_used_again_only_when_no_view_of_it_is_left():
     arena.release()
     a = arena.empty((3, 4), np.float32)
-    place, view = a.ctypes.data, a[1:].T
+    place = a.ctypes.data
+    view = a[1:].T
     assert place % arena.ALIGN == 0
     del a
     other = arena.empty((3, 4), np.float32)
@@ -174,7 +176,8 @@ def test_a_predictor_gives_the_scores_of_the_network_it_was_made_of(batchnorm, r
             else rng.standard_normal(array.shape)
         )
     X = rng.standard_normal((7, 1, 16, 16))
-    predictor, expected = Predictor(net), net.loss(X)
+    predictor = Predictor(net)
+    expected = net.loss(X)
     net.params["affine2/b"] += 1
     limit = 1e-12 * np.abs(expected).max()
     for part in (slice(0, 7), slice(0, 1)):
@@ -255,8 +258,10 @@ def test_fuse_finds_every_sandwich_and_changes_no_name_and_no_result():
     found = [layer for _, layer in fused.layer.layers if isinstance(layer, Sandwich)]
     assert len(found) == 2 and isinstance(fused.layer.layers[1][1].body.layers[0][1], Sandwich)
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((5, 2, 8, 8)), np.arange(5) % 3
-    (loss, grads), (true_loss, true_grads) = fused.loss(X, y), plain.loss(X, y)
+    X = rng.standard_normal((5, 2, 8, 8))
+    y = np.arange(5) % 3
+    loss, grads = fused.loss(X, y)
+    true_loss, true_grads = plain.loss(X, y)
     assert loss == pytest.approx(true_loss, rel=1e-12)
     for name in grads:
         np.testing.assert_allclose(grads[name], true_grads[name], atol=1e-11)

@@ -60,7 +60,8 @@ def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
     for array in arrays:
         array.setflags(write=False)
     mode = rng.choice(["train", "test"])
-    mean, var = rng.standard_normal(filters), rng.random(filters) + 0.5
+    mean = rng.standard_normal(filters)
+    var = rng.random(filters) + 0.5
 
     def settings_in(kind):
         found = [{"stride": int(stride), "pad": int(pad)}]
@@ -89,12 +90,14 @@ def assert_equals_the_composition(name, rung, seed, layout, pixels=12):
     forward, backward, true_forward, true_backward, bn, _ = SANDWICHES[name]
     rng, arrays, in_dtype = draw(seed, name, rung, np.float64, 71 if F.COMPILED else 4, layout,
                                  pixels=pixels)
-    given_settings, true_settings = in_dtype(np.float64), in_dtype(np.float64)
+    given_settings = in_dtype(np.float64)
+    true_settings = in_dtype(np.float64)
     out, cache = forward(*arrays, *given_settings, rung=rung)
     true_out, true_cache = true_forward(*arrays, *true_settings)
     dout = rng.standard_normal(out.shape)
     dout.setflags(write=False)
-    found, true = backward(dout, cache), true_backward(dout, true_cache)
+    found = backward(dout, cache)
+    true = true_backward(dout, true_cache)
     assert relative(out, true_out) < 1e-12
     for i, (a, b, like) in enumerate(zip(found, true, arrays, strict=True)):
         assert a.shape == like.shape and a.dtype == like.dtype
@@ -155,10 +158,13 @@ def test_images_may_be_worked_on_in_strips(name, plans):
 def test_parts_of_a_chunk_for_threads_without_one_give_the_same_bits(N, C, filters, H, want_dx,
                                                                      monkeypatch):
     rng = np.random.default_rng(N)
-    x, w = rng.standard_normal((N, C, H, H)), rng.standard_normal((filters, C, 3, 3))
+    x = rng.standard_normal((N, C, H, H))
+    w = rng.standard_normal((filters, C, 3, 3))
     out, cache = conv.conv_forward(x, w, rng.standard_normal(filters), {"stride": 1, "pad": 1},
                                    "winograd")
-    dout, results, splits = rng.standard_normal(out.shape), [], []
+    dout = rng.standard_normal(out.shape)
+    results = []
+    splits = []
     for threads in (1, 2, 8, 100):
         monkeypatch.setattr(passes, "threads", lambda threads=threads: threads)
         splits.append(kernels.backward_splits(cache.conv.plan, threads, kernels.chunks_of(N),
@@ -223,7 +229,8 @@ def test_batchnorm_below_one_channel_images_equals_the_composition(name, seed, l
     (forward, backward, true_forward, true_backward, _, pool) = SANDWICHES[name]
     N, filters, HH, WW = rng.integers(1, [5, 40, 5, 5])
     pad = int(rng.integers(0, 3))
-    H, W = HH + 1 + rng.integers(0, 30), WW + 1 + rng.integers(0, 30)
+    H = HH + 1 + rng.integers(0, 30)
+    W = WW + 1 + rng.integers(0, 30)
     # Far from 0 a variance is easily lost
     x = LAYOUTS[layout](rng.standard_normal((N, 1, H, W)) + offset)
     arguments = [x, rng.standard_normal((filters, 1, HH, WW)), *rng.standard_normal((3, filters))]

@@ -23,9 +23,11 @@ SHAPES = st.lists(st.lists(st.integers(0, 5), max_size=4)
 def draw(seed, shapes, dtype):
     """Arrays by name, write-protected, each with axes in some order of memory, some with gaps
     between the numbers."""
-    rng, arrays = np.random.default_rng(seed), {}
+    rng = np.random.default_rng(seed)
+    arrays = {}
     for i, shape in enumerate(shapes):
-        order, step = rng.permutation(len(shape)), rng.integers(1, 3)
+        order = rng.permutation(len(shape))
+        step = rng.integers(1, 3)
         memory = rng.standard_normal([shape[axis] * step for axis in order]).astype(dtype)
         array = memory[(..., *[slice(None, None, step)]
                         * len(shape))].transpose(np.argsort(order).astype(int))
@@ -39,7 +41,8 @@ def draw(seed, shapes, dtype):
 @given(seed=st.integers(0, 2 ** 32), shapes=SHAPES, dtype=st.sampled_from([np.float32, np.float64]),
        strength=st.floats(1e-6, 10))
 def test_both_ways_equal_the_layer_array_by_array(way, seed, shapes, dtype, strength):
-    params, grads = draw(seed, shapes, dtype), draw(seed + 1, shapes, dtype)
+    params = draw(seed, shapes, dtype)
+    grads = draw(seed + 1, shapes, dtype)
     # Every second one has none
     strengths = {name: strength * i for i, name in enumerate(params) if i % 2}
     flat = Flat(params)
@@ -49,7 +52,8 @@ def test_both_ways_equal_the_layer_array_by_array(way, seed, shapes, dtype, stre
     assert type(loss) is float
     assert abs(loss
                - exact) <= 4 * np.finfo(np.float64).eps * math.sqrt(1 + flat.numbers.size) * exact
-    eps, tiny = np.finfo(dtype).eps, np.finfo(dtype).tiny
+    eps = np.finfo(dtype).eps
+    tiny = np.finfo(dtype).tiny
     for name, w in params.items():
         reg = strengths.get(name, 0)
         bound = 4 * (eps * (np.abs(grads[name]) + reg * np.abs(w)) + tiny) if reg else 0
@@ -111,7 +115,8 @@ def test_a_gradient_that_does_not_fit_is_refused(grads, text):
 
 @given(sizes=st.lists(st.integers(0, 3 * BLOCK), max_size=6))
 def test_blocks_cover_every_number_once(sizes):
-    blocks, ends = blocks_of(tuple(sizes)), np.cumsum([0, *sizes])
+    blocks = blocks_of(tuple(sizes))
+    ends = np.cumsum([0, *sizes])
     assert blocks[:, 2].sum() == sum(sizes)
     assert (blocks[:, 2] <= BLOCK).all()
     assert (blocks[:, 2] > 0).all()
@@ -128,7 +133,8 @@ def test_blocks_cover_every_number_once(sizes):
        dtype=st.sampled_from([np.float32, np.float64, np.float16]))
 def test_one_number_that_is_not_finite_is_found(size, where, strength, value, dtype):
     # Whose sum is infinite
-    params, grads = {"w": np.zeros(size, dtype)}, {"w": np.full(size, np.finfo(dtype).max)}
+    params = {"w": np.zeros(size, dtype)}
+    grads = {"w": np.full(size, np.finfo(dtype).max)}
     assert l2_gradients(params, grads, {"w": strength})[1].finite
     if size:
         grads["w"][int(where * size)] = value
@@ -142,7 +148,8 @@ def test_one_and_two_threads_give_the_same_bits():
         {"w": rows}
         for rows in np.random.default_rng(4).standard_normal((2, 100_003)).astype(np.float32)
     )
-    results, before = [], threads()
+    results = []
+    before = threads()
     for count in (1, 2):
         set_threads(count)
         results.append(l2_gradients(params, grads, {"w": 0.1}))

@@ -51,7 +51,8 @@ def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_writ
 def test_compiled_pools_of_any_window_equal_the_rung_below(name, seed, layout, dtype):
     rng = np.random.default_rng(seed)
     N, C, HH, WW, stride = rng.integers(1, [4, 40, 5, 5, 5])
-    H, W = HH + rng.integers(0, 9), WW + rng.integers(0, 9)
+    H = HH + rng.integers(0, 9)
+    W = WW + rng.integers(0, 9)
     x = LAYOUTS[layout](rng.integers(-3, 4, (N, C, H, W)).astype(dtype))  # few values: many ties
     x.setflags(write=False)
     pool_param = {"pool_height": int(HH), "pool_width": int(WW), "stride": int(stride)}

@@ -8,7 +8,8 @@ from cs231n_fer.fast_layers import batchnorm as B
 from cs231n_fer.fast_layers import sandwiches as S
 from cs231n_fer.kernels.pixels import DEAD
 
-CONV, POOL = {"stride": 1, "pad": 1}, {"pool_height": 2, "pool_width": 2, "stride": 2}
+CONV = {"stride": 1, "pad": 1}
+POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 SIGNS = (1, -1, 0)
 RUNGS = ("fast", "winograd", "auto")
 SHAPES = {"windows": (1, 6), "few channels": (3, 6), "many channels": (33, 34)}

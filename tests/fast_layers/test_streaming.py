@@ -18,7 +18,8 @@ from cs231n_fer.kernels.memory import STREAM_BYTES
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("C, F", [(32, 32), (20, 35)])
 def test_arrays_that_are_written_past_the_caches_have_the_bits_of_small_ones(dtype, C, F):
-    rng, conv_param = np.random.default_rng(0), {"stride": 1, "pad": 1}
+    rng = np.random.default_rng(0)
+    conv_param = {"stride": 1, "pad": 1}
     # Images: of z and x more than those bytes
     count = STREAM_BYTES // (32 * 24 * 24 * np.dtype(dtype).itemsize) + 8
     x, w = (rng.standard_normal(shape).astype(dtype)
@@ -35,7 +36,8 @@ def test_arrays_that_are_written_past_the_caches_have_the_bits_of_small_ones(dty
         pooled, _ = conv_relu_pool_forward(np.concatenate([x] * 4), w, b, conv_param, POOL_2X2)
         return plain, z, dx, normalised, *np.split(pooled, 4)
 
-    whole, halves = results(x), (results(x[:count // 2]), results(x[count // 2:]))
+    whole = results(x)
+    halves = (results(x[:count // 2]), results(x[count // 2:]))
     assert whole[0].nbytes > STREAM_BYTES or F % 16
     for one, *parts in zip(whole, *halves, strict=True):
         np.testing.assert_array_equal(one, np.concatenate(parts))

@@ -52,11 +52,13 @@ def sandwich(channels):
     (None, 3, SANDWICH), ("train", 3, TRAINING), ("test", 3, FOLDED), ("train", 1, WINDOWS)])
 def test_a_fused_pass_never_comes_back_to_a_file_that_it_has_left(mode, channels, expected):
     arguments = [*sandwich(channels), PARAM, S.POOL_2X2]
-    forward, backward = S.conv_relu_pool_forward, S.conv_relu_pool_backward
+    forward = S.conv_relu_pool_forward
+    backward = S.conv_relu_pool_backward
     if mode:
         arguments[3:3] = [np.ones(4), np.zeros(4)]
         arguments.insert(6, {"mode": mode})
-        forward, backward = B.conv_bn_relu_pool_forward, B.conv_bn_relu_pool_backward
+        forward = B.conv_bn_relu_pool_forward
+        backward = B.conv_bn_relu_pool_backward
     forward(*arguments)  # plans are found again by size from now on
     (out, cache), there = walk(forward, *arguments)
     _, back = walk(backward, out, cache, False)
@@ -64,7 +66,9 @@ def test_a_fused_pass_never_comes_back_to_a_file_that_it_has_left(mode, channels
 
 
 def test_a_fused_pool_of_outputs_that_are_too_small_says_so():
-    x, w, b = np.ones((2, 3, 4, 3)), np.ones((4, 3, 3, 3)), np.ones(4)
+    x = np.ones((2, 3, 4, 3))
+    w = np.ones((4, 3, 3, 3))
+    b = np.ones(4)
     ones = np.ones((2, 4))
     for mode in ("train", "test"):
         with pytest.raises(ValueError, match="size 2 does not fit into 2 x 1, the outputs"):

@@ -117,7 +117,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
 
 def test_the_content_is_on_the_disk_before_it_gets_its_name_and_the_name_afterwards(tmp_path,
                                                                                     monkeypatch):
-    calls, fsync, replace = [], os.fsync, os.replace
+    calls = []
+    fsync = os.fsync
+    replace = os.replace
 
     def note_fsync(handle):
         calls.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")

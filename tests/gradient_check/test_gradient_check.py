@@ -74,7 +74,8 @@ def test_a_kink_beside_the_point_is_stepped_round():
 
 def test_a_gradient_that_is_truly_zero_passes_with_rounding_and_fails_without_need():
     x = np.random.default_rng(0).normal(size=(6, 2))
-    dout, rounding = np.random.default_rng(1).normal(size=(6, 2)), np.full((6, 2), 1e-17)
+    dout = np.random.default_rng(1).normal(size=(6, 2))
+    rounding = np.full((6, 2), 1e-17)
 
     def centred(bias):
         return x + bias - (x + bias).mean(axis=0)

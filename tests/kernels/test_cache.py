@@ -16,14 +16,16 @@ from cs231n_fer.kernels.vectors import jit
 @compiled
 @pytest.mark.skipif(os.name != "posix", reason="takes away the right to write as POSIX does")
 def test_no_state_of_the_cache_breaks_a_run_and_none_is_read_that_is_out_of_date(tmp_path):
-    script, out = EXPERIMENTS / "checks" / "torture_cache.py", tmp_path / "cache.json"
+    script = EXPERIMENTS / "checks" / "torture_cache.py"
+    out = tmp_path / "cache.json"
     done = subprocess.run([sys.executable, script, "--out", out], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(json.loads((tmp_path / "cache.json").read_text())["cases"]) >= 8
 
 
 def test_a_closed_standard_error_ends_no_run(tmp_path, monkeypatch):
-    closed, started = io.StringIO(), []
+    closed = io.StringIO()
+    started = []
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)
     monkeypatch.setattr(jit, "_begun", Lock())

@@ -20,7 +20,8 @@ from cs231n_fer.kernels.vectors.simd import load_tile, store_tile
 from cs231n_fer.kernels.winograd_transforms import INPUT, both_ways
 
 transform_tile = both_ways(INPUT[4])
-TESTS, DTYPES = Path(__file__).parent, [np.float32, np.float64]
+TESTS = Path(__file__).parent
+DTYPES = [np.float32, np.float64]
 
 
 def run_python(*arguments, **environment):
@@ -32,7 +33,8 @@ def run_python(*arguments, **environment):
 
 @jit
 def tile_product(a, b, c, runs, steps, adds):
-    columns, row = b.shape[2], runs * steps
+    columns = b.shape[2]
+    row = runs * steps
     flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
     left = Rows(at=0, row=row, run=steps, step=1)
     right = Columns(at=0, run=steps * columns, step=columns)
@@ -43,7 +45,10 @@ def tile_product(a, b, c, runs, steps, adds):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("adds", [False, True])
 def test_the_register_tile_is_a_matrix_product(adds, dtype):
-    rng, runs, steps, columns = np.random.default_rng(0), 3, 5, VECTORS * lanes_of(np.dtype(dtype))
+    rng = np.random.default_rng(0)
+    runs = 3
+    steps = 5
+    columns = VECTORS * lanes_of(np.dtype(dtype))
     a, b, c = (rng.standard_normal(shape).astype(dtype) for shape in (
         (TILE_ROWS, runs, steps), (runs, steps, columns + 7), (TILE_ROWS + 1, columns + 7)))
     expected = c.astype(np.float64)
@@ -66,7 +71,9 @@ LABEL = r"\.?LBB\d+_\d+"
 
 def inner_loops(assembly):
     """List the lines of the loops that hold no other: from a label to the first jump back to it."""
-    lines, labels, loops = assembly.splitlines(), {}, []
+    lines = assembly.splitlines()
+    labels = {}
+    loops = []
     for k, line in enumerate(lines):
         if at := re.match(rf"({LABEL}):", line):
             labels[at[1]] = k

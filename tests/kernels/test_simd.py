@@ -112,7 +112,8 @@ def add_operator(symbol, compares):
     """An operator between Blocks and with numbers on either side: of an array, whole, and not exact
     in any float."""
     def compute(a, b, out, lanes):
-        x, y = a[vectors(AT, 5, lanes)], b[vectors(AT, 5, lanes)]
+        x = a[vectors(AT, 5, lanes)]
+        y = b[vectors(AT, 5, lanes)]
         with np.errstate(all="ignore"):
             results = [symbol(*(np.array(side) for side in sides)).astype(a.dtype) for sides in (
                 (x, y), (x, a.dtype.type(0.1)), (a.dtype.type(0.1), x), (x, a.dtype.type(3)),
@@ -122,7 +123,9 @@ def add_operator(symbol, compares):
     if compares:
         @word(compute, symbol.__name__)
         def compare(a, b, out, at, row, step):
-            x, y, one = load(a, at, 5), load(b, at, 5), zeros(a, 5) + 1.0
+            x = load(a, at, 5)
+            y = load(b, at, 5)
+            one = zeros(a, 5) + 1.0
             store(out, 0, select(symbol(x, y), one, 0.0))
             store(out, row, select(symbol(x, 0.1), one, 0.0))
             store(out, 2 * row, select(symbol(0.1, x), one, 0.0))
@@ -131,7 +134,8 @@ def add_operator(symbol, compares):
     else:
         @word(compute, symbol.__name__)
         def operate(a, b, out, at, row, step):
-            x, y = load(a, at, 5), load(b, at, 5)
+            x = load(a, at, 5)
+            y = load(b, at, 5)
             store(out, 0, symbol(x, y))
             store(out, row, symbol(x, 0.1))
             store(out, 2 * row, symbol(0.1, x))
@@ -228,7 +232,8 @@ def sum_lanes(a, b, out, at, row, step):
     a[z] + a[x] * factor for x,
     z in [blocks(2, 2, lanes)] for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])), "fma")
 def multiply_add(a, b, out, at, row, step):
-    x, z = load(a, 0, 2), load(a, row, 2)
+    x = load(a, 0, 2)
+    z = load(a, row, 2)
     store(out, 0, fma(x, load(a, 2 * row, 2), z))
     store(out, row, fma(x, 0.25, z))
     store(out, 2 * row, fma(x, 3, z))
@@ -242,7 +247,8 @@ def outer(a, b, out, at, row, step):
 
 
 def choose(a, b, out, lanes):
-    x, y = a[vectors(AT, 5, lanes)], b[vectors(AT, 5, lanes)]
+    x = a[vectors(AT, 5, lanes)]
+    y = b[vectors(AT, 5, lanes)]
     return blocks(4, 5, lanes), np.array([np.where(x > y, x, y), np.where(x < y, 0.5, y),
                                           np.where(x == y, x, 3),
                                           np.where((x > y) | (x != x), x, y)])
@@ -250,7 +256,8 @@ def choose(a, b, out, lanes):
 
 @word(choose, "select")
 def select_by(a, b, out, at, row, step):
-    x, y = load(a, at, 5), load(b, at, 5)
+    x = load(a, at, 5)
+    y = load(b, at, 5)
     store(out, 0, select(x > y, x, y))
     store(out, row, select(x < y, 0.5, y))
     store(out, 2 * row, select(x == y, x, 3))
@@ -262,7 +269,9 @@ def select_by(a, b, out, at, row, step):
     more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])), "iadd isub imul")
 def change_a_copy(a, b, out, at, row, step):
     block = load(a, 0, 2)
-    more, less, twice = block, block, block
+    more = block
+    less = block
+    twice = block
     more += 1.0
     less -= 0.25
     twice *= 2
@@ -275,15 +284,18 @@ def change_a_copy(a, b, out, at, row, step):
 def draw(dtype):
     """Arrays a, b and out for the words, see word()."""
     rng = np.random.default_rng(0)
-    a, b = rng.integers(-32, 33, LENGTH) / 8, rng.standard_normal(LENGTH)
-    a[AT:AT + len(LEFT)], b[AT:AT + len(RIGHT)] = LEFT, RIGHT
+    a = rng.integers(-32, 33, LENGTH) / 8
+    b = rng.standard_normal(LENGTH)
+    a[AT:AT + len(LEFT)] = LEFT
+    b[AT:AT + len(RIGHT)] = RIGHT
     return a.astype(dtype), b.astype(dtype), rng.standard_normal(LENGTH).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", WORDS)
 def test_every_word_does_what_its_definition_in_numpy_does(name, dtype):
-    (kernel, definition), (a, b, out) = WORDS[name], draw(dtype)
+    kernel, definition = WORDS[name]
+    a, b, out = draw(dtype)
     with np.errstate(all="ignore"):
         where, what = definition(a, b, out, lanes_of(a.dtype))
         expected = out.copy()

@@ -68,7 +68,8 @@ def test_a_head_reads_and_writes_its_live_lanes_only(dtype):
     a, _, out = draw(dtype)
     lanes = lanes_of(a.dtype)
     for live in range(lanes + 1):
-        expected, copy = out.copy(), np.full(lanes, np.nan, dtype)
+        expected = out.copy()
+        copy = np.full(lanes, np.nan, dtype)
         copy_head(a, AT, live, copy)
         np.testing.assert_array_equal(copy, np.where(np.arange(lanes) < live, a[AT:AT + lanes], 0))
         expected[AT:AT + live] = a[:live]
@@ -84,7 +85,9 @@ def copy_streamed(a, out, at):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_is_streamed_is_there_and_nothing_else_is_written(dtype):
-    a, lanes, out = draw(dtype)[0], lanes_of(np.dtype(dtype)), arena.zeros(100, dtype)
+    a = draw(dtype)[0]
+    lanes = lanes_of(np.dtype(dtype))
+    out = arena.zeros(100, dtype)
     for at in range(0, 100 - 2 * lanes, lanes):
         out[:], expected = 7, np.full(100, 7, dtype)
         expected[at:at + 2 * lanes] = a[:2 * lanes]
@@ -110,9 +113,11 @@ def floats_of_bytes(source, at, out):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bytes_become_floats_and_floats_bytes(dtype):
-    source, lanes = np.arange(256, dtype=np.uint8), lanes_of(np.dtype(dtype))
+    source = np.arange(256, dtype=np.uint8)
+    lanes = lanes_of(np.dtype(dtype))
     for at in range(256 - lanes + 1):
-        target, out = np.full(256, 77, np.uint8), np.full(lanes + 1, -1, dtype)
+        target = np.full(256, 77, np.uint8)
+        out = np.full(lanes + 1, -1, dtype)
         expected = target.copy()
         expected[at:at + lanes] = source[at:at + lanes]
         copy_bytes(source, at, out, target)
@@ -149,9 +154,11 @@ def test_with_the_compiler_off_an_address_outside_of_an_array_is_an_error(use):
 @pytest.mark.parametrize("use", OUTSIDE)
 def test_with_bounds_checks_an_address_outside_of_an_array_is_an_error(use, monkeypatch):
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
-    a, inlined = arena.zeros(64, np.float32), jit(use, inline=True)
-    inside, outside = numba.njit(lambda a: store(a, len(a) - 16, load(a, 0, 1))), numba.njit(
-        lambda a, lanes: (inlined(a, lanes), None)[1])
+    a = arena.zeros(64, np.float32)
+    inlined = jit(use, inline=True)
+    inside = numba.njit(lambda a: store(a, len(a) - 16, load(a, 0, 1)))
+    outside = numba.njit(
+lambda a, lanes: (inlined(a, lanes), None)[1])
     inside(a)
     with pytest.raises(IndexError, match="a vector that is not all in its array"):
         outside(a, lanes_of(a.dtype))

@@ -29,9 +29,12 @@ def cook_toom(m):
     """
     points = [Fraction(point) for point in POINTS[m]]
     A = [[point ** j for j in range(m)] for point in points] + [[0] * (m - 1) + [1]]
-    G, B, product = [], [], [Fraction(1)]
+    G = []
+    B = []
+    product = [Fraction(1)]
     for point in points:
-        numerator, denominator = [Fraction(1)], Fraction(1)
+        numerator = [Fraction(1)]
+        denominator = Fraction(1)
         for other in points:
             if other != point:
                 numerator = times_linear(numerator, other)
@@ -59,7 +62,8 @@ ALL = [(name, m) for name in MATRICES for m in POINTS]
 
 @pytest.mark.parametrize("m", POINTS)
 def test_the_exact_matrices_are_a_convolution(m):
-    rng, (A_T, G, B_T) = np.random.default_rng(0), cook_toom(m)
+    rng = np.random.default_rng(0)
+    A_T, G, B_T = cook_toom(m)
     d, g = (np.array([[Fraction(int(k), 7) for k in row] for row in rng.integers(-99, 99, (n, n))],
                      object)
             for n in (m + 2, TAPS))
@@ -129,7 +133,8 @@ def test_both_ways_transforms_rows_and_columns(name, m, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("m", POINTS)
 def test_compiled_transforms_make_a_convolution_and_its_gradients(m, dtype):
-    rng, lanes = np.random.default_rng(0), lanes_of(np.dtype(dtype))
+    rng = np.random.default_rng(0)
+    lanes = lanes_of(np.dtype(dtype))
     d, g, dy = (rng.standard_normal((n, n, lanes)).astype(dtype) for n in (m + 2, TAPS, m))
     y = np.zeros((m, m, lanes))
     dg = np.zeros((TAPS, TAPS, lanes))

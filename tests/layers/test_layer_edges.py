@@ -197,7 +197,8 @@ def test_defaults_are_as_documented():
 
 
 def test_eps_is_1e_5_and_momentum_0_9_unless_told():
-    x, ones = np.array([[1.0, 0.001], [3.0, -0.001]]), np.ones(2)
+    x = np.array([[1.0, 0.001], [3.0, -0.001]])
+    ones = np.ones(2)
     for forward in (L.batchnorm_forward, L.batchnorm_forward_naive):
         param = {"mode": "train"}
         out, _ = forward(x, ones, 0 * ones, param)

@@ -22,7 +22,8 @@ def IMAGES_OF(size):
 
 
 def draw_affine(rng, size):
-    D, M = size(0) * size(1) * size(2), size(3)
+    D = size(0) * size(1) * size(2)
+    M = size(3)
     x = rng.standard_normal((size(3), size(0), size(1), size(2)))
     return x, rng.standard_normal((D, M)), rng.standard_normal(M)
 
@@ -47,7 +48,8 @@ draw_groupnorm = norm_of(lambda size: (size(2), size(0) * size(1), size(1), size
 def in_test_mode(draw):
     def drawn(rng, size):
         x, gamma, beta, _ = draw(rng, size)
-        mean, var = rng.standard_normal(gamma.shape), rng.random(gamma.shape) + 0.5
+        mean = rng.standard_normal(gamma.shape)
+        var = rng.random(gamma.shape) + 0.5
         return x, gamma, beta, {"mode": "test", "running_mean": mean, "running_var": var}
     return drawn
 
@@ -58,7 +60,11 @@ def draw_dropout(rng, size):
 
 
 def draw_conv(rng, size):
-    N, C, F, HH, WW = size(0), size(1), size(2), size(2), size(3)
+    N = size(0)
+    C = size(1)
+    F = size(2)
+    HH = size(2)
+    WW = size(3)
     x = rng.standard_normal((N, C, HH + size(1) - 1, WW + size(0) - 1))
     return x, rng.standard_normal((F, C, HH, WW)), rng.standard_normal(F), {"stride": size(3),
                                                                             "pad": size(1) - 1}
@@ -122,8 +128,10 @@ RUNGS = [
 def test_every_rung_equals_the_rung_below(rungs, dtype, layout, sizes, seed):
     rng = np.random.default_rng(seed)
     drawn = rungs.draw(rng, sizes.__getitem__)
-    args, args_below = arguments(drawn, layout, dtype), arguments(drawn, "C", dtype)
-    (out, cache), (out_below, cache_below) = rungs.tested[0](*args), rungs.below[0](*args_below)
+    args = arguments(drawn, layout, dtype)
+    args_below = arguments(drawn, "C", dtype)
+    out, cache = rungs.tested[0](*args)
+    out_below, cache_below = rungs.below[0](*args_below)
     terms = max(a.size for a in (out, *drawn) if isinstance(a, np.ndarray))
     assert_close(out, out_below, terms, rungs.name)
     dout = rng.standard_normal(out.shape)
@@ -142,7 +150,8 @@ def test_every_rung_equals_the_rung_below(rungs, dtype, layout, sizes, seed):
 
 
 def test_channels_last_images_are_neither_copied_nor_returned_in_another_layout():
-    x, ones = protected(np.random.default_rng(0).random((2, 4, 3, 5)), "channels-last"), np.ones(4)
+    x = protected(np.random.default_rng(0).random((2, 4, 3, 5)), "channels-last")
+    ones = np.ones(4)
     assert np.shares_memory(as_rows(x), x)
     for out, _ in (L.spatial_batchnorm_forward(x, ones, ones, {"mode": "train"}), L.relu_forward(x),
                    L.leaky_relu_forward(x),
@@ -168,9 +177,13 @@ def test_initial_weights_have_their_deviation_and_channels_last_memory(make, dev
 
 
 def test_numpy_scalars_in_the_settings_leave_float32_alone():
-    x, ones, s = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(4, np.float32), np.float64
-    c1, y = ones.reshape(1, 4, 1, 1), np.array([0, 1, 2])
-    images, q = x.reshape(3, 4, 1, 1), np.full((3, 4), 0.25, np.float32)
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    ones = np.ones(4, np.float32)
+    s = np.float64
+    c1 = ones.reshape(1, 4, 1, 1)
+    y = np.array([0, 1, 2])
+    images = x.reshape(3, 4, 1, 1)
+    q = np.full((3, 4), 0.25, np.float32)
     for array in (L.batchnorm_forward(x, ones, ones,
                                       {"mode": "train", "eps": s(1e-5), "momentum": s(0.9)})[0],
                   L.layernorm_forward(x, ones, ones, {"eps": s(1e-5)})[0],

@@ -14,7 +14,8 @@ from cs231n_fer.fast_layers.losses import softmax_loss_fast
 def loss_arguments(name, rng, N, C):
     """Scores, labels and: weights of the classes; a teacher that is certain of some samples, alpha
     and T."""
-    x, y = 3 * rng.standard_normal((N, C)), rng.integers(C, size=N)
+    x = 3 * rng.standard_normal((N, C))
+    y = rng.integers(C, size=N)
     if name == WEIGHTED:
         return x, y, rng.uniform(0.1, 10, C)
     if name != "distillation_loss":
@@ -49,14 +50,16 @@ def test_every_loss_equals_its_definition(name, dtype, layout, sizes, seed):
 def test_the_compiled_loss_equals_the_one_in_numpy(name, dtype, layout, sizes, seed):
     drawn = loss_arguments(name, np.random.default_rng(seed), sizes[0], sizes[1])
     args = arguments(drawn, layout, dtype)
-    (loss, dx), (below, dx_below) = softmax_loss_fast(*args), L.softmax_loss(*args)
+    loss, dx = softmax_loss_fast(*args)
+    below, dx_below = L.softmax_loss(*args)
     assert type(loss) is float and dx.dtype == dtype and dx.shape == args[0].shape
     assert_close(np.array(loss, dtype), np.array(below, dtype), drawn[0].size, name)
     assert_close(dx, dx_below, drawn[0].size, name)
 
 
 def test_the_compiled_loss_takes_labels_of_any_type_and_scores_of_any_size():
-    x, y = 1e4 * np.random.default_rng(0).standard_normal((6, 7)), np.arange(6)
+    x = 1e4 * np.random.default_rng(0).standard_normal((6, 7))
+    y = np.arange(6)
     loss, dx = softmax_loss_fast(x, y)
     assert np.isfinite(loss)
     assert np.isfinite(dx).all()
@@ -97,7 +100,8 @@ def test_losses_survive_huge_scores_and_their_gradients_sum_to_zero_where_only_d
 
 
 def test_losses_by_hand():
-    x, y = protected(np.array([[1.0, 3.0, 0.5]])), protected(np.array([0]))
+    x = protected(np.array([[1.0, 3.0, 0.5]]))
+    y = protected(np.array([0]))
     assert L.svm_loss(x, y)[0] == pytest.approx(3 + 0.5)
     assert L.l2_svm_loss(x, y)[0] == pytest.approx(0 + 4 ** 2 + 1.5 ** 2)
     assert L.softmax_loss(protected(np.zeros((5, 7))), np.arange(5))[0] == pytest.approx(np.log(7))
@@ -123,13 +127,15 @@ def test_a_sample_of_class_weight_w_counts_as_w_samples(dtype, layout, sizes, se
 def test_class_weights_of_1_change_no_bit():
     x, y = arguments(loss_arguments("softmax_loss", np.random.default_rng(3), 50, 7), "C",
                      np.float32)
-    (loss, dx), (weighted, d_weighted) = L.softmax_loss(x, y), L.softmax_loss(x, y, np.ones(7))
+    loss, dx = L.softmax_loss(x, y)
+    weighted, d_weighted = L.softmax_loss(x, y, np.ones(7))
     assert weighted == loss and d_weighted.tobytes() == dx.tobytes()
 
 
 def test_distillation_at_temperature_1_is_the_papers_equation_1():
     x, y, teacher, *_ = loss_arguments("distillation_loss", np.random.default_rng(1), 5, 7)
-    loss, expected = L.distillation_loss(x, y, teacher, 0.8)[0], 0
+    loss = L.distillation_loss(x, y, teacher, 0.8)[0]
+    expected = 0
     for f, label, p in zip(x, y, teacher, strict=True):
         log_sum = np.log(np.exp(f).sum())
         kl = sum(q * (np.log(q) - (score - log_sum)) for q,

@@ -12,7 +12,8 @@ from cs231n_fer.nets.sandwich import Sandwich
 
 SHAPE = 5, 6
 TRAIN = Mode(train=True)
-MOMENTA, EPSILONS = (0.5, 0.99), (1e-3, 0.1)
+MOMENTA = (0.5, 0.99)
+EPSILONS = (1e-3, 0.1)
 
 
 def by_definition(layers, params, buffers, x, mode):

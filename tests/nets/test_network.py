@@ -40,7 +40,8 @@ def network(**options):
 
 def batch(dtype, N=4):
     rng = np.random.default_rng(3)
-    X, y = rng.standard_normal((N, *SHAPE)).astype(dtype), rng.integers(0, 3, N)
+    X = rng.standard_normal((N, *SHAPE)).astype(dtype)
+    y = rng.integers(0, 3, N)
     X.setflags(write=False)
     y.setflags(write=False)
     return X, y
@@ -104,7 +105,9 @@ def test_the_dtype_never_drifts_and_inputs_and_params_are_never_written(dtype, l
 
 
 def test_the_gradient_of_a_deep_net_is_the_derivative_of_its_loss():
-    model, (X, y), rng = network(dtype=np.float64), batch(np.float64), np.random.default_rng(1)
+    model = network(dtype=np.float64)
+    X, y = batch(np.float64)
+    rng = np.random.default_rng(1)
     grads = model.loss(X, y)[1]
     for name, array in list(model.params.items()):
         def loss(changed, name=name):
@@ -116,7 +119,9 @@ def test_the_gradient_of_a_deep_net_is_the_derivative_of_its_loss():
 
 
 def test_the_gradient_of_the_scores_reaches_the_pictures():
-    model, (X, _), rng = network(dtype=np.float64), batch(np.float64), np.random.default_rng(1)
+    model = network(dtype=np.float64)
+    X, _ = batch(np.float64)
+    rng = np.random.default_rng(1)
     scores, cache = model.forward(X)
     dscores = rng.standard_normal(scores.shape)
     dX, _ = model.backward(dscores, cache)
@@ -129,7 +134,8 @@ def test_l2_reaches_the_weights_of_conv_and_affine_and_nothing_else():
     strong = network(dtype=np.float64, reg=3.0)
     weights = {name: array for name, array in plain.params.items() if name.endswith("/w")}
     assert plain.regularised() == [] and strong.regularised() == list(weights)
-    (loss, grads), (more, strong_grads) = plain.loss(X, y), strong.loss(X, y)
+    loss, grads = plain.loss(X, y)
+    more, strong_grads = strong.loss(X, y)
     assert more - loss == pytest.approx(1.5 * sum(np.sum(w ** 2) for w in weights.values()),
                                         rel=1e-13)
     for name, grad in grads.items():
@@ -148,7 +154,8 @@ def test_the_same_seed_gives_the_same_net_and_the_same_dropout_masks():
 
 
 def test_scores_come_from_test_mode_and_do_not_depend_on_the_batch():
-    model, (X, y) = network(dtype=np.float64), batch(np.float64, 7)
+    model = network(dtype=np.float64)
+    X, y = batch(np.float64, 7)
     model.loss(X, y)
     buffers = {name: buffer.copy() for name, buffer in model.buffers.items()}
     scores = model.loss(X)
@@ -167,7 +174,8 @@ def test_params_may_be_replaced_and_may_have_other_names():
     assert model.regularised() == ["W1", "W2"]
     model.params["W2"] = np.zeros((4, 3))
     model.params["affine2/b"] = np.array([1.0, 2.0, 3.0])
-    X, y = np.ones((2, 5)), np.array([0, 1])
+    X = np.ones((2, 5))
+    y = np.array([0, 1])
     np.testing.assert_array_equal(model.loss(X), [[1, 2, 3], [1, 2, 3]])
     assert model.loss(X, y)[1].keys() == model.params.keys()
     # No way back through zeros
@@ -229,7 +237,8 @@ def test_what_does_not_fit_gets_an_error_with_the_numbers(message):
 
 
 def test_a_chain_is_a_layer_so_a_network_needs_no_chain():
-    model, X = Network(Conv(3), SHAPE, seed=0), np.ones((1, *SHAPE))
+    model = Network(Conv(3), SHAPE, seed=0)
+    X = np.ones((1, *SHAPE))
     scores, cache = model.forward(X, TEST)
     assert scores.shape == (1, 3, 8, 6) and list(model.params) == ["w", "b"]
     assert list(model.backward(np.ones_like(scores), cache)[1]) == ["w", "b"]

@@ -22,7 +22,8 @@ from cs231n_fer.nets.records import (
 )
 from cs231n_fer.nets.sandwich import Sandwich
 
-IMAGE, VECTOR = (4, 6, 5), (6,)
+IMAGE = (4, 6, 5)
+VECTOR = (6,)
 SHORTCUT = Chain((("conv", Conv(5, 1, stride=2)),))
 # (record, input shape, output shape, FLOPs by hand)
 CASES = [
@@ -142,7 +143,8 @@ def test_the_gradients_of_the_parameters_alone_are_those_of_the_whole_way_back(r
     params, buffers, x = prepared(record, shape, np.float64)
     dout = np.random.default_rng(3).standard_normal((3, *out_shape))
     cache = record.forward(params, buffers, x, train_mode())[1]
-    alone, (_, grads) = record.gradients(dout, cache), record.backward(dout, cache)
+    alone = record.gradients(dout, cache)
+    _, grads = record.backward(dout, cache)
     assert alone.keys() == grads.keys()
     for name, gradient in grads.items():
         np.testing.assert_array_equal(alone[name], gradient)

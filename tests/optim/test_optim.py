@@ -28,13 +28,15 @@ def scalar_steps(rule, w, gradients, lr):
             v = mu * v - lr * g
             w = w + v
         elif rule == "nesterov":
-            before, v = v, mu * v - lr * g
+            before = v
+            v = mu * v - lr * g
             w = w - mu * before + (1 + mu) * v
         elif rule in ("adagrad", "rmsprop"):
             c = c + g * g if rule == "adagrad" else rho * c + (1 - rho) * g * g
             w = w - lr * g / (math.sqrt(c) + eps)
         else:
-            m, s = beta1 * m + (1 - beta1) * g, beta2 * s + (1 - beta2) * g * g
+            m = beta1 * m + (1 - beta1) * g
+            s = beta2 * s + (1 - beta2) * g * g
             decay = lr * weight_decay * w if rule == "adamw" else 0.0
             w = w - lr * (m / (1 - beta1**t)) / (math.sqrt(s / (1 - beta2**t)) + eps) - decay
     return w
@@ -131,7 +133,8 @@ def test_the_best_rung_is_fast_where_numba_compiles_and_numpy_for_its_other_floa
 @pytest.mark.parametrize("kind", [np.float32, np.float64, ">f4", np.int64])
 @pytest.mark.parametrize("rule", RULES)
 def test_a_gradient_of_another_type_is_converted(rule, kind):
-    w, dw = np.ones(5, np.float32), np.arange(1, 6)
+    w = np.ones(5, np.float32)
+    dw = np.arange(1, 6)
     for rung in ("fast", "numpy"):
         next_w, _ = run(rule, w, [dw.astype(kind)], {}, rung)
         expected, _ = run(rule, w, [dw.astype(np.float32)], {}, rung)
@@ -147,7 +150,8 @@ class TestCompiled:
         if numba.config.NUMBA_NUM_THREADS < 2:
             pytest.skip("one processor")
         w, dw = np.random.default_rng(4).standard_normal((2, 100_003)).astype(np.float32)
-        results, before = [], numba.get_num_threads()
+        results = []
+        before = numba.get_num_threads()
         for threads in (1, 2):
             numba.set_num_threads(threads)
             results.append(run(rule, w, [dw, -dw], {}, "fast")[0])
@@ -190,7 +194,8 @@ def quadratic(w):
 
 
 def rosenbrock(w):
-    a, b = 1 - w[0], w[1] - w[0] ** 2
+    a = 1 - w[0]
+    b = w[1] - w[0] ** 2
     return float(a * a + 100 * b * b), np.array([-2 * a - 400 * w[0] * b, 200 * b])
 
 
@@ -207,7 +212,8 @@ TOY = {quadratic: (1e-1, 1e-1), rosenbrock: (2e-4, 1e-2), ill_conditioned: (1e-4
 @pytest.mark.parametrize("function", TOY, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_falls_on_every_toy_function(rule, function):
-    w, config = np.array([-1.2, 1.0]), {"learning_rate": TOY[function]["epsilon" in DEFAULTS[rule]]}
+    w = np.array([-1.2, 1.0])
+    config = {"learning_rate": TOY[function]["epsilon" in DEFAULTS[rule]]}
     start = function(w)[0]
     for _ in range(400):
         w, config = UPDATE_RULES[rule](w, function(w)[1], config)
@@ -253,7 +259,8 @@ def test_a_run_resumed_from_a_snapshot_equals_an_uninterrupted_one_bit_for_bit(r
     gradients = [rng.standard_normal((3, 4)).astype(np.float32) for _ in range(6)]
     whole, whole_config = run(rule, w, gradients, {})
     half, config = run(rule, w, gradients[:3], {})
-    shallow, deep = dict(config), copy.deepcopy(config)
+    shallow = dict(config)
+    deep = copy.deepcopy(config)
     run(rule, half, gradients[3:], config)  # the interrupted run goes on for a while
     for snapshot in (shallow, deep):
         resumed, resumed_config = run(rule, half, gradients[3:], snapshot)

@@ -42,8 +42,10 @@ def test_using_a_rule_never_changes_the_table_of_defaults():
         assert DEFAULTS == before, rule
 
 
-RATE, SHARE = "expected a number finite and at least 0", "expected a number in [0, 1)"
-SAME, WHOLE = "the shape of w", "expected the number of steps so far, an int of at least 0"
+RATE = "expected a number finite and at least 0"
+SHARE = "expected a number in [0, 1)"
+SAME = "the shape of w"
+WHOLE = "expected the number of steps so far, an int of at least 0"
 W = np.ones((2, 3))
 BAD = [
     ("sgd", {"learning_rate": -1e-3}, f"learning_rate is -0.001, {RATE}"),

@@ -134,7 +134,8 @@ def test_labels_beyond_the_classes_are_refused_at_the_first_scoring_wherever_the
 @given(rows=st.integers(1, 3000), bad=st.integers(0, 2999), value=st.sampled_from([np.nan, np.inf]),
        dtype=st.sampled_from([np.float16, np.float32, np.float64]))
 def test_the_first_sample_that_is_not_finite_is_named_and_finite_ones_stay(rows, bad, value, dtype):
-    samples, labels = np.zeros((rows, 2), dtype), np.zeros(rows, np.uint8)
+    samples = np.zeros((rows, 2), dtype)
+    labels = np.zeros(rows, np.uint8)
     found = samples_and_labels(samples, labels)
     assert found[0] is samples and found[1] is labels
     bad %= rows

@@ -29,7 +29,8 @@ def softmax(scores):
 
 @pytest.mark.parametrize("T", [1.0, 3.0])
 def test_a_teacher_is_the_mean_of_the_probabilities_of_its_networks_at_a_temperature(T):
-    (X, _), nets = batch(), [net(1), net(2)]
+    X, _ = batch()
+    nets = [net(1), net(2)]
     expected = (softmax(nets[0].loss(X) / T) + softmax(nets[1].loss(X) / T)) / 2
     found = teacher_of(nets, T)(X)
     assert found.dtype == np.float32
@@ -37,7 +38,8 @@ def test_a_teacher_is_the_mean_of_the_probabilities_of_its_networks_at_a_tempera
 
 
 def test_the_loss_is_the_distillation_loss_with_what_the_teachers_say_of_this_very_batch():
-    (X, y), teacher = batch(), net(1)
+    X, y = batch()
+    teacher = net(1)
     for view in (X, X[::-1], X[..., ::-1]):
         scores = net(0).forward(view, Mode(train=True))[0]
         expected, dscores = distillation_loss(scores, y, softmax(teacher.loss(view) / 2), 0.3, 2.0)
@@ -50,7 +52,8 @@ def test_the_loss_is_the_distillation_loss_with_what_the_teachers_say_of_this_ve
 
 def test_a_student_of_itself_at_alpha_0_has_nothing_to_learn_and_labels_alone_count_at_alpha_1():
     X, y = batch()
-    alone, labels = net(3), distil(net(3), [net(4)], alpha=1.0)
+    alone = net(3)
+    labels = distil(net(3), [net(4)], alpha=1.0)
     assert labels.loss(X, y)[0] == pytest.approx(alone.loss(X, y)[0])
     # No batchnorm: one output for a face
     model = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, seed=3)

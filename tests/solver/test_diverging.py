@@ -85,7 +85,8 @@ BEGINNINGS = {
 @pytest.mark.parametrize("name", BEGINNINGS)
 def test_the_first_layer_that_gives_no_number_is_named(name):
     layer, change, expected = BEGINNINGS[name]
-    data, model = faces(6), net_with(layer)
+    data = faces(6)
+    model = net_with(layer)
     X = data["X_train"].copy()
     change(model, X)
     before = {key: array.tobytes() for key, array in {**model.params, **model.buffers}.items()}

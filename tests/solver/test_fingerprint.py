@@ -183,7 +183,8 @@ class Methods:
 
 def counting(first):
     """A function that has captured itself, an array and a generator."""
-    rng, weights = np.random.default_rng(first), np.arange(first)
+    rng = np.random.default_rng(first)
+    weights = np.arange(first)
 
     def count(n):
         return count(n - 1) + rng.random() + weights if n else 0
@@ -212,7 +213,8 @@ PAIRS = [  # (make, make another)
 
 @pytest.mark.parametrize("make, other", PAIRS)
 def test_equal_things_have_equal_texts_without_an_address_and_others_have_other_texts(make, other):
-    first, second = make(), make()
+    first = make()
+    second = make()
     assert describe(first) == describe(second) != describe(other())
     assert hex(id(first)) not in describe(first)
 

@@ -29,7 +29,8 @@ def test_shares_and_weights_by_hand():
 
 @given(**problems)
 def test_weighted_samples_add_up_to_the_shares(counts, strength, seed):
-    labels, shares = labels_of(counts, seed), class_shares(counts, strength)
+    labels = labels_of(counts, seed)
+    shares = class_shares(counts, strength)
     weights = class_weights(labels, len(counts), strength)
     np.testing.assert_allclose(weights * counts / sum(counts), shares, rtol=1e-13)
     assert weights.min() > 0 and (weights[np.array(counts) == 0] == 1).all()

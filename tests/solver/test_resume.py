@@ -113,7 +113,8 @@ def test_a_crash_between_the_two_checkpoints_of_an_epoch_loses_nothing(tmp_path,
 
 def test_a_finished_run_goes_on_where_more_epochs_are_wanted(tmp_path):
     start("adam", tmp_path / "run", 2).train()
-    longer, whole = start("adam", tmp_path / "run", 4, resume=True), start("adam", None, 4)
+    longer = start("adam", tmp_path / "run", 4, resume=True)
+    whole = start("adam", None, 4)
     assert longer.epoch == 2
     longer.train()
     whole.train()

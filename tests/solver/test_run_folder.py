@@ -213,7 +213,8 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, 
                                                                       interruptible):
     folder = tmp_path / "run"
     solver = start(RUN, folder, 4)
-    loss, accuracy = solver.model.loss, solver._accuracy
+    loss = solver.model.loss
+    accuracy = solver._accuracy
 
     def interrupting(X, y=None):
         if y is not None and len(solver.loss_history) == step - 1:
@@ -267,7 +268,8 @@ def test_other_threads_and_other_handlers_keep_their_signals(interruptible):
 @compiled
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_whole_one(tmp_path):
-    script, out = EXPERIMENTS / "checks" / "torture_resume.py", tmp_path / "resume.json"
+    script = EXPERIMENTS / "checks" / "torture_resume.py"
+    out = tmp_path / "resume.json"
     done = subprocess.run([sys.executable, script, "--kills", "12", "--epochs", "5", "--out", out],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -95,7 +95,8 @@ def together(target, calls):
 
 
 def test_processes_that_claim_at_once_get_disjoint_trials_and_all_of_them(tmp_path):
-    numbers, outs = list(range(200)), [tmp_path / f"{i}.txt" for i in range(4)]
+    numbers = list(range(200))
+    outs = [tmp_path / f"{i}.txt" for i in range(4)]
     # Half of them go through the numbers backwards, so that they meet.
     together(claim_all,
              [(tmp_path / "claims", numbers[::1 - 2 * (i % 2)], out) for i, out in enumerate(outs)])
@@ -134,7 +135,8 @@ def test_the_best_go_on_and_the_reference_always_does(alone):
 
 
 def test_a_killed_process_loses_no_trial_and_its_claim_is_taken_over_when_it_is_old(tmp_path):
-    folder, started = tmp_path / "search", tmp_path / "started"
+    folder = tmp_path / "search"
+    started = tmp_path / "started"
     process = spawn.Process(target=hang, args=(folder, started))
     process.start()
     while not started.exists():

@@ -321,7 +321,8 @@ def test_what_is_judged_and_kept_is_the_running_average_of_the_weights():
     model = Scripted([0.1] * 9)  # each of 5 steps of learning rate 1 adds 1 to its only weight
     solver = Solver(model, numbers(10), batch_size=2, num_epochs=1, verbose=False,
                     recipe=Recipe(average_decay=0.5), optim_config={"learning_rate": 1.0})
-    average, judged = 0.0, []
+    average = 0.0
+    judged = []
     for step in range(1, 6):
         average += (1 - min(0.5, (1 + step) / (10 + step))) * (step - average)
     accuracy = solver._accuracy
@@ -350,7 +351,8 @@ def test_training_goes_on_from_the_weights_themselves_whatever_is_judged():
 @pytest.mark.parametrize("value", [0.0, np.inf])
 def test_gradients_that_a_model_puts_in_the_place_of_its_own_are_those_that_count(value):
     net = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, seed=5)
-    own, before = net.loss, {name: array.copy() for name, array in net.params.items()}
+    own = net.loss
+    before = {name: array.copy() for name, array in net.params.items()}
 
     def loss(X, y=None):
         if y is None:

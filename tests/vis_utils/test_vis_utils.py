@@ -27,7 +27,8 @@ COUNTS = {"Training": np.array([3995, 436, 4097, 7215, 4830, 3171, 4965]),
           "PublicTest": np.array([467, 56, 496, 895, 653, 415, 607])}
 CONFUSION = RNG.integers(0, 2000, (7, 7))
 LOSS = np.linspace(2, 1, 500)
-TRAIN, VAL = np.array([0.1, 0.4, 0.6, 0.8]), np.array([0.12, 0.4, 0.5625, 0.55])
+TRAIN = np.array([0.1, 0.4, 0.6, 0.8])
+VAL = np.array([0.12, 0.4, 0.5625, 0.55])
 for array in (IMAGES, LABELS, PREDICTED, MAPS, CONFUSION, LOSS, TRAIN, VAL, *COUNTS.values()):
     array.setflags(write=False)
 
@@ -90,7 +91,8 @@ def test_every_plot_draws_on_the_given_axes_and_is_written(name, tmp_path):
 def test_every_text_of_a_plot_lies_inside_its_figure(name):
     figure = ALL_PLOTS[name]().figure
     figure.draw_without_rendering()
-    box, room = figure.get_tightbbox(), figure.get_size_inches()
+    box = figure.get_tightbbox()
+    room = figure.get_size_inches()
     assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= room[0] and box.y1 <= room[1]
 
 
