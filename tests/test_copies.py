@@ -226,8 +226,8 @@ def spoil(value):
     elif isinstance(value, partial):
         spoil(value.args)
     elif isinstance(value, tuple | list):
-        for each in value:
-            spoil(each)
+        for item in value:
+            spoil(item)
     elif isinstance(value, dict):
         spoil(vars(value) if hasattr(value, "__dict__") else ())
         spoil(list(value.values()))

@@ -262,8 +262,7 @@ def test_fast_layers_agree_with_the_naive_ones():
                                                      conv_forward_fast, conv_backward_fast)),
                             ((normal(4, 3, 32, 32), pool_param),
                              (max_pool_forward_naive, max_pool_backward_naive,
-                                                                  max_pool_forward_fast,
-                              max_pool_backward_fast))]:
+                              max_pool_forward_fast, max_pool_backward_fast))]:
         out, cache = functions[0](*args)
         fast, fast_cache = functions[2](*args)
         np.testing.assert_allclose(fast, out, rtol=1e-9, atol=1e-11)

@@ -50,7 +50,7 @@ def test_two_epochs_give_weights_of_the_same_sha256_run_after_run_and_on_1_2_and
                             text=True, check=True,
                             env={**os.environ, "NUMBA_NUM_THREADS": "4"}).stdout.split()
              for threads in (["1", "2", "4"], ["4", "1"])]
-    assert [len(each) for each in found] == [3, 2] and len({*found[0], *found[1]}) == 1
+    assert [len(digests) for digests in found] == [3, 2] and len({*found[0], *found[1]}) == 1
 
 
 @cache
@@ -132,15 +132,15 @@ def test_fifty_steps_in_float32_end_where_those_in_float64_do(batchnorm):
         config = {"learning_rate": 1e-3, "momentum": 0.9}
         for _ in range(50):
             params = flattened(net.params)
-            numbers, config = UPDATE_RULES["sgd_momentum"](params.numbers,
-                                                           net.loss(X, y)[1].numbers, config)
+            _, grads = net.loss(X, y)
+            numbers, config = UPDATE_RULES["sgd_momentum"](params.numbers, grads.numbers, config)
             net.params.update(type(params)(params, numbers))
         ends.append(np.concatenate([net.params[name].ravel()
                                     for name in begin.params]).astype(np.float64))
     first = np.concatenate([array.ravel() for array in begin.params.values()]).astype(np.float64)
-    apart = np.linalg.norm(ends[0] - ends[1])
+    distance = np.linalg.norm(ends[0] - ends[1])
     way = np.linalg.norm(ends[1] - first)
-    assert apart <= 1e-3 * way and way > 0.1
+    assert distance <= 1e-3 * way and way > 0.1
 
 
 def resident():

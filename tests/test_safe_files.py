@@ -42,9 +42,8 @@ def faults(source):
 def call_faults(node):
     """Yield what is wrong with a call."""
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    if isinstance(node.func,
-                  ast.Name) and name in CALLS or isinstance(node.func,
-                                                            ast.Attribute) and name in ATTRIBUTES:
+    is_call = isinstance(node.func, ast.Name) and name in CALLS
+    if is_call or isinstance(node.func, ast.Attribute) and name in ATTRIBUTES:
         yield name
     if name in ("import_module",
                 "__import__") and node.args and isinstance(node.args[0], ast.Constant):

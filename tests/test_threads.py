@@ -151,7 +151,7 @@ def wrong_answers(name):
     make, answer = SHARED[name]
     shared = make()
     questions = [[pictures(n, seed=caller) for n in SIZES] for caller in range(CALLERS)]
-    alone = [[answer(shared, X).tobytes() for X in each] for each in questions]
+    alone = [[answer(shared, X).tobytes() for X in batches] for batches in questions]
 
     def ask(caller):
         found = [answer(shared, questions[caller][call // 4 % len(SIZES)]).tobytes()

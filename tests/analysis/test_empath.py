@@ -159,9 +159,8 @@ def test_the_mirror_image_of_a_face_has_its_responses_mirrored(small_bank):
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float32, 2e-3), (np.float64, 1e-9)])
-def test_the_embedding_is_the_svd_of_the_z_scored_magnitudes_in_batches_of_any_size(monkeypatch,
-                                                                                    dtype,
-                                                                                    tolerance):
+def test_the_embedding_is_the_svd_of_the_z_scored_magnitudes_in_batches_of_any_size(
+        monkeypatch, dtype, tolerance):
     monkeypatch.setattr(empath, "BATCH_SIZE", 13)
     bank = gabor_bank(SIDE, step=6, scales=2, orientations=4, dtype=dtype)
     faces = noise(60, dtype=dtype)

@@ -142,9 +142,8 @@ def test_rank_correlation_goes_along_the_last_axis():
 def test_rank_correlation_is_scipys():
     stats = pytest.importorskip("scipy.stats")
     first, second = np.random.default_rng(1).integers(0, 30, (2, 100))
-    assert rank_correlation(first,
-                            second) == pytest.approx(stats.spearmanr(first, second).statistic,
-                                                     abs=1e-12)
+    expected = stats.spearmanr(first, second).statistic
+    assert rank_correlation(first, second) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("first, second", [([1, 2], [1, 2, 3]), ([1, np.nan], [1, 2]), (1, 2)])

@@ -128,8 +128,8 @@ def test_the_noise_of_an_image_depends_on_the_seed_and_its_number_only():
     ((2, 1, 4, 4), 4, 1),      # one patch
     ((2, 1, 3, 4), 1, 1),      # pixel by pixel
 ])
-def test_occlusion_of_a_linear_model_is_what_the_patches_held_times_its_weights(shape, size, stride,
-                                                                                grey):
+def test_occlusion_of_a_linear_model_is_what_the_patches_held_times_its_weights(
+        shape, size, stride, grey):
     rng = np.random.default_rng(6)
     X, y = images(rng, shape, np.float64)
     model = LinearModel(rng, shape[1:], 7, np.float64)

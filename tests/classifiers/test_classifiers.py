@@ -266,8 +266,8 @@ def test_a_net_starts_from_the_layers_of_another_that_agree_in_name_and_shape(tm
     for own, found, source in ((model.params, fresh.params, old.params),
                                (model.buffers, fresh.buffers, old.buffers)):
         for name, array in own.items():
-            anew = name.startswith(("block3", "block4/conv", "affine2"))
-            np.testing.assert_array_equal(array, (found if anew else source)[name], err_msg=name)
+            is_new = name.startswith(("block3", "block4/conv", "affine2"))
+            np.testing.assert_array_equal(array, (found if is_new else source)[name], err_msg=name)
     with pytest.raises(ValueError,
                        match=r"a.h5: no layer agrees in name and shape; the network has W1, b1"):
         warm_start(TwoLayerNet(), tmp_path / "a.h5")

@@ -55,7 +55,7 @@ NETS = {
                                         rung=rung),
     "hidden layer":
         lambda rung: DeepConvNet((1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64,
-                                             seed=0, rung=rung),
+                                  seed=0, rung=rung),
     "residual":
         lambda rung: ResidualNet((1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
 }

@@ -278,8 +278,8 @@ def test_erasing_leaves_images_alone_whose_draw_is_not_below_p():
     images = batch()
     draws = np.full((4, 5), 0.5)
     draws[:2, 0] = 0.1
-    changed = (RandomErasing(p=0.5, min_area=0.2).apply(images,
-                                                        draws) != images).any(axis=(1, 2, 3))
+    erased = RandomErasing(p=0.5, min_area=0.2).apply(images, draws)
+    changed = (erased != images).any(axis=(1, 2, 3))
     np.testing.assert_array_equal(changed, [True, True, False, False])
 
 

@@ -68,15 +68,16 @@ BAD_ARCHIVES = {  # name: (file name, content, part of the error)
                       "packed by method 14, expected 0"),
     "a zip that declares 4 GB": ("a.zip", edited(ZIP, CENTRAL, 24, b"\xfe\xff\xff\xff"),
                                  "declares 4,294,967,294 bytes"),
-    "a bomb that declares little": ("a.zip", edited(zip_of(("a.csv", bytes(1 << 24))), CENTRAL, 24,
-                                                    struct.pack("<I", 1000)), "is damaged"),
+    "a bomb that declares little": (
+        "a.zip", edited(zip_of(("a.csv", bytes(1 << 24))), CENTRAL, 24, struct.pack("<I", 1000)),
+        "is damaged"),
     "a bomb of one long line": ("a.zip", zip_of(("a.csv", bytes(1 << 24))),
                                 "the first line of a.csv is '"),
     "a zip whose place is outside": ("a.zip", edited(ZIP, CENTRAL, 42, b"\0\0\0\x70"),
                                      "is damaged"),
-    "a zip whose name is not UTF-8": ("a.zip", edited(edited(ZIP, CENTRAL, 8, b"\0\x08"), CENTRAL,
-                                                      46, b"\xff\xfe"),
-                                      "is damaged"),
+    "a zip whose name is not UTF-8": (
+        "a.zip", edited(edited(ZIP, CENTRAL, 8, b"\0\x08"), CENTRAL, 46, b"\xff\xfe"),
+        "is damaged"),
     "a zip whose name is empty": ("a.zip", edited(ZIP, CENTRAL, 46, b"\0"),
                                   "holds no CSV of faces"),
     "an empty tar.gz": ("a.tar.gz", b"", "is not a complete .tar.gz file"),
@@ -118,9 +119,8 @@ def test_a_damaged_or_hostile_archive_is_refused_by_name(tmp_path, name):
     (tmp_path / file).write_bytes(content)
     with pytest.raises(ValueError) as caught:
         quiet(tmp_path / file, tmp_path / "out.h5", skip_bad=True)
-    assert str(caught.value).startswith("source: ") and reason in str(caught.value), str(
-        caught.value
-    )
+    message = str(caught.value)
+    assert message.startswith("source: ") and reason in message, message
     assert not (tmp_path / "out.h5").exists()
 
 
@@ -133,13 +133,15 @@ def test_a_member_with_any_path_is_read_and_written_nowhere(tmp_path, monkeypatc
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)
     monkeypatch.setenv("HOME", str(inner))
-    packed = zip_of((name, CSV)) if container == "zip" else tar_of((name, CSV, {}),
-                                                                   form=tarfile.PAX_FORMAT)
-    (inner / f"a.{container}").write_bytes(gzip.compress(packed) if container == "tar.gz"
-                                           else packed)
+    if container == "zip":
+        packed = zip_of((name, CSV))
+    else:
+        packed = tar_of((name, CSV, {}), form=tarfile.PAX_FORMAT)
+    content = gzip.compress(packed) if container == "tar.gz" else packed
+    (inner / f"a.{container}").write_bytes(content)
     assert quiet(inner / f"a.{container}", inner / "out.h5")[0]["rows"] == CSV.count(b"\n") - 1
-    assert sorted(file.name for file in tmp_path.rglob("*")) == sorted(["1", "2", "inner",
-                                                                        f"a.{container}", "out.h5"])
+    names = ["1", "2", "inner", f"a.{container}", "out.h5"]
+    assert sorted(file.name for file in tmp_path.rglob("*")) == sorted(names)
     assert not os.path.lexists(os.path.expanduser(name))
 
 
@@ -162,8 +164,8 @@ def test_many_files_and_many_bytes_in_all_are_refused(tmp_path, monkeypatch, mos
 
 
 def test_zeros_without_end_behind_a_tar_are_not_read_to_their_end(tmp_path, monkeypatch):
-    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(tar_of(("fer2013.csv", CSV, {}))
-                                                      + bytes(1 << 24)))
+    content = tar_of(("fer2013.csv", CSV, {})) + bytes(1 << 24)
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(content))
     monkeypatch.setattr(sources, "LARGEST_TAR", 1 << 22)
     with pytest.raises(ValueError, match="more than 4,194,304 bytes when unpacked"):
         quiet(tmp_path / "a.tar.gz", tmp_path / "out.h5")

@@ -59,8 +59,8 @@ WHOLE_FILES = {  # name: (content, part of the error)
 
 
 @pytest.mark.parametrize("name", WHOLE_FILES)
-def test_a_file_that_is_no_table_of_faces_is_refused_with_what_came_and_what_was_expected(tmp_path,
-                                                                                          name):
+def test_a_file_that_is_no_table_of_faces_is_refused_with_what_came_and_what_was_expected(
+        tmp_path, name):
     content, reason = WHOLE_FILES[name]
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(ValueError) as caught:

@@ -50,8 +50,8 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, whole, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flipped_bit_anywhere_is_refused(tmp_path, whole, kind):
     content = whole[kind]
-    for at in np.random.default_rng(1).integers(8 * len(content),
-                                                size=150).tolist() + [8 * len(content) - 1]:
+    bits = 8 * len(content)
+    for at in [*np.random.default_rng(1).integers(bits, size=150).tolist(), bits - 1]:
         changed = bytearray(content)
         changed[at // 8] ^= 1 << at % 8
         (tmp_path / "a.h5").write_bytes(changed)
@@ -100,8 +100,8 @@ OTHER = [with_external_link, with_external_storage, with_virtual_data, with_soft
 
 @pytest.mark.parametrize("fill", OTHER, ids=lambda fill: fill.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_of_another_program_is_refused_and_nothing_in_it_is_followed(tmp_path, whole, kind,
-                                                                            fill):
+def test_a_file_of_another_program_is_refused_and_nothing_in_it_is_followed(
+        tmp_path, whole, kind, fill):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         fill(file)
     refused(tmp_path / "a.h5", kind, "does not end with a seal")

@@ -30,9 +30,9 @@ def turned(orientation, kind="JPEG"):
 
 
 def chunk(kind, content):
-    return struct.pack(">I",
-                       len(content)) + kind + content + struct.pack(">I",
-                                                                    zlib.crc32(kind + content))
+    length = struct.pack(">I", len(content))
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return length + kind + content + checksum
 
 
 def png(width, height, depth=8, colour=0, data=b"", extra=b"", interlace=0):

@@ -152,8 +152,8 @@ def test_ferplus_of_other_rows_or_with_a_bad_line_is_refused(tmp_path, change, r
 @pytest.mark.parametrize("limit, files", [
     ("LARGEST_CSV", {"fer2013.csv": csv_text("fer2013")}), ("LARGEST_OTHER", {"x": b"0" * 99})])
 @pytest.mark.parametrize("container", ["zip", "tar.gz"])
-def test_a_member_that_declares_too_many_bytes_is_never_read(tmp_path, monkeypatch, limit, files,
-                                                             container):
+def test_a_member_that_declares_too_many_bytes_is_never_read(
+        tmp_path, monkeypatch, limit, files, container):
     monkeypatch.setattr(sources, limit, 50)
     with pytest.raises(ValueError, match="declares .* bytes, expected at most 50"):
         quiet(pack(tmp_path, files, container), tmp_path / "out.h5")
@@ -184,7 +184,8 @@ def test_nothing_is_extracted_whatever_a_member_is_called(tmp_path):
 def test_a_link_in_an_archive_is_refused(tmp_path):
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         info = tarfile.TarInfo("fer2013.csv")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        info.type = tarfile.SYMTYPE
+        info.linkname = "/etc/passwd"
         archive.addfile(info)
     with pytest.raises(ValueError, match="a link or a device"):
         quiet(tmp_path / "a.tar.gz", tmp_path / "out.h5")

@@ -103,8 +103,8 @@ def test_the_same_action_units_give_the_same_faces_and_others_leave_the_person()
     assert change[emotional].mean() > 3 * change[~emotional].mean()
 
 
-masks = st.integers(0, 2**25 - 1).map(lambda bits: np.array([bits >> k & 1 for k in range(25)],
-                                                            bool).reshape(5, 5))
+masks = st.integers(0, 2**25 - 1).map(
+    lambda bits: np.array([bits >> k & 1 for k in range(25)], bool).reshape(5, 5))
 
 
 @settings(max_examples=30, deadline=None)

@@ -147,8 +147,8 @@ def test_a_face_without_turn_tilt_or_light_from_the_side_is_its_own_mirror_image
     pixels, masks = middle_face(lip_corner_pull=1, brow_lower=1)
     np.testing.assert_array_equal(masks, masks[:, :, ::-1])
     # Both eyes reflect the same lamp, on the same side
-    apart_from_eyes = masks[BROWS] | masks[MOUTH]
-    np.testing.assert_allclose(pixels[apart_from_eyes], pixels[:, ::-1][apart_from_eyes], atol=1)
+    brows_and_mouth = masks[BROWS] | masks[MOUTH]
+    np.testing.assert_allclose(pixels[brows_and_mouth], pixels[:, ::-1][brows_and_mouth], atol=1)
 
 
 def test_a_linear_classifier_sees_something_but_stays_under_60_percent():

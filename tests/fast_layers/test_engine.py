@@ -63,8 +63,8 @@ def test_kernels_take_subnormal_numbers_as_zero_and_python_keeps_them():
     subnormal = np.float32(1e-40)
     count = 4 * update.BLOCK + 1  # a block for each of four threads
     w, dw, m = (np.full(count, subnormal) for _ in range(3))
-    next_w, next_m, next_v = update.one_pass(update.adam, (w, dw, m, m),
-                                             (0.9, 0.999, 1e-3, 1.0, 1e-8, 0.0))
+    settings = (0.9, 0.999, 1e-3, 1.0, 1e-8, 0.0)
+    next_w, next_m, next_v = update.one_pass(update.adam, (w, dw, m, m), settings)
     assert not next_w.any() and not next_m.any() and not next_v.any()
     assert subnormal * np.float32(0.5) > 0
 
@@ -138,8 +138,8 @@ def test_what_memory_held_before_is_neither_seen_nor_warned_of(monkeypatch, left
     x, w, b, gamma, beta = (rng.standard_normal(shape).astype(np.float32) for shape in (
         (3, 2, 7, 9), (5, 2, 3, 3), 5, 5, 5))
     results = []
-    for each in (rung, "im2col"):
-        forward, backward = functions("conv_bn_relu_pool", each)
+    for used in (rung, "im2col"):
+        forward, backward = functions("conv_bn_relu_pool", used)
         out, cache = forward(x, w, b, gamma, beta, {"stride": 1, "pad": 1}, {"mode": "train"},
                              POOL_2X2)
         results.append([out, *backward(np.ones_like(out), cache)])
@@ -212,7 +212,8 @@ def test_a_predictor_heeds_every_setting_of_every_layer(name, fused):
         )
     X = rng.standard_normal((4, 2, 8, 8))
     rungs = Network(by_hand(chain), (2, 8, 8), dtype=np.float64)
-    rungs.params, rungs.buffers = net.params, net.buffers
+    rungs.params = net.params
+    rungs.buffers = net.buffers
     expected = rungs.loss(X)
     for found in (Predictor(net)(X), net.loss(X)):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())

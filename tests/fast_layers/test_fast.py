@@ -45,8 +45,8 @@ def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
     rng = np.random.default_rng(seed)
     N, C, filters = rng.integers(1, [9, most, most])
     HH, WW = (3, 3) if rung == "winograd" else rng.integers(1, 5, 2)
-    stride, pad = (1, rng.integers(0, 3)) if rung == "winograd" else (rng.integers(1, 4),
-                                                                      rng.integers(0, 3))
+    stride = 1 if rung == "winograd" else rng.integers(1, 4)
+    pad = rng.integers(0, 3)
     # Two output pixels at least in each direction, for the pool.
     H, W = (size + stride + rng.integers(0, pixels) for size in (HH, WW))
     arrays = [rng.standard_normal((N, C, H, W)),
@@ -155,8 +155,8 @@ def test_images_may_be_worked_on_in_strips(name, plans):
 @pytest.mark.parametrize(("N", "C", "filters", "H"),
                          [(1, 70, 33, 5), (3, 40, 9, 12), (25, 33, 20, 6), (50, 3, 5, 7)])
 @pytest.mark.parametrize("want_dx", [False, True])
-def test_parts_of_a_chunk_for_threads_without_one_give_the_same_bits(N, C, filters, H, want_dx,
-                                                                     monkeypatch):
+def test_parts_of_a_chunk_for_threads_without_one_give_the_same_bits(
+        N, C, filters, H, want_dx, monkeypatch):
     rng = np.random.default_rng(N)
     x = rng.standard_normal((N, C, H, H))
     w = rng.standard_normal((filters, C, 3, 3))
@@ -167,13 +167,13 @@ def test_parts_of_a_chunk_for_threads_without_one_give_the_same_bits(N, C, filte
     splits = []
     for threads in (1, 2, 8, 100):
         monkeypatch.setattr(passes, "threads", lambda threads=threads: threads)
-        splits.append(kernels.backward_splits(cache.conv.plan, threads, kernels.chunks_of(N),
-                                              want_dx))
-        results.append([None if each is None else each.tobytes()
-                        for each in conv.conv_backward(dout, cache, want_dx)])
+        chunks = kernels.chunks_of(N)
+        splits.append(kernels.backward_splits(cache.conv.plan, threads, chunks, want_dx))
+        results.append([None if gradient is None else gradient.tobytes()
+                        for gradient in conv.conv_backward(dout, cache, want_dx)])
     assert splits[0] == 1
     assert splits[-1] == cache.size.Cp // (2 * cache.size.lanes) * (2 if want_dx else 1)
-    assert all(each == results[0] for each in results)
+    assert all(result == results[0] for result in results)
 
 
 @compiled

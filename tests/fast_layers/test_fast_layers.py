@@ -33,8 +33,8 @@ def test_the_matrix_product_takes_any_size_and_transposes(rows, columns, dtype):
 @settings(max_examples=100 if F.COMPILED else 10, deadline=None)
 @given(count=st.integers(1, 3), rows=st.integers(1, 40), columns=st.integers(1, 40),
        dtype=st.sampled_from(DTYPES))
-def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_written(count, rows,
-                                                                                    columns, dtype):
+def test_matrices_are_turned_whatever_their_size_and_nothing_beside_them_is_written(
+        count, rows, columns, dtype):
     x = np.random.default_rng(rows).standard_normal((count, columns, rows + 3)).astype(dtype)
     out = np.full((count, rows, columns + 2), np.nan, dtype)
     product.transpose(x.reshape(-1), product.MatrixStrides(matrix=x[0].size, row=rows + 3),
@@ -125,7 +125,8 @@ def test_relu_alone_equals_its_definition_bit_for_bit(seed, layout, dtype):
     # Many of them are small enough for NumPy, and many are not
     shape = rng.integers(1, [4, 40, 30, 30])
     x, dout = (LAYOUTS[layout](rng.standard_normal(shape).astype(dtype)) for _ in range(2))
-    x[rng.random(shape) < 0.1], x[rng.random(shape) < 0.1] = 0, np.nan
+    x[rng.random(shape) < 0.1] = 0
+    x[rng.random(shape) < 0.1] = np.nan
     x.setflags(write=False)
     results = []
     for rung in ("fast", "im2col"):
@@ -154,8 +155,7 @@ def assert_close(results, count):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows, steps, columns, most",
                          [(50, 9001, 100, 1), (7, 5000, 33, 1), (13, 4096, 20, 1),
-                                                        (1, 4095, 1, 1),
-                          (200, 600, 40, 4)])  # the last one in one part
+                          (1, 4095, 1, 1), (200, 600, 40, 4)])  # the last one in one part
 def test_long_products_are_sums_of_parts(rows, steps, columns, most, dtype):
     rng = np.random.default_rng(0)
     a = rng.standard_normal((rows, steps)).astype(dtype)

@@ -107,8 +107,8 @@ def test_the_first_of_equal_outputs_of_a_convolution_wins(kind, shape, rung, dty
 @compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("mode", "kind", "shape", "rung"), [
-    *(("test", *each) for each in BLANK),
-    *(("train", *each) for each in BLANK + INTEGERS if each[:2] != ("integers", "windows"))])
+    *(("test", *case) for case in BLANK),
+    *(("train", *case) for case in BLANK + INTEGERS if case[:2] != ("integers", "windows"))])
 def test_the_first_of_equal_outputs_of_batchnorm_wins(mode, kind, shape, rung, dtype):
     F = SHAPES[shape][1]
 

@@ -115,8 +115,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
     assert (tmp_path / "b.txt").read_text() == "old"
 
 
-def test_the_content_is_on_the_disk_before_it_gets_its_name_and_the_name_afterwards(tmp_path,
-                                                                                    monkeypatch):
+def test_the_content_is_on_the_disk_before_it_gets_its_name_and_the_name_afterwards(
+        tmp_path, monkeypatch):
     calls = []
     fsync = os.fsync
     replace = os.replace

@@ -31,7 +31,7 @@ for part in compile_ahead.PARTS:
 before = compiled()
 ahead = {m: [step.addresses for step in conv.backward_steps(m)] for m in compile_ahead.TILES}
 assert set(before.values()) == {1}, before
-assert all(dtype in each for addresses in ahead.values() for each in addresses)
+assert all(dtype in address for addresses in ahead.values() for address in addresses)
 X = np.random.default_rng(0).standard_normal((50, 1, 48, 48)).astype(dtype)
 data = {"X_train": X, "y_train": np.arange(50) % 7, "X_val": X[:7], "y_val": np.arange(7)}
 net = FinalConvNet(seed=0, dtype=dtype, reg=1e-3)
@@ -101,7 +101,7 @@ def begun(monkeypatch):
     monkeypatch.setattr(helper, "subprocess", SimpleNamespace(
         PIPE=None, DEVNULL=None, Popen=lambda command, **_: commands.append(command)))
     # "" is the working directory
-    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     monkeypatch.setattr(helper.atexit, "register", lambda *_: None)
     return commands
 
@@ -109,8 +109,9 @@ def begun(monkeypatch):
 def test_it_starts_where_a_second_processor_is(begun, tmp_path):
     helper.start("float64", tmp_path)
     ((python, option, code),) = begun
-    assert (python, option) == (sys.executable, "-c") and code.endswith(
-        "from cs231n_fer.fast_layers.compile_ahead import main; main('float64')")
+    assert python == sys.executable
+    assert option == "-c"
+    assert code.endswith("from cs231n_fer.fast_layers.compile_ahead import main; main('float64')")
 
 
 def test_it_imports_what_its_process_would_and_nothing_of_the_working_directory(begun, tmp_path):

@@ -53,8 +53,8 @@ def test_the_register_tile_is_a_matrix_product(adds, dtype):
         (TILE_ROWS, runs, steps), (runs, steps, columns + 7), (TILE_ROWS + 1, columns + 7)))
     expected = c.astype(np.float64)
     expected[:TILE_ROWS, :columns] *= adds
-    expected[:TILE_ROWS, :columns] += np.tensordot(a.astype(np.float64), b.astype(np.float64),
-                                                   2)[:, :columns]
+    product = np.tensordot(a.astype(np.float64), b.astype(np.float64), 2)
+    expected[:TILE_ROWS, :columns] += product[:, :columns]
     tile_product(a, b, c, runs, steps, adds)
     np.testing.assert_allclose(c, expected, rtol=0, atol=np.finfo(dtype).eps * runs * steps * 4)
 

@@ -184,8 +184,8 @@ def loads_tile_5(a, b, out, at, row, step):
 @word(lambda a, b, out, lanes: (grid(2, 5, lanes), a[blocks(5, 2, lanes)].swapaxes(0, 1)),
       "store_tile")
 def stores_tile(a, b, out, at, row, step):
-    columns = load(a, 0, 2), load(a, row, 2), load(a, 2 * row,
-                                                   2), load(a, 3 * row, 2), load(a, 4 * row, 2)
+    columns = (load(a, 0, 2), load(a, row, 2), load(a, 2 * row, 2), load(a, 3 * row, 2),
+               load(a, 4 * row, 2))
     store_tile(out, at, row, step, columns)
 
 
@@ -217,8 +217,8 @@ def repeat_vector(a, b, out, at, row, step):
 
 def halved(lanes):
     """Add up in the order of lane_sum."""
-    return lanes[0] if len(lanes) == 1 else halved(lanes[:len(lanes) // 2]
-                                                   + lanes[len(lanes) // 2:])
+    half = len(lanes) // 2
+    return halved(lanes[:half] + lanes[half:]) if half else lanes[0]
 
 
 @word(lambda a, b, out, lanes: ([0, 1], [halved(b[ROW:ROW + lanes]), halved(a[AT:AT + lanes])]),

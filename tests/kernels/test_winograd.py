@@ -124,8 +124,9 @@ def added_up(name, m, x):
 @pytest.mark.parametrize("name, m", ALL)
 def test_both_ways_transforms_rows_and_columns(name, m, dtype):
     matrix = MATRICES[name](*cook_toom(m)).astype(float)
-    x = np.random.default_rng(0).standard_normal((matrix.shape[1],) * 2
-                                                 + (lanes_of(np.dtype(dtype)),)).astype(dtype)
+    size = matrix.shape[1]
+    shape = (size, size, lanes_of(np.dtype(dtype)))
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     error = abs(transformed(name, m, x) - two_ways(matrix, x))
     assert (error <= LIMIT * np.finfo(dtype).eps * added_up(name, m, x)).all()
 

@@ -245,8 +245,8 @@ def test_log_softmax_takes_off_the_largest_score():
 def test_the_argmax_of_a_window_takes_one_byte_for_up_to_256_pixels(window, dtype):
     x = np.zeros((1, 1, window, window))
     x[..., -1, -1] = 1
-    out, cache = L.max_pool_forward_im2col(x, {"pool_height": window, "pool_width": window,
-                                               "stride": 1})
+    pool_param = {"pool_height": window, "pool_width": window, "stride": 1}
+    out, cache = L.max_pool_forward_im2col(x, pool_param)
     assert out.item() == 1 and cache[1].dtype == dtype
     np.testing.assert_array_equal(L.max_pool_backward_im2col(out, cache), x)
 
@@ -282,8 +282,8 @@ def test_weights_are_normal_numbers_times_the_deviation_of_their_rule():
                                    (L.he_normal, (5, 4, 3, 2), (2 / 24) ** 0.5),
                                    (L.xavier_normal, (5, 4, 3, 2), (2 / 54) ** 0.5)):
         order = (0, 1) if len(shape) == 2 else (2, 3, 1, 0)
-        drawn = np.random.default_rng(1).standard_normal([shape[axis]
-                                                          for axis in order]) * deviation
+        sizes = [shape[axis] for axis in order]
+        drawn = np.random.default_rng(1).standard_normal(sizes) * deviation
         expected = drawn if len(shape) == 2 else drawn.transpose(3, 2, 0, 1)
         np.testing.assert_array_equal(make(np.random.default_rng(1), shape, np.float64), expected)
 

@@ -66,8 +66,9 @@ def draw_conv(rng, size):
     HH = size(2)
     WW = size(3)
     x = rng.standard_normal((N, C, HH + size(1) - 1, WW + size(0) - 1))
-    return x, rng.standard_normal((F, C, HH, WW)), rng.standard_normal(F), {"stride": size(3),
-                                                                            "pad": size(1) - 1}
+    w = rng.standard_normal((F, C, HH, WW))
+    b = rng.standard_normal(F)
+    return x, w, b, {"stride": size(3), "pad": size(1) - 1}
 
 
 def draw_pool(rng, size):
@@ -162,8 +163,7 @@ def test_channels_last_images_are_neither_copied_nor_returned_in_another_layout(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("make, deviation",
                          [(L.he_normal, (2 / 450) ** 0.5), (L.xavier_normal, (2 / 1250) ** 0.5),
-                                             (lambda *args: L.scaled_normal(*args[:2], 0.3,
-                                                                            args[2]), 0.3)])
+                          (lambda rng, shape, dtype: L.scaled_normal(rng, shape, 0.3, dtype), 0.3)])
 def test_initial_weights_have_their_deviation_and_channels_last_memory(make, deviation, dtype):
     w = make(np.random.default_rng(0), (32, 18, 5, 5), dtype)
     assert w.shape == (32, 18, 5, 5)

@@ -22,9 +22,10 @@ def loss_arguments(name, rng, N, C):
         return x, y
     teacher = np.exp(3 * rng.standard_normal((N, C))) * (rng.random((N, C)) < 0.7)
     teacher[np.arange(N), rng.integers(C, size=N)] = 1
-    return x, y, teacher / teacher.sum(axis=1,
-                                       keepdims=True), float(rng.random()), float(rng.uniform(0.5,
-                                                                                              4))
+    teacher = teacher / teacher.sum(axis=1, keepdims=True)
+    alpha = float(rng.random())
+    temperature = float(rng.uniform(0.5, 4))
+    return x, y, teacher, alpha, temperature
 
 
 WEIGHTED = "softmax_loss, class weights"
@@ -92,8 +93,8 @@ def test_losses_survive_huge_scores_and_their_gradients_sum_to_zero_where_only_d
     name,
 ):
     drawn = loss_arguments(name, np.random.default_rng(0), 6, 7)
-    loss, dx = getattr(L, name.split(",")[0])(*arguments((1e4 * drawn[0], *drawn[1:]), "C",
-                                                         np.float32))
+    args = arguments((1e4 * drawn[0], *drawn[1:]), "C", np.float32)
+    loss, dx = getattr(L, name.split(",")[0])(*args)
     assert np.isfinite(loss) and np.isfinite(dx).all()
     if name != "l2_svm_loss":
         np.testing.assert_allclose(dx.sum(axis=1), 0, atol=1e-5)

@@ -26,8 +26,8 @@ def arrays_in(cache):
     if isinstance(cache, np.ndarray):
         yield cache
     elif isinstance(cache, (tuple, list)):
-        for each in cache:
-            yield from arrays_in(each)
+        for item in cache:
+            yield from arrays_in(item)
     elif isinstance(cache, dict):
         yield from arrays_in(list(cache.values()))
 
@@ -102,8 +102,8 @@ def test_a_step_between_the_passes_of_a_net_changes_no_gradient(name, mode):
     dscores = protected(np.random.default_rng(6).standard_normal(scores.shape))
     before = bits(net.backward(dscores, cache))
     for array in arrays_in(cache):
-        assert not any(np.shares_memory(array, each) for each in net.buffers.values())
+        assert not any(np.shares_memory(array, buffer) for buffer in net.buffers.values())
     net.loss(3 * X, np.array([0, 1, 2, 3]))
-    for each in net.buffers.values():
-        each[:] = np.nan
+    for buffer in net.buffers.values():
+        buffer[:] = np.nan
     assert len(net.buffers) and bits(net.backward(dscores, cache)) == before

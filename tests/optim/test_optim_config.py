@@ -102,9 +102,8 @@ def test_the_ends_of_every_range_are_accepted(rule, config):
                                         ("m", ("adam", "adamw"))])
 def test_a_state_that_comes_along_is_used_and_a_missing_one_is_zero(key, rules):
     for rule in rules:
-        fresh, zero, other = (UPDATE_RULES[rule](W, W, config)[0]
-                              for config in ({}, {key: np.zeros((2, 3))},
-                                             {key: np.full((2, 3), 0.5)}))
+        configs = ({}, {key: np.zeros((2, 3))}, {key: np.full((2, 3), 0.5)})
+        fresh, zero, other = (UPDATE_RULES[rule](W, W, config)[0] for config in configs)
         np.testing.assert_array_equal(fresh, zero)
         assert (fresh != other).all()
 

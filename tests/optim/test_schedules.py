@@ -41,8 +41,8 @@ ALL = [Exponential(0.9), Step(2, 0.5), CosineWarmup(1.5, 0.01), Plateau(1, 0.5, 
 
 
 @pytest.mark.parametrize(("schedule", "epoch", "num_epochs", "history", "factor"), CURVES)
-def test_every_curve_passes_through_points_worked_out_by_hand(schedule, epoch, num_epochs, history,
-                                                              factor):
+def test_every_curve_passes_through_points_worked_out_by_hand(
+        schedule, epoch, num_epochs, history, factor):
     assert schedule(epoch, num_epochs, history) == pytest.approx(factor, rel=1e-12, abs=1e-15)
 
 

@@ -175,7 +175,9 @@ class Methods:
     """Something whose method is a schedule."""
 
     def __init__(self, rate):
-        self.rate, self.itself, self.lock = rate, self, object()
+        self.rate = rate
+        self.itself = self
+        self.lock = object()
 
     def schedule(self, epoch, num_epochs, history):
         return self.rate

@@ -39,9 +39,8 @@ def test_weighted_samples_add_up_to_the_shares(counts, strength, seed):
 
 @settings(deadline=None)
 @given(**problems)
-def test_a_balanced_epoch_shows_each_class_by_its_share_and_its_samples_equally_often(counts,
-                                                                                      strength,
-                                                                                      seed):
+def test_a_balanced_epoch_shows_each_class_by_its_share_and_its_samples_equally_often(
+        counts, strength, seed):
     labels = labels_of(counts, seed)
     order = Balanced(strength).order(np.random.default_rng(seed), labels)
     assert len(order) == len(labels)

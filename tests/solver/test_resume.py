@@ -83,10 +83,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, name, c
     resumed.train()
     assert outcome(resumed) == outcome(whole)
     for file in ("best.h5", "last.h5"):
-        (arrays, info), (wanted, wanted_info) = (load_checkpoint(tmp_path / way / file)
-                                                 for way in ("cut", "whole"))
-        assert {key: a.tobytes() for key,
-                a in arrays.items()} == {key: a.tobytes() for key, a in wanted.items()}
+        arrays, info = load_checkpoint(tmp_path / "cut" / file)
+        wanted, wanted_info = load_checkpoint(tmp_path / "whole" / file)
+        found = {key: array.tobytes() for key, array in arrays.items()}
+        assert found == {key: array.tobytes() for key, array in wanted.items()}
         del info["history"], wanted_info["history"]  # they hold times
         assert info == wanted_info
 

@@ -165,8 +165,8 @@ def small_disk():
 
 @pytest.mark.parametrize("trouble", [no_large_files, full_disk, read_only],
                          ids=lambda trouble: trouble.__name__)
-def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint_stays(tmp_path,
-                                                                                       trouble):
+def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint_stays(
+        tmp_path, trouble):
     # Not below tmp_path, into which nobody may look.
     with small_disk() if trouble is full_disk else tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
@@ -188,12 +188,11 @@ def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint
 
 
 def test_faces_for_which_the_disk_has_no_room_leave_the_prepared_file_as_it_was(tmp_path):
-    faces = np.zeros((3, 48, 48), np.uint8), np.arange(3,
-                                                       dtype=np.uint8), np.arange(3, dtype=np.uint8)
+    labels = np.arange(3, dtype=np.uint8)
+    faces = (np.zeros((3, 48, 48), np.uint8), labels, labels)
     write_prepared(tmp_path / "a.h5", *faces)
-    with no_large_files(tmp_path) as reason, pytest.raises(OSError,
-                                                           match=rf"could not write \S+a\.h5 "
-                                                                 rf"\({reason}\)"):
+    with (no_large_files(tmp_path) as reason,
+          pytest.raises(OSError, match=rf"could not write \S+a\.h5 \({reason}\)")):
         write_prepared(tmp_path / "a.h5", faces[0] + 1, *faces[1:])
     assert not read_prepared(tmp_path / "a.h5")["pixels"].any() and os.listdir(tmp_path) == ["a.h5"]
 
@@ -209,8 +208,8 @@ def interruptible():
 
 @pytest.mark.parametrize("step", [0, 3, 5, 12],
                          ids=["before the first", "in epoch 1", "at its end", "in epoch 3"])
-def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(tmp_path, step,
-                                                                      interruptible):
+def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(
+        tmp_path, step, interruptible):
     folder = tmp_path / "run"
     solver = start(RUN, folder, 4)
     loss = solver.model.loss

@@ -56,10 +56,10 @@ def test_logarithms_are_uniform_plain_draws_are_and_choices_equally_likely(ends,
     low, high = map(math.log, ends)
     for name, share in (("log", lambda d: (math.log(d["log"]) - low) / (high - low)),
                         ("plain", lambda d: (d["plain"] - ends[0]) / (ends[1] - ends[0]))):
-        shares = np.sort([share(each) for each in drawn])
+        shares = np.sort([share(draw) for draw in drawn])
         distance = max((np.arange(1, n + 1) / n - shares).max(), (shares - np.arange(n) / n).max())
         assert distance < bound, name
-    counts = np.bincount([each["one"] for each in drawn], minlength=4) / n
+    counts = np.bincount([draw["one"] for draw in drawn], minlength=4) / n
     # A difference of two values of the distribution function
     assert abs(counts - 0.25).max() < 2 * bound
 
@@ -239,8 +239,8 @@ def test_results_and_settings_may_hold_numpy_numbers_and_arrays_and_nan(tmp_path
     ({"model": object()}, "JSON cannot hold <object"),
     ({(1, 2): 3}, "JSON cannot hold {.*keys must be str"),
 ])
-def test_a_result_that_json_cannot_hold_is_refused_and_its_trial_is_free_again(tmp_path, result,
-                                                                               message):
+def test_a_result_that_json_cannot_hold_is_refused_and_its_trial_is_free_again(
+        tmp_path, result, message):
     with pytest.raises(ValueError, match=message):
         run_trials(tmp_path, {0: {}}, lambda number, settings: result)
     assert run_trials(tmp_path, {0: {}}, lambda number, settings: {"a": 1}) == {0: {"a": 1}}
@@ -279,7 +279,7 @@ def test_a_score_that_is_not_finite_ranks_last_and_the_search_goes_on(tmp_path, 
         return {"score": spoilt if number in (3, 4) else -number}
     trials = {number: {} for number in range(6)}
     found = successive_halving(tmp_path, trials, ((1, 6), (2, 3), (3, 1)), evaluate)
-    assert [list(each) for each in found.values()] == [list(range(6)), [0, 1, 2], [0]]
+    assert [list(trials) for trials in found.values()] == [list(range(6)), [0, 1, 2], [0]]
     scores = {4: spoilt, 0: 0.1, 3: spoilt, 2: 0.5}
     assert survivors(scores, 4) == [2, 0, 3, 4] and survivors(scores, 1) == [2]
 
