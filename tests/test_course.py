@@ -50,8 +50,8 @@ from cs231n_fer.solver import Solver
 
 
 def line(start, stop, *shape):
-    """An evenly spaced, write-protected array of a shape: the inputs of most of the notebooks'
-    checks."""
+    """Return an evenly spaced, write-protected array, the input of most of the notebooks' checks.
+    """
     array = np.linspace(start, stop, num=int(np.prod(shape))).reshape(shape)
     array.setflags(write=False)
     return array

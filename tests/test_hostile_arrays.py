@@ -1,5 +1,4 @@
-"""Every operation on hostile arrays: the numbers of fresh contiguous arrays of the right dtype, or
-a ValueError."""
+"""Every operation on hostile arrays gives the numbers of plain arrays, or a ValueError."""
 import copy
 import zlib
 
@@ -31,7 +30,7 @@ BATCHNORM = {"eps": 0.1}
 
 
 def batchnorm(mode, features):
-    """A bn_param with running averages that are not the initial ones."""
+    """Return a bn_param with running averages that are not the initial ones."""
     return {"mode": mode, "eps": 0.1, "running_mean": np.linspace(-1, 1, features),
             "running_var": np.linspace(0.5, 2, features)}
 
@@ -108,13 +107,13 @@ HOSTILE = LAYOUTS | DTYPES
 
 
 def drawn(name, shapes):
-    """Arrays of some shapes, the same in every run."""
+    """Return arrays of some shapes, the same in every run."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     return [rng.standard_normal(shape) for shape in shapes]
 
 
 def run(forward, arrays, settings):
-    """Run a forward pass whose settings, running averages among them, are its own."""
+    """Run a forward pass on its own copy of the settings, which hold running averages."""
     return forward(*arrays, *copy.deepcopy(settings))
 
 

@@ -1,5 +1,4 @@
-"""What the whole engine promises: the same bits, scores of any batch size, learning, no growth,
-threads."""
+"""Promises of the whole engine: same bits, any batch size, learning, constant memory, threads."""
 import gc
 import os
 import subprocess
@@ -55,7 +54,7 @@ def test_two_epochs_give_weights_of_the_same_sha256_run_after_run_and_on_1_2_and
 
 @cache
 def pictures(n):
-    """Built-in faces with their emotions."""
+    """Return built-in faces with their emotions."""
     data = load_data("synthetic", synthetic_train=n, synthetic_val=n, synthetic_test=0)
     return data["X_train"], data["y_train"]
 
@@ -66,7 +65,7 @@ def small_net(batchnorm=True, dtype=np.float32, seed=0):
 
 
 def clone(net, dtype):
-    """The small net with the same weights in another precision."""
+    """Return the small net with the same weights in another precision."""
     other = small_net(any("bn" in name for name in net.params), dtype)
     for name, array in net.params.items():
         other.params[name][...] = array
@@ -144,7 +143,7 @@ def test_fifty_steps_in_float32_end_where_those_in_float64_do(batchnorm):
 
 
 def resident():
-    """Bytes of this process that lie in memory."""
+    """Return the resident memory of this process in bytes."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 

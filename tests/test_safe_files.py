@@ -1,5 +1,7 @@
-"""No file that is read can run code: what the package, the experiments and the tests never say, by
-their AST."""
+"""No file that is read can run code.
+
+The source of package, experiments and tests is searched for dangerous calls.
+"""
 import ast
 from pathlib import Path
 
@@ -40,7 +42,7 @@ def faults(source):
 
 
 def call_faults(node):
-    """Yield what is wrong with a call."""
+    """Yield the name of every dangerous function in a call."""
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     is_call = isinstance(node.func, ast.Name) and name in CALLS
     if is_call or isinstance(node.func, ast.Attribute) and name in ATTRIBUTES:

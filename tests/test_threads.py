@@ -1,4 +1,4 @@
-"""Several Python threads at once: whatever they share, each gets the bits that it gets alone."""
+"""Python threads that share an object get the same bits as a single thread."""
 import os
 import subprocess
 import sys
@@ -80,7 +80,7 @@ def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_c
 
 
 def on_some_threads(function, X):
-    """Call a function while its kernels use another number of threads for each number of images."""
+    """Call a function while its kernels use a number of threads that depends on the batch size."""
     before = threads()
     set_threads(1 + len(X) % MOST_THREADS)
     found = function(X)
@@ -89,7 +89,7 @@ def on_some_threads(function, X):
 
 
 def trained(X):
-    """Weights after a few steps of a Solver of its own, with pictures as a shift of the faces."""
+    """Return the weights after some steps of a Solver, on faces shifted by the pictures."""
     net = final_net()
     data = faces(12)
     Solver(net, {**data, "X_train": data["X_train"] + X[0]}, update_rule="adam", batch_size=4,
@@ -99,14 +99,14 @@ def trained(X):
 
 
 def there_and_back(net, X):
-    """Scores, the gradient of the images and those of the parameters, without training."""
+    """Return scores, and the gradients of images and parameters, without training."""
     scores, cache = net.forward(X, TEST)
     dX, grads = net.backward(np.ones_like(scores), cache)
     return np.concatenate([scores.ravel(), dX.ravel(), *(grad.ravel() for grad in grads.values())])
 
 
 def distilled(teacher, X):
-    """The loss of a student of a shared teacher, and its gradients."""
+    """Return the loss and the gradients of a student of a shared teacher."""
     student = distil(final_net(2), [final_net(1)], 0.5)
     student.teacher = teacher
     loss, grads = student.loss(X, classes(X))
@@ -114,7 +114,7 @@ def distilled(teacher, X):
 
 
 def classes(X):
-    """A label for each picture."""
+    """Return a label for every picture."""
     return np.arange(len(X)) % 3
 
 
@@ -146,8 +146,7 @@ SHARED = {
 
 
 def wrong_answers(name):
-    """How many answers of a row, asked for by threads at once, have other bits than those that it
-    gives alone."""
+    """Return how many answers to concurrent threads differ from those to a single thread."""
     make, answer = SHARED[name]
     shared = make()
     questions = [[pictures(n, seed=caller) for n in SIZES] for caller in range(CALLERS)]

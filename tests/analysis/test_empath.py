@@ -1,5 +1,4 @@
-"""The Gabor bank is the textbook's, sees waves and nothing else, and the embedding is a PCA of the
-training faces."""
+"""Tests of the Gabor bank against its textbook definition, and of the embedding as a PCA."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +23,7 @@ SIDE = 12
 
 
 def noise(n, side=SIDE, seed=0, dtype=np.float64):
-    """Write-protected random pictures (n, side, side)."""
+    """Return write-protected random pictures (n, side, side)."""
     faces = np.random.default_rng(seed).uniform(0, 255, (n, side, side)).astype(dtype)
     faces.setflags(write=False)
     return faces

@@ -1,4 +1,4 @@
-"""Metrics against counts made by hand, and against their own definitions."""
+"""Tests of the metrics against counts made by hand and against their definitions."""
 
 from statistics import NormalDist
 
@@ -111,7 +111,7 @@ rows = st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, m
 
 
 def correlation_of_ranks_by_counting(a, b):
-    """The definition: Pearson's correlation of mean ranks, each counted pair by pair."""
+    """Return Pearson's correlation of mean ranks, which are counted pair by pair."""
     ranks = [[sum(w < v for w in row) + sum(w == v for w in row) / 2 for v in row]
              for row in (a, b)]
     return np.corrcoef(ranks)[0, 1]

@@ -1,5 +1,4 @@
-"""Maps of models whose gradient is known in closed form, and of picture files on their way into a
-net."""
+"""Tests of saliency maps on models with known gradients, and of reading picture files for a net."""
 
 import functools
 import importlib.util

@@ -1,4 +1,4 @@
-"""What was read as other numbers once: each on the product, where a user met it."""
+"""Tests of arrays that were once read as other numbers, at the functions where users met it."""
 import numba
 import numpy as np
 import pytest
@@ -37,14 +37,14 @@ def rng(seed=0):
 
 
 def small_net(dtype=np.float32, **settings):
-    """A net of two fused convolutions and an affine layer."""
+    """Return a net of two fused convolutions and an affine layer."""
     layers = Chain((("c1", Conv(5)), ("b1", BatchNorm()), ("r1", ReLU()), ("p1", MaxPool()),
                     ("c2", Conv(6)), ("r2", ReLU()), ("a", Affine(7))))
     return Network(layers, (1, 8, 8), dtype=dtype, seed=0, **settings)
 
 
 def float64_loss(scores, y):
-    """A loss of a user's own, whose gradient is float64."""
+    """Return the loss and gradient of a user's own function, whose gradient is float64."""
     loss, dscores = softmax_loss(scores, y)
     return loss, dscores.astype(np.float64)
 

@@ -1,5 +1,4 @@
-"""The named networks: sizes of the paper, names of the course, options, and the way back from a
-checkpoint."""
+"""Tests of the named networks: sizes of the paper, names of the course, options, checkpoints."""
 import math
 import tracemalloc
 
@@ -28,7 +27,7 @@ def count(model):
 
 def final_net_size(filters=(32, 64, 96, 128), size=3, hidden=200, classes=7, batchnorm=False,
                    side=48):
-    """Parameters of the final net, counted by hand."""
+    """Return the number of parameters of the final net, counted by hand."""
     total, channels = 0, 1
     for F in filters:
         total += F * channels * size ** 2 + (2 * F if batchnorm else F)

@@ -1,4 +1,4 @@
-"""Deeper networks: their sizes, and that fusing them changes no number."""
+"""Tests of the deeper networks: their sizes, and that fusing them changes no number."""
 import numpy as np
 import pytest
 
@@ -15,7 +15,7 @@ def count(model):
 
 
 def deep_net_size(blocks, hidden, batchnorm, side=48, classes=7):
-    """Parameters of a DeepConvNet, counted by hand."""
+    """Return the number of parameters of a DeepConvNet, counted by hand."""
     total, channels = 0, 1
     for filters in blocks:
         for F in filters:

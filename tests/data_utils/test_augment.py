@@ -1,5 +1,4 @@
-"""Augmentations: exact identities, known motions, rungs that agree, and chance from the draws
-only."""
+"""Tests of augmentations: exact identities, known motions, equal rungs, and given random draws."""
 import os
 import subprocess
 import sys
@@ -183,7 +182,8 @@ LARGEST = np.nextafter(1.0, 0)
 
 
 def spans(erased):
-    """First and last erased row, first and last erased column, of each image."""
+    """Return the first and last erased row, and the first and last erased column, of every image.
+    """
     rows = (erased == 0).all(axis=1).any(axis=2)
     columns = (erased == 0).all(axis=1).any(axis=1)
     return [(line.argmax(), len(line) - 1 - line[::-1].argmax())

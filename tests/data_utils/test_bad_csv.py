@@ -1,5 +1,4 @@
-"""CSV files that are not what they should be: what is no table of faces is refused, a bad row is
-named and counted."""
+"""Tests of invalid CSV files: files without faces are refused, bad rows are named and counted."""
 import gzip
 import io
 
@@ -132,7 +131,7 @@ def test_a_file_that_is_larger_than_any_table_of_votes_is_not_read(tmp_path):
 
 
 class Endless(io.RawIOBase):
-    """A start, then so many bytes of filling, of which none is kept."""
+    """A stream of a start and then `size` bytes of filling, which are not kept in memory."""
 
     def __init__(self, start, filling, size):
         self.start = start

@@ -1,5 +1,4 @@
-"""Finding data: the order of places, errors for what was named and is missing, and what load_data
-returns."""
+"""Tests of finding data: the order of places, errors for missing files, results of load_data."""
 
 import os
 import pathlib

@@ -1,4 +1,5 @@
-"""Kaggle's CSV files: every bad row is named, and the real files give the known figures."""
+"""Tests of Kaggle's CSV files: every bad row is named, and the real files give the known figures.
+"""
 
 import io
 import os

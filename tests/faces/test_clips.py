@@ -1,5 +1,4 @@
-"""Clips: one person who starts neutral, shows an emotion and stops; and vectors that hold every
-frame once."""
+"""Tests of clips, in which one person starts neutral, shows an emotion and stops."""
 import numpy as np
 import pytest
 from hypothesis import given, settings

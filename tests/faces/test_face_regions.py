@@ -1,5 +1,4 @@
-"""Masks of the built-in faces sit where the face is drawn, and change with nothing but what they
-show."""
+"""Tests of the masks of built-in faces: they match the drawing and depend on nothing else."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,7 +59,7 @@ def test_brows_eyes_and_mouth_slide_over_the_head_as_it_turns_and_nods(yaw, pitc
 
 @pytest.fixture(scope="module")
 def people():
-    """200 numbers and their faces at rest."""
+    """Return 200 numbers of faces, and these faces at rest."""
     return np.arange(200), make_faces(7, range(200), np.zeros((200, 15)))
 
 

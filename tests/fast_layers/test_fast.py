@@ -1,5 +1,4 @@
-"""The compiled rungs against the NumPy rung: convolutions and fused sandwiches on random shapes,
-dtypes and layouts."""
+"""Tests of the compiled convolutions and fused sandwiches against the NumPy rung."""
 
 import numpy as np
 import pytest
@@ -37,8 +36,7 @@ FACTOR = {"fast": 4, "winograd": 64}
 
 
 def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
-    """Arguments of a sandwich, write-protected, and its settings as a function that makes them
-    anew.
+    """Return write-protected arguments of a sandwich, and a function that makes its settings.
 
     most: channels and filters, below it; pixels: of heights and widths, about
     """
@@ -73,7 +71,7 @@ def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
 
 
 def relative(found, true):
-    """Largest difference, relative to the largest number."""
+    """Return the largest difference, relative to the largest number."""
     return float(np.max(np.abs(found.astype(np.float64) - true)) / max(1e-30, np.max(np.abs(true))))
 
 
@@ -86,7 +84,7 @@ def test_every_compiled_sandwich_equals_the_composition_in_float64(name, rung, s
 
 
 def assert_equals_the_composition(name, rung, seed, layout, pixels=12):
-    """The body of the test above."""
+    """Compare a fused sandwich with the composition of its layers; see the test above."""
     forward, backward, true_forward, true_backward, bn, _ = SANDWICHES[name]
     rng, arrays, in_dtype = draw(seed, name, rung, np.float64, 71 if F.COMPILED else 4, layout,
                                  pixels=pixels)

@@ -1,5 +1,4 @@
-"""The compiled layers that are no convolution against the NumPy rung: products, pools, norms,
-ReLU."""
+"""Tests of the other compiled layers (products, pools, norms, ReLU) against the NumPy rung."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,12 +138,12 @@ def test_relu_alone_equals_its_definition_bit_for_bit(seed, layout, dtype):
 
 
 def rungs_of(operation, dtype):
-    """The compiled rung with its dtype, and NumPy's in float64."""
+    """Return the compiled rung with its dtype, and NumPy's in float64."""
     return (dtype, functions(operation, "fast")), (np.float64, functions(operation, "im2col"))
 
 
 def assert_close(results, count):
-    """Compare the arrays of two rungs, which are sums of so many numbers."""
+    """Compare the arrays of two rungs, whose entries are sums of `count` numbers."""
     for found, true in zip(*results, strict=True):
         assert found.dtype == results[0][0].dtype and found.shape == true.shape
         limit = np.finfo(found.dtype).eps * 8 * count ** 0.5 * max(1, np.abs(true).max())

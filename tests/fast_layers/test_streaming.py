@@ -1,4 +1,4 @@
-"""Large arrays are written past the caches: they have the bits that small ones have."""
+"""Large arrays, which are written past the caches, have the same bits as small ones."""
 import numpy as np
 import pytest
 

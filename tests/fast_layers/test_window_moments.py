@@ -1,4 +1,4 @@
-"""Batchnorm below one-channel images, on pictures that are hard on a variance.
+"""Tests of batchnorm after one-channel images, on images for which a variance is hard to compute.
 
 They are smooth, constant, far from zero or faint, and filters take away what they have.
 """
@@ -54,14 +54,14 @@ def filters():
 
 
 class Problem(NamedTuple):
-    """What both sides are handed, of one dtype and write-protected."""
+    """The arguments of both implementations, in one dtype and write-protected."""
     arrays: list
     pad: int
     pools: bool
     eps: float
 
     def forward(self, function, dtype):
-        """Run one side; returns (out, cache, running averages)."""
+        """Run one implementation, and return (out, cache, running averages)."""
         bn_param = {"mode": "train", "eps": self.eps, "momentum": MOMENTUM}
         arrays = [a.astype(dtype) for a in self.arrays]
         settings = [{"stride": 1, "pad": self.pad}, bn_param, *([POOL] if self.pools else [])]
@@ -79,7 +79,7 @@ def problem(image, pad, dtype, pools, eps=1e-5):
 
 
 class Truth(NamedTuple):
-    """What batchnorm makes of each filter's outputs, in float64, and what rounding does: (F,)."""
+    """Results of batchnorm in float64 and effects of rounding; arrays (F,) unless stated."""
     xhat: np.ndarray    # (N, F, Ho, Wo)
     y: np.ndarray       # (N, F, Ho, Wo) before ReLU
     rstd: np.ndarray
@@ -116,7 +116,7 @@ def truth(given, dtype):
 
 
 def assert_within(found, true, limit, name):
-    """Compare with a limit that is broadcast; a NaN fails."""
+    """Compare with a limit that is broadcast; NaN fails."""
     over = np.abs(found.astype(np.float64) - true) / np.maximum(limit, 1e-300)
     assert np.isfinite(found).all() and over.max() <= 1, f"{name}: {over.max():.3g} times its limit"
 
@@ -167,7 +167,7 @@ def test_results_are_those_of_the_composition_in_float64(image, pad, dtype, pool
 
 
 def decided(y, limit, pools):
-    """Where rounding can't change which gradients pass: signs and maxima that are clear."""
+    """Return where rounding can't change which gradients pass: clear signs and maxima."""
     if not pools:
         return np.abs(y) > 2 * limit
     rows, columns = (n // 2 * 2 for n in y.shape[2:])

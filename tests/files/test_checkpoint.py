@@ -1,5 +1,7 @@
-"""Checkpoints: what goes in comes out, and whatever happens on the way the file is the old one or
-the new one."""
+"""Tests of checkpoints.
+
+Arrays come back unchanged, and after any failure the file is the old one or the new one.
+"""
 import json
 import os
 import signal

@@ -1,5 +1,4 @@
-"""The checker is itself on trial: right gradients pass, wrong ones fail, and nobody's arrays
-change."""
+"""Tests of the gradient checker: it accepts correct gradients and rejects wrong ones."""
 import numpy as np
 import pytest
 

@@ -1,5 +1,5 @@
-"""Every row of the table of gradient checks, on a few random shapes; experiments/gradient_checks.py
-takes more."""
+"""All gradient checks on a small number of random shapes. experiments/gradient_checks.py uses more.
+"""
 import dataclasses
 import subprocess
 import sys

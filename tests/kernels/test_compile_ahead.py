@@ -1,5 +1,4 @@
-"""The second process that compiles: it compiles what a step calls, and begins only where it is of
-use."""
+"""Tests of the helper process: it compiles what a step calls, and starts only where it helps."""
 import os
 import signal
 import subprocess
@@ -94,7 +93,7 @@ def helper_ends(process, seconds):
 
 @pytest.fixture
 def begun(monkeypatch):
-    """Commands of the processes that helper.py begins, none of which runs."""
+    """Return the commands of the processes that helper.py would start; none of them runs."""
     commands = []
     monkeypatch.setattr(helper, "MOST_THREADS", 2)
     monkeypatch.delenv(helper.ALONE, raising=False)

@@ -1,5 +1,4 @@
-"""Each choice of vector unit: the words, a register tile and a transform on it, what it is chosen
-by, its assembly."""
+"""Tests on every instruction set: words, a register tile, a transform, the choice, the assembly."""
 import os
 import re
 import subprocess
@@ -25,7 +24,7 @@ DTYPES = [np.float32, np.float64]
 
 
 def run_python(*arguments, **environment):
-    """Run Python in a process of its own, with these variables set or, where None, not."""
+    """Run Python in another process with the given variables; those that are None are removed."""
     env = {key: value for key, value in {**os.environ, **environment}.items() if value is not None}
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=env,
                           check=False)
@@ -70,7 +69,7 @@ LABEL = r"\.?LBB\d+_\d+"
 
 
 def inner_loops(assembly):
-    """List the lines of the loops that hold no other: from a label to the first jump back to it."""
+    """Return the lines of the innermost loops: from a label to the first jump back to it."""
     lines = assembly.splitlines()
     labels = {}
     loops = []

@@ -1,5 +1,6 @@
-"""Every word of kernels/vectors/simd.py against NumPy; test_machines.py runs this for each vector
-unit, and not compiled.
+"""Tests of every word of kernels/vectors/simd.py against NumPy.
+
+test_machines.py runs them for every instruction set, and without compilation.
 """
 import operator
 
@@ -38,17 +39,20 @@ RIGHT = [1, np.nan, np.nan, np.inf, -0.0, 1, 2, 1, np.inf, 1]
 
 
 def vectors(start, n, lanes, step=None):
-    """Places of the numbers of n vectors, step apart or one behind the other: (n, lanes)."""
+    """Return the indices of n vectors, `step` from each other or contiguous: (n, lanes)."""
     return start + np.add.outer(np.arange(n) * (step or lanes), np.arange(lanes))
 
 
 def grid(rows, columns, lanes):
-    """Places of the vectors of a tile at AT: (rows, columns, lanes)."""
+    """Return the indices of the vectors of a tile at AT: (rows, columns, lanes)."""
     return AT + np.add.outer(np.arange(rows) * ROW, vectors(0, columns, lanes, STEP))
 
 
 def blocks(count, n, lanes):
-    """Places of `count` Blocks of n vectors that begin at 0, ROW, 2 ROW...: (count, n, lanes)."""
+    """Return the indices of `count` Blocks of n vectors that begin at 0, ROW, 2 ROW...:
+
+    (count, n, lanes).
+    """
     return np.add.outer(np.arange(count) * ROW, vectors(0, n, lanes))
 
 
@@ -69,7 +73,7 @@ def word(definition, name=None):
 
 
 def add_words(n):
-    """Words of n vectors; 4 of them share a register for their addresses."""
+    """Add words of n vectors; 4 of them share a register for their addresses."""
     @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[vectors(AT, n, lanes, STEP)]),
           f"load_spaced {n}")
     def loads_spaced(a, b, out, at, row, step):
@@ -93,7 +97,7 @@ def loads_turned(a, b, out, at, row, step):
 
 
 def add_rows(columns):
-    """Words of 5 vectors in rows: the last row is a part of one."""
+    """Add words of 5 vectors in rows, of which the last row is incomplete."""
     def places(lanes):
         return np.array([AT + i // columns * ROW + i % columns * lanes + np.arange(lanes)
                          for i in range(5)])
@@ -216,7 +220,7 @@ def repeat_vector(a, b, out, at, row, step):
 
 
 def halved(lanes):
-    """Add up in the order of lane_sum."""
+    """Return the sum in the order of lane_sum."""
     half = len(lanes) // 2
     return halved(lanes[:half] + lanes[half:]) if half else lanes[0]
 
@@ -282,7 +286,7 @@ def change_a_copy(a, b, out, at, row, step):
 
 
 def draw(dtype):
-    """Arrays a, b and out for the words, see word()."""
+    """Return arrays a, b and out for the words; see word."""
     rng = np.random.default_rng(0)
     a = rng.integers(-32, 33, LENGTH) / 8
     b = rng.standard_normal(LENGTH)

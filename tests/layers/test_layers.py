@@ -1,5 +1,5 @@
-"""Every rung of every layer against the rung below, on random shapes, layouts and dtypes; memory,
-initial weights."""
+"""Tests of every rung of every layer against the rung below, on random shapes, layouts and dtypes.
+"""
 from collections import namedtuple
 
 import numpy as np

@@ -1,5 +1,4 @@
-"""Losses against their definitions: random scores, layouts and dtypes, by hand, and what equals
-what."""
+"""Tests of losses against their definitions, against hand-made values and against each other."""
 import re
 
 import numpy as np
@@ -12,8 +11,10 @@ from cs231n_fer.fast_layers.losses import softmax_loss_fast
 
 
 def loss_arguments(name, rng, N, C):
-    """Scores, labels and: weights of the classes; a teacher that is certain of some samples, alpha
-    and T."""
+    """Return scores, labels and further arguments:
+
+    class weights, or a teacher, alpha and T. The teacher is certain of some samples.
+    """
     x = 3 * rng.standard_normal((N, C))
     y = rng.integers(C, size=N)
     if name == WEIGHTED:

@@ -1,5 +1,4 @@
-"""Networks: names of parameters at any depth, the loss, regularization, the gradient of the images,
-and the summary."""
+"""Tests of networks: parameter names at any depth, loss, regularization, gradients, summary."""
 import numpy as np
 import pytest
 
@@ -16,13 +15,16 @@ SHAPE = (2, 8, 6)
 
 
 def unit(filters, stride=1):
-    """conv - batchnorm - ReLU - conv - batchnorm, the body of a residual block (He et al. 2016)."""
+    """Return the body of a residual block (He et al. 2016): conv, batchnorm, ReLU, conv, batchnorm.
+
+    (He et al. 2016.)
+    """
     return Chain((("conv1", Conv(filters, stride=stride, bias=False)), ("bn1", BatchNorm()),
                   ("relu", ReLU()), ("conv2", Conv(filters, bias=False)), ("bn2", BatchNorm())))
 
 
 def residual_chain():
-    """Chains in residual blocks in a chain: every way of nesting."""
+    """Return a chain with chains in residual blocks, so that all ways of nesting occur."""
     down = Chain((("conv", Conv(4, 1, stride=2, bias=False)), ("bn", BatchNorm())))
     return Chain((
         ("stem", Chain((("conv", Conv(3)), ("norm", GroupNorm(3)), ("relu", ReLU())))),

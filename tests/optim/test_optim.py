@@ -1,5 +1,4 @@
-"""Update rules against scalar loops, on toy functions and rung against rung; inputs, layouts and
-resuming."""
+"""Tests of the update rules against scalar formulas, on toy functions, and between rungs."""
 import copy
 import math
 import subprocess

@@ -1,5 +1,4 @@
-"""What update rules take in their config: defaults, ranges, states, and what is refused in which
-words."""
+"""Tests of the config of update rules: defaults, ranges, states and error messages."""
 import copy
 
 import numpy as np

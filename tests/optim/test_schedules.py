@@ -1,5 +1,4 @@
-"""Schedules: their curves at points worked out by hand, their bounds, and that they keep no
-state."""
+"""Tests of schedules: values worked out by hand, bounds, and that they keep no state."""
 import math
 
 import pytest

@@ -1,4 +1,4 @@
-"""Samples and labels that Solver and check_accuracy refuse, with a way to mend them, or convert."""
+"""Samples and labels that Solver and check_accuracy refuse with advice, or convert."""
 import re
 
 import numpy as np
@@ -89,7 +89,7 @@ def test_check_accuracy_refuses_the_same(argument, case):
 
 
 class Column:
-    """A column of a table that is no array but gives one, as pandas has it."""
+    """A column of a table that is no array but converts to one, like that of pandas."""
 
     def __init__(self, values):
         self.values = values

@@ -1,4 +1,4 @@
-"""Learning from teachers: whose probabilities, of which faces, and that a run stays exact."""
+"""Tests of distillation: which teachers, which faces, and that a run resumes exactly."""
 import numpy as np
 import pytest
 from toys import faces
@@ -12,7 +12,7 @@ from cs231n_fer.solver.distillation import distil, teacher_of
 
 
 def net(seed, scale=50.0):
-    """A small net without dropout, with scores that differ."""
+    """Return a small net without dropout, with scores that differ."""
     model = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, batchnorm=True, seed=seed)
     model.params["affine2/w"] *= np.float32(scale)
     return model

@@ -1,4 +1,7 @@
-"""What decides the bits of a run: equal texts for equal runs in every process."""
+"""Tests of fingerprints, the texts of all that determines the bits of a run.
+
+Equal runs have equal texts in every process.
+"""
 import os
 import subprocess
 import sys

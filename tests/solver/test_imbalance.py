@@ -1,4 +1,4 @@
-"""Shares, weights and samplers of unequal classes, against their definitions."""
+"""Tests of class shares, class weights and samplers against their definitions."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ problems = {"counts": st.lists(st.integers(0, 40), min_size=1, max_size=7).filte
 
 
 def labels_of(counts, seed):
-    """Shuffled labels, so many of each class."""
+    """Return shuffled labels with the given number of samples per class."""
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
     labels.setflags(write=False)
     return labels

@@ -1,5 +1,4 @@
-"""A run's folder: a damaged checkpoint, a full disk, a folder that may not be written on, Ctrl-C,
-and kill -9."""
+"""Tests of a run's folder: damaged checkpoints, full disks, read-only folders, Ctrl-C, kill -9."""
 import json
 import os
 import resource
@@ -109,7 +108,7 @@ def test_a_disk_without_second_names_gets_copies(tmp_path, monkeypatch):
 
 @contextmanager
 def no_large_files(folder):
-    """The kernel refuses to write beyond 4 KiB of a file, as it does on a full disk."""
+    """Let the kernel refuse to write files beyond 4 KiB, as it does on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
@@ -120,7 +119,7 @@ def no_large_files(folder):
 
 @contextmanager
 def full_disk(folder):
-    """Fill the small file system that the folder lies on."""
+    """Fill the small file system that holds the folder."""
     filling = folder / "filling"
     with open(filling, "wb", buffering=0) as file:
         try:
@@ -136,7 +135,7 @@ def full_disk(folder):
 
 @contextmanager
 def read_only(folder):
-    """Nobody may write on the folder; who may do all becomes nobody."""
+    """Make the folder read-only; if this process is root, it becomes an ordinary user."""
     os.chmod(folder, 0o555)
     if os.geteuid() == 0:
         os.chown(folder, 65534, -1)
@@ -151,7 +150,7 @@ def read_only(folder):
 
 @contextmanager
 def small_disk():
-    """A folder that is a file system of 1 MiB, where this process may make one."""
+    """Yield a folder with a file system of 1 MiB, or skip where this process can't mount one."""
     with tempfile.TemporaryDirectory() as folder:
         made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder],
                               capture_output=True)

@@ -1,5 +1,4 @@
-"""Random search: draws against their distributions, claims of many processes at once, what a kill
-leaves behind."""
+"""Tests of random search: distributions, claims of concurrent processes, recovery from kills."""
 import collections
 import json
 import math
@@ -84,7 +83,7 @@ def test_a_setting_does_not_change_when_another_joins_the_space():
 
 
 def together(target, calls):
-    """Call a function with each list of arguments in a process of its own, all at once."""
+    """Call a function with every list of arguments, each in its own process, all at once."""
     barrier = spawn.Barrier(len(calls))
     processes = [spawn.Process(target=target, args=(barrier, *arguments)) for arguments in calls]
     for process in processes:
@@ -105,13 +104,13 @@ def test_processes_that_claim_at_once_get_disjoint_trials_and_all_of_them(tmp_pa
 
 
 def nobody(*arguments, **budget):
-    """An evaluation that must not be asked for."""
+    """Raise AssertionError: this evaluation must not be called."""
     raise AssertionError(arguments)
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The outcome of a search by one process."""
+    """Return the outcome of a search by one process."""
     return successive_halving(tmp_path_factory.mktemp("alone"), TRIALS, RUNGS, score, always=(0,))
 
 

@@ -1,4 +1,4 @@
-"""The training loop: what an epoch is, which parameters stay, what is told and what is refused."""
+"""Tests of the training loop: epochs, the parameters that are kept, output and errors."""
 import csv
 import inspect
 import itertools
@@ -32,7 +32,7 @@ def test_an_epoch_uses_every_sample_once_in_nearly_equal_batches(n, batch_size, 
 
 
 def orders(**options):
-    """Order of the samples in each of two epochs."""
+    """Return the order of the samples in two epochs."""
     model = Recorder()
     Solver(model, numbers(60), batch_size=60, num_epochs=2, verbose=False, **options).train()
     return model.batches
@@ -65,7 +65,7 @@ def test_a_sampler_that_gives_no_indices_is_refused(order):
 
 
 class Noting(HorizontalFlip):
-    """A flip that notes the random number of each sample, which is its only pixel."""
+    """A flip that records the random number of every sample, which is its only pixel."""
 
     def apply(self, images, draws):
         NOTED.update(zip(images.ravel().tolist(), draws.ravel().tolist(), strict=True))

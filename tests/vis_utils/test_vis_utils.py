@@ -1,4 +1,4 @@
-"""Every figure draws, is written, and shows the numbers that it was given."""
+"""Every figure can be drawn and written, and shows the numbers that it was given."""
 
 import numpy as np
 import pytest
@@ -302,7 +302,7 @@ def test_bad_input_gets_an_error_that_names_it(call, message):
 
 
 def masked(array):
-    """The array with a mask on its first number."""
+    """Return the array with a mask on its first number."""
     return np.ma.MaskedArray(array, np.arange(array.size).reshape(array.shape) == 0)
 
 
