@@ -4,7 +4,7 @@ import os
 import pytest
 from jobs import TINY, run
 
-os.environ["CS231N_FER_DATA"] = "synthetic"  # whatever lies in data/
+os.environ["CS231N_FER_DATA"] = "synthetic"  # even if there are files in data/
 
 
 @pytest.fixture(scope="session")

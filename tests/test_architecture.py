@@ -25,7 +25,7 @@ RANKS = {
     "vis_utils": 8,
 }
 
-# Libraries that only some may import: rooms, or modules of them.
+# Libraries that only the listed rooms or modules may import.
 RESERVED = {
     "numba": {"kernels"}, "llvmlite": {"kernels"},
     "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",

@@ -110,7 +110,7 @@ def average():
     return found
 
 
-MUTABLE = {  # public objects that hold memory, addresses or plans: how to make one, its answer
+MUTABLE = {  # public objects that hold memory, addresses or plans: (how to make one, its answer)
     "Network": (final_net, of_network),
     "Network after training": (trained_net, of_network),
     "Network of other layers": (mixed_net, of_network),
@@ -286,5 +286,5 @@ def test_an_array_in_another_memory_order_keeps_what_the_update_rule_remembers_o
     for solver in solvers:
         of_solver(solver)
     for name, array in solvers[1].model.params.items():
-        # A step moves them by 1e-3
+        # A step changes them by 1e-3.
         np.testing.assert_allclose(params[name], array, rtol=0, atol=1e-5, err_msg=name)

@@ -79,8 +79,8 @@ def amplified_rounding(net, X):
     A sum of K products is off by about eps * sqrt(K) of its size, each layer hands on the relative
     error of the one before, and transforms of Winograd lose up to 10 times more.
     """
-    lengths = [array[0].size if array.ndim == 4 else len(array) for name,
-               array in net.params.items()
+    lengths = [array[0].size if array.ndim == 4 else len(array)
+               for name, array in net.params.items()
                if name.endswith("/w")]
     return 10 * np.finfo(np.float32).eps * np.sqrt(lengths).sum() * np.abs(net.predict(X)).max()
 
@@ -89,7 +89,7 @@ def amplified_rounding(net, X):
 def test_the_batch_size_of_evaluation_changes_scores_by_rounding_only(batchnorm):
     X, y = pictures(50)
     net = small_net(batchnorm)
-    net.loss(X, y)  # running averages other than 0 and 1
+    net.loss(X, y)  # makes running averages differ from 0 and 1
     scores = net.predict(X, batch_size=50)
     limit = amplified_rounding(net, X)
     for batch_size in (1, 2, 7, 16, 49):
@@ -168,7 +168,7 @@ def test_two_thousand_steps_take_no_more_memory_than_five_hundred():
         tracemalloc.stop()
     assert len(solver.loss_history) == 2000
     traced, in_memory = sizes[199] - sizes[50]
-    # The histories grow by some 100 bytes a step
+    # The histories grow by about 100 bytes per step.
     assert traced < 2 ** 18 and in_memory < 2 ** 21, (traced, in_memory)
 
 

@@ -14,13 +14,13 @@ FILES = sorted(path for folder in ("cs231n_fer", "experiments", "tests")
 
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve",
            "yaml", "jsonpickle"}
-# The method eval of a torch module is another
+# The method eval of a PyTorch module is unrelated to the function eval.
 CALLS = {"eval", "exec", "compile", "__import__", "execfile"}
 ATTRIBUTES = {"extractall", "extract", "unpack_archive", "read_pickle", "to_pickle",
               "fromfile_pickle"}
-# And the only value that is safe
+# keyword: its only safe value
 KEYWORDS = {"allow_pickle": False, "weights_only": True, "shell": False}
-# Runs the example of our own README, which is the one text that becomes code
+# Runs the example in README.md, the only text that becomes code.
 README_EXAMPLE = "tests/test_readme.py"
 
 

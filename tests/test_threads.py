@@ -30,7 +30,7 @@ from cs231n_fer.solver import Recipe, Solver
 from cs231n_fer.solver.distillation import distil, teacher_of
 
 CALLERS, CALLS = 4, 100
-SIZES = (1, 2, 3, 5, 8, 13)  # of batches: more than a Predictor keeps ready
+SIZES = (1, 2, 3, 5, 8, 13)  # batch sizes, more than a Predictor keeps ready
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def at_once(work, callers=CALLERS):
 
 
 def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_class(monkeypatch):
-    monkeypatch.setattr(arena, "SLAB", 2 ** 11)  # they end often
+    monkeypatch.setattr(arena, "SLAB", 2 ** 11)  # small slabs are used up often
     arena.release()
 
     def spoiled(caller):
@@ -120,7 +120,7 @@ def classes(X):
 
 AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(), RandomErasing(),
                         BrightnessContrast()))
-# What several threads may use at once: a function that makes it, and its answer for pictures
+# Objects that threads may share: (how to make one, its answer for pictures)
 SHARED = {
     "Predictor": (lambda: Predictor(final_net()), lambda shared, X: shared(X)),
     "Predictor of other layers": (lambda: Predictor(mixed_net()), lambda shared, X: shared(X)),
@@ -183,5 +183,5 @@ def test_a_predictor_keeps_a_few_sizes_ready_and_for_each_as_many_as_callers_nee
         assert predictor(pictures(n)).shape == (n, 3)
         assert len(predictor.ready) <= MOST_SIZES
     at_once(lambda caller: [predictor(pictures(n)) for n in range(1, 12)])
-    assert len(predictor.ready) <= MOST_SIZES + CALLERS  # threads that come to the limit together
+    assert len(predictor.ready) <= MOST_SIZES + CALLERS  # threads may reach the limit together
     assert all(len(kept) <= CALLERS for kept in predictor.ready.values())

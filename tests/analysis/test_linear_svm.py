@@ -30,7 +30,7 @@ def newton(X, labels, reg, steps=30):
     Newton steps on the violated margins are taken for every class.
     """
     A = np.hstack([X, np.ones((len(X), 1))])
-    ridge = np.append(np.full(X.shape[1], reg), 0)  # no regularisation of the bias
+    ridge = np.append(np.full(X.shape[1], reg), 0)  # no regularization of the bias
     columns = []
     for c in range(CLASSES):
         t = np.where(labels == c, 1, -1)
@@ -53,7 +53,7 @@ def test_it_finds_the_minimum_that_newtons_method_finds(dtype, reg):
     assert scores.dtype == dtype and net.reg == reg
     X, _, scale = standardise(features)
     smallest, best_scores = newton(X.astype(np.float64), labels, reg)
-    w = net.params["scores/w"] * scale[:, None]  # in standardised units, where it is regularised
+    w = net.params["scores/w"] * scale[:, None]  # in standardized units, in which it is regularized
     found = l2_svm_loss(scores, labels)[0] + 0.5 * reg * (w ** 2).sum()
     assert smallest <= found * (1 + 1e-4) and found <= 1.01 * smallest
     assert (scores.argmax(axis=1) == best_scores.argmax(axis=1)).mean() > 0.98

@@ -91,10 +91,10 @@ def test_a_residual_block_whose_convolutions_are_0_hands_on_what_it_gets():
     net = ResidualNet((1, 8, 8), 4, ((4, 4),), seed=0)
     X = np.random.default_rng(0).standard_normal((3, 1, 8, 8)).astype(np.float32)
     stem = net.layer.layers[0][1].forward(
-        {name.removeprefix("stem/"): array for name,
-         array in net.params.items() if name.startswith("stem/")},
-        {name.removeprefix("stem/"): array for name,
-         array in net.buffers.items() if name.startswith("stem/")},
+        {name.removeprefix("stem/"): array
+         for name, array in net.params.items() if name.startswith("stem/")},
+        {name.removeprefix("stem/"): array
+         for name, array in net.buffers.items() if name.startswith("stem/")},
         X, Mode(train=False))[0]
     net.params |= {name: 0 * array for name, array in net.params.items() if "/sum/" in name}
     scores = stem.mean(axis=(2, 3)) @ net.params["scores/w"] + net.params["scores/b"]

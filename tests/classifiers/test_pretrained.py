@@ -22,7 +22,7 @@ def checkpoint(tmp_path):
     rng = np.random.default_rng(0)
     model = DeepConvNet(**OPTIONS)
     model.params["scores/w"] = 3 * rng.standard_normal((5, 7)).astype(np.float32)
-    model.buffers["block1/bn1/running_var"][0] = 1e5  # more than float16 can hold
+    model.buffers["block1/bn1/running_var"][0] = 1e5  # too large for float16
     arrays = {f"params/{name}": array for name, array in model.params.items()}
     arrays |= {f"buffers/{name}": array for name, array in model.buffers.items()}
     save_checkpoint(tmp_path / "best.h5", {

@@ -130,7 +130,7 @@ def test_a_damaged_or_hostile_archive_is_refused_by_name(tmp_path, name):
                                   "x\\fer2013.csv", "C:\\fer2013.csv", "~/fer2013.csv"])
 @pytest.mark.parametrize("container", ["zip", "tar.gz", "tar"])
 def test_a_member_with_any_path_is_read_and_written_nowhere(tmp_path, monkeypatch, name, container):
-    # So deep that all paths but the absolute one end below tmp_path
+    # The folder is so deep that all paths except the absolute one end below tmp_path.
     inner = tmp_path / "1" / "2" / "inner"
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)

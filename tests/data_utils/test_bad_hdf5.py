@@ -125,7 +125,7 @@ def pixels_of(shape, start=0, dtype="|u1"):
     return change(pixels=[dtype, shape, start])
 
 
-TABLES = {  # name: (kind, change of the table, or the whole of it, part of the error)
+TABLES = {  # name: (kind, change of the table or a whole table, part of the error)
     "a huge shape": ("data", pixels_of([1 << 60, 48, 48]),
                      "pixels has shape [1152921504606846976, 48, 48]"),
     "a shape larger than the file": ("data", pixels_of([9000, 48, 48]),

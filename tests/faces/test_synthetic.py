@@ -31,8 +31,8 @@ def faces():
 def middle_face(**intensities):
     """One head in the middle of every range, bald, without glasses, beard or noise, with the given
     units."""
-    head = {name: np.full((1, 1, 1), (low + high) / 2, np.float32) for name,
-            (low, high) in HEAD.items()}
+    head = {name: np.full((1, 1, 1), (low + high) / 2, np.float32)
+            for name, (low, high) in HEAD.items()}
     head["bald"] += 0.5
     units = {name: np.full((1, 1, 1), intensities.get(name, 0), np.float32)
              for name in ACTION_UNITS}

@@ -187,7 +187,7 @@ def test_a_predictor_gives_the_scores_of_the_network_it_was_made_of(batchnorm, r
         predictor(X[:, 0])
 
 
-UNUSUAL = {  # settings that no default has
+UNUSUAL = {  # settings that differ from all defaults
     "sandwich": [Conv(4, 5, 2, 1), BatchNorm(eps=0.3, momentum=0.1), ReLU(), MaxPool()],
     "without bias": [Conv(4, bias=False), BatchNorm(eps=0.3), ReLU()],
     "pool of its own": [Conv(4), BatchNorm(eps=0.3), ReLU(), MaxPool(3, 1)],
@@ -201,8 +201,8 @@ UNUSUAL = {  # settings that no default has
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_a_predictor_heeds_every_setting_of_every_layer(name, fused):
-    chain = Chain(tuple((f"layer{i}", layer) for i,
-                        layer in enumerate([*UNUSUAL[name], Affine(3)])))
+    chain = Chain(tuple((f"layer{i}", layer)
+                        for i, layer in enumerate([*UNUSUAL[name], Affine(3)])))
     net = Network(fuse(chain) if fused else chain, (2, 8, 8), dtype=np.float64, seed=0)
     rng = np.random.default_rng(1)
     for path, array in [*net.params.items(), *net.buffers.items()]:

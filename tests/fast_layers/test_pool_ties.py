@@ -87,8 +87,7 @@ def conv_bn_only(x, w, b, gamma, beta, conv_param, bn_param, relu):
     return U.L.spatial_batchnorm_forward(maps, gamma, beta, bn_param)[0]
 
 
-# Winograd's transforms round, and so do scales that are part of weights: there what is equal isn't
-# known, but for blanks.
+# Winograd's transforms round, and so does scaling the weights: ties are then known for blanks only.
 BLANK = [("blank", shape, rung) for shape in SHAPES for rung in RUNGS]
 INTEGERS = [("integers", shape, rung) for shape in SHAPES for rung in ("fast", "auto")
             if (shape, rung) != ("many channels", "auto")]

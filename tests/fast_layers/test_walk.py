@@ -59,7 +59,7 @@ def test_a_fused_pass_never_comes_back_to_a_file_that_it_has_left(mode, channels
         arguments.insert(6, {"mode": mode})
         forward = B.conv_bn_relu_pool_forward
         backward = B.conv_bn_relu_pool_backward
-    forward(*arguments)  # plans are found again by size from now on
+    forward(*arguments)  # from now on, plans are cached
     (out, cache), there = walk(forward, *arguments)
     _, back = walk(backward, out, cache, False)
     assert (there, back) == expected

@@ -94,7 +94,7 @@ def fail(*arguments, **options):
     raise OSError("disk full")
 
 
-# What happens on the way to the disk, in this order; each may be the last thing that does.
+# The calls that write a checkpoint, in this order; the process may end after any of them.
 MOMENTS = ["write", "fsync", "replace"]
 
 

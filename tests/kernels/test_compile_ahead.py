@@ -76,7 +76,7 @@ def test_the_helper_ends_with_its_process_however_that_ends(tmp_path, end, statu
                           text=True,
                           env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
     assert done.returncode == status, done.stderr
-    # An exit waits for it; else the helper must notice
+    # An exit waits for the helper; otherwise the helper must notice that its parent has ended.
     helper_ends(int(done.stdout), seconds=60 if end else 0)
 
 
@@ -99,7 +99,7 @@ def begun(monkeypatch):
     monkeypatch.delenv(helper.ALONE, raising=False)
     monkeypatch.setattr(helper, "subprocess", SimpleNamespace(
         PIPE=None, DEVNULL=None, Popen=lambda command, **_: commands.append(command)))
-    # "" is the working directory
+    # "" stands for the working directory.
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     monkeypatch.setattr(helper.atexit, "register", lambda *_: None)
     return commands

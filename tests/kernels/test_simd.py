@@ -32,8 +32,8 @@ from cs231n_fer.kernels.vectors.simd import (
 )
 
 DTYPES = [np.float32, np.float64]
-AT, ROW, STEP, LENGTH = 3, 211, 17, 3000  # known at run time only, and no multiples of a vector
-# NaN and infinity on either side, both signs of zero, ties.
+AT, ROW, STEP, LENGTH = 3, 211, 17, 3000  # not multiples of a vector; unknown at compile time
+# NaN and infinity as either operand, both signs of zero, ties.
 LEFT = [np.nan, 1, np.nan, np.inf, 0, 1, 1, 2, -np.inf, np.inf]
 RIGHT = [1, np.nan, np.nan, np.inf, -0.0, 1, 2, 1, np.inf, 1]
 
@@ -269,8 +269,8 @@ def select_by(a, b, out, at, row, step):
 
 
 @word(lambda a, b, out, lanes: (blocks(4, 2, lanes), np.array([
-    a[vectors(0, 2, lanes)] * factor + more for factor,
-    more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])), "iadd isub imul")
+    a[vectors(0, 2, lanes)] * factor + more
+    for factor, more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])), "iadd isub imul")
 def change_a_copy(a, b, out, at, row, step):
     block = load(a, 0, 2)
     more = block
@@ -305,6 +305,6 @@ def test_every_word_does_what_its_definition_in_numpy_does(name, dtype):
         expected = out.copy()
         expected[where] = what
         kernel(a, b, out, AT, ROW, STEP)
-    # Fastmath (arcp) may make one division of two by the same x: 1 / x, and two products.
+    # With fastmath (arcp), two divisions by the same x may become 1 / x and two products.
     np.testing.assert_allclose(out, expected,
                                rtol=2 * np.finfo(dtype).eps if name == "truediv" else 0)

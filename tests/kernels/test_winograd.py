@@ -79,7 +79,7 @@ def test_every_transform_is_its_matrix(name, m):
                         f"{name}_{m}" if "_" not in name else name.replace("_", f"_{m}_"))
     assert transform is getattr(transforms, name.upper())[m]
     got = np.array(getattr(transform, "py_func", transform)(tuple(np.eye(matrix.shape[1]))))
-    # Only weights are divided, by 3 at worst: one rounding of 1 / 6, one of each product and sum.
+    # Only weights are divided, by 3 at worst: one rounding of 1 / 6, one of every product and sum.
     np.testing.assert_allclose(got, matrix, rtol=0,
                                atol=3 * np.finfo(float).eps if "weight" in name else 0)
 

@@ -140,8 +140,8 @@ def test_distillation_at_temperature_1_is_the_papers_equation_1():
     expected = 0
     for f, label, p in zip(x, y, teacher, strict=True):
         log_sum = np.log(np.exp(f).sum())
-        kl = sum(q * (np.log(q) - (score - log_sum)) for q,
-                 score in zip(p, f, strict=True) if q > 0)
+        kl = sum(q * (np.log(q) - (score - log_sum))
+                 for q, score in zip(p, f, strict=True) if q > 0)
         expected += (0.8 * (-f[label] + log_sum) + 0.2 * kl) / len(x)
     assert loss == pytest.approx(expected, abs=1e-12)
 

@@ -161,7 +161,7 @@ def test_scores_come_from_test_mode_and_do_not_depend_on_the_batch():
     model.loss(X, y)
     buffers = {name: buffer.copy() for name, buffer in model.buffers.items()}
     scores = model.loss(X)
-    # Sums of up to 36 products, in another order where the batch has another size.
+    # Sums of up to 36 products, whose order depends on the batch size.
     np.testing.assert_allclose(model.predict(X, batch_size=3), scores, rtol=1e-12, atol=1e-13)
     assert all((model.buffers[name] == buffers[name]).all() for name in buffers)
     assert not np.allclose(model.forward(X, Mode(train=True, rng=np.random.default_rng(0)))[0],

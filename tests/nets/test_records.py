@@ -69,8 +69,8 @@ def prepared(record, shape, dtype, N=3, seed=0):
     """Return write-protected parameters, buffers and x, whose values are far from kinks."""
     rng = np.random.default_rng(seed)
     params, buffers = record.init(rng, shape, dtype)
-    params = {name: (array + 0.1 * rng.standard_normal(array.shape)).astype(dtype) for name,
-              array in params.items()}
+    params = {name: (array + 0.1 * rng.standard_normal(array.shape)).astype(dtype)
+              for name, array in params.items()}
     return protect(params), buffers, protect({"x": spaced(rng, (N, *shape)).astype(dtype)})["x"]
 
 

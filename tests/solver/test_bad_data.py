@@ -23,7 +23,7 @@ def with_value(value, dtype=float):
     return samples
 
 
-BAD_LABELS = {  # case: (labels, how the error says to mend them); NAME is that of the argument
+BAD_LABELS = {  # case: (labels, the advice in the error); NAME stands for the argument
     "a column": (Y[:, None], "NAME.ravel()"),
     "a row of images": (Y.reshape(N, 1, 1), "NAME.ravel()"),
     "one-hot": (np.eye(2, dtype=int)[Y], "np.argmax(NAME, axis=1)"),

@@ -90,8 +90,8 @@ def test_the_first_layer_that_gives_no_number_is_named(name):
     change(model, X)
     before = {key: array.tobytes() for key, array in {**model.params, **model.buffers}.items()}
     assert origin(model, X, data["y_train"]) == expected
-    assert {key: array.tobytes() for key,
-            array in {**model.params, **model.buffers}.items()} == before
+    assert {key: array.tobytes()
+            for key, array in {**model.params, **model.buffers}.items()} == before
 
 
 @pytest.mark.parametrize("rung", ["im2col", "auto"])

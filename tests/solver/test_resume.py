@@ -21,8 +21,7 @@ def plain_net():
     return FullyConnectedNet([7], input_dim=64, num_classes=2, seed=5)
 
 
-# Everything that a run remembers: state of the rule, running averages, generator of dropout,
-# accuracies so far.
+# The whole state of a run: state of the rule, running averages, generator of dropout, accuracies.
 RUNS = {
     "adam, batchnorm, dropout, flips": (batchnorm_net, {
         "update_rule": "adam", "optim_config": {"learning_rate": 0.01},

@@ -49,8 +49,7 @@ def test_logarithms_are_uniform_plain_draws_are_and_choices_equally_likely(ends,
                   seed, number)
              for number in range(n)]
     # Dvoretzky, Kiefer & Wolfowitz 1956, Massart 1990: the distance from the true distribution
-    # function is above this
-    # with probability 1e-9 at most.
+    # function exceeds this with a probability of at most 1e-9.
     bound = math.sqrt(math.log(2 / 1e-9) / (2 * n))
     low, high = map(math.log, ends)
     for name, share in (("log", lambda d: (math.log(d["log"]) - low) / (high - low)),
@@ -96,7 +95,7 @@ def together(target, calls):
 def test_processes_that_claim_at_once_get_disjoint_trials_and_all_of_them(tmp_path):
     numbers = list(range(200))
     outs = [tmp_path / f"{i}.txt" for i in range(4)]
-    # Half of them go through the numbers backwards, so that they meet.
+    # Half of the processes go through the numbers backwards, so that they meet.
     together(claim_all,
              [(tmp_path / "claims", numbers[::1 - 2 * (i % 2)], out) for i, out in enumerate(outs)])
     got = [int(number) for out in outs for number in out.read_text().split()]
@@ -142,7 +141,7 @@ def test_a_killed_process_loses_no_trial_and_its_claim_is_taken_over_when_it_is_
         time.sleep(0.01)
     process.kill()
     process.join()
-    # Nobody knows yet that it is dead
+    # No process knows yet that it is dead.
     assert list(results(folder)) == [0] and claim(folder, 1) is None
     os.utime(folder / "0001.claim-0", (0, 0))
     asked = []
