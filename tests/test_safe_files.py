@@ -47,8 +47,8 @@ def call_faults(node):
     is_call = isinstance(node.func, ast.Name) and name in CALLS
     if is_call or isinstance(node.func, ast.Attribute) and name in ATTRIBUTES:
         yield name
-    if name in ("import_module",
-                "__import__") and node.args and isinstance(node.args[0], ast.Constant):
+    is_import = name in ("import_module", "__import__")
+    if is_import and node.args and isinstance(node.args[0], ast.Constant):
         if str(node.args[0].value).split(".")[0] in MODULES:
             yield f"import {node.args[0].value}"
     for keyword in node.keywords:

@@ -51,13 +51,12 @@ def test_a_residual_net_has_as_many_parameters_as_counted_by_hand(stem, stages, 
 
 
 NETS = {
-    "average": lambda rung: DeepConvNet((1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0,
-                                        rung=rung),
-    "hidden layer":
-        lambda rung: DeepConvNet((1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64,
-                                  seed=0, rung=rung),
-    "residual":
-        lambda rung: ResidualNet((1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
+    "average": lambda rung: DeepConvNet(
+        (1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0, rung=rung),
+    "hidden layer": lambda rung: DeepConvNet(
+        (1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64, seed=0, rung=rung),
+    "residual": lambda rung: ResidualNet(
+        (1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
 }
 
 

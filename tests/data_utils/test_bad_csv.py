@@ -160,7 +160,7 @@ def test_a_line_of_a_gigabyte_is_never_in_memory(start):
             read_csv(stream, "a.csv", bad)
     else:
         assert len(read_csv(stream, "a.csv", bad).pixels) == len(PIXELS) * (start == GOOD)
-        assert [reason for _,
-                reason in bad.rows] == ["is longer than 65,536 bytes, expected at most 9,300"]
+        reasons = [reason for _, reason in bad.rows]
+        assert reasons == ["is longer than 65,536 bytes, expected at most 9,300"]
         assert stream.left == 0
     assert stream.most <= 1 << 20

@@ -233,8 +233,9 @@ def sum_lanes(a, b, out, at, row, step):
 
 
 @word(lambda a, b, out, lanes: (blocks(3, 2, lanes), np.array([
-    a[z] + a[x] * factor for x,
-    z in [blocks(2, 2, lanes)] for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])), "fma")
+    a[z] + a[x] * factor
+    for x, z in [blocks(2, 2, lanes)]
+    for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])), "fma")
 def multiply_add(a, b, out, at, row, step):
     x = load(a, 0, 2)
     z = load(a, row, 2)
