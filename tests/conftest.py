@@ -1,15 +1,15 @@
-"""Fixtures of more than one file of tests."""
+"""Fixtures that several files of tests use."""
 import os
 
 import pytest
 from jobs import TINY, run
 
-os.environ["CS231N_FER_DATA"] = "synthetic"  # whatever lies in data/
+os.environ["CS231N_FER_DATA"] = "synthetic"  # even if there are files in data/
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The folder of a run of three epochs."""
+    """Return the folder of a run of three epochs."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     run("train_final", *TINY, "--out", folder, "--epochs", 3, "--seed", 3, draw=True)
     return folder

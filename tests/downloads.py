@@ -20,7 +20,7 @@ for array in (PIXELS, EMOTION, USAGE):
 
 
 def csv_text(form):
-    """The rows above as one of Kaggle's files, byte for byte in its manner."""
+    """Return the rows above as one of Kaggle's files, in the same format byte for byte."""
     rows = range(ROWS)
     return {
         "fer2013": "emotion,pixels,Usage\n"

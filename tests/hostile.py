@@ -1,16 +1,15 @@
-"""Arrays as callers really have them: with gaps, reversed, misaligned, of another dtype or
-class."""
+"""Arrays as callers have them: with gaps, reversed, misaligned, of another dtype or class."""
 import numpy as np
 
 GAP = 3
 
 
 class Subclass(np.ndarray):
-    """A class of arrays that is not NumPy's own."""
+    """A subclass of NumPy's arrays."""
 
 
 def with_gaps(array, axis):
-    """The same numbers, GAP apart along an axis."""
+    """Return the same numbers, GAP positions from each other along an axis."""
     shape = list(array.shape)
     shape[axis] *= GAP
     wide = np.full(shape, 99, array.dtype)
@@ -20,7 +19,7 @@ def with_gaps(array, axis):
 
 
 def cut_out(array):
-    """The same numbers as a corner of a larger array: dense rows, far apart."""
+    """Return the same numbers as a corner of a larger array: dense rows, with gaps between them."""
     wide = np.full([length + GAP for length in array.shape], 99, array.dtype)
     corner = tuple(slice(0, length) for length in array.shape)
     wide[corner] = array
@@ -28,7 +27,7 @@ def cut_out(array):
 
 
 def misaligned(array):
-    """The same numbers, beginning one byte behind where numbers of this size may begin."""
+    """Return the same numbers, one byte behind an aligned address."""
     memory = np.zeros(array.nbytes + 1, np.uint8)
     view = memory[1:].view(array.dtype).reshape(array.shape)
     view[...] = array
@@ -36,7 +35,7 @@ def misaligned(array):
 
 
 def read_only(array):
-    """The same numbers, write-protected."""
+    """Return the same numbers, write-protected."""
     copy = array.copy()
     copy.setflags(write=False)
     return copy
@@ -87,12 +86,14 @@ CHANGED_SHAPES = {
 
 
 def plain(array, dtype=None):
-    """The numbers of an array in fresh memory of NumPy's own class and order; None stays None."""
+    """Return an array as a fresh NumPy array in C order; None stays None."""
     return None if array is None else np.array(array, dtype=dtype, order="C", subok=False)
 
 
 def common(arrays):
-    """The dtype of arrays together: the widest floating one, float32 at least; float64 of integers
-    alone."""
+    """Return the widest floating dtype of arrays, at least float32, or float64 for integers alone.
+
+    the widest floating one, at least float32. Integers alone give float64.
+    """
     floats = [array.dtype for array in arrays if array.dtype.kind == "f"]
     return np.result_type(np.float32, *floats) if floats else np.dtype(np.float64)

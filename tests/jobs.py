@@ -1,4 +1,4 @@
-"""The scripts of experiments/, run in this process on a few built-in faces."""
+"""Run the scripts of experiments/ in this process, on some built-in faces."""
 import functools
 import importlib.util
 import sys
@@ -25,8 +25,10 @@ def script(name):
 
 
 def run(name, *arguments, load=FACES, draw=False):
-    """Run a script of experiments/ in this process, on a few faces; figures take most of the
-    time."""
+    """Run a script of experiments/ in this process, on some faces.
+
+    Most of the time is spent on figures.
+    """
     with pytest.MonkeyPatch.context() as patch:
         module = script(name)
         patch.setattr(module, "load_data", load)
@@ -37,7 +39,7 @@ def run(name, *arguments, load=FACES, draw=False):
 
 
 def no_steps(patch):
-    """Let every training step fail."""
+    """Make every training step fail."""
     def step(*arguments):
         raise AssertionError("a training step")
     patch.setattr(Solver, "_step", step)

@@ -11,8 +11,8 @@ from cs231n_fer.gradient_check.draws import LAYOUTS
 compiled = pytest.mark.skipif(not COMPILED,
                               reason="kernels of this size take too long without the compiler")
 DTYPES = [np.float32, np.float64]
-# Largest error allowed: eps(dtype) * terms * factor. Partial sums of n numbers of about 1 wander to
-# sqrt(n), so n roundings of them add up to eps * n, however near to 0 the sum ends. Largest factor
+# Largest error allowed: eps(dtype) * terms * factor. Partial sums of n numbers of about 1 reach
+# sqrt(n), so n rounding errors add up to eps * n, even if the sum ends near 0. Largest factor
 # in 12,000 draws of each row (4,000 for conv): norms, which divide by a standard deviation, 8.1,
 # losses 3.3, the rest 1.0.
 FACTORS = {"norm": 32, "loss": 16, "": 4}
@@ -32,8 +32,8 @@ def protected(value, layout="C", dtype=None):
 def arguments(drawn, layout, dtype):
     """Protect what was drawn, except the running averages, which a layer may write on: it gets its
     own copies."""
-    return [{key: value.astype(dtype) if isinstance(value, np.ndarray) else value for key,
-             value in v.items()}
+    return [{key: value.astype(dtype) if isinstance(value, np.ndarray) else value
+             for key, value in v.items()}
             if isinstance(v, dict) else protected(v, layout, dtype) for v in drawn]
 
 

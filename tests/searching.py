@@ -1,5 +1,7 @@
-"""What the processes of test_search.py do: they are spawned, so their functions are in a module
-that is soon loaded."""
+"""Functions for the processes of test_search.py.
+
+They are spawned, so the functions are in a module that is quick to import.
+"""
 import time
 from pathlib import Path
 
@@ -11,18 +13,18 @@ RUNGS = ((1, 12), (4, 5), (16, 2))
 
 
 def claim_all(barrier, folder, numbers, out):
-    """Write the numbers whose claim succeeds to a file; the processes start together."""
+    """Write the numbers whose claim succeeds to a file; all processes start together."""
     barrier.wait()
     Path(out).write_text(" ".join(str(number) for number in numbers if claim(folder, number)))
 
 
 def score(number, settings, budget):
-    """A score that is a function of its arguments."""
+    """Return a score that depends on the arguments only."""
     return {"score": -abs(settings["learning_rate"] - 1e-3) + 0.01 * budget * settings["reg"]}
 
 
 def halve(barrier, folder, out):
-    """Do a search, note each evaluation in a file; the processes start together."""
+    """Run a search and write every evaluation to a file; all processes start together."""
     def evaluate(number, settings, budget):
         with open(out, "a") as file:
             file.write(f"{budget} {number}\n")
@@ -32,7 +34,7 @@ def halve(barrier, folder, out):
 
 
 def hang(folder, started):
-    """Do trial 0, then claim trial 1 and never come back."""
+    """Run trial 0, then claim trial 1 and never return."""
     def evaluate(number, settings):
         if number == 1:
             Path(started).touch()

@@ -1,5 +1,4 @@
-"""Nets of a few filters, and pictures of 8 x 8, for the tests of what threads share and of
-copies."""
+"""Small nets and 8 x 8 pictures for the tests of threads and copies."""
 import numpy as np
 
 from cs231n_fer.classifiers import FinalConvNet
@@ -11,7 +10,7 @@ from cs231n_fer.nets.records import Affine, Conv, Dropout, GlobalAvgPool, LeakyR
 
 
 def final_net(seed=0, **options):
-    """A small net of all sandwiches, whose running averages are not those of a new one."""
+    """Return a small net of all sandwiches, with running averages that are not the initial ones."""
     net = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=3, batchnorm=True, seed=seed,
                        **options)
     net.loss(pictures(9), np.arange(9) % 3)
@@ -29,16 +28,16 @@ def mixed_net():
 
 
 def pictures(n, seed=0):
-    """Noise (n, 1, 8, 8)."""
+    """Return noise (n, 1, 8, 8)."""
     return np.random.default_rng(seed).standard_normal((n, 1, 8, 8)).astype(np.float32)
 
 
 def packaged(net):
-    """A PretrainedNet of a net."""
+    """Return the PretrainedNet of a net."""
     return PretrainedNet(net, {"class_names": list("ABC"),
                                "mean_image": np.full((8, 8), 128, np.float32), "std": 60.0})
 
 
 def grey(X):
-    """Pictures as PretrainedNet takes them."""
+    """Return pictures in the format that PretrainedNet takes."""
     return np.clip(40 * X[:, 0] + 128, 0, 255).astype(np.uint8)

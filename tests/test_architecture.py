@@ -25,7 +25,7 @@ RANKS = {
     "vis_utils": 8,
 }
 
-# Libraries that only some may import: rooms, or modules of them.
+# Libraries that only the listed rooms or modules may import.
 RESERVED = {
     "numba": {"kernels"}, "llvmlite": {"kernels"},
     "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",
@@ -111,7 +111,7 @@ def test_a_library_is_imported_only_where_it_belongs(path, name):
 
 
 def imported_by(folder, besides):
-    """What the modules of a folder import, besides names that begin in one of some ways."""
+    """Return the modules that a folder imports, except names that begin with `besides`."""
     return {imported for path, name in ALL if (name + ".").startswith(folder + ".")
             for _, imported in imports(path) if not imported.startswith(besides)}
 

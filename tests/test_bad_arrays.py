@@ -1,5 +1,4 @@
-"""Arrays that are not what they should be, at each door of the package: one error that names the
-argument."""
+"""Invalid arrays give an error that names the argument, at every public entry point."""
 import numpy as np
 import pytest
 
@@ -26,7 +25,7 @@ for array in (PIXELS, EMOTION, USAGE, X, Y, MEAN, SCORES):
 
 
 def spoiled(array, value, dtype=np.float32):
-    """The array with one other number."""
+    """Return the array with one number changed."""
     copy = array.astype(dtype)
     copy.flat[1] = value
     return copy

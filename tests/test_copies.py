@@ -1,5 +1,4 @@
-"""Copies: copy, deepcopy and another process give objects with the same answers, which share
-nothing that changes."""
+"""Copies, also in other processes, give the same answers and share nothing that changes."""
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy, deepcopy
 from functools import cache, partial
@@ -35,7 +34,7 @@ Y = np.arange(6) % 3
 
 
 def same_bytes(*arrays):
-    """The bits of arrays in their logical order."""
+    """Return the bytes of arrays in their logical order."""
     return b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
 
 
@@ -50,17 +49,17 @@ def of_network(net):
 
 
 def of_predictor(predictor):
-    """Scores of batches of several sizes."""
+    """Return the scores of batches of several sizes."""
     return same_bytes(*(predictor(X[:n]) for n in (6, 1, 3)))
 
 
 def of_pretrained(net):
-    """Probabilities, and what its model says."""
+    """Return the probabilities, and the scores of its model."""
     return same_bytes(net.predict(grey(X)), net.model.loss(X), net.info["mean_image"])
 
 
 def of_flat(flat):
-    """Arrays, before and after all numbers are doubled at once where they are one block."""
+    """Return the arrays, before and after all numbers of their block are doubled at once."""
     before = same_bytes(*flat.values())
     whole = flattened(flat)
     whole.numbers *= 2
@@ -81,7 +80,7 @@ def of_solver(solver):
 
 
 def solver_of(rule, folder=None, **choices):
-    """A Solver of a small net with dropout."""
+    """Return a Solver of a small net with dropout."""
     net = final_net(dropout_keep_ratio=0.8, reg=1e-2, dtype=np.float32)
     data = {name: array % 3 if name[0] == "y" else array for name, array in faces(12).items()}
     return Solver(net, data, update_rule=rule, batch_size=5, num_epochs=0, verbose=False,
@@ -89,21 +88,21 @@ def solver_of(rule, folder=None, **choices):
 
 
 def trained_net():
-    """A net whose parameters are views of one block."""
+    """Return a net whose parameters are views of one block."""
     solver = solver_of("adam")
     of_solver(solver)
     return solver.model
 
 
 def with_a_new_array():
-    """A Flat in which an array has taken the place of a view."""
+    """Return a Flat in which an array has replaced a view."""
     flat = flattened(final_net().params)
     flat["affine2/b"] = np.arange(3, dtype=np.float32)
     return flat
 
 
 def average():
-    """A running average that has followed two steps."""
+    """Return a running average after two steps."""
     net = final_net()
     found = WeightAverage(net, 0.9)
     net.params["affine2/b"] += 1
@@ -111,7 +110,7 @@ def average():
     return found
 
 
-MUTABLE = {  # public objects that hold memory, addresses or plans: how to make one, its answer
+MUTABLE = {  # public objects that hold memory, addresses or plans: (how to make one, its answer)
     "Network": (final_net, of_network),
     "Network after training": (trained_net, of_network),
     "Network of other layers": (mixed_net, of_network),
@@ -147,13 +146,13 @@ def forward(function, backward, *arguments):
 
 
 def statistics(mode, count):
-    """bn_param of a batchnorm of some channels."""
+    """Return the bn_param of a batchnorm over some channels."""
     return {"mode": mode, "running_mean": np.full(count, 0.1, np.float32),
             "running_var": np.full(count, 2, np.float32)}
 
 
 def of_cache(row):
-    """Gradients of a backward pass."""
+    """Return the gradients of a backward pass."""
     found, backward, dout = row
     gradients = backward(dout, found)
     return same_bytes(*(gradients if isinstance(gradients, tuple) else (gradients,)))
@@ -189,18 +188,18 @@ OBJECTS = {**MUTABLE,
 
 @cache
 def other_process():
-    """A process that is started, not forked: nothing of this one is there."""
+    """Return a spawned process, which shares nothing with this one."""
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
 def answer_there(name, found):
-    """Answer in a process, and send back a copy from before and the answer."""
+    """Return a copy of an object made before it answers, and its answer."""
     untouched = deepcopy(found)
     return untouched, OBJECTS[name][1](found)
 
 
 def made(name, used):
-    """Make an object, and let it answer once if it is to be used."""
+    """Make an object, and let it answer once if `used`."""
     make, answer = OBJECTS[name]
     found = make()
     if used:
@@ -209,7 +208,7 @@ def made(name, used):
 
 
 def expected(name, used):
-    """The answer of an object that nobody has copied."""
+    """Return the answer of an object that nobody has copied."""
     return OBJECTS[name][1](made(name, used))
 
 
@@ -287,5 +286,5 @@ def test_an_array_in_another_memory_order_keeps_what_the_update_rule_remembers_o
     for solver in solvers:
         of_solver(solver)
     for name, array in solvers[1].model.params.items():
-        # A step moves them by 1e-3
+        # A step changes them by 1e-3.
         np.testing.assert_allclose(params[name], array, rtol=0, atol=1e-5, err_msg=name)

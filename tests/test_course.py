@@ -50,8 +50,8 @@ from cs231n_fer.solver import Solver
 
 
 def line(start, stop, *shape):
-    """An evenly spaced, write-protected array of a shape: the inputs of most of the notebooks'
-    checks."""
+    """Return an evenly spaced, write-protected array, the input of most of the notebooks' checks.
+    """
     array = np.linspace(start, stop, num=int(np.prod(shape))).reshape(shape)
     array.setflags(write=False)
     return array
@@ -192,8 +192,8 @@ def test_fully_connected_net_starts_near_log_10_and_has_the_right_gradients(opti
                               dtype=np.float64, seed=123, **options)
     X = normal(6, 15)
     y = np.array([3, 7, 1, 2, 9, 0])
-    weights = sum(0.5 * reg * float((w ** 2).sum()) for name,
-                  w in model.params.items() if name.startswith("W"))
+    weights = sum(0.5 * reg * float((w ** 2).sum())
+                  for name, w in model.params.items() if name.startswith("W"))
     assert abs(model.loss(X, y)[0] - weights - np.log(10)) < 0.25
     expected = {f"{kind}{i}" for i in (1, 2, 3) for kind in "Wb"}
     if "normalization" in options:
@@ -332,7 +332,7 @@ def test_dropout_keeps_the_fraction_p_and_the_mean(p):
     x = normal(500, 500) + 10
     rng = np.random.default_rng(7)
     out, mask = dropout_forward(x, {"mode": "train", "p": p, "rng": rng, "seed": 1})
-    # Six standard deviations of the mean of 250,000 numbers, x ** 2 being about 101 on average.
+    # Six standard deviations of the mean of 250,000 numbers; the mean of x ** 2 is about 101.
     assert abs((out == 0).mean() - (1 - p)) < 6 * (p * (1 - p) / x.size) ** 0.5
     assert abs(out.mean() - x.mean()) < 6 * (101 * (1 - p) / p / x.size) ** 0.5
     np.testing.assert_array_equal(mask, dropout_forward(x, {"mode": "train", "p": p, "seed": 7})[1])

@@ -1,5 +1,4 @@
-"""Every operation on hostile arrays: the numbers of fresh contiguous arrays of the right dtype, or
-a ValueError."""
+"""Every operation on hostile arrays gives the numbers of plain arrays, or a ValueError."""
 import copy
 import zlib
 
@@ -20,7 +19,7 @@ CONV = {"stride": 1, "pad": 1}
 STRIDED = {"stride": 2, "pad": 0}
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 OVERLAPPING = {"pool_height": 3, "pool_width": 2, "stride": 1}
-# 272 numbers: more than a byte can count
+# 272 numbers: an index does not fit into a byte.
 LARGE_WINDOW = {"pool_height": 17, "pool_width": 16, "stride": 1}
 IMAGES = (4, 3, 6, 8)
 FILTERS = (5, 3, 3, 3)
@@ -31,7 +30,7 @@ BATCHNORM = {"eps": 0.1}
 
 
 def batchnorm(mode, features):
-    """A bn_param with running averages that are not the initial ones."""
+    """Return a bn_param with running averages that are not the initial ones."""
     return {"mode": mode, "eps": 0.1, "running_mean": np.linspace(-1, 1, features),
             "running_var": np.linspace(0.5, 2, features)}
 
@@ -65,7 +64,7 @@ ROWS = {
                           for what, x, w in (("one channel", GRAY, GRAY_FILTERS),
                                              ("3 channels", IMAGES, FILTERS))],
 }
-# What has one rung, or more than the ladder knows.
+# Operations with a single rung, or with rungs that the ladder does not list.
 OTHERS = {
     "affine_relu": (affine_relu_forward, affine_relu_backward, ((4, 6), (6, 5), VECTOR), ()),
     "leaky_relu": (L.leaky_relu_forward, L.leaky_relu_backward, (IMAGES,), ()),
@@ -88,7 +87,7 @@ OTHERS = {
     "dropout naive": (L.dropout_forward_naive, L.dropout_backward_naive, (IMAGES,),
                       ({"p": 0.5, "mode": "train", "seed": 1},)),
 }
-# Without the compiler kernels are Python functions, which would take 20 minutes for all of this.
+# Without compilation, kernels are Python functions, and all of this would take 20 minutes.
 RUNGS = {operation: [rung for rung in LADDER[operation] if COMPILED or rung in ("naive", "im2col")]
          for operation in ROWS}
 CASES = OTHERS | {f"{operation} {rung}, {what}": (*LADDER[operation][rung], shapes, settings)
@@ -108,13 +107,13 @@ HOSTILE = LAYOUTS | DTYPES
 
 
 def drawn(name, shapes):
-    """Arrays of some shapes, the same in every run."""
+    """Return arrays of some shapes, the same in every run."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     return [rng.standard_normal(shape) for shape in shapes]
 
 
 def run(forward, arrays, settings):
-    """Run a forward pass whose settings, running averages among them, are its own."""
+    """Run a forward pass on its own copy of the settings, which hold running averages."""
     return forward(*arrays, *copy.deepcopy(settings))
 
 
@@ -284,9 +283,9 @@ def test_gradients_are_gathered_from_hostile_arrays(kind):
         assert_same(grads["w"].astype(dtype), dw + dtype(0.5) * w, kind)
 
 
-# Where another path is taken: products of 2 ** 18 multiplications and above go to our kernel, ReLU
-# from 2 ** 15 numbers on, convolutions of 16 images and more choose other tiles, outputs of 4 MiB
-# are written past the caches.
+# Sizes for which the code takes another path: products of at least 2 ** 18 multiplications and ReLU
+# of at least 2 ** 15 numbers use our kernels, convolutions of 16 or more images choose other tiles,
+# and outputs of 4 MiB are written past the caches.
 LARGE = {
     "affine below the threshold": ("affine", ((60, 64), (64, 68), (68,)), ()),
     "affine above the threshold": ("affine", ((60, 64), (64, 69), (69,)), ()),

@@ -31,7 +31,7 @@ torch = pytest.importorskip("torch")
 F = torch.nn.functional
 LIMIT = 1e-10
 PROBLEMS = 40 if COMPILED else 8
-ERRORS = []  # of every comparison; experiments/checks/oracle.py reads the largest
+ERRORS = []  # one for every comparison; experiments/checks/oracle.py reports the largest
 
 
 def agree(got, expected, tiny=1e-4):
@@ -50,7 +50,7 @@ def window(pool):
 
 
 def batchnorm(x, gamma, beta, p):
-    # Not F.batch_norm, which refuses a single sample.
+    # F.batch_norm would refuse a single sample.
     averages = [torch.tensor(p[key]) if p["mode"] == "test" else None
                 for key in ("running_mean", "running_var")]
     return torch.batch_norm(x, gamma, beta, *averages, p["mode"] == "train", 0.1, p["eps"], False)
@@ -128,8 +128,8 @@ def test_outputs_and_gradients_are_those_of_pytorch(case):
         expected.backward(torch.tensor(dout))
         out = np.asarray(case.forward(*arrays, *rest)[0])
         assert agree(out, expected.detach(), tiny=1.0)
-        # A sum of many dout can be 0 in truth (biases before batchnorm): dout is then what errors
-        # are measured by.
+        # The exact gradient of a bias before batchnorm is 0, a sum of many dout; its error is then
+        # measured relative to dout.
         size = float(np.max(np.abs(dout)))
         for got, tensor in zip(analytic_gradients(case, arrays, rest, dout), tensors, strict=True):
             assert got.dtype == np.float64 and agree(got, tensor.grad, size)
@@ -160,7 +160,7 @@ def test_dropout_scales_what_pytorch_keeps_as_pytorch_does(keep):
     expected = F.dropout(x, 1 - keep)
     expected.sum().backward()
 
-    class Masked:  # draws such numbers that what PyTorch kept is kept
+    class Masked:  # returns draws that keep what PyTorch kept
         def random(self, shape):
             return np.where(expected.detach().numpy() != 0, 0.0, 1.0).reshape(shape)
     out, cache = L.dropout_forward(x.detach().numpy(),
@@ -173,8 +173,8 @@ def adams(h):
     return {"lr": h["learning_rate"], "betas": (h["beta1"], h["beta2"]), "eps": h["epsilon"]}
 
 
-# Our rule: PyTorch's, its arguments from our hyper-parameters, and its name and factor of each of
-# our states.
+# For every rule: PyTorch's optimizer, its arguments from our hyper-parameters, and its name and
+# factor for each of our states.
 RULES = {
     "sgd": (torch.optim.SGD, lambda h: {"lr": h["learning_rate"]}, {}),
     "sgd_momentum": (torch.optim.SGD,

@@ -1,5 +1,4 @@
-"""What the whole engine promises: the same bits, scores of any batch size, learning, no growth,
-threads."""
+"""Promises of the whole engine: same bits, any batch size, learning, constant memory, threads."""
 import gc
 import os
 import subprocess
@@ -55,7 +54,7 @@ def test_two_epochs_give_weights_of_the_same_sha256_run_after_run_and_on_1_2_and
 
 @cache
 def pictures(n):
-    """Built-in faces with their emotions."""
+    """Return built-in faces with their emotions."""
     data = load_data("synthetic", synthetic_train=n, synthetic_val=n, synthetic_test=0)
     return data["X_train"], data["y_train"]
 
@@ -66,7 +65,7 @@ def small_net(batchnorm=True, dtype=np.float32, seed=0):
 
 
 def clone(net, dtype):
-    """The small net with the same weights in another precision."""
+    """Return the small net with the same weights in another precision."""
     other = small_net(any("bn" in name for name in net.params), dtype)
     for name, array in net.params.items():
         other.params[name][...] = array
@@ -80,8 +79,8 @@ def amplified_rounding(net, X):
     A sum of K products is off by about eps * sqrt(K) of its size, each layer hands on the relative
     error of the one before, and transforms of Winograd lose up to 10 times more.
     """
-    lengths = [array[0].size if array.ndim == 4 else len(array) for name,
-               array in net.params.items()
+    lengths = [array[0].size if array.ndim == 4 else len(array)
+               for name, array in net.params.items()
                if name.endswith("/w")]
     return 10 * np.finfo(np.float32).eps * np.sqrt(lengths).sum() * np.abs(net.predict(X)).max()
 
@@ -90,7 +89,7 @@ def amplified_rounding(net, X):
 def test_the_batch_size_of_evaluation_changes_scores_by_rounding_only(batchnorm):
     X, y = pictures(50)
     net = small_net(batchnorm)
-    net.loss(X, y)  # running averages other than 0 and 1
+    net.loss(X, y)  # makes running averages differ from 0 and 1
     scores = net.predict(X, batch_size=50)
     limit = amplified_rounding(net, X)
     for batch_size in (1, 2, 7, 16, 49):
@@ -144,7 +143,7 @@ def test_fifty_steps_in_float32_end_where_those_in_float64_do(batchnorm):
 
 
 def resident():
-    """Bytes of this process that lie in memory."""
+    """Return the resident memory of this process in bytes."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -169,7 +168,7 @@ def test_two_thousand_steps_take_no_more_memory_than_five_hundred():
         tracemalloc.stop()
     assert len(solver.loss_history) == 2000
     traced, in_memory = sizes[199] - sizes[50]
-    # The histories grow by some 100 bytes a step
+    # The histories grow by about 100 bytes per step.
     assert traced < 2 ** 18 and in_memory < 2 ** 21, (traced, in_memory)
 
 

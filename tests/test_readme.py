@@ -1,4 +1,5 @@
-"""README and its pages: short, and every command, link, name and number in them is right."""
+"""README.md and its pages are short, and every command, link, name and number in them is correct.
+"""
 import importlib
 import json
 import re
@@ -23,12 +24,12 @@ def names(paths):
 
 
 def commands(text):
-    """Every `python ...` command of a text, as it follows a back-tick, an indentation or `&&`."""
+    """Return every `python ...` command of a text, after a back-tick, an indentation or `&&`."""
     return re.findall(r"(?:`|^    |&& )(python [^`\n]*)", text, re.MULTILINE)
 
 
 def links(text):
-    """The targets of every relative link and picture of a text."""
+    """Return the targets of all relative links and pictures of a text."""
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
     return [target.split("#")[0] for target in targets if not re.match(r"https?:|#", target)]
 
@@ -115,7 +116,7 @@ def test_the_names_that_the_course_lacks_exist():
 
 
 def between(text, name):
-    """The text between the markers of a page, which are part of it."""
+    """Return the text between the markers of a page, without the markers."""
     return text.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- /{name} -->")[0]
 
 

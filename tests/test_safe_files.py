@@ -1,5 +1,7 @@
-"""No file that is read can run code: what the package, the experiments and the tests never say, by
-their AST."""
+"""No file that is read can run code.
+
+The source of package, experiments and tests is searched for dangerous calls.
+"""
 import ast
 from pathlib import Path
 
@@ -12,13 +14,13 @@ FILES = sorted(path for folder in ("cs231n_fer", "experiments", "tests")
 
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve",
            "yaml", "jsonpickle"}
-# The method eval of a torch module is another
+# The method eval of a PyTorch module is unrelated to the function eval.
 CALLS = {"eval", "exec", "compile", "__import__", "execfile"}
 ATTRIBUTES = {"extractall", "extract", "unpack_archive", "read_pickle", "to_pickle",
               "fromfile_pickle"}
-# And the only value that is safe
+# keyword: its only safe value
 KEYWORDS = {"allow_pickle": False, "weights_only": True, "shell": False}
-# Runs the example of our own README, which is the one text that becomes code
+# Runs the example in README.md, the only text that becomes code.
 README_EXAMPLE = "tests/test_readme.py"
 
 
@@ -40,13 +42,13 @@ def faults(source):
 
 
 def call_faults(node):
-    """Yield what is wrong with a call."""
+    """Yield the name of every dangerous function in a call."""
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     is_call = isinstance(node.func, ast.Name) and name in CALLS
     if is_call or isinstance(node.func, ast.Attribute) and name in ATTRIBUTES:
         yield name
-    if name in ("import_module",
-                "__import__") and node.args and isinstance(node.args[0], ast.Constant):
+    is_import = name in ("import_module", "__import__")
+    if is_import and node.args and isinstance(node.args[0], ast.Constant):
         if str(node.args[0].value).split(".")[0] in MODULES:
             yield f"import {node.args[0].value}"
     for keyword in node.keywords:

@@ -1,4 +1,4 @@
-"""Several Python threads at once: whatever they share, each gets the bits that it gets alone."""
+"""Python threads that share an object get the same bits as a single thread."""
 import os
 import subprocess
 import sys
@@ -30,7 +30,7 @@ from cs231n_fer.solver import Recipe, Solver
 from cs231n_fer.solver.distillation import distil, teacher_of
 
 CALLERS, CALLS = 4, 100
-SIZES = (1, 2, 3, 5, 8, 13)  # of batches: more than a Predictor keeps ready
+SIZES = (1, 2, 3, 5, 8, 13)  # batch sizes, more than a Predictor keeps ready
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def at_once(work, callers=CALLERS):
 
 
 def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_class(monkeypatch):
-    monkeypatch.setattr(arena, "SLAB", 2 ** 11)  # they end often
+    monkeypatch.setattr(arena, "SLAB", 2 ** 11)  # small slabs are used up often
     arena.release()
 
     def spoiled(caller):
@@ -80,7 +80,7 @@ def test_arrays_of_the_arena_belong_to_one_thread_each_and_have_room_for_their_c
 
 
 def on_some_threads(function, X):
-    """Call a function while its kernels use another number of threads for each number of images."""
+    """Call a function while its kernels use a number of threads that depends on the batch size."""
     before = threads()
     set_threads(1 + len(X) % MOST_THREADS)
     found = function(X)
@@ -89,7 +89,7 @@ def on_some_threads(function, X):
 
 
 def trained(X):
-    """Weights after a few steps of a Solver of its own, with pictures as a shift of the faces."""
+    """Return the weights after some steps of a Solver, on faces shifted by the pictures."""
     net = final_net()
     data = faces(12)
     Solver(net, {**data, "X_train": data["X_train"] + X[0]}, update_rule="adam", batch_size=4,
@@ -99,14 +99,14 @@ def trained(X):
 
 
 def there_and_back(net, X):
-    """Scores, the gradient of the images and those of the parameters, without training."""
+    """Return scores, and the gradients of images and parameters, without training."""
     scores, cache = net.forward(X, TEST)
     dX, grads = net.backward(np.ones_like(scores), cache)
     return np.concatenate([scores.ravel(), dX.ravel(), *(grad.ravel() for grad in grads.values())])
 
 
 def distilled(teacher, X):
-    """The loss of a student of a shared teacher, and its gradients."""
+    """Return the loss and the gradients of a student of a shared teacher."""
     student = distil(final_net(2), [final_net(1)], 0.5)
     student.teacher = teacher
     loss, grads = student.loss(X, classes(X))
@@ -114,13 +114,13 @@ def distilled(teacher, X):
 
 
 def classes(X):
-    """A label for each picture."""
+    """Return a label for every picture."""
     return np.arange(len(X)) % 3
 
 
 AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(), RandomErasing(),
                         BrightnessContrast()))
-# What several threads may use at once: a function that makes it, and its answer for pictures
+# Objects that threads may share: (how to make one, its answer for pictures)
 SHARED = {
     "Predictor": (lambda: Predictor(final_net()), lambda shared, X: shared(X)),
     "Predictor of other layers": (lambda: Predictor(mixed_net()), lambda shared, X: shared(X)),
@@ -146,8 +146,7 @@ SHARED = {
 
 
 def wrong_answers(name):
-    """How many answers of a row, asked for by threads at once, have other bits than those that it
-    gives alone."""
+    """Return how many answers to concurrent threads differ from those to a single thread."""
     make, answer = SHARED[name]
     shared = make()
     questions = [[pictures(n, seed=caller) for n in SIZES] for caller in range(CALLERS)]
@@ -184,5 +183,5 @@ def test_a_predictor_keeps_a_few_sizes_ready_and_for_each_as_many_as_callers_nee
         assert predictor(pictures(n)).shape == (n, 3)
         assert len(predictor.ready) <= MOST_SIZES
     at_once(lambda caller: [predictor(pictures(n)) for n in range(1, 12)])
-    assert len(predictor.ready) <= MOST_SIZES + CALLERS  # threads that come to the limit together
+    assert len(predictor.ready) <= MOST_SIZES + CALLERS  # threads may reach the limit together
     assert all(len(kept) <= CALLERS for kept in predictor.ready.values())

@@ -1,10 +1,10 @@
-"""Models of a few numbers and data of a few pixels, for the tests of the training loop."""
+"""Tiny models and data for the tests of the training loop."""
 import numpy as np
 
 
 class Recorder:
-    """A model that learns nothing and notes which samples each training step gets; sample n is the
-    number n."""
+    """A model that learns nothing and records the samples of every step; sample n is the number n.
+    """
 
     def __init__(self):
         self.params = {"w": np.zeros(1)}
@@ -18,8 +18,7 @@ class Recorder:
 
 
 class Scripted:
-    """A model that has its accuracy after each step from a list; its loss and its parameter count
-    the steps."""
+    """A model with given accuracies after every step; loss and parameter count the steps."""
 
     def __init__(self, accuracies):
         self.accuracies = accuracies
@@ -35,13 +34,13 @@ class Scripted:
 
 
 def numbers(n, split_val=10):
-    """Data whose samples are their own numbers, all of class 0."""
+    """Return data whose samples are their own numbers, all of class 0."""
     return {"X_train": np.arange(n)[:, None], "y_train": np.zeros(n, int),
             "X_val": np.arange(split_val)[:, None], "y_val": np.zeros(split_val, int)}
 
 
 def faces(n, shape=(1, 8, 8), seed=0):
-    """Write-protected noise with learnable labels: the sign of a fixed projection."""
+    """Return write-protected noise with learnable labels, the sign of a fixed projection."""
     rng = np.random.default_rng(seed)
     data = {}
     for split, count in (("train", n), ("val", 20)):

@@ -1,5 +1,4 @@
-"""The Gabor bank is the textbook's, sees waves and nothing else, and the embedding is a PCA of the
-training faces."""
+"""Tests of the Gabor bank against its textbook definition, and of the embedding as a PCA."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +23,7 @@ SIDE = 12
 
 
 def noise(n, side=SIDE, seed=0, dtype=np.float64):
-    """Write-protected random pictures (n, side, side)."""
+    """Return write-protected random pictures (n, side, side)."""
     faces = np.random.default_rng(seed).uniform(0, 255, (n, side, side)).astype(dtype)
     faces.setflags(write=False)
     return faces
@@ -61,11 +60,11 @@ def test_a_kernel_is_that_of_scikit_image(scale, orientation):
     k = wave_number(scale)
     theirs = filters.gabor_kernel(k / (2 * np.pi), orientation * np.pi / ORIENTATIONS,
                                   sigma_x=SIGMA / k, sigma_y=SIGMA / k, n_stds=4)
-    # Unit gain; made blind to DC
+    # Unit gain, no response to DC.
     theirs = 2 * np.pi * (theirs - np.abs(theirs) * theirs.sum() / np.abs(theirs).sum())
     ours = gabor_kernel(scale, orientation)
     rows, columns = ((size - theirs.shape[axis]) // 2 for axis, size in enumerate(ours.shape))
-    # Theirs is cropped at other places
+    # Their filter is cropped at other positions.
     inside = ours[rows:len(ours) - rows, columns:ours.shape[1] - columns]
     np.testing.assert_allclose(inside, theirs, atol=1e-3 * np.abs(ours).max())
 
@@ -136,7 +135,7 @@ def test_a_wave_is_seen_most_by_the_filter_of_its_length_and_direction_whatever_
     assert np.unravel_index(seen.mean(axis=(2, 3)).argmax(),
                             (SCALES, ORIENTATIONS)) == (scale, orientation)
     own = seen[scale, orientation]
-    # The magnitude tells how much of a wave there is, not where it is
+    # The magnitude depends on the amplitude of a wave, not on its phase.
     assert np.ptp(own) < 0.1 * own.mean()
     assert (seen[scale, (orientation + ORIENTATIONS // 2) % ORIENTATIONS] < 0.1 * own).all()
 
@@ -196,7 +195,7 @@ def test_training_faces_alone_decide_how_other_faces_are_embedded(small_bank):
                                atol=1e-9)
     np.testing.assert_allclose(embed(others[:1], small_bank, pca),
                                embed(others, small_bank, pca)[:1], rtol=1e-9)
-    # Three times the contrast is not standardised away
+    # Standardization must not remove the threefold contrast.
     assert embed(others, small_bank, pca).std(axis=0).min() > 1.5
 
 
@@ -209,7 +208,7 @@ def test_a_magnitude_that_never_changes_is_left_out(small_bank):
 def test_components_beyond_the_rank_of_the_data_have_no_variance_and_are_not_blown_up(dtype):
     features = np.random.default_rng(0).standard_normal((5, 9)).astype(dtype)
     pca = fit_pca([features], 9)
-    # 5 samples less their mean
+    # 5 samples minus their mean have rank 4.
     assert (pca.variances[:4] > 0.1).all() and (pca.variances[4:] == 0).all()
     assert np.abs(project(np.random.default_rng(1).standard_normal((5, 9)).astype(dtype),
                           pca)).max() < 100

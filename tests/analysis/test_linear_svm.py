@@ -1,5 +1,4 @@
-"""The linear SVM: it finds the minimum that Newton's method finds, in any units of the features,
-and says no."""
+"""Tests of the linear SVM: its minimum is that of Newton's method, and bad input is refused."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +12,7 @@ CLASSES = 3
 
 
 def problem(n=400, d=10, seed=0, dtype=np.float64):
-    """Write-protected correlated features (n, d) whose labels a linear rule gives, up to noise."""
+    """Return write-protected correlated features (n, d), and labels of a noisy linear rule."""
     rng = np.random.default_rng(seed)
     features = (rng.standard_normal((n, d)) @ rng.standard_normal((d, d))
                 + rng.uniform(-3, 3, d)).astype(dtype)
@@ -26,10 +25,12 @@ def problem(n=400, d=10, seed=0, dtype=np.float64):
 
 
 def newton(X, labels, reg, steps=30):
-    """The minimum of the L2-SVM objective and its scores: for each class Newton steps on the
-    violated margins."""
+    """Return the minimum of the L2-SVM objective and its scores.
+
+    Newton steps on the violated margins are taken for every class.
+    """
     A = np.hstack([X, np.ones((len(X), 1))])
-    ridge = np.append(np.full(X.shape[1], reg), 0)  # no regularisation of the bias
+    ridge = np.append(np.full(X.shape[1], reg), 0)  # no regularization of the bias
     columns = []
     for c in range(CLASSES):
         t = np.where(labels == c, 1, -1)
@@ -52,7 +53,7 @@ def test_it_finds_the_minimum_that_newtons_method_finds(dtype, reg):
     assert scores.dtype == dtype and net.reg == reg
     X, _, scale = standardise(features)
     smallest, best_scores = newton(X.astype(np.float64), labels, reg)
-    w = net.params["scores/w"] * scale[:, None]  # in standardised units, where it is regularised
+    w = net.params["scores/w"] * scale[:, None]  # in standardized units, in which it is regularized
     found = l2_svm_loss(scores, labels)[0] + 0.5 * reg * (w ** 2).sum()
     assert smallest <= found * (1 + 1e-4) and found <= 1.01 * smallest
     assert (scores.argmax(axis=1) == best_scores.argmax(axis=1)).mean() > 0.98

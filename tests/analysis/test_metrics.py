@@ -1,4 +1,4 @@
-"""Metrics against counts made by hand, and against their own definitions."""
+"""Tests of the metrics against counts made by hand and against their definitions."""
 
 from statistics import NormalDist
 
@@ -66,7 +66,7 @@ def test_accuracy_per_class_is_nan_without_images_and_warns_nothing():
     (15, 148, 0.0624, 0.1605),
     (0, 20, 0.0000, 0.1611),
     (1, 29, 0.0061, 0.1718),
-    (0, 0, 0.0, 1.0),             # no image, no knowledge
+    (0, 0, 0.0, 1.0),             # without images, nothing is known
 ])
 def test_the_wilson_interval_has_its_published_values(correct, total, low, high):
     np.testing.assert_allclose(wilson_interval(correct, total), (low, high), rtol=0, atol=5e-5)
@@ -111,7 +111,7 @@ rows = st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, m
 
 
 def correlation_of_ranks_by_counting(a, b):
-    """The definition: Pearson's correlation of mean ranks, each counted pair by pair."""
+    """Return Pearson's correlation of mean ranks, which are counted pair by pair."""
     ranks = [[sum(w < v for w in row) + sum(w == v for w in row) / 2 for v in row]
              for row in (a, b)]
     return np.corrcoef(ranks)[0, 1]
@@ -125,7 +125,7 @@ def test_rank_correlation_is_that_of_the_mean_ranks(pairs):
         assert np.isnan(result)
         return
     assert result == pytest.approx(correlation_of_ranks_by_counting(a, b), abs=1e-12)
-    # Any rising function keeps ranks
+    # Increasing functions preserve ranks.
     assert result == pytest.approx(rank_correlation(np.exp(a), b**3), abs=1e-12)
     assert result == pytest.approx(-rank_correlation(-a, b), abs=1e-12)
 

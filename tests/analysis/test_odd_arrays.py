@@ -1,4 +1,5 @@
-"""Arrays and settings that no measure can use get an error that names them; any layout is read."""
+"""Arrays and settings that a measure can't use give an error that names them; any layout is read.
+"""
 import functools
 
 import numpy as np
@@ -40,7 +41,7 @@ for array in (X, Y, SCORES, COUNTS, MASKS, BANK):
 
 
 def masked(array):
-    """The array with a mask on its first number."""
+    """Return the array with a mask on its first number."""
     mask = np.zeros(array.shape, bool)
     mask.flat[0] = True
     return np.ma.MaskedArray(array, mask)

@@ -1,5 +1,4 @@
-"""Maps of models whose gradient is known in closed form, and of picture files on their way into a
-net."""
+"""Tests of saliency maps on models with known gradients, and of reading picture files for a net."""
 
 import functools
 import importlib.util
@@ -123,7 +122,7 @@ def test_the_noise_of_an_image_depends_on_the_seed_and_its_number_only():
 @pytest.mark.parametrize("grey", [0, 0.5, "image"])
 @pytest.mark.parametrize("shape, size, stride", [
     ((3, 1, 6, 6), 2, 2),      # patches side by side
-    ((3, 2, 7, 5), 3, 2),      # patches overlap; the last row of them doesn't follow the stride
+    ((3, 2, 7, 5), 3, 2),      # patches overlap; the last row doesn't follow the stride
     ((2, 1, 5, 8), 3, 3),
     ((2, 1, 4, 4), 4, 1),      # one patch
     ((2, 1, 3, 4), 1, 1),      # pixel by pixel
@@ -226,7 +225,7 @@ def test_a_picture_is_turned_upright_and_its_middle_square_cut_out(script, tmp_p
     stored[:30, 20:80] = 200
     picture = Image.fromarray(stored)
     exif = Image.Exif()
-    # To be turned clockwise: the file's top is the picture's right
+    # To be rotated clockwise: the top of the file is the right of the picture.
     exif[0x0112] = 6
     picture.save(tmp_path / "turned.png", exif=exif)
     face = script.read_picture(tmp_path / "turned.png")

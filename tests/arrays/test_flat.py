@@ -1,5 +1,4 @@
-"""Flat arrays: views of one block, and an update of all parameters at once that equals one of
-each."""
+"""Tests of flat arrays: views of one block, and updates of all parameters at once."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,7 @@ SHAPES = st.lists(st.lists(st.integers(0, 4), min_size=0, max_size=4), min_size=
 
 
 def draw(seed, shapes, dtype):
-    """Arrays by name, each with its axes in some order of memory."""
+    """Return arrays by name, each with its axes in a random order of memory."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for i, shape in enumerate(shapes):

@@ -1,4 +1,4 @@
-"""What was read as other numbers once: each on the product, where a user met it."""
+"""Tests of arrays that were once read as other numbers, at the functions where users met it."""
 import numba
 import numpy as np
 import pytest
@@ -37,14 +37,14 @@ def rng(seed=0):
 
 
 def small_net(dtype=np.float32, **settings):
-    """A net of two fused convolutions and an affine layer."""
+    """Return a net of two fused convolutions and an affine layer."""
     layers = Chain((("c1", Conv(5)), ("b1", BatchNorm()), ("r1", ReLU()), ("p1", MaxPool()),
                     ("c2", Conv(6)), ("r2", ReLU()), ("a", Affine(7))))
     return Network(layers, (1, 8, 8), dtype=dtype, seed=0, **settings)
 
 
 def float64_loss(scores, y):
-    """A loss of a user's own, whose gradient is float64."""
+    """Return the loss and gradient of a user's own function, whose gradient is float64."""
     loss, dscores = softmax_loss(scores, y)
     return loss, dscores.astype(np.float64)
 
@@ -122,7 +122,8 @@ RUNGS = [(operation, rung) for operation in ("conv", "max_pool", "avg_pool", "co
 @pytest.mark.parametrize("operation, rung", RUNGS)
 def test_strides_may_be_integers_of_numpy_and_may_not_be_floats(operation, rung):
     forward, backward = LADDER[operation][rung]
-    x = rng().standard_normal((2, 3, 7, 7))  # a size of this test alone: plans are kept by size
+    # No other test uses this size: plans are cached by size.
+    x = rng().standard_normal((2, 3, 7, 7))
     w = rng(1).standard_normal((4, 3, 3, 3))
     b = np.zeros(4)
     arrays = [x] if "pool" in operation and "conv" not in operation else [x, w, b]
@@ -156,7 +157,7 @@ def test_a_batch_without_images_has_gradients_of_zero(rung):
     w = rng(1).standard_normal((5, 3, 3, 3))
     b = rng(2).standard_normal(5)
     out, cache = forward(x, w, b, CONV)
-    backward(out, cache)  # leaves numbers in memory that is used again
+    backward(out, cache)  # leaves numbers in memory that will be reused
     out, cache = forward(x[:0], w, b, CONV)
     dx, dw, db = backward(out, cache)
     assert out.shape == (0, 5, 6, 6) and dx.shape == (0, 3, 6, 6)
@@ -275,8 +276,8 @@ def test_the_cache_of_one_kind_of_pool_is_refused_by_the_other():
 
 @pytest.mark.parametrize("mode", ["train", "test"])
 def test_batchnorm_understands_the_caches_of_its_other_rungs(mode):
-    x, gamma, beta, dout = (rng(i).standard_normal(shape) for i,
-                            shape in enumerate([(6, 5), 5, 5, (6, 5)]))
+    x, gamma, beta, dout = (rng(i).standard_normal(shape)
+                            for i, shape in enumerate([(6, 5), 5, 5, (6, 5)]))
     bn_param = {"mode": mode, "running_mean": np.ones(5), "running_var": np.full(5, 2.0)}
     caches = [forward(x, gamma, beta,
                       {**bn_param, "running_mean": np.ones(5), "running_var": np.full(5, 2.0)})[1]

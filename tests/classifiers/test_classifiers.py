@@ -1,5 +1,4 @@
-"""The named networks: sizes of the paper, names of the course, options, and the way back from a
-checkpoint."""
+"""Tests of the named networks: sizes of the paper, names of the course, options, checkpoints."""
 import math
 import tracemalloc
 
@@ -28,7 +27,7 @@ def count(model):
 
 def final_net_size(filters=(32, 64, 96, 128), size=3, hidden=200, classes=7, batchnorm=False,
                    side=48):
-    """Parameters of the final net, counted by hand."""
+    """Return the number of parameters of the final net, counted by hand."""
     total, channels = 0, 1
     for F in filters:
         total += F * channels * size ** 2 + (2 * F if batchnorm else F)
@@ -99,7 +98,7 @@ def test_the_final_net_starts_with_the_loss_of_a_guess_and_learns_a_handful_of_p
     X, y = small()
     model = FinalConvNet(**{**SMALL, **options})
     first, grads = model.loss(X, y)
-    assert abs(first - np.log(7)) < 0.02  # scores start near 0, not at 0
+    assert abs(first - np.log(7)) < 0.02  # initial scores are near 0, but not 0
     for name, grad in grads.items():
         assert np.isfinite(grad).all() and grad.dtype == model.dtype, name
     if options.get("rung") == "naive":
@@ -150,7 +149,7 @@ def test_a_net_comes_back_from_its_checkpoint_with_the_same_scores(tmp_path, kin
     X, y = small()
     model = MODELS[kind](**SAVED[kind])
     X = X.reshape(len(X), -1) if len(model.input_shape) == 1 else X
-    model.loss(X, y)  # moves the running averages
+    model.loss(X, y)  # updates the running averages
     model.params = {name: array + array.dtype.type(0.1) for name, array in model.params.items()}
     save(tmp_path / "a.h5", kind, model, std=2.5, class_names=["x"])
     loaded, info = load_model(tmp_path / "a.h5")

@@ -1,4 +1,4 @@
-"""Deeper networks: their sizes, and that fusing them changes no number."""
+"""Tests of the deeper networks: their sizes, and that fusing them changes no number."""
 import numpy as np
 import pytest
 
@@ -15,7 +15,7 @@ def count(model):
 
 
 def deep_net_size(blocks, hidden, batchnorm, side=48, classes=7):
-    """Parameters of a DeepConvNet, counted by hand."""
+    """Return the number of parameters of a DeepConvNet, counted by hand."""
     total, channels = 0, 1
     for filters in blocks:
         for F in filters:
@@ -51,13 +51,12 @@ def test_a_residual_net_has_as_many_parameters_as_counted_by_hand(stem, stages, 
 
 
 NETS = {
-    "average": lambda rung: DeepConvNet((1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0,
-                                        rung=rung),
-    "hidden layer":
-        lambda rung: DeepConvNet((1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64,
-                                  seed=0, rung=rung),
-    "residual":
-        lambda rung: ResidualNet((1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
+    "average": lambda rung: DeepConvNet(
+        (1, 16, 16), ((3, 4), (5, 6, 7)), dtype=np.float64, seed=0, rung=rung),
+    "hidden layer": lambda rung: DeepConvNet(
+        (1, 16, 16), ((3,), (5, 6)), 9, batchnorm=False, dtype=np.float64, seed=0, rung=rung),
+    "residual": lambda rung: ResidualNet(
+        (1, 16, 16), 3, ((3,), (4,)), dtype=np.float64, seed=0, rung=rung),
 }
 
 
@@ -91,10 +90,10 @@ def test_a_residual_block_whose_convolutions_are_0_hands_on_what_it_gets():
     net = ResidualNet((1, 8, 8), 4, ((4, 4),), seed=0)
     X = np.random.default_rng(0).standard_normal((3, 1, 8, 8)).astype(np.float32)
     stem = net.layer.layers[0][1].forward(
-        {name.removeprefix("stem/"): array for name,
-         array in net.params.items() if name.startswith("stem/")},
-        {name.removeprefix("stem/"): array for name,
-         array in net.buffers.items() if name.startswith("stem/")},
+        {name.removeprefix("stem/"): array
+         for name, array in net.params.items() if name.startswith("stem/")},
+        {name.removeprefix("stem/"): array
+         for name, array in net.buffers.items() if name.startswith("stem/")},
         X, Mode(train=False))[0]
     net.params |= {name: 0 * array for name, array in net.params.items() if "/sum/" in name}
     scores = stem.mean(axis=(2, 3)) @ net.params["scores/w"] + net.params["scores/b"]

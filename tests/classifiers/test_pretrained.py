@@ -1,5 +1,4 @@
-"""The net that comes with the package: its file, its preprocessing, its probabilities and its model
-card."""
+"""Tests of the packaged net: its file, preprocessing, probabilities and model card."""
 import json
 
 import h5py
@@ -18,11 +17,12 @@ OPTIONS = {"blocks": [[3], [4, 5]], "seed": 0}
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """A checkpoint of a small random net with its preprocessing, and what only training needs."""
+    """Return the path of a checkpoint of a small random net, with preprocessing and training state.
+    """
     rng = np.random.default_rng(0)
     model = DeepConvNet(**OPTIONS)
     model.params["scores/w"] = 3 * rng.standard_normal((5, 7)).astype(np.float32)
-    model.buffers["block1/bn1/running_var"][0] = 1e5  # more than float16 can hold
+    model.buffers["block1/bn1/running_var"][0] = 1e5  # too large for float16
     arrays = {f"params/{name}": array for name, array in model.params.items()}
     arrays |= {f"buffers/{name}": array for name, array in model.buffers.items()}
     save_checkpoint(tmp_path / "best.h5", {
@@ -38,7 +38,7 @@ def images(n):
 
 
 def by_hand(model, info, faces):
-    """Probabilities of faces, as the definition says."""
+    """Return the probabilities of faces, computed by the definition."""
     scores = model.loss(((faces.astype(np.float64)
                           - info["mean_image"]) / info["std"])[:, None]).astype(np.float64)
     return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)

@@ -1,5 +1,4 @@
-"""Augmentations: exact identities, known motions, rungs that agree, and chance from the draws
-only."""
+"""Tests of augmentations: exact identities, known motions, equal rungs, and given random draws."""
 import os
 import subprocess
 import sys
@@ -169,21 +168,22 @@ def test_erasing_covers_one_rectangle_of_the_asked_area(draws, H, W):
     np.testing.assert_array_equal(erased[0],
                                   np.broadcast_to(1 - np.outer(rows, columns), (2, H, W)))
     for line in (rows, columns):
-        assert np.count_nonzero(np.diff(line.astype(int), prepend=0, append=0)) <= 2  # in one piece
+        assert np.count_nonzero(np.diff(line.astype(int), prepend=0, append=0)) <= 2  # one interval
     target = H * W * (0.1 + 0.3 * draws[1])
     height = rows.sum()
     width = columns.sum()
-    if 0 < height < H and 0 < width < W:  # neither cut to the image nor rounded to nothing
+    if 0 < height < H and 0 < width < W:  # neither clipped by the image nor rounded to 0
         assert (height - 0.5) * (width - 0.5) <= target * (1 + 1e-12)
         assert target * (1 - 1e-12) <= (height + 0.5) * (width + 0.5)
 
 
-# The end of a draw in [0, 1), which a generator is as good as sure to miss.
+# The largest draw in [0, 1), which a generator practically never returns.
 LARGEST = np.nextafter(1.0, 0)
 
 
 def spans(erased):
-    """First and last erased row, first and last erased column, of each image."""
+    """Return the first and last erased row, and the first and last erased column, of every image.
+    """
     rows = (erased == 0).all(axis=1).any(axis=2)
     columns = (erased == 0).all(axis=1).any(axis=1)
     return [(line.argmax(), len(line) - 1 - line[::-1].argmax())
@@ -236,7 +236,7 @@ def test_erasing_reaches_both_ends_of_area_and_aspect(aspect, area):
 def test_draws_fill_their_range_and_columns_are_independent(low, augmentation):
     n = 20_000
     draws = augmentation.draw(np.random.default_rng(0), n)
-    near = 20 * (1 - low) / n  # an end is missed by so much with probability exp(-20)
+    near = 20 * (1 - low) / n  # the probability that no draw is this close to an end is exp(-20)
     assert (draws >= low).all() and (draws < 1).all()
     assert (draws.min(axis=0) < low + near).all() and (draws.max(axis=0) > 1 - near).all()
     others = np.corrcoef(draws.T).reshape(draws.shape[1], -1) - np.eye(draws.shape[1])
@@ -410,9 +410,9 @@ def test_maps_that_point_nowhere_are_refused(warp, maps):
         warp(np.zeros((2, 1, 4, 4), np.float32), maps, 1)
 
 
-# What callers have in place of arrays: other layouts, another byte order, a subclass, a list.
+# Arguments that callers pass as arrays: other layouts, another byte order, a subclass, a list.
 HOSTILE = LAYOUTS | {"a list": lambda array: array.tolist()}
-# Draws may also be of another real type; the numbers of these are exact in each.
+# Draws may also have another real type; these numbers are exact in all of them.
 DRAWS = HOSTILE | {name: lambda array, dtype=name: array.astype(dtype)
                    for name in ("float16", "float32", "int64")}
 

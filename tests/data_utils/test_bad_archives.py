@@ -1,5 +1,7 @@
-"""Archives and folders that are damaged or made to deceive: nothing is written outside, no size is
-believed."""
+"""Tests of damaged and malicious archives and folders.
+
+Nothing is written outside the output folder, and no declared size is trusted.
+"""
 import gzip
 import io
 import os
@@ -18,7 +20,7 @@ CSV = csv_text("fer2013")
 
 
 def tar_of(*members, form=tarfile.GNU_FORMAT):
-    """A tar of (name, content, changes of its header)."""
+    """Return a tar of members (name, content, changes of its header)."""
     packed = b""
     for name, content, changes in members:
         info = tarfile.TarInfo(name)
@@ -46,7 +48,7 @@ def header_that_declares(size, kind):
 
 
 def edited(content, signature, offset, new):
-    """Overwrite bytes behind the last place of a signature."""
+    """Return the content with bytes overwritten after the last occurrence of a signature."""
     at = content.rindex(signature) + offset
     return content[:at] + new + content[at + len(new):]
 
@@ -128,7 +130,7 @@ def test_a_damaged_or_hostile_archive_is_refused_by_name(tmp_path, name):
                                   "x\\fer2013.csv", "C:\\fer2013.csv", "~/fer2013.csv"])
 @pytest.mark.parametrize("container", ["zip", "tar.gz", "tar"])
 def test_a_member_with_any_path_is_read_and_written_nowhere(tmp_path, monkeypatch, name, container):
-    # So deep that all paths but the absolute one end below tmp_path
+    # The folder is so deep that all paths except the absolute one end below tmp_path.
     inner = tmp_path / "1" / "2" / "inner"
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)

@@ -1,5 +1,4 @@
-"""CSV files that are not what they should be: what is no table of faces is refused, a bad row is
-named and counted."""
+"""Tests of invalid CSV files: files without faces are refused, bad rows are named and counted."""
 import gzip
 import io
 
@@ -132,7 +131,7 @@ def test_a_file_that_is_larger_than_any_table_of_votes_is_not_read(tmp_path):
 
 
 class Endless(io.RawIOBase):
-    """A start, then so many bytes of filling, of which none is kept."""
+    """A stream of a start and then `size` bytes of filling, which are not kept in memory."""
 
     def __init__(self, start, filling, size):
         self.start = start
@@ -161,7 +160,7 @@ def test_a_line_of_a_gigabyte_is_never_in_memory(start):
             read_csv(stream, "a.csv", bad)
     else:
         assert len(read_csv(stream, "a.csv", bad).pixels) == len(PIXELS) * (start == GOOD)
-        assert [reason for _,
-                reason in bad.rows] == ["is longer than 65,536 bytes, expected at most 9,300"]
+        reasons = [reason for _, reason in bad.rows]
+        assert reasons == ["is longer than 65,536 bytes, expected at most 9,300"]
         assert stream.left == 0
     assert stream.most <= 1 << 20

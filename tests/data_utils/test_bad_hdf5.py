@@ -1,5 +1,8 @@
-"""HDF5 files: what was changed in any byte is refused before libhdf5 sees it; what a sealed one
-declares is checked."""
+"""Tests of invalid HDF5 files.
+
+A change of any byte is refused before libhdf5 reads the file, and the declarations of a sealed file
+are checked.
+"""
 import json
 import math
 
@@ -23,7 +26,7 @@ KINDS = {"data": (read_prepared,
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The bytes of a good file of each kind."""
+    """Return the bytes of a valid file of every kind."""
     folder = tmp_path_factory.mktemp("whole")
     write_prepared(folder / "data", PIXELS, EMOTION, USAGE)
     save_checkpoint(folder / "checkpoint",
@@ -122,7 +125,7 @@ def pixels_of(shape, start=0, dtype="|u1"):
     return change(pixels=[dtype, shape, start])
 
 
-TABLES = {  # name: (kind, change of the table, or the whole of it, part of the error)
+TABLES = {  # name: (kind, change of the table or a whole table, part of the error)
     "a huge shape": ("data", pixels_of([1 << 60, 48, 48]),
                      "pixels has shape [1152921504606846976, 48, 48]"),
     "a shape larger than the file": ("data", pixels_of([9000, 48, 48]),
@@ -163,7 +166,7 @@ TABLES = {  # name: (kind, change of the table, or the whole of it, part of the 
 
 
 def forged(content, how):
-    """The file with another table of contents and a seal that agrees."""
+    """Return the file with another table of contents and a valid seal."""
     data, table = table_of(content)
     if isinstance(how, bytes):
         return sealed(data, how)

@@ -1,5 +1,4 @@
-"""Pictures that are not 48x48 in 8-bit grey or colour, upright, one and whole: each is named, left
-out and counted."""
+"""Tests of pictures that can't be used, which are named, left out and counted."""
 import io
 import struct
 import zlib
@@ -36,18 +35,18 @@ def chunk(kind, content):
 
 
 def png(width, height, depth=8, colour=0, data=b"", extra=b"", interlace=0):
-    """A PNG file that declares what it likes; data is packed."""
+    """Return a PNG file with the given header and data, whether or not they match."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
     return SIGNATURE + head + extra + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
 
 def interlaced(pixels):
-    """The rows of the seven passes of Adam7."""
+    """Return the rows of the seven passes of Adam7."""
     return b"".join(b"\0" + row.tobytes() for x, y, dx, dy in ADAM7 for row in pixels[y::dy, x::dx])
 
 
 def jpeg_size(width, height):
-    """A JPEG file whose head declares another size."""
+    """Return a JPEG file whose header declares another size."""
     content = bytearray(saved(FACE, "JPEG"))
     at = content.index(b"\xff\xc0") + 5
     content[at:at + 4] = struct.pack(">HH", height, width)

@@ -1,5 +1,4 @@
-"""Finding data: the order of places, errors for what was named and is missing, and what load_data
-returns."""
+"""Tests of finding data: the order of places, errors for missing files, results of load_data."""
 
 import os
 import pathlib
@@ -86,7 +85,7 @@ def test_a_named_csv_is_prepared_in_the_cache_and_reused_until_it_changes(place)
     (place / "mine.csv").write_text(CSV.rstrip("\n").rsplit("\n", 1)[0] + "\n")
     second = find_data(place / "mine.csv", say=silent)
     assert second != first and len(read_prepared(second)["pixels"]) == COUNT - 1
-    os.utime(place / "mine.csv", ns=(1, 1))  # the same size, another time of change
+    os.utime(place / "mine.csv", ns=(1, 1))  # the same size, another modification time
     assert find_data(place / "mine.csv", say=silent) != second
 
 

@@ -1,4 +1,5 @@
-"""Faces as lists, masked arrays and subclasses: as the plain copy, or an error with their name."""
+"""Faces as lists, masked arrays and subclasses give the results of plain arrays, or a named error.
+"""
 import numpy as np
 import pytest
 from hostile import LAYOUTS, REFUSED, plain

@@ -1,4 +1,5 @@
-"""Kaggle's CSV files: every bad row is named, and the real files give the known figures."""
+"""Tests of Kaggle's CSV files: every bad row is named, and the real files give the known figures.
+"""
 
 import io
 import os
@@ -180,11 +181,11 @@ def test_the_real_data_gives_the_known_figures(tmp_path):
     assert summary["constant"] == [6458, 7629, 10423, 11286, 13148, 13402, 13988, 15894, 22198,
                                    22927, 28601, 30002]
     assert summary["distinct"] == 34034 and summary["also_in_training"] == [0, 280, 288]
-    # With the labels of PublicTest, as fer2013.csv has them
+    # With the labels of PublicTest from fer2013.csv.
     labelled = summarise(pixels, emotion, usage)
     known = emotion != 255
     expected = [list(counts) for counts in fer2013.CLASS_COUNTS[:2]]
     assert labelled["counts"][:2, :7].tolist() == expected
-    # Ten need PrivateTest's labels
+    # Ten of them need the labels of PrivateTest.
     assert labelled["conflicting_groups"] == (57 if known.all() else 47)
     np.testing.assert_allclose(float(pixels[usage == 0].mean()), 129.474, atol=5e-4)

@@ -1,5 +1,4 @@
-"""Prepared data: every form that people download gives the same file, or none where something is
-wrong."""
+"""Tests of prepare: all forms of the download give the same file, and invalid ones give none."""
 
 import hashlib
 import io

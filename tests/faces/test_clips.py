@@ -1,5 +1,4 @@
-"""Clips: one person who starts neutral, shows an emotion and stops; and vectors that hold every
-frame once."""
+"""Tests of clips, in which one person starts neutral, shows an emotion and stops."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,7 +44,7 @@ def test_a_clip_starts_with_the_person_at_rest_and_differs_from_it_as_the_expres
             assert (change == 0).all()
         else:
             assert change.argmax() in np.flatnonzero(clip.strength == clip.strength.max())
-            # Grey levels: rounding
+            # Rounding to gray levels.
             assert (np.diff(change[np.argsort(clip.strength)]) >= -0.2).all()
 
 
@@ -53,7 +52,7 @@ def test_at_its_apex_a_clip_is_the_still_face_of_the_same_number(clips):
     still = make_faces(0, range(20)).pixels
     whole = [index for index, clip in enumerate(clips) if clip.strength.max() == 1]
     assert len(whole) > 10
-    for index in whole:  # rest + 1 * (shown - rest) is shown but for rounding
+    for index in whole:  # rest + 1 * (shown - rest) equals shown except for rounding
         apex = clips[index].pixels[clips[index].strength.argmax()]
         assert np.abs(apex.astype(int) - still[index]).max() <= 1
 

@@ -1,5 +1,4 @@
-"""Masks of the built-in faces sit where the face is drawn, and change with nothing but what they
-show."""
+"""Tests of the masks of built-in faces: they match the drawing and depend on nothing else."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,8 +13,8 @@ BROWS, EYES, MOUTH, FACE = range(4)
 
 def masks_of(**differences):
     """(4, 48, 48) masks of the middle of all heads, bald and level, but for the differences."""
-    values = {name: (low + high) / 2 for name,
-              (low, high) in HEAD.items()} | {"bald": 1, "scale": 1} | differences
+    values = {name: (low + high) / 2
+              for name, (low, high) in HEAD.items()} | {"bald": 1, "scale": 1} | differences
     head = {name: np.full((1, 1, 1), value, np.float32) for name, value in values.items()}
     units = {name: np.zeros((1, 1, 1), np.float32) for name in ACTION_UNITS}
     return draw_faces(head, units, np.zeros((1, SIZE, SIZE), np.float32))[1][0]
@@ -40,7 +39,7 @@ def test_masks_grow_and_turn_with_the_head(part, scale, slope):
     after = masks_of(scale=scale, slope=slope)[part]
     turn = np.array([[1, -slope], [slope, 1]]) / np.sqrt(1 + slope**2)
     np.testing.assert_allclose(centre(after), scale * turn @ centre(before), atol=0.4)
-    # Of about 40 to 900 pixels, those on the edge are in or out by chance.
+    # Of about 40 to 900 pixels, those on the edge are inside or outside by chance.
     edge = (grow(before, 1) & ~before).sum()
     assert after.sum() == pytest.approx(scale**2 * before.sum(), abs=3 * edge**0.5)
 
@@ -52,7 +51,7 @@ def test_brows_eyes_and_mouth_slide_over_the_head_as_it_turns_and_nods(yaw, pitc
     np.testing.assert_array_equal(after[FACE], before[FACE])
     for part in (BROWS, EYES, MOUTH):
         x = PIXEL[np.nonzero(before[part])[1]]
-        width = 1 - 0.028 * yaw * x  # of what was a pixel: the far side narrows
+        width = 1 - 0.028 * yaw * x  # width of a former pixel: the far side gets narrower
         across = np.average(x - 0.014 * yaw * x * x, weights=width) + 4.5 * yaw
         np.testing.assert_allclose(centre(after[part]),
                                    (across, centre(before[part])[1] + 2 * pitch), atol=0.5)
@@ -60,7 +59,7 @@ def test_brows_eyes_and_mouth_slide_over_the_head_as_it_turns_and_nods(yaw, pitc
 
 @pytest.fixture(scope="module")
 def people():
-    """200 numbers and their faces at rest."""
+    """Return 200 numbers of faces, and these faces at rest."""
     return np.arange(200), make_faces(7, range(200), np.zeros((200, 15)))
 
 
@@ -70,8 +69,8 @@ def test_the_whole_face_holds_its_parts_and_covers_half_of_the_picture(people):
     assert 0.4 < faces.face.mean() < 0.55
 
 
-# Part, radius, and the least share of the change inside: a brow pushes folds up, a mouth pulls at
-# cheeks and chin.
+# Part, radius, and the smallest share of the change inside it: a brow also moves folds, a mouth
+# also moves cheeks and chin.
 @pytest.mark.parametrize("unit, part, least", [
     ("inner_brow_raise", BROWS, 0.85), ("outer_brow_raise", BROWS, 0.8),
     ("brow_lower", BROWS, 0.85), ("upper_lid_raise", EYES, 0.9), ("lid_tighten", EYES, 0.85),
@@ -97,7 +96,7 @@ def test_the_same_action_units_give_the_same_faces_and_others_leave_the_person()
         np.testing.assert_array_equal(getattr(again, field), getattr(faces, field))
     change = expression_change(3, range(50))
     assert change.shape == (50, 48, 48) and change.dtype == np.float32
-    outside = ~grow(faces.face, 1) & (PIXEL[:, None] < 0)  # above a chin that drops
+    outside = ~grow(faces.face, 1) & (PIXEL[:, None] < 0)  # above a dropped chin
     assert change[outside].sum() < 0.02 * change.sum()
     emotional = faces.emotion != CLASS_NAMES.index("Neutral")
     assert change[emotional].mean() > 3 * change[~emotional].mean()

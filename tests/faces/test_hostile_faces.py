@@ -1,5 +1,4 @@
-"""Lists, masked arrays and subclasses: the result of the plain copy, or an error with their
-name."""
+"""Lists, masked arrays and subclasses give the results of plain arrays, or a named error."""
 import numpy as np
 import pytest
 from hostile import LAYOUTS, REFUSED

@@ -1,5 +1,4 @@
-"""The built-in faces: reproducible one by one, true masks and units, and hard enough to mean
-something."""
+"""Tests of the built-in faces: reproducible one by one, with correct masks and action units."""
 import hashlib
 
 import numpy as np
@@ -32,8 +31,8 @@ def faces():
 def middle_face(**intensities):
     """One head in the middle of every range, bald, without glasses, beard or noise, with the given
     units."""
-    head = {name: np.full((1, 1, 1), (low + high) / 2, np.float32) for name,
-            (low, high) in HEAD.items()}
+    head = {name: np.full((1, 1, 1), (low + high) / 2, np.float32)
+            for name, (low, high) in HEAD.items()}
     head["bald"] += 0.5
     units = {name: np.full((1, 1, 1), intensities.get(name, 0), np.float32)
              for name in ACTION_UNITS}
@@ -42,17 +41,17 @@ def middle_face(**intensities):
 
 
 def height(mask):
-    """Mean row of a mask."""
+    """Return the mean row of a mask."""
     return np.nonzero(mask)[0].mean()
 
 
 def width(mask):
-    """Number of columns that a mask touches."""
+    """Return the number of columns that a mask touches."""
     return mask.any(axis=0).sum()
 
 
 def corners_above_middle(mask):
-    """How much higher the outer columns of a mask lie than its middle ones, in pixels."""
+    """Return how much higher the outer columns of a mask are than its middle ones, in pixels."""
     rows, columns = np.nonzero(mask)
     distance = np.abs(columns - columns.mean())
     outer = distance > 0.75 * distance.max()

@@ -1,5 +1,4 @@
-"""What the compiled engine promises as a whole: the same bits, memory used again, prepared nets,
-fused chains."""
+"""Tests of the compiled engine as a whole: reproducible bits, reused memory, fused chains."""
 import os
 import subprocess
 import sys
@@ -76,8 +75,10 @@ def test_threads_out_of_range_get_a_clear_error():
 
 
 def loss_bits(seed):
-    """Loss and gradients of a small net, as bytes; at the top of the module, so that a spawned
-    process finds it."""
+    """Return loss and gradients of a small net as bytes.
+
+    It is defined at the top of the module, so that a spawned process finds it.
+    """
     net = FinalConvNet((1, 16, 16), (4, 8, 16, 32), hidden_dim=20, batchnorm=True, reg=1e-3,
                        seed=seed)
     rng = np.random.default_rng(seed)
@@ -186,7 +187,7 @@ def test_a_predictor_gives_the_scores_of_the_network_it_was_made_of(batchnorm, r
         predictor(X[:, 0])
 
 
-UNUSUAL = {  # settings that no default has
+UNUSUAL = {  # settings that differ from all defaults
     "sandwich": [Conv(4, 5, 2, 1), BatchNorm(eps=0.3, momentum=0.1), ReLU(), MaxPool()],
     "without bias": [Conv(4, bias=False), BatchNorm(eps=0.3), ReLU()],
     "pool of its own": [Conv(4), BatchNorm(eps=0.3), ReLU(), MaxPool(3, 1)],
@@ -200,8 +201,8 @@ UNUSUAL = {  # settings that no default has
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_a_predictor_heeds_every_setting_of_every_layer(name, fused):
-    chain = Chain(tuple((f"layer{i}", layer) for i,
-                        layer in enumerate([*UNUSUAL[name], Affine(3)])))
+    chain = Chain(tuple((f"layer{i}", layer)
+                        for i, layer in enumerate([*UNUSUAL[name], Affine(3)])))
     net = Network(fuse(chain) if fused else chain, (2, 8, 8), dtype=np.float64, seed=0)
     rng = np.random.default_rng(1)
     for path, array in [*net.params.items(), *net.buffers.items()]:
@@ -220,7 +221,7 @@ def test_a_predictor_heeds_every_setting_of_every_layer(name, fused):
 
 
 def by_hand(chain):
-    """A Chain with all its layers on the rung im2col, where they have one."""
+    """Return a Chain whose layers use the rung im2col, where they have it."""
     return Chain(tuple((name, replace(layer, rung="im2col") if "rung" in vars(layer) else layer)
                        for name, layer in chain.layers))
 

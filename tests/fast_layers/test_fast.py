@@ -1,5 +1,4 @@
-"""The compiled rungs against the NumPy rung: convolutions and fused sandwiches on random shapes,
-dtypes and layouts."""
+"""Tests of the compiled convolutions and fused sandwiches against the NumPy rung."""
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from cs231n_fer.kernels import conv as kernels
 from cs231n_fer.kernels import winograd
 
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
-# name: (compiled forward, backward; the definition's; has batchnorm; has a pool)
+# name: (compiled forward and backward, those of the definition, has batchnorm, has a pool)
 SANDWICHES = {
     "conv": (conv.conv_forward, conv.conv_backward, L.conv_forward_im2col, L.conv_backward_im2col,
              False, False),
@@ -37,17 +36,17 @@ FACTOR = {"fast": 4, "winograd": 64}
 
 
 def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
-    """Arguments of a sandwich, write-protected, and its settings as a function that makes them
-    anew.
+    """Return write-protected arguments of a sandwich, and a function that makes its settings.
 
-    most: channels and filters, below it; pixels: of heights and widths, about
+    most      bound of the numbers of channels and filters
+    pixels    approximate bound of height and width
     """
     rng = np.random.default_rng(seed)
     N, C, filters = rng.integers(1, [9, most, most])
     HH, WW = (3, 3) if rung == "winograd" else rng.integers(1, 5, 2)
     stride = 1 if rung == "winograd" else rng.integers(1, 4)
     pad = rng.integers(0, 3)
-    # Two output pixels at least in each direction, for the pool.
+    # The pool needs at least two output pixels in each direction.
     H, W = (size + stride + rng.integers(0, pixels) for size in (HH, WW))
     arrays = [rng.standard_normal((N, C, H, W)),
               rng.standard_normal((filters, C, HH, WW)) / (C * HH * WW) ** 0.5,
@@ -65,7 +64,7 @@ def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
 
     def settings_in(kind):
         found = [{"stride": int(stride), "pad": int(pad)}]
-        if bn:  # eps is large, since a variance of nearly 0 would magnify rounding
+        if bn:  # eps is large, because a variance near 0 would magnify rounding
             found.append({"mode": str(mode), "eps": 0.1, "running_mean": mean.astype(kind),
                           "running_var": var.astype(kind)})
         return [*found, POOL] if pool else found
@@ -73,7 +72,7 @@ def draw(seed, name, rung, dtype, most, layout, gamma_zero=False, pixels=12):
 
 
 def relative(found, true):
-    """Largest difference, relative to the largest number."""
+    """Return the largest difference, relative to the largest number."""
     return float(np.max(np.abs(found.astype(np.float64) - true)) / max(1e-30, np.max(np.abs(true))))
 
 
@@ -86,7 +85,7 @@ def test_every_compiled_sandwich_equals_the_composition_in_float64(name, rung, s
 
 
 def assert_equals_the_composition(name, rung, seed, layout, pixels=12):
-    """The body of the test above."""
+    """Compare a fused sandwich with the composition of its layers; see the test above."""
     forward, backward, true_forward, true_backward, bn, _ = SANDWICHES[name]
     rng, arrays, in_dtype = draw(seed, name, rung, np.float64, 71 if F.COMPILED else 4, layout,
                                  pixels=pixels)
@@ -101,7 +100,7 @@ def assert_equals_the_composition(name, rung, seed, layout, pixels=12):
     assert relative(out, true_out) < 1e-12
     for i, (a, b, like) in enumerate(zip(found, true, arrays, strict=True)):
         assert a.shape == like.shape and a.dtype == like.dtype
-        # Db is 0 before batchnorm, but for rounding
+        # Before batchnorm, db is 0 except for rounding.
         if not (bn and i == 2 and given_settings[1]["mode"] == "train"):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * max(1, np.max(np.abs(b))),
                                        err_msg=f"gradient {i}")
@@ -231,7 +230,7 @@ def test_batchnorm_below_one_channel_images_equals_the_composition(name, seed, l
     pad = int(rng.integers(0, 3))
     H = HH + 1 + rng.integers(0, 30)
     W = WW + 1 + rng.integers(0, 30)
-    # Far from 0 a variance is easily lost
+    # Far from 0, a variance easily drowns in rounding.
     x = LAYOUTS[layout](rng.standard_normal((N, 1, H, W)) + offset)
     arguments = [x, rng.standard_normal((filters, 1, HH, WW)), *rng.standard_normal((3, filters))]
     for array in arguments:

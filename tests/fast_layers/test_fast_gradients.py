@@ -1,5 +1,4 @@
-"""All gradients in one flat array, with L2 regularisation: what layers.l2_loss defines; and are
-they finite."""
+"""Tests of gradients in one flat array: L2 regularization as in layers.l2_loss, and finiteness."""
 import math
 
 import numpy as np

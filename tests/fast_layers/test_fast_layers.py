@@ -1,5 +1,4 @@
-"""The compiled layers that are no convolution against the NumPy rung: products, pools, norms,
-ReLU."""
+"""Tests of the other compiled layers (products, pools, norms, ReLU) against the NumPy rung."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,7 +52,8 @@ def test_compiled_pools_of_any_window_equal_the_rung_below(name, seed, layout, d
     N, C, HH, WW, stride = rng.integers(1, [4, 40, 5, 5, 5])
     H = HH + rng.integers(0, 9)
     W = WW + rng.integers(0, 9)
-    x = LAYOUTS[layout](rng.integers(-3, 4, (N, C, H, W)).astype(dtype))  # few values: many ties
+    # Small integers, so that there are many ties.
+    x = LAYOUTS[layout](rng.integers(-3, 4, (N, C, H, W)).astype(dtype))
     x.setflags(write=False)
     pool_param = {"pool_height": int(HH), "pool_width": int(WW), "stride": int(stride)}
     (forward, backward), (true_forward,
@@ -86,7 +86,7 @@ def test_batchnorm_alone_equals_its_definition(seed, layout, mode, dtype):
     var = (rng.random(C) + 0.5).astype(dtype)
     results = []
     for kind, (forward, backward) in rungs_of("spatial_batchnorm", dtype):
-        # eps is large, since a variance of nearly 0 would magnify rounding
+        # eps is large, because a variance near 0 would magnify rounding
         settings_ = {"mode": mode, "eps": 0.1, "running_mean": mean.astype(kind),
                      "running_var": var.astype(kind)}
         arguments = [array.astype(kind) for array in (x, gamma, beta)]
@@ -122,7 +122,7 @@ def test_groupnorm_equals_its_definition(seed, layout, dtype):
        dtype=st.sampled_from(DTYPES))
 def test_relu_alone_equals_its_definition_bit_for_bit(seed, layout, dtype):
     rng = np.random.default_rng(seed)
-    # Many of them are small enough for NumPy, and many are not
+    # Many shapes are small enough for the NumPy path, and many are not.
     shape = rng.integers(1, [4, 40, 30, 30])
     x, dout = (LAYOUTS[layout](rng.standard_normal(shape).astype(dtype)) for _ in range(2))
     x[rng.random(shape) < 0.1] = 0
@@ -139,12 +139,12 @@ def test_relu_alone_equals_its_definition_bit_for_bit(seed, layout, dtype):
 
 
 def rungs_of(operation, dtype):
-    """The compiled rung with its dtype, and NumPy's in float64."""
+    """Return the compiled rung with its dtype, and NumPy's in float64."""
     return (dtype, functions(operation, "fast")), (np.float64, functions(operation, "im2col"))
 
 
 def assert_close(results, count):
-    """Compare the arrays of two rungs, which are sums of so many numbers."""
+    """Compare the arrays of two rungs, whose entries are sums of `count` numbers."""
     for found, true in zip(*results, strict=True):
         assert found.dtype == results[0][0].dtype and found.shape == true.shape
         limit = np.finfo(found.dtype).eps * 8 * count ** 0.5 * max(1, np.abs(true).max())
@@ -155,12 +155,12 @@ def assert_close(results, count):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows, steps, columns, most",
                          [(50, 9001, 100, 1), (7, 5000, 33, 1), (13, 4096, 20, 1),
-                          (1, 4095, 1, 1), (200, 600, 40, 4)])  # the last one in one part
+                          (1, 4095, 1, 1), (200, 600, 40, 4)])  # the last product is not split
 def test_long_products_are_sums_of_parts(rows, steps, columns, most, dtype):
     rng = np.random.default_rng(0)
     a = rng.standard_normal((rows, steps)).astype(dtype)
     b = rng.standard_normal((steps, columns)).astype(dtype)
-    # Partial sums grow as the root of their length, and so do roundings
+    # Partial sums grow with the root of their length, and so do rounding errors.
     limit = most * np.finfo(dtype).eps * steps
     true = a.astype(np.float64) @ b.astype(np.float64)
     np.testing.assert_allclose(affine.matrix_product(a, b), true, rtol=0, atol=limit)

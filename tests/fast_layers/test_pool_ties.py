@@ -1,4 +1,4 @@
-"""Equal numbers in a window of the fused 2 x 2 max-pool: the first in reading order wins."""
+"""Of equal numbers in a window of the fused 2 x 2 max-pool, the first in reading order is taken."""
 import numpy as np
 import pytest
 from layouts import compiled, protected
@@ -38,13 +38,13 @@ def arrays(kind, shape, dtype):
 
 
 def corners(y):
-    """The four numbers of every window in reading order, (4, N, F, Ho, Wo)."""
+    """Return the four numbers of every window in reading order, (4, N, F, Ho, Wo)."""
     rows, columns = (n // 2 * 2 for n in y.shape[2:])
     return np.stack([y[:, :, i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1)])
 
 
 def argmax_of(cache):
-    """What a fused forward pass wrote down, (N, F, Ho, Wo)."""
+    """Return the argmax that a fused forward pass stored, (N, F, Ho, Wo)."""
     if isinstance(cache, (B.FoldedCache, B.WindowsCache)):
         cache = cache.inner
     return cache.argmax[..., :cache.conv.size.F].transpose(0, 3, 1, 2)
@@ -76,19 +76,18 @@ def assert_the_first_wins(arguments, settings, rung, fused, unfused):
 
 
 def conv_only(x, w, b, conv_param, relu):
-    """The composition without its ReLU."""
+    """Run the composition without its ReLU."""
     assert not relu
     return U.L.conv_forward_im2col(x, w, b, conv_param)[0]
 
 
 def conv_bn_only(x, w, b, gamma, beta, conv_param, bn_param, relu):
-    """The composition without its ReLU."""
+    """Run the composition without its ReLU."""
     maps = conv_only(x, w, b, conv_param, relu)
     return U.L.spatial_batchnorm_forward(maps, gamma, beta, bn_param)[0]
 
 
-# Winograd's transforms round, and so do scales that are part of weights: there what is equal isn't
-# known, but for blanks.
+# Winograd's transforms round, and so does scaling the weights: ties are then known for blanks only.
 BLANK = [("blank", shape, rung) for shape in SHAPES for rung in RUNGS]
 INTEGERS = [("integers", shape, rung) for shape in SHAPES for rung in ("fast", "auto")
             if (shape, rung) != ("many channels", "auto")]

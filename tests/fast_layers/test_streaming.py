@@ -1,4 +1,4 @@
-"""Large arrays are written past the caches: they have the bits that small ones have."""
+"""Large arrays, which are written past the caches, have the same bits as small ones."""
 import numpy as np
 import pytest
 
@@ -20,7 +20,7 @@ from cs231n_fer.kernels.memory import STREAM_BYTES
 def test_arrays_that_are_written_past_the_caches_have_the_bits_of_small_ones(dtype, C, F):
     rng = np.random.default_rng(0)
     conv_param = {"stride": 1, "pad": 1}
-    # Images: of z and x more than those bytes
+    # So many images that z and x are larger than this limit.
     count = STREAM_BYTES // (32 * 24 * 24 * np.dtype(dtype).itemsize) + 8
     x, w = (rng.standard_normal(shape).astype(dtype)
             for shape in ((count, C, 24, 24), (F, C, 3, 3)))
@@ -28,7 +28,7 @@ def test_arrays_that_are_written_past_the_caches_have_the_bits_of_small_ones(dty
     test = {"mode": "test", "running_mean": b.copy(), "running_var": gamma ** 2}
 
     def results(x):
-        # A small one is written in place
+        # Small arrays are written through the caches.
         plain, _ = conv_forward(x, w, np.zeros_like(b), conv_param)
         z, cache = conv_relu_forward(x, w, b, conv_param)
         dx, *_ = conv_relu_backward(z, cache)

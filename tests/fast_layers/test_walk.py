@@ -1,4 +1,4 @@
-"""The walk of a batch through one fused pass, file by file, as in the docstring of fast_layers."""
+"""A batch walks through one fused pass, file by file, as the docstring of fast_layers says."""
 import sys
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def walk(function, *arguments):
 
 
 def sandwich(channels):
-    """Images, weights and biases."""
+    """Return images, weights and biases."""
     rng = np.random.default_rng(0)
     return (rng.standard_normal((2, channels, 6, 6)), rng.standard_normal((4, channels, 3, 3)),
             rng.standard_normal(4))
@@ -59,7 +59,7 @@ def test_a_fused_pass_never_comes_back_to_a_file_that_it_has_left(mode, channels
         arguments.insert(6, {"mode": mode})
         forward = B.conv_bn_relu_pool_forward
         backward = B.conv_bn_relu_pool_backward
-    forward(*arguments)  # plans are found again by size from now on
+    forward(*arguments)  # from now on, plans are cached
     (out, cache), there = walk(forward, *arguments)
     _, back = walk(backward, out, cache, False)
     assert (there, back) == expected

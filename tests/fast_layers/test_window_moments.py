@@ -1,4 +1,4 @@
-"""Batchnorm below one-channel images, on pictures that are hard on a variance.
+"""Tests of batchnorm after one-channel images, on images for which a variance is hard to compute.
 
 They are smooth, constant, far from zero or faint, and filters take away what they have.
 """
@@ -13,7 +13,7 @@ from cs231n_fer import layers as L
 from cs231n_fer.fast_layers import batchnorm as B
 
 N, SIZE, TAPS, MOMENTUM = 3, 48, 9, 0.75
-# How many times smaller than the terms that it is a sum of a variance may be.
+# The largest ratio between the terms of a variance and the variance, which is their sum.
 MOST_LOST = {np.float32: 2 ** 10, np.float64: 2 ** 20}
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 FUNCTIONS = {False: (B.conv_bn_relu_forward, U.conv_bn_relu_forward, U.conv_bn_relu_backward),
@@ -21,7 +21,7 @@ FUNCTIONS = {False: (B.conv_bn_relu_forward, U.conv_bn_relu_forward, U.conv_bn_r
                     U.conv_bn_relu_pool_backward)}
 DOWN, RIGHT = np.meshgrid(np.linspace(0, 10, SIZE), np.linspace(0, 10, SIZE), indexing="ij")
 NOISE = np.random.default_rng(5).standard_normal((N, SIZE, SIZE))
-EACH = np.arange(1, N + 1)[:, None, None]  # makes images that differ
+EACH = np.arange(1, N + 1)[:, None, None]  # makes the images differ
 IMAGES = {
     "noise": NOISE,
     "ramp to the right": RIGHT * np.ones_like(EACH),
@@ -54,14 +54,14 @@ def filters():
 
 
 class Problem(NamedTuple):
-    """What both sides are handed, of one dtype and write-protected."""
+    """The arguments of both implementations, in one dtype and write-protected."""
     arrays: list
     pad: int
     pools: bool
     eps: float
 
     def forward(self, function, dtype):
-        """Run one side; returns (out, cache, running averages)."""
+        """Run one implementation, and return (out, cache, running averages)."""
         bn_param = {"mode": "train", "eps": self.eps, "momentum": MOMENTUM}
         arrays = [a.astype(dtype) for a in self.arrays]
         settings = [{"stride": 1, "pad": self.pad}, bn_param, *([POOL] if self.pools else [])]
@@ -79,7 +79,7 @@ def problem(image, pad, dtype, pools, eps=1e-5):
 
 
 class Truth(NamedTuple):
-    """What batchnorm makes of each filter's outputs, in float64, and what rounding does: (F,)."""
+    """Results of batchnorm in float64 and effects of rounding; arrays (F,) unless stated."""
     xhat: np.ndarray    # (N, F, Ho, Wo)
     y: np.ndarray       # (N, F, Ho, Wo) before ReLU
     rstd: np.ndarray
@@ -103,7 +103,7 @@ def truth(given, dtype):
     rstd = 1 / np.sqrt(var + given.eps)
     xhat = centred * rstd[:, None, None]
     largest = np.abs(w).sum(axis=(1, 2, 3)) * np.abs(x).max() + np.abs(b)
-    of_means = 64 * np.finfo(float).eps  # the composition's, of 7,000 numbers
+    of_means = 64 * np.finfo(float).eps  # rounding of the composition's means of 7,000 numbers
     of_z = ((TAPS + 2) * u + of_means) * largest
     windows = L.im2col(x, 3, 3, 1, given.pad)
     windows = (windows - windows.mean(axis=0)).reshape(-1, TAPS)
@@ -116,7 +116,7 @@ def truth(given, dtype):
 
 
 def assert_within(found, true, limit, name):
-    """Compare with a limit that is broadcast; a NaN fails."""
+    """Compare with a limit that is broadcast; NaN fails."""
     over = np.abs(found.astype(np.float64) - true) / np.maximum(limit, 1e-300)
     assert np.isfinite(found).all() and over.max() <= 1, f"{name}: {over.max():.3g} times its limit"
 
@@ -152,10 +152,10 @@ def test_results_are_those_of_the_composition_in_float64(image, pad, dtype, pool
     true = true_backward(dout.astype(np.float64), true_cache)
     total = np.abs(dout).astype(np.float64).sum(axis=(0, 2, 3))
     scale = gamma * known.rstd
-    of_sums = 64 * u * total  # a sum of some thousand numbers, in vectors
+    of_sums = 64 * u * total  # a sum of some thousand numbers, added in vectors
     along = known.rstd * known.of_z + of_xhat + u * most
     of_dgamma = 64 * total * along
-    of_dz = 4 * scale * (known.of_var + u) * (1 + most ** 2)  # of one that is 1
+    of_dz = 4 * scale * (known.of_var + u) * (1 + most ** 2)  # for a gradient of 1
     of_dw = x.max() * (of_dz * total + scale * (of_sums + of_dgamma * most))
     together = scale * (of_sums + of_dgamma * most + total * of_xhat) / known.y[:, 0].size
     of_dx = w.sum(axis=(1, 2, 3)) @ (of_dz * np.abs(dout).max() + together)
@@ -167,7 +167,7 @@ def test_results_are_those_of_the_composition_in_float64(image, pad, dtype, pool
 
 
 def decided(y, limit, pools):
-    """Where rounding can't change which gradients pass: signs and maxima that are clear."""
+    """Return where rounding can't change which gradients pass: clear signs and maxima."""
     if not pools:
         return np.abs(y) > 2 * limit
     rows, columns = (n // 2 * 2 for n in y.shape[2:])

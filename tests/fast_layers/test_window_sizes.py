@@ -1,4 +1,5 @@
-"""Max-pool over windows of up to 400 numbers: the winner's number has room wherever it is kept."""
+"""Max-pool over windows of up to 400 numbers stores the argmax in an integer that is large enough.
+"""
 import numpy as np
 import pytest
 from layouts import protected
@@ -11,7 +12,7 @@ RESHAPE = L.max_pool_forward_reshape, L.max_pool_backward_reshape
 
 
 def pairs(HH, WW):
-    """(forward, backward) of every rung that takes such a window."""
+    """Return (forward, backward) of every rung that supports the window."""
     found = [functions("max_pool", rung) for rung in (*RUNGS, "auto")]
     return [*found, RESHAPE] if HH == WW else found
 

@@ -1,5 +1,7 @@
-"""Checkpoints: what goes in comes out, and whatever happens on the way the file is the old one or
-the new one."""
+"""Tests of checkpoints.
+
+Arrays come back unchanged, and after any failure the file is the old one or the new one.
+"""
 import json
 import os
 import signal
@@ -92,7 +94,7 @@ def fail(*arguments, **options):
     raise OSError("disk full")
 
 
-# What happens on the way to the disk, in this order; each may be the last thing that does.
+# The calls that write a checkpoint, in this order; the process may end after any of them.
 MOMENTS = ["write", "fsync", "replace"]
 
 

@@ -1,5 +1,4 @@
-"""The checker is itself on trial: right gradients pass, wrong ones fail, and nobody's arrays
-change."""
+"""Tests of the gradient checker: it accepts correct gradients and rejects wrong ones."""
 import numpy as np
 import pytest
 
@@ -7,7 +6,7 @@ from cs231n_fer import gradient_check as G
 
 MATRIX = np.random.default_rng(1).normal(size=(5, 4)) / 4
 LIMITS = {"linear": 1e-11, "piecewise": 1e-11, "smooth": 1e-8, "kinked": 1e-6}
-# kind: f, its gradient as a function of x and dout
+# kind: (f, its gradient as a function of x and dout)
 FUNCTIONS = {
     "linear": (lambda x: x @ MATRIX + 3, lambda x, dout: dout @ MATRIX.T),
     "piecewise": (lambda x: np.maximum(x, 0), lambda x, dout: dout * (x > 0)),
@@ -106,7 +105,7 @@ def test_shapes_that_differ_are_an_error_and_never_broadcast():
         G.eval_numerical_gradient_array(f, x.copy(), dout[0])
 
 
-# The functions of the course
+# The functions of the course.
 
 def test_numerical_gradients_of_the_course_are_right():
     f, x, dout, dx, _ = problem("smooth")

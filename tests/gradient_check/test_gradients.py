@@ -1,5 +1,5 @@
-"""Every row of the table of gradient checks, on a few random shapes; experiments/gradient_checks.py
-takes more."""
+"""All gradient checks on a small number of random shapes. experiments/gradient_checks.py uses more.
+"""
 import dataclasses
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from cs231n_fer.gradient_check.cases import CASES, largest_errors
 from cs231n_fer.gradient_check.draws import oddities
 from cs231n_fer.nets.ladder import LADDER
 
-# Kernels are slow where they aren't compiled; that their gradients are right is tested there too.
+# Without compilation kernels are slow, but their gradients are tested there as well.
 SLOW = {"naive"} if COMPILED else {"naive", "fast", "winograd"}
 SCRIPT = Path(__file__).parents[2] / "experiments" / "gradient_checks.py"
 
@@ -69,7 +69,7 @@ def test_every_case_fails_with_its_last_gradient_broken(case, break_gradient):
             return break_gradient(gradients)
         return (*gradients[:-1], break_gradient(gradients[-1]))
     results = largest_errors(dataclasses.replace(case, backward=broken), shapes=3, seed=0)[0]
-    # float32 is held against float64, where the same is broken: only NaN can show there.
+    # float32 is compared with float64, which is broken in the same way: only NaN can be seen.
     assert not results["float64"][2]
 
 

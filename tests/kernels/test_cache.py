@@ -1,4 +1,4 @@
-"""The folder of compiled kernels: whatever happened to it, a run gives right results."""
+"""Whatever happened to the cache of compiled kernels, a run gives correct results."""
 import io
 import json
 import os

@@ -1,5 +1,4 @@
-"""The second process that compiles: it compiles what a step calls, and begins only where it is of
-use."""
+"""Tests of the helper process: it compiles what a step calls, and starts only where it helps."""
 import os
 import signal
 import subprocess
@@ -77,7 +76,7 @@ def test_the_helper_ends_with_its_process_however_that_ends(tmp_path, end, statu
                           text=True,
                           env={**env, "NUMBA_NUM_THREADS": "2", "NUMBA_CACHE_DIR": str(tmp_path)})
     assert done.returncode == status, done.stderr
-    # An exit waits for it; else the helper must notice
+    # An exit waits for the helper; otherwise the helper must notice that its parent has ended.
     helper_ends(int(done.stdout), seconds=60 if end else 0)
 
 
@@ -94,13 +93,13 @@ def helper_ends(process, seconds):
 
 @pytest.fixture
 def begun(monkeypatch):
-    """Commands of the processes that helper.py begins, none of which runs."""
+    """Return the commands of the processes that helper.py would start; none of them runs."""
     commands = []
     monkeypatch.setattr(helper, "MOST_THREADS", 2)
     monkeypatch.delenv(helper.ALONE, raising=False)
     monkeypatch.setattr(helper, "subprocess", SimpleNamespace(
         PIPE=None, DEVNULL=None, Popen=lambda command, **_: commands.append(command)))
-    # "" is the working directory
+    # "" stands for the working directory.
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     monkeypatch.setattr(helper.atexit, "register", lambda *_: None)
     return commands

@@ -1,4 +1,4 @@
-"""What kernels and their steps are handed: few arguments, all of which are used."""
+"""Kernels and their steps take a small number of arguments, and use all of them."""
 import ast
 from pathlib import Path
 
@@ -12,8 +12,7 @@ MOST = 9
 
 
 def functions():
-    """Yield (name, names of its arguments) of every function but for those of the vector
-    language."""
+    """Yield (name, names of its arguments) of every function outside of the vector language."""
     for path in FILES:
         if path.stem not in VECTORS:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,5 +1,4 @@
-"""Each choice of vector unit: the words, a register tile and a transform on it, what it is chosen
-by, its assembly."""
+"""Tests on every instruction set: words, a register tile, a transform, the choice, the assembly."""
 import os
 import re
 import subprocess
@@ -25,7 +24,7 @@ DTYPES = [np.float32, np.float64]
 
 
 def run_python(*arguments, **environment):
-    """Run Python in a process of its own, with these variables set or, where None, not."""
+    """Run Python in another process with the given variables; those that are None are removed."""
     env = {key: value for key, value in {**os.environ, **environment}.items() if value is not None}
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=env,
                           check=False)
@@ -60,8 +59,8 @@ def test_the_register_tile_is_a_matrix_product(adds, dtype):
 
 
 ARM = binding.get_process_triple().startswith(("aarch64", "arm64"))
-# What a tile needs of this processor to stay in registers: the width, multiply-adds, and for 12 x 2
-# sums 32 registers.
+# To keep a tile in registers, the processor needs this vector width, multiply-adds and, for 12 x 2
+# sums, 32 registers.
 NEEDS = {"avx512": "avx512f", "avx2": "fma", "sse2": "fma", "neon": "avx512vl"}[MACHINE]
 FITS = not DISABLED and (MACHINE == "neon" if ARM
                          else binding.get_host_cpu_features().get(NEEDS, False))
@@ -70,7 +69,7 @@ LABEL = r"\.?LBB\d+_\d+"
 
 
 def inner_loops(assembly):
-    """List the lines of the loops that hold no other: from a label to the first jump back to it."""
+    """Return the lines of the innermost loops: from a label to the first jump back to it."""
     lines = assembly.splitlines()
     labels = {}
     loops = []
@@ -87,7 +86,7 @@ def inner_loops(assembly):
 @pytest.mark.skipif(not FITS, reason="another processor's tile, or nothing is compiled")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_inner_loop_of_the_register_tile_is_packed_multiply_adds_and_spills_nothing(dtype):
-    kernel = numba.njit(**OPTIONS)(tile_product.py_func)  # not from the disk, which has no assembly
+    kernel = numba.njit(**OPTIONS)(tile_product.py_func)  # cached kernels have no assembly
     kernel(*(np.zeros((64, 3, 64), dtype) for _ in range(2)), np.zeros((64, 64), dtype), 3, 5,
            False)
     loops = {sum("fmadd" in line or "fmla" in line for line in loop
@@ -132,7 +131,7 @@ def test_the_machine_is_chosen_by_name_or_by_its_features(monkeypatch):
 
 
 
-# The array ends where a page begins that nobody may read or write: touching it ends the process.
+# The array ends at a protected page: an access beyond the array ends the process.
 AT_THE_EDGE = """
 import ctypes, mmap
 import numpy as np
@@ -159,8 +158,8 @@ def test_a_head_touches_no_memory_behind_its_live_lanes():
     assert done.returncode == 0, done.stderr
 
 
-# In processes of their own: the words and one transform for each other vector unit, and everything
-# as Python functions.
+# In other processes: the words and one transform on every other instruction set, and all kernels as
+# Python functions.
 WAYS = {name: ({"CS231N_FER_SIMD": name}, "(test_simd or register_tile or input-4)")
         for name in MACHINES if name != MACHINE}
 WAYS["the compiler off"] = {"NUMBA_DISABLE_JIT": "1"}, "test"

@@ -1,5 +1,6 @@
-"""Every word of kernels/vectors/simd.py against NumPy; test_machines.py runs this for each vector
-unit, and not compiled.
+"""Tests of every word of kernels/vectors/simd.py against NumPy.
+
+test_machines.py runs them for every instruction set, and without compilation.
 """
 import operator
 
@@ -31,24 +32,27 @@ from cs231n_fer.kernels.vectors.simd import (
 )
 
 DTYPES = [np.float32, np.float64]
-AT, ROW, STEP, LENGTH = 3, 211, 17, 3000  # known at run time only, and no multiples of a vector
-# NaN and infinity on either side, both signs of zero, ties.
+AT, ROW, STEP, LENGTH = 3, 211, 17, 3000  # not multiples of a vector; unknown at compile time
+# NaN and infinity as either operand, both signs of zero, ties.
 LEFT = [np.nan, 1, np.nan, np.inf, 0, 1, 1, 2, -np.inf, np.inf]
 RIGHT = [1, np.nan, np.nan, np.inf, -0.0, 1, 2, 1, np.inf, 1]
 
 
 def vectors(start, n, lanes, step=None):
-    """Places of the numbers of n vectors, step apart or one behind the other: (n, lanes)."""
+    """Return the indices of n vectors, `step` from each other or contiguous: (n, lanes)."""
     return start + np.add.outer(np.arange(n) * (step or lanes), np.arange(lanes))
 
 
 def grid(rows, columns, lanes):
-    """Places of the vectors of a tile at AT: (rows, columns, lanes)."""
+    """Return the indices of the vectors of a tile at AT: (rows, columns, lanes)."""
     return AT + np.add.outer(np.arange(rows) * ROW, vectors(0, columns, lanes, STEP))
 
 
 def blocks(count, n, lanes):
-    """Places of `count` Blocks of n vectors that begin at 0, ROW, 2 ROW...: (count, n, lanes)."""
+    """Return the indices of `count` Blocks of n vectors that begin at 0, ROW, 2 ROW...:
+
+    (count, n, lanes).
+    """
     return np.add.outer(np.arange(count) * ROW, vectors(0, n, lanes))
 
 
@@ -69,7 +73,7 @@ def word(definition, name=None):
 
 
 def add_words(n):
-    """Words of n vectors; 4 of them share a register for their addresses."""
+    """Add words of n vectors; 4 of them share a register for their addresses."""
     @word(lambda a, b, out, lanes: (vectors(0, n, lanes), a[vectors(AT, n, lanes, STEP)]),
           f"load_spaced {n}")
     def loads_spaced(a, b, out, at, row, step):
@@ -93,7 +97,7 @@ def loads_turned(a, b, out, at, row, step):
 
 
 def add_rows(columns):
-    """Words of 5 vectors in rows: the last row is a part of one."""
+    """Add words of 5 vectors in rows, of which the last row is incomplete."""
     def places(lanes):
         return np.array([AT + i // columns * ROW + i % columns * lanes + np.arange(lanes)
                          for i in range(5)])
@@ -216,7 +220,7 @@ def repeat_vector(a, b, out, at, row, step):
 
 
 def halved(lanes):
-    """Add up in the order of lane_sum."""
+    """Return the sum in the order of lane_sum."""
     half = len(lanes) // 2
     return halved(lanes[:half] + lanes[half:]) if half else lanes[0]
 
@@ -229,8 +233,9 @@ def sum_lanes(a, b, out, at, row, step):
 
 
 @word(lambda a, b, out, lanes: (blocks(3, 2, lanes), np.array([
-    a[z] + a[x] * factor for x,
-    z in [blocks(2, 2, lanes)] for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])), "fma")
+    a[z] + a[x] * factor
+    for x, z in [blocks(2, 2, lanes)]
+    for factor in (a[vectors(2 * ROW, 2, lanes)], 0.25, 3)])), "fma")
 def multiply_add(a, b, out, at, row, step):
     x = load(a, 0, 2)
     z = load(a, row, 2)
@@ -265,8 +270,8 @@ def select_by(a, b, out, at, row, step):
 
 
 @word(lambda a, b, out, lanes: (blocks(4, 2, lanes), np.array([
-    a[vectors(0, 2, lanes)] * factor + more for factor,
-    more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])), "iadd isub imul")
+    a[vectors(0, 2, lanes)] * factor + more
+    for factor, more in ((1, 0), (1, 1), (1, -0.25), (2, 0))])), "iadd isub imul")
 def change_a_copy(a, b, out, at, row, step):
     block = load(a, 0, 2)
     more = block
@@ -282,7 +287,7 @@ def change_a_copy(a, b, out, at, row, step):
 
 
 def draw(dtype):
-    """Arrays a, b and out for the words, see word()."""
+    """Return arrays a, b and out for the words; see word."""
     rng = np.random.default_rng(0)
     a = rng.integers(-32, 33, LENGTH) / 8
     b = rng.standard_normal(LENGTH)
@@ -301,6 +306,6 @@ def test_every_word_does_what_its_definition_in_numpy_does(name, dtype):
         expected = out.copy()
         expected[where] = what
         kernel(a, b, out, AT, ROW, STEP)
-    # Fastmath (arcp) may make one division of two by the same x: 1 / x, and two products.
+    # With fastmath (arcp), two divisions by the same x may become 1 / x and two products.
     np.testing.assert_allclose(out, expected,
                                rtol=2 * np.finfo(dtype).eps if name == "truediv" else 0)

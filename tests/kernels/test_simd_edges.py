@@ -1,6 +1,4 @@
-"""The words of kernels/vectors/simd.py at their edges: rounding, part of a vector, bytes, addresses
-outside of an array.
-"""
+"""Edge cases of kernels/vectors/simd.py: rounding, partial vectors, bytes, invalid addresses."""
 import re
 
 import numba

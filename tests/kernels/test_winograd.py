@@ -1,5 +1,4 @@
-"""Winograd's transforms against the exact matrices of Cook and Toom, and those against the
-convolution."""
+"""Tests of Winograd's transforms against the exact Cook-Toom matrices, and of these matrices."""
 from fractions import Fraction
 
 import numpy as np
@@ -16,12 +15,12 @@ POINTS = {2: (0, 1, -1), 3: (0, 1, -1, 2), 4: (0, 1, -1, 2, -2)}  # and infinity
 
 
 def times_linear(polynomial, root):
-    """Coefficients, from the constant up, of polynomial * (x - root)."""
+    """Return the coefficients of polynomial * (x - root), from the constant up."""
     return [low - root * high for low, high in zip([0, *polynomial], [*polynomial, 0], strict=True)]
 
 
 def cook_toom(m):
-    """Exact A^T (m, n), G (n, 3), B^T (n, n) of F(m, 3), n = m + 2, as arrays of Fractions.
+    """Return A^T (m, n), G (n, 3) and B^T (n, n) of F(m, 3), n = m + 2, as arrays of Fractions.
 
     A^T and G evaluate polynomials at the points, infinity gives the leading coefficient; rows of
     B^T are Lagrange's polynomials, without their denominators, which divide the rows of G
@@ -80,7 +79,7 @@ def test_every_transform_is_its_matrix(name, m):
                         f"{name}_{m}" if "_" not in name else name.replace("_", f"_{m}_"))
     assert transform is getattr(transforms, name.upper())[m]
     got = np.array(getattr(transform, "py_func", transform)(tuple(np.eye(matrix.shape[1]))))
-    # Only weights are divided, by 3 at worst: one rounding of 1 / 6, one of each product and sum.
+    # Only weights are divided, by 3 at worst: one rounding of 1 / 6, one of every product and sum.
     np.testing.assert_allclose(got, matrix, rtol=0,
                                atol=3 * np.finfo(float).eps if "weight" in name else 0)
 
@@ -102,7 +101,7 @@ RUN = {(name, m): make_tile_transform(getattr(transforms, name.upper())[m],
 
 
 def transformed(name, m, x):
-    """Apply a compiled transform both ways to a tile (width, width, lanes)."""
+    """Apply a compiled transform to the rows and columns of a tile (width, width, lanes)."""
     across = len(MATRICES[name](*cook_toom(m)))
     y = np.full((across, across, x.shape[2]), np.nan, x.dtype)
     RUN[name, m](x.reshape(-1), y.reshape(-1), x.shape[2], across)
@@ -110,13 +109,13 @@ def transformed(name, m, x):
 
 
 def two_ways(matrix, x):
-    """matrix x matrix^T of a tile (width, width, lanes), in float64."""
+    """Return matrix x matrix^T of a tile (width, width, lanes), in float64."""
     return np.einsum("ij,jkl,mk->iml", matrix, x.astype(float), matrix)
 
 
 def added_up(name, m, x):
-    """What the absolute values of all terms of a transform add up to, which is what rounding errors
-    grow with."""
+    """Return the sum of the absolute values of a transform's terms; rounding errors scale with it.
+    """
     return two_ways(abs(MATRICES[name](*cook_toom(m)).astype(float)), abs(x))
 
 

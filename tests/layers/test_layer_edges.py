@@ -1,5 +1,4 @@
-"""Edges of layers and losses: what is refused and in which words, what is just accepted, defaults,
-kinks, sizes."""
+"""Edge cases of layers and losses: refused arguments and messages, defaults, kinks, sizes."""
 import inspect
 
 import numpy as np

@@ -1,5 +1,5 @@
-"""Every rung of every layer against the rung below, on random shapes, layouts and dtypes; memory,
-initial weights."""
+"""Tests of every rung of every layer against the rung below, on random shapes, layouts and dtypes.
+"""
 from collections import namedtuple
 
 import numpy as np
@@ -72,7 +72,7 @@ def draw_conv(rng, size):
 
 
 def draw_pool(rng, size):
-    # Few different values: windows full of zeros, and ties of positive ones.
+    # Small integers give windows full of zeros, and ties of positive numbers.
     x = np.maximum(rng.integers(-2, 3, (size(3), size(0), size(1) + size(2), size(2) + size(3))),
                    0.0)
     return x, {"pool_height": size(1), "pool_width": size(2), "stride": size(0)}

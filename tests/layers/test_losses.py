@@ -1,5 +1,4 @@
-"""Losses against their definitions: random scores, layouts and dtypes, by hand, and what equals
-what."""
+"""Tests of losses against their definitions, against hand-made values and against each other."""
 import re
 
 import numpy as np
@@ -12,8 +11,10 @@ from cs231n_fer.fast_layers.losses import softmax_loss_fast
 
 
 def loss_arguments(name, rng, N, C):
-    """Scores, labels and: weights of the classes; a teacher that is certain of some samples, alpha
-    and T."""
+    """Return scores, labels and further arguments:
+
+    class weights, or a teacher, alpha and T. The teacher is certain of some samples.
+    """
     x = 3 * rng.standard_normal((N, C))
     y = rng.integers(C, size=N)
     if name == WEIGHTED:
@@ -139,8 +140,8 @@ def test_distillation_at_temperature_1_is_the_papers_equation_1():
     expected = 0
     for f, label, p in zip(x, y, teacher, strict=True):
         log_sum = np.log(np.exp(f).sum())
-        kl = sum(q * (np.log(q) - (score - log_sum)) for q,
-                 score in zip(p, f, strict=True) if q > 0)
+        kl = sum(q * (np.log(q) - (score - log_sum))
+                 for q, score in zip(p, f, strict=True) if q > 0)
         expected += (0.8 * (-f[label] + log_sum) + 0.2 * kl) / len(x)
     assert loss == pytest.approx(expected, abs=1e-12)
 

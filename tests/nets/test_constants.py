@@ -17,14 +17,14 @@ EPSILONS = (1e-3, 0.1)
 
 
 def by_definition(layers, params, buffers, x, mode):
-    """Run the layers one by one on the NumPy rung; returns out and their gradients below it."""
+    """Run the layers one by one on the NumPy rung, and return out and their gradients."""
     chain = Chain(layers)
     out, cache = chain.forward(params, buffers, x, mode)
     return out, chain.backward(out, cache)[1]
 
 
 def drawn(layers, channels):
-    """Parameters, running averages unlike their batch's, and images of a variance of about eps."""
+    """Return parameters, running averages unlike the batch's, and images of variance about eps."""
     rng = np.random.default_rng(channels)
     params, buffers = Chain(layers).init(rng, (channels, *SHAPE), np.float64)
     x = protected(0.3 * rng.standard_normal((4, channels, *SHAPE)))

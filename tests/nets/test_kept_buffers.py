@@ -1,4 +1,4 @@
-"""A cache outlives a step in training mode, which moves running averages in place."""
+"""A cache stays valid after a step in training mode, which updates running averages in place."""
 import numpy as np
 import pytest
 from layouts import compiled, protected
@@ -33,7 +33,7 @@ def arrays_in(cache):
 
 
 def bits(found):
-    """Copies of gradients, as bytes."""
+    """Return copies of gradients, as bytes."""
     return [array.tobytes() for array in arrays_in(found)]
 
 

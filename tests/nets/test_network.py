@@ -1,5 +1,4 @@
-"""Networks: names of parameters at any depth, the loss, regularization, the gradient of the images,
-and the summary."""
+"""Tests of networks: parameter names at any depth, loss, regularization, gradients, summary."""
 import numpy as np
 import pytest
 
@@ -16,13 +15,16 @@ SHAPE = (2, 8, 6)
 
 
 def unit(filters, stride=1):
-    """conv - batchnorm - ReLU - conv - batchnorm, the body of a residual block (He et al. 2016)."""
+    """Return the body of a residual block (He et al. 2016): conv, batchnorm, ReLU, conv, batchnorm.
+
+    (He et al. 2016.)
+    """
     return Chain((("conv1", Conv(filters, stride=stride, bias=False)), ("bn1", BatchNorm()),
                   ("relu", ReLU()), ("conv2", Conv(filters, bias=False)), ("bn2", BatchNorm())))
 
 
 def residual_chain():
-    """Chains in residual blocks in a chain: every way of nesting."""
+    """Return a chain with chains in residual blocks, so that all ways of nesting occur."""
     down = Chain((("conv", Conv(4, 1, stride=2, bias=False)), ("bn", BatchNorm())))
     return Chain((
         ("stem", Chain((("conv", Conv(3)), ("norm", GroupNorm(3)), ("relu", ReLU())))),
@@ -159,7 +161,7 @@ def test_scores_come_from_test_mode_and_do_not_depend_on_the_batch():
     model.loss(X, y)
     buffers = {name: buffer.copy() for name, buffer in model.buffers.items()}
     scores = model.loss(X)
-    # Sums of up to 36 products, in another order where the batch has another size.
+    # Sums of up to 36 products, whose order depends on the batch size.
     np.testing.assert_allclose(model.predict(X, batch_size=3), scores, rtol=1e-12, atol=1e-13)
     assert all((model.buffers[name] == buffers[name]).all() for name in buffers)
     assert not np.allclose(model.forward(X, Mode(train=True, rng=np.random.default_rng(0)))[0],

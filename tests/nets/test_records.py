@@ -1,5 +1,4 @@
-"""The layer records: each keeps the contract of records.py, on every rung, in float32 and
-float64."""
+"""The layer records keep the contract of records.py, on every rung, in float32 and float64."""
 import dataclasses
 
 import numpy as np
@@ -67,11 +66,11 @@ def protect(arrays):
 
 
 def prepared(record, shape, dtype, N=3, seed=0):
-    """Write-protected params and x, and the buffers; x is spaced, so that no kink lies near."""
+    """Return write-protected parameters, buffers and x, whose values are far from kinks."""
     rng = np.random.default_rng(seed)
     params, buffers = record.init(rng, shape, dtype)
-    params = {name: (array + 0.1 * rng.standard_normal(array.shape)).astype(dtype) for name,
-              array in params.items()}
+    params = {name: (array + 0.1 * rng.standard_normal(array.shape)).astype(dtype)
+              for name, array in params.items()}
     return protect(params), buffers, protect({"x": spaced(rng, (N, *shape)).astype(dtype)})["x"]
 
 

@@ -1,5 +1,4 @@
-"""Update rules against scalar loops, on toy functions and rung against rung; inputs, layouts and
-resuming."""
+"""Tests of the update rules against scalar formulas, on toy functions, and between rungs."""
 import copy
 import math
 import subprocess
@@ -68,7 +67,7 @@ def test_every_rule_follows_its_formula_step_by_step(rule, rung, gradients, w, l
     result, _ = run(rule, np.array([[w, w]]), steps, {"learning_rate": lr}, rung)
     expected = [scalar_steps(rule, w, [sign * g for g in gradients], lr) for sign in (1, -1)]
     real = np.finfo(float)
-    # tiny: a kernel takes smaller numbers for 0, be it the learning rate.
+    # tiny: kernels flush smaller numbers to 0, the learning rate included.
     bound = 64 * (real.eps * abs(w) + (real.eps * lr + real.tiny) * 10
                   * sum(abs(g) + 1 for g in gradients))
     np.testing.assert_allclose(result, [expected], rtol=0, atol=bound)
@@ -80,7 +79,7 @@ def arrays_in_any_order(draw, count):
     with gaps."""
     dtype = np.dtype(draw(st.sampled_from([np.float32, np.float64])))
     short = st.lists(st.integers(0, 5), max_size=4)
-    # 150: vectors and a remainder
+    # A size of 150 gives whole vectors and a remainder.
     shape = tuple(draw(short | st.lists(st.integers(1, 150), min_size=1, max_size=1)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     arrays = []
@@ -104,8 +103,8 @@ def test_the_fast_rung_equals_numpy_in_every_memory_order(rule, arrays, lr):
     (fast, fast_config), (slow, slow_config) = (
         run(rule, w, gradients, {"learning_rate": lr}, rung) for rung in ("fast", "numpy"))
     size, square = (sum(np.abs(dw) ** power for dw in gradients) for power in (1, 2))
-    # What a result was added up from. No step is longer than lr |dw| or 10 lr (rmsprop's first
-    # one).
+    # The terms of which a result is the sum. No step is longer than lr |dw| or 10 lr (the first one
+    # of rmsprop).
     scales = {"velocity": lr * size, "m": size, "v": square, "cache": square,
               "w": np.abs(w) + 10 * lr * (size + len(gradients))}
     real = np.finfo(w.dtype)
@@ -184,7 +183,7 @@ def test_adam_gives_the_numbers_of_the_course_notebook():
         (config["v"], [0.69966, 0.68908382, 0.67851319, 0.66794809, 0.65738853]),
         (config["m"], [0.48, 0.49947368, 0.51894737, 0.53842105, 0.55789474]),
     ):
-        # Printed to eight decimals
+        # The notebook prints eight decimals.
         np.testing.assert_allclose(array[0], first_row, rtol=0, atol=6e-9)
     assert config["t"] == 6
 
@@ -204,8 +203,8 @@ def ill_conditioned(w):
     return 0.5 * float(w @ (curvature * w)), curvature * w
 
 
-# Two learning rates: of plain rules (below 2 / largest curvature), of those that divide by a root
-# of squares.
+# Two learning rates: for plain rules (below 2 / largest curvature), and for rules that divide by a
+# root of squares.
 TOY = {quadratic: (1e-1, 1e-1), rosenbrock: (2e-4, 1e-2), ill_conditioned: (1e-4, 1e-2)}
 
 
@@ -261,7 +260,7 @@ def test_a_run_resumed_from_a_snapshot_equals_an_uninterrupted_one_bit_for_bit(r
     half, config = run(rule, w, gradients[:3], {})
     shallow = dict(config)
     deep = copy.deepcopy(config)
-    run(rule, half, gradients[3:], config)  # the interrupted run goes on for a while
+    run(rule, half, gradients[3:], config)  # the interrupted run continues for some steps
     for snapshot in (shallow, deep):
         resumed, resumed_config = run(rule, half, gradients[3:], snapshot)
         np.testing.assert_array_equal(resumed, whole)

@@ -1,5 +1,4 @@
-"""What update rules take in their config: defaults, ranges, states, and what is refused in which
-words."""
+"""Tests of the config of update rules: defaults, ranges, states and error messages."""
 import copy
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from cs231n_fer.optim import DEFAULTS, STATE, UPDATE_RULES, check_config
 
 RULES = sorted(UPDATE_RULES)
-PUBLISHED = {  # the course's, and the papers' for what it lacks
+PUBLISHED = {  # defaults of the course, or of the papers for other rules
     "sgd": {"learning_rate": 1e-2},
     "sgd_momentum": {"learning_rate": 1e-2, "momentum": 0.9},
     "nesterov": {"learning_rate": 1e-2, "momentum": 0.9},
@@ -111,7 +110,7 @@ def test_a_state_that_comes_along_is_used_and_a_missing_one_is_zero(key, rules):
 def test_gradients_of_another_shape_and_weights_of_integers_are_refused():
     with pytest.raises(ValueError, match=r"sgd: dw has shape \(4, 3\), expected \(2, 3\)"):
         UPDATE_RULES["sgd"](W, np.ones((4, 3)))
-    # Would broadcast
+    # These shapes would broadcast.
     with pytest.raises(ValueError, match=r"sgd: dw has shape \(3,\), expected \(2, 3\)"):
         UPDATE_RULES["sgd"](W, np.ones(3))
     with pytest.raises(ValueError, match="sgd: w is int64, expected float32 or float64"):

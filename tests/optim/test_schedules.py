@@ -1,5 +1,4 @@
-"""Schedules: their curves at points worked out by hand, their bounds, and that they keep no
-state."""
+"""Tests of schedules: values worked out by hand, bounds, and that they keep no state."""
 import math
 
 import pytest
@@ -29,7 +28,7 @@ CURVES = [  # schedule, epoch, num_epochs, history, factor
     (Plateau(2, 0.5), 5, 10, [], 1),
     (Plateau(2, 0.5), 5, 10, [0.1, 0.2, 0.3, 0.4], 1),
     (Plateau(2, 0.5), 5, 10, [0.4, 0.3], 1),
-    (Plateau(2, 0.5), 5, 10, [0.4, 0.3, 0.4], 0.5),  # as good as the best is no gain
+    (Plateau(2, 0.5), 5, 10, [0.4, 0.3, 0.4], 0.5),  # an accuracy equal to the best is no gain
     (Plateau(2, 0.5), 5, 10, [0.4, 0.3, 0.41, 0.3, 0.4], 0.5),  # a new best starts the count again
     (Plateau(2, 0.5), 6, 10, [0.4, 0.3, 0.3, 0.3], 0.5),  # and so does a reduction
     (Plateau(2, 0.5), 7, 10, [0.4, 0.3, 0.3, 0.3, 0.3], 0.25),

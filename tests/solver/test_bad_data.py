@@ -1,4 +1,4 @@
-"""Samples and labels that Solver and check_accuracy refuse, with a way to mend them, or convert."""
+"""Samples and labels that Solver and check_accuracy refuse with advice, or convert."""
 import re
 
 import numpy as np
@@ -23,7 +23,7 @@ def with_value(value, dtype=float):
     return samples
 
 
-BAD_LABELS = {  # case: (labels, how the error says to mend them); NAME is that of the argument
+BAD_LABELS = {  # case: (labels, the advice in the error); NAME stands for the argument
     "a column": (Y[:, None], "NAME.ravel()"),
     "a row of images": (Y.reshape(N, 1, 1), "NAME.ravel()"),
     "one-hot": (np.eye(2, dtype=int)[Y], "np.argmax(NAME, axis=1)"),
@@ -89,7 +89,7 @@ def test_check_accuracy_refuses_the_same(argument, case):
 
 
 class Column:
-    """A column of a table that is no array but gives one, as pandas has it."""
+    """A column of a table that is no array but converts to one, like that of pandas."""
 
     def __init__(self, values):
         self.values = values

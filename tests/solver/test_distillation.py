@@ -1,4 +1,4 @@
-"""Learning from teachers: whose probabilities, of which faces, and that a run stays exact."""
+"""Tests of distillation: which teachers, which faces, and that a run resumes exactly."""
 import numpy as np
 import pytest
 from toys import faces
@@ -12,7 +12,7 @@ from cs231n_fer.solver.distillation import distil, teacher_of
 
 
 def net(seed, scale=50.0):
-    """A small net without dropout, with scores that differ."""
+    """Return a small net without dropout, with scores that differ."""
     model = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, batchnorm=True, seed=seed)
     model.params["affine2/w"] *= np.float32(scale)
     return model
@@ -55,7 +55,7 @@ def test_a_student_of_itself_at_alpha_0_has_nothing_to_learn_and_labels_alone_co
     alone = net(3)
     labels = distil(net(3), [net(4)], alpha=1.0)
     assert labels.loss(X, y)[0] == pytest.approx(alone.loss(X, y)[0])
-    # No batchnorm: one output for a face
+    # Without batchnorm, the output for a face does not depend on its batch.
     model = FinalConvNet((1, 8, 8), (4,), hidden_dim=8, num_classes=2, seed=3)
     model.params["affine2/w"] *= np.float32(50)
     loss, grads = distil(model, [model], alpha=0.0).loss(X, y)

@@ -1,5 +1,4 @@
-"""A training that diverges stops at once and says where it began; its last good checkpoint
-stays."""
+"""Diverging training stops at once and says where it began; its last good checkpoint stays."""
 import numpy as np
 import pytest
 from toys import Scripted, faces, numbers
@@ -19,7 +18,7 @@ from cs231n_fer.solver.diagnosis import finite, origin
 
 
 class Spoiled(Layer):
-    """A layer that puts a NaN into its output or into its gradient."""
+    """A layer that writes a NaN into its output or its gradient."""
 
     def __init__(self, forward=False, backward=False):
         object.__setattr__(self, "spoils", (forward, backward))
@@ -91,8 +90,8 @@ def test_the_first_layer_that_gives_no_number_is_named(name):
     change(model, X)
     before = {key: array.tobytes() for key, array in {**model.params, **model.buffers}.items()}
     assert origin(model, X, data["y_train"]) == expected
-    assert {key: array.tobytes() for key,
-            array in {**model.params, **model.buffers}.items()} == before
+    assert {key: array.tobytes()
+            for key, array in {**model.params, **model.buffers}.items()} == before
 
 
 @pytest.mark.parametrize("rung", ["im2col", "auto"])
@@ -106,7 +105,7 @@ def test_a_fused_layer_is_looked_into(rung, name, part):
 
 
 class Steep(Layer):
-    """A layer that hands on its input, and its gradient times 1e38."""
+    """A layer that passes its input on, and multiplies its gradient by 1e38."""
 
     def forward(self, params, buffers, x, mode):
         return x, None

@@ -1,4 +1,7 @@
-"""What decides the bits of a run: equal texts for equal runs in every process."""
+"""Tests of fingerprints, the texts of all that determines the bits of a run.
+
+Equal runs have equal texts in every process.
+"""
 import os
 import subprocess
 import sys
@@ -92,7 +95,7 @@ def with_loss(loss):
     return make
 
 
-OTHERS = {  # case: (how it differs, the name in the error)
+OTHERS = {  # case: (the difference, the name in the error)
     **{name: ({"change": name}, name) for name in ("X_train", "X_val", "y_val")},
     "y_train": ({"change": "y_train"}, "training_labels"),
     "reg": ({"model": partial(net, reg=0.5)}, "reg: got 0.5"),

@@ -1,4 +1,4 @@
-"""Shares, weights and samplers of unequal classes, against their definitions."""
+"""Tests of class shares, class weights and samplers against their definitions."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from cs231n_fer.solver.samplers import Balanced, Shuffle, class_shares, class_weights
 
-FER2013 = [3995, 436, 4097, 7215, 4830, 3171, 4965]  # faces of each emotion in Training
+FER2013 = [3995, 436, 4097, 7215, 4830, 3171, 4965]  # number of faces of every emotion in Training
 problems = {"counts": st.lists(st.integers(0, 40), min_size=1, max_size=7).filter(any),
             "strength": st.floats(0, 1), "seed": st.integers(0, 99)}
 
 
 def labels_of(counts, seed):
-    """Shuffled labels, so many of each class."""
+    """Return shuffled labels with the given number of samples per class."""
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
     labels.setflags(write=False)
     return labels
@@ -45,7 +45,7 @@ def test_a_balanced_epoch_shows_each_class_by_its_share_and_its_samples_equally_
     order = Balanced(strength).order(np.random.default_rng(seed), labels)
     assert len(order) == len(labels)
     shown = np.bincount(labels[order], minlength=len(counts))
-    # A running total is rounded at both ends of a class: each moves by half a sample at most.
+    # A running total is rounded at both ends of a class, each by at most half a sample.
     assert (abs(shown - class_shares(counts, strength) * len(labels)) <= 1 + 1e-9).all()
     times = np.bincount(order, minlength=len(labels))
     for label in np.flatnonzero(counts):
@@ -65,7 +65,7 @@ def test_an_order_is_a_function_of_its_generator_and_mixes_the_classes():
     first, same, other = (Balanced().order(np.random.default_rng(seed), labels)
                           for seed in (1, 1, 2))
     assert first.tolist() == same.tolist() != other.tolist()
-    assert set(first) != set(other)  # which samples of the large class are left out differs too
+    assert set(first) != set(other)  # different samples of the large class are left out
     half = labels[first[:165]].mean()
     assert abs(half - 0.5) < 6 * 0.5 / 165 ** 0.5  # six standard errors of a share
 

@@ -1,5 +1,4 @@
-"""An interrupted run loses nothing: resumed, it gives the bits of one that was never
-interrupted."""
+"""A resumed run gives the bits of an uninterrupted one."""
 import numpy as np
 import pytest
 from toys import Scripted, faces, numbers
@@ -22,8 +21,7 @@ def plain_net():
     return FullyConnectedNet([7], input_dim=64, num_classes=2, seed=5)
 
 
-# Everything that a run remembers: state of the rule, running averages, generator of dropout,
-# accuracies so far.
+# The whole state of a run: state of the rule, running averages, generator of dropout, accuracies.
 RUNS = {
     "adam, batchnorm, dropout, flips": (batchnorm_net, {
         "update_rule": "adam", "optim_config": {"learning_rate": 0.01},
@@ -41,7 +39,7 @@ RUNS = {
 
 
 def outcome(solver):
-    """All that a run gives, without its times, as comparable bytes and numbers."""
+    """Return all results of a run, except times, as comparable bytes and numbers."""
     best = {**solver.best_params, **solver.state.best_buffers}
     arrays = {**solver.model.params, **getattr(solver.model, "buffers", {}),
               "loss": np.array(solver.loss_history),
@@ -60,7 +58,7 @@ def start(name, folder, epochs, resume=False):
 
 
 def train_until(solver, steps):
-    """Train, but pull the plug in the given step."""
+    """Train, but raise an error in the given step."""
     loss = solver.model.loss
 
     def plug(X, y=None):

@@ -1,5 +1,4 @@
-"""A run's folder: a damaged checkpoint, a full disk, a folder that may not be written on, Ctrl-C,
-and kill -9."""
+"""Tests of a run's folder: damaged checkpoints, full disks, read-only folders, Ctrl-C, kill -9."""
 import json
 import os
 import resource
@@ -47,7 +46,7 @@ def test_a_damaged_last_checkpoint_costs_an_epoch_and_no_bit(tmp_path, damage):
     with pytest.warns(UserWarning, match=r"last\.h5 .*; going on from before\.h5, of epoch 2"):
         resumed = start(RUN, folder, 4, resume=True)
     assert resumed.epoch == 2
-    # A kill in the next save must find two whole files
+    # Both files are valid, in case the next save is killed.
     assert load_checkpoint(folder / LAST)[1]["epoch"] == 2
     resumed.train()
     assert outcome(resumed) == outcome(whole(tmp_path))
@@ -73,8 +72,8 @@ def test_best_weights_outlive_a_lost_best_checkpoint(tmp_path, spoil):
     expected = whole(tmp_path)
     assert outcome(resumed) == outcome(expected)
     arrays = load_checkpoint(folder / BEST)[0]
-    assert all((arrays[f"params/{name}"] == array).all() for name,
-               array in expected.best_params.items())
+    assert all((arrays[f"params/{name}"] == array).all()
+               for name, array in expected.best_params.items())
 
 
 def test_checkpoints_from_before_last_held_the_best_weights_are_gone_on_with(tmp_path):
@@ -109,7 +108,7 @@ def test_a_disk_without_second_names_gets_copies(tmp_path, monkeypatch):
 
 @contextmanager
 def no_large_files(folder):
-    """The kernel refuses to write beyond 4 KiB of a file, as it does on a full disk."""
+    """Let the kernel refuse to write files beyond 4 KiB, as it does on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
@@ -120,7 +119,7 @@ def no_large_files(folder):
 
 @contextmanager
 def full_disk(folder):
-    """Fill the small file system that the folder lies on."""
+    """Fill the small file system that holds the folder."""
     filling = folder / "filling"
     with open(filling, "wb", buffering=0) as file:
         try:
@@ -136,7 +135,7 @@ def full_disk(folder):
 
 @contextmanager
 def read_only(folder):
-    """Nobody may write on the folder; who may do all becomes nobody."""
+    """Make the folder read-only; if this process is root, it becomes an ordinary user."""
     os.chmod(folder, 0o555)
     if os.geteuid() == 0:
         os.chown(folder, 65534, -1)
@@ -151,7 +150,7 @@ def read_only(folder):
 
 @contextmanager
 def small_disk():
-    """A folder that is a file system of 1 MiB, where this process may make one."""
+    """Yield a folder with a file system of 1 MiB, or skip where this process can't mount one."""
     with tempfile.TemporaryDirectory() as folder:
         made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder],
                               capture_output=True)
@@ -167,7 +166,7 @@ def small_disk():
                          ids=lambda trouble: trouble.__name__)
 def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint_stays(
         tmp_path, trouble):
-    # Not below tmp_path, into which nobody may look.
+    # Other users may not read tmp_path.
     with small_disk() if trouble is full_disk else tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
         folder = Path(place)
@@ -182,7 +181,7 @@ def test_a_disk_that_takes_no_more_gives_one_clear_error_and_the_last_checkpoint
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             resumed = start(RUN, folder, 4, resume=True)
-        assert 2 <= resumed.epoch < 4  # a full disk may still take one file
+        assert 2 <= resumed.epoch < 4  # a full disk may still have room for one file
         resumed.train()
         assert outcome(resumed) == outcome(whole(tmp_path))
 
@@ -222,7 +221,7 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on_bit_for_bit(
     solver.model.loss = interrupting
     if step == 0:
         solver._accuracy = lambda *rest: signal.raise_signal(signal.SIGINT) or accuracy(*rest)
-        # The second of its two measurements breaks off at once
+        # The second of the two measurements of accuracy stops at once.
         ends = pytest.raises(KeyboardInterrupt)
     else:
         ends = pytest.raises(KeyboardInterrupt,

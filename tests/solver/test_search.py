@@ -1,5 +1,4 @@
-"""Random search: draws against their distributions, claims of many processes at once, what a kill
-leaves behind."""
+"""Tests of random search: distributions, claims of concurrent processes, recovery from kills."""
 import collections
 import json
 import math
@@ -50,8 +49,7 @@ def test_logarithms_are_uniform_plain_draws_are_and_choices_equally_likely(ends,
                   seed, number)
              for number in range(n)]
     # Dvoretzky, Kiefer & Wolfowitz 1956, Massart 1990: the distance from the true distribution
-    # function is above this
-    # with probability 1e-9 at most.
+    # function exceeds this with a probability of at most 1e-9.
     bound = math.sqrt(math.log(2 / 1e-9) / (2 * n))
     low, high = map(math.log, ends)
     for name, share in (("log", lambda d: (math.log(d["log"]) - low) / (high - low)),
@@ -84,7 +82,7 @@ def test_a_setting_does_not_change_when_another_joins_the_space():
 
 
 def together(target, calls):
-    """Call a function with each list of arguments in a process of its own, all at once."""
+    """Call a function with every list of arguments, each in its own process, all at once."""
     barrier = spawn.Barrier(len(calls))
     processes = [spawn.Process(target=target, args=(barrier, *arguments)) for arguments in calls]
     for process in processes:
@@ -97,7 +95,7 @@ def together(target, calls):
 def test_processes_that_claim_at_once_get_disjoint_trials_and_all_of_them(tmp_path):
     numbers = list(range(200))
     outs = [tmp_path / f"{i}.txt" for i in range(4)]
-    # Half of them go through the numbers backwards, so that they meet.
+    # Half of the processes go through the numbers backwards, so that they meet.
     together(claim_all,
              [(tmp_path / "claims", numbers[::1 - 2 * (i % 2)], out) for i, out in enumerate(outs)])
     got = [int(number) for out in outs for number in out.read_text().split()]
@@ -105,13 +103,13 @@ def test_processes_that_claim_at_once_get_disjoint_trials_and_all_of_them(tmp_pa
 
 
 def nobody(*arguments, **budget):
-    """An evaluation that must not be asked for."""
+    """Raise AssertionError: this evaluation must not be called."""
     raise AssertionError(arguments)
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The outcome of a search by one process."""
+    """Return the outcome of a search by one process."""
     return successive_halving(tmp_path_factory.mktemp("alone"), TRIALS, RUNGS, score, always=(0,))
 
 
@@ -143,7 +141,7 @@ def test_a_killed_process_loses_no_trial_and_its_claim_is_taken_over_when_it_is_
         time.sleep(0.01)
     process.kill()
     process.join()
-    # Nobody knows yet that it is dead
+    # No process knows yet that it is dead.
     assert list(results(folder)) == [0] and claim(folder, 1) is None
     os.utime(folder / "0001.claim-0", (0, 0))
     asked = []

@@ -1,4 +1,4 @@
-"""The training loop: what an epoch is, which parameters stay, what is told and what is refused."""
+"""Tests of the training loop: epochs, the parameters that are kept, output and errors."""
 import csv
 import inspect
 import itertools
@@ -28,11 +28,11 @@ def test_an_epoch_uses_every_sample_once_in_nearly_equal_batches(n, batch_size, 
         assert sorted(itertools.chain(*epoch)) == list(range(n))
         sizes = [len(batch) for batch in epoch]
         assert max(sizes) <= batch_size and max(sizes) - min(sizes) <= 1
-        assert min(sizes) > 1 or n == 1 or batch_size <= 2  # batchnorm cannot normalise one sample
+        assert min(sizes) > 1 or n == 1 or batch_size <= 2  # batchnorm cannot normalize one sample
 
 
 def orders(**options):
-    """Order of the samples in each of two epochs."""
+    """Return the order of the samples in two epochs."""
     model = Recorder()
     Solver(model, numbers(60), batch_size=60, num_epochs=2, verbose=False, **options).train()
     return model.batches
@@ -65,7 +65,7 @@ def test_a_sampler_that_gives_no_indices_is_refused(order):
 
 
 class Noting(HorizontalFlip):
-    """A flip that notes the random number of each sample, which is its only pixel."""
+    """A flip that records the random number of every sample, which is its only pixel."""
 
     def apply(self, images, draws):
         NOTED.update(zip(images.ravel().tolist(), draws.ravel().tolist(), strict=True))
@@ -101,7 +101,7 @@ def test_a_sample_that_comes_again_in_an_epoch_is_augmented_anew():
     again = draws(5, 5, 0, 8, 5)
     assert [sample for sample, _ in again] == [5, 5, 0, 8, 5]
     assert len({draw for _, draw in again}) == 5
-    assert [again[0], *again[2:4]] == once  # the first time is as if there were no other
+    assert [again[0], *again[2:4]] == once  # the first draw of a sample is the usual one
 
 
 def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(tmp_path):
@@ -145,7 +145,7 @@ def test_after_training_the_net_has_its_best_accuracy_running_averages_and_memor
     solver = Solver(model, data, update_rule="adam", optim_config={"learning_rate": 0.05},
                     batch_size=10, num_epochs=6, verbose=False)
     solver.train()
-    assert solver.best_epoch < 6  # so that the last parameters had to be taken back
+    assert solver.best_epoch < 6  # so that the last parameters had to be replaced by the best
     assert solver.check_accuracy(data["X_val"], data["y_val"]) == solver.best_val_acc
     assert model.params["block2/conv/w"].transpose(2, 3, 1, 0).flags.c_contiguous
 
@@ -162,8 +162,8 @@ SCHEDULES = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_the_schedule_multiplies_the_learning_rate_of_each_epoch(name):
     options, factors = SCHEDULES[name]
-    # The second accuracy is no new best, the third is one, the fourth is not: the plateau acts
-    # after those two.
+    # Of the second to fourth accuracy, only the third is a new best: the plateau acts after the
+    # second and the fourth.
     solver = Solver(Scripted([0.5, 0.5, 0.6, 0.1, 0.7]), numbers(4), num_epochs=4, verbose=False,
                     optim_config={"learning_rate": 2.0}, **options)
     solver.train()
@@ -290,8 +290,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_wrong_argument_gets_an_error_that_names_it(name):
     changes, message = BAD[name]
-    data = {key: changes.get(key, value) for key,
-            value in numbers(4).items() if changes.get(key, value) is not ...}
+    data = {key: changes.get(key, value)
+            for key, value in numbers(4).items() if changes.get(key, value) is not ...}
     options = {key: value for key, value in changes.items() if key not in numbers(4)}
     with pytest.raises(ValueError, match=message):
         Solver(Recorder(), data, **options)
@@ -299,7 +299,7 @@ def test_a_wrong_argument_gets_an_error_that_names_it(name):
 
 def test_help_on_solver_fits_a_screen():
     assert len(inspect.getdoc(Solver).splitlines()) <= 32
-    assert len(inspect.signature(Solver).parameters) <= 16  # with model, data and the unknown ones
+    assert len(inspect.signature(Solver).parameters) <= 16  # including model, data and unknown ones
 
 
 BAD_RECORDS = {
@@ -324,7 +324,7 @@ def test_accuracy_of_nothing_is_an_error():
 
 
 def test_what_is_judged_and_kept_is_the_running_average_of_the_weights():
-    model = Scripted([0.1] * 9)  # each of 5 steps of learning rate 1 adds 1 to its only weight
+    model = Scripted([0.1] * 9)  # every one of 5 steps, at learning rate 1, adds 1 to the weight
     solver = Solver(model, numbers(10), batch_size=2, num_epochs=1, verbose=False,
                     recipe=Recipe(average_decay=0.5), optim_config={"learning_rate": 1.0})
     average = 0.0

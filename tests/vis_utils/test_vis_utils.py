@@ -1,4 +1,4 @@
-"""Every figure draws, is written, and shows the numbers that it was given."""
+"""Every figure can be drawn and written, and shows the numbers that it was given."""
 
 import numpy as np
 import pytest
@@ -48,24 +48,22 @@ GROUPS = {"Anger": {"brows": (2.3, 2.1, 2.5), "mouth": (0.9, 0.7, 1.1)},
 VOTERS = np.linspace(10, 80, 7)[:, None] + [0, -2, 3]
 VALUES = {"none": (58.0, 56.5, 59.5), "flip": (61.0, 59.0, 63.0)}
 COMPARISONS = {
-    "curves": lambda ax=None: curves.plot_curves({"Adam": VAL, "SGD": TRAIN[:3]}, ax, title="A",
-                                                 dashed={"Adam": TRAIN}),
-    "intervals":
-        lambda ax=None: curves.plot_intervals(VALUES, ax, title="A", reference=(60.7, "the paper")),
-    "groups":
-        lambda ax=None: curves.plot_groups(GROUPS, ax, title="A", xlabel="Times chance", decimals=1,
-                                                 reference=(1, "chance")),
-    "tiles": lambda ax=None: vis_utils.plot_tiles(np.stack([IMAGES[:3], MAPS[:3]], axis=1),
-                                                  NAMES[:3], ("face", "map"),
-                                                  ax, title="A", cmaps=("gray", "magma")),
+    "curves": lambda ax=None: curves.plot_curves(
+        {"Adam": VAL, "SGD": TRAIN[:3]}, ax, title="A", dashed={"Adam": TRAIN}),
+    "intervals": lambda ax=None: curves.plot_intervals(
+        VALUES, ax, title="A", reference=(60.7, "the paper")),
+    "groups": lambda ax=None: curves.plot_groups(
+        GROUPS, ax, title="A", xlabel="Times chance", decimals=1, reference=(1, "chance")),
+    "tiles": lambda ax=None: vis_utils.plot_tiles(
+        np.stack([IMAGES[:3], MAPS[:3]], axis=1), NAMES[:3], ("face", "map"), ax, title="A",
+        cmaps=("gray", "magma")),
     "voters": lambda ax=None: vis_utils.plot_human_comparison(CONFUSION, NAMES, ax, voters=VOTERS),
-    "cost": lambda ax=None: curves.plot_cost({"small": (1e4, 50, 48, 52),
-                                              "a larger net": (4e5, 60, 58, 62)}, ax,
-                                             title="A", xlabel="Parameters"),
-    "space": lambda ax=None: curves.plot_space([(1e-3, 1e-2, 60, 40), (1e-5, 1e-4, 25, 1),
-                                                (1e-2, 1e-4, 50, 4)], ax,
-                                               title="A", xlabel="x", ylabel="y",
-                                               reference=(1e-3, 2e-3, "the paper")),
+    "cost": lambda ax=None: curves.plot_cost(
+        {"small": (1e4, 50, 48, 52), "a larger net": (4e5, 60, 58, 62)}, ax, title="A",
+        xlabel="Parameters"),
+    "space": lambda ax=None: curves.plot_space(
+        [(1e-3, 1e-2, 60, 40), (1e-5, 1e-4, 25, 1), (1e-2, 1e-4, 50, 4)], ax, title="A", xlabel="x",
+        ylabel="y", reference=(1e-3, 2e-3, "the paper")),
 }
 ALL_PLOTS = {**PLOTS, **COMPARISONS}
 
@@ -141,8 +139,8 @@ def test_the_saliency_plot_names_true_predicted_and_explained_class():
         assert captions[2 * n] == f"true {NAMES[true]}\npredicted {NAMES[predicted]}"
         assert captions[2 * n + 1] == f"moves score of\n{NAMES[predicted]}"
     other = vis_utils.plot_saliency(IMAGES[:1], MAPS[:1], PREDICTED[:1], NAMES, reacts_to=[6])
-    assert [text.get_text() for text in other.texts] == ["predicted Anger",
-                                                         "moves score of\nNeutral"]
+    captions = [text.get_text() for text in other.texts]
+    assert captions == ["predicted Anger", "moves score of\nNeutral"]
 
 
 def test_the_human_comparison_shows_our_figures_beside_those_of_the_paper():
@@ -171,8 +169,8 @@ def test_groups_put_each_series_on_its_own_line_and_leave_out_what_is_nan():
 def test_tiles_of_a_grey_column_share_their_range_and_maps_have_their_own():
     shown = ALL_PLOTS["tiles"]().images
     assert [image.get_clim() for image in shown[::2]] == [(0, 255)] * 3
-    assert [image.get_clim()[1] for image in shown[1::2]] == [np.percentile(tile, 99.5)
-                                                              for tile in MAPS[:3]]
+    tops = [np.percentile(tile, 99.5) for tile in MAPS[:3]]
+    assert [image.get_clim()[1] for image in shown[1::2]] == tops
 
 
 def test_the_human_comparison_draws_wilson_intervals_and_leaves_empty_classes_open():
@@ -302,7 +300,7 @@ def test_bad_input_gets_an_error_that_names_it(call, message):
 
 
 def masked(array):
-    """The array with a mask on its first number."""
+    """Return the array with a mask on its first number."""
     return np.ma.MaskedArray(array, np.arange(array.size).reshape(array.shape) == 0)
 
 
