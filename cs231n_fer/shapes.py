@@ -59,10 +59,15 @@ def common_floats(layer: str, **arrays: ArrayLike) -> list[Array]:
     return [array.astype(dtype, copy=False) for array in plain]
 
 
+def is_real(dtype: np.dtype[Any]) -> bool:
+    """Return whether a dtype is one of real numbers of at most 8 bytes."""
+    return dtype.kind in "fiub" and dtype.itemsize <= 8
+
+
 def common_dtype(layer: str, arrays: Mapping[str, NDArray[Any]]) -> np.dtype[Any]:
     """Return float32 or float64, by the rule for dtypes above, for arrays {name: array}."""
     for name, array in arrays.items():
-        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        if not is_real(array.dtype):
             raise ValueError(f"{layer}: {name} has dtype {array.dtype}, expected float32 or "
                              f"float64; convert it with {name}.astype(np.float32)")
     floats = [array.dtype for array in arrays.values() if array.dtype.kind == "f"]
@@ -221,7 +226,7 @@ def samples_and_labels(X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: st
           f"{X_name}, {y_name}: got {samples} samples and {labels} labels, "
           "expected as many of both, at least 1")
     _check_labels(y, y_name)
-    check(X.dtype.kind in "fiub" and X.dtype.itemsize <= 8,
+    check(is_real(X.dtype),
           f"{X_name}: has dtype {X.dtype}, expected real numbers; convert it with "
           f"{X_name}.astype(np.float32)")
     for begin in range(0, len(X), 1024) if X.dtype.kind == "f" else ():  # blocks fit into a cache
