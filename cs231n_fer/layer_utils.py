@@ -43,7 +43,7 @@ def conv_relu_forward(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tu
     return out, (conv_cache, relu_cache)
 
 
-def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array | None, Array, Array]:
+def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_forward."""
     conv_cache, relu_cache = cache
     dmaps = L.relu_backward(dout, relu_cache)
@@ -66,7 +66,7 @@ def conv_bn_relu_forward(
 
 
 def conv_bn_relu_backward(
-        dout: Array, cache: Cache) -> tuple[Array | None, Array, Array, Array, Array]:
+        dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_forward."""
     conv_cache, bn_cache, relu_cache = cache
     dnormed = L.relu_backward(dout, relu_cache)
@@ -88,7 +88,7 @@ def conv_relu_pool_forward(
     return out, (conv_relu_cache, pool_cache)
 
 
-def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array | None, Array, Array]:
+def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_pool_forward."""
     conv_relu_cache, pool_cache = cache
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)
@@ -110,7 +110,7 @@ def conv_bn_relu_pool_forward(
 
 
 def conv_bn_relu_pool_backward(
-        dout: Array, cache: Cache) -> tuple[Array | None, Array, Array, Array, Array]:
+        dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_pool_forward."""
     conv_bn_relu_cache, pool_cache = cache
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)

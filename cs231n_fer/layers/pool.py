@@ -116,10 +116,10 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 
 def max_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W), in channels-last memory: dout is added where the argmax was."""
-    (N, C, H, W), argmax, dtype, window = cache
+    """Return dx (N, C, H, W): every dout is added to the pixel that its argmax names."""
+    shape, argmax, dtype, window = cache
     dout = gradient_like(dout, argmax.shape, dtype, "pool")
-    dx = np.zeros((N, H, W, C), dtype=dout.dtype).transpose(0, 3, 1, 2)
+    dx: Array = np.zeros_like(argmax, dtype=dtype, shape=shape)
     for k, (rows, columns) in enumerate(offsets_in_window(*window, *dout.shape[2:])):
         dx[:, :, rows, columns] += dout * (argmax == k)
     return dx
@@ -204,12 +204,12 @@ def avg_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 
 def avg_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W), in channels-last memory: every pixel of a window gets its share."""
-    (N, C, H, W), dtype, (HH, WW, stride) = cache
-    Ho, Wo = pooled_size((N, C, H, W), HH, WW, stride)
-    dout = gradient_like(dout, (N, C, Ho, Wo), dtype, "pool")
+    """Return dx (N, C, H, W): every pixel of a window gets an equal share of its dout."""
+    shape, dtype, (HH, WW, stride) = cache
+    Ho, Wo = pooled_size(shape, HH, WW, stride)
+    dout = gradient_like(dout, (*shape[:2], Ho, Wo), dtype, "pool")
     share = dout / (HH * WW)
-    dx = np.zeros((N, H, W, C), dtype=dout.dtype).transpose(0, 3, 1, 2)
+    dx: Array = np.zeros_like(share, shape=shape)
     for rows, columns in offsets_in_window(HH, WW, stride, Ho, Wo):
         dx[:, :, rows, columns] += share
     return dx
