@@ -19,7 +19,8 @@ import argparse
 
 import numpy as np
 
-from cs231n_fer.gradient_check.cases import CASES, largest_errors
+from cs231n_fer.gradient_check.cases import CASES
+from cs231n_fer.gradient_check.verdicts import largest_errors
 from experiments.bench.report import (
     GRADIENTS,
     RESULTS,
