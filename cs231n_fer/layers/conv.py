@@ -10,12 +10,16 @@ not flipped.
     +-----------+        +-----+        +-------+
     | +-----+   |        |     |        | o     |     o = sum(window * w) + b
     | |     |   |   *    |     |   =    |       |     the next output to the right belongs to the
-    | +-----+   |        +-----+        |       |     window that lies `stride` pixels further
+    | +-----+   |        +-----+        |       |     window `stride` pixels to the right
     +-----------+                       +-------+
 
-For the backward pass, look at a single output, o = sum(window * w) + b. By the product rule it adds
-dout * w to the gradient of its window, dout * window to dw, and dout to db. The gradients of pixels
-that lie in several windows, and of weights that are used in all of them, add up.
+For the backward pass, take a single output o and its gradient do:
+
+    d o / d window[c, hh, ww] = w[c, hh, ww]               do * w is added to dx, at the window
+    d o / d w[c, hh, ww]      = window[c, hh, ww]          do * window is added to dw
+    d o / d b                 = 1                          do is added to db
+
+A pixel lies in several windows, and a weight is used in all of them, so their gradients add up.
 
 Rungs: naive, the definition in loops, and im2col, one matrix product.
 """
@@ -60,7 +64,7 @@ def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam) -> t
 
 
 def conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db: the loops of the forward pass, now from the outputs to the inputs.
+    """Return dx, dw, db in the shapes of x, w, b: every output adds its share to all three.
 
     dout   (N, F, Ho, Wo)
     """
@@ -88,9 +92,9 @@ def conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]
 
 
 def filters_as_matrix(w: Array) -> Array:
-    """Return filters w (F, C, HH, WW) as a matrix (HH * WW * C, F): one column per filter.
+    """Return filters w (F, C, HH, WW) as a matrix (HH * WW * C, F) with one column per filter.
 
-    A column lists the weights in the order in which a row of im2col lists the pixels.
+    The weights in a column have the same order as the pixels in a row of im2col.
     """
     F, C, HH, WW = w.shape
     return w.transpose(2, 3, 1, 0).reshape(HH * WW * C, F)
@@ -100,8 +104,7 @@ def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> 
     """Convolve by a matrix product: out = im2col(x) @ filters_as_matrix(w) + b.
 
     Arguments, out and errors are those of conv_forward_naive. The cache is (x, w, (stride, pad)).
-    It leaves out the columns, which are up to HH * WW times as large as x; the backward pass
-    computes them again.
+    It doesn't hold cols, up to HH * WW times as large as x; the backward pass computes it again.
     """
     x, w, b = conv_arguments(x, w, b)
     stride, pad = conv_geometry(conv_param)
@@ -115,9 +118,18 @@ def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> 
 
 
 def conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db by the backward pass of the affine layer out = cols @ filters + b.
+    """Return dx, dw, db by the backward pass of the affine layer rows = cols @ filters + b.
 
-    Arguments are those of conv_backward_naive.
+    Let r = (n, i, j) count windows, k = (hh, ww, c) the numbers in a window, and f filters:
+
+        rows[r, f]     = b[f] + sum over k of cols[r, k] * filters[k, f]
+        dfilters[k, f] = sum over r of cols[r, k] * drows[r, f]          dfilters = cols^T drows
+        dcols[r, k]    = sum over f of drows[r, f] * filters[k, f]       dcols = drows filters^T
+        db[f]          = sum over r of drows[r, f]
+
+    dw is dfilters in the shape of w. Every cols[r, k] is a copy of a pixel, so the gradient of the
+    pixel is the sum over its copies: dx = col2im(dcols). Arguments and results are those of
+    conv_backward_naive.
     """
     x, w, (stride, pad) = cache
     N, C, H, W = x.shape
