@@ -1,6 +1,7 @@
-"""The course's sandwiches: layers that often follow one another, under one pair of functions.
+"""Sandwiches, as in the course: layers that often follow one another, as one pair of functions.
 
-These compositions define the fused layers of fast_layers/, which must return the same results.
+These compositions are the definitions of the fused layers in fast_layers/, which must return the
+same results. Shapes and dtypes that don't fit raise the ValueError of the layer that finds them.
 """
 from . import layers as L
 from .shapes import common_floats
@@ -55,8 +56,8 @@ def conv_bn_relu_forward(
         conv_param: ConvParam, bn_param: BatchnormParam) -> tuple[Array, Cache]:
     """Compute convolution - spatial batchnorm - ReLU.
 
-    x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,); all arrays are converted to one
-    floating-point type. Returns out (N, F, Ho, Wo) and the caches of the layers.
+    x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,), converted to a common floating-point
+    type. Returns out (N, F, Ho, Wo) and the caches of the layers.
     """
     x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
     maps, conv_cache = L.conv_forward_im2col(x, w, b, conv_param)
