@@ -133,19 +133,20 @@ def batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
 
         x -> mean -> centered -> square -> var -> std -> rstd -> xhat -> out
 
-    Every node multiplies the gradient by its derivative. Those of the root and the reciprocal
-    follow from the product rule:
+    Every node multiplies the gradient by its derivative. Those of the square root and of the
+    reciprocal follow from the product rule, if both sides are differentiated:
 
-        std * std  = var + eps      2 std * dstd/dvar = 1               dstd/dvar  = rstd / 2
-        std * rstd = 1              rstd + std * drstd/dstd = 0         drstd/dstd = -rstd^2
+        std * std  = var + eps      2 std * d std / d var = 1           d std  / d var = rstd / 2
+        std * rstd = 1              rstd + std * d rstd / d std = 0     d rstd / d std = -rstd^2
 
     The others are
 
-        xhat   = centered * rstd                dxhat/dcentered   = rstd,   dxhat/drstd = centered
-        square = centered * centered            dsquare/dcentered = 2 centered
-        var    = mean over n of square[n]       dvar/dsquare[n]   = 1/N
-        mean   = mean over n of x[n]            dmean/dx[n]       = 1/N
-        centered = x - mean                     dcentered/dx = 1,   dcentered/dmean = -1
+        out      = gamma * xhat + beta    d out / d xhat = gamma
+        xhat     = centered * rstd        d xhat / d centered = rstd,   d xhat / d rstd = centered
+        var      = 1/N sum square         d var / d square[n] = 1/N
+        square   = centered * centered    d square / d centered = 2 centered
+        centered = x - mean               d centered / d x = 1,         d centered / d mean = -1
+        mean     = 1/N sum x              d mean / d x[n] = 1/N
 
     Gradients of several uses add up: x is used in mean and centered, centered in square and xhat;
     gamma, beta, rstd and mean are used in all samples, hence the sums over axis 0.

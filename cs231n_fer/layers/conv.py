@@ -13,7 +13,7 @@ not flipped.
     | +-----+   |        +-----+        |       |     window `stride` pixels to the right
     +-----------+                       +-------+
 
-For the backward pass, take a single output o and its gradient do:
+For the backward pass, take a single output o = out[n, f, i, j] and its gradient do:
 
     d o / d window[c, hh, ww] = w[c, hh, ww]               do * w is added to dx, at the window
     d o / d w[c, hh, ww]      = window[c, hh, ww]          do * window is added to dw

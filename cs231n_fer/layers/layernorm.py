@@ -14,7 +14,7 @@ layer normalization the rows, which are the columns of x^T. So in batchnorm's fo
 x, xhat and dxhat are transposed, which leaves the formula as it is, except that mean is taken along
 a row, and that there is one rstd per row. gamma and beta scale and shift columns in both layers, so
 dxhat = dout * gamma, and dgamma and dbeta are sums over the samples. In group normalization, a row
-holds all pixels of a group: N * G rows of C // G * H * W numbers.
+holds all pixels of a group: N * G rows of (C // G) * H * W numbers.
 """
 import numpy as np
 

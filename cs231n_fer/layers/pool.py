@@ -210,7 +210,7 @@ def avg_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 
 def avg_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W): every offset of all windows gets an equal share of dout."""
+    """Return dx (N, C, H, W): the pixels at every offset get an equal share of dout."""
     shape, dtype, (HH, WW, stride) = cache
     Ho, Wo = pooled_size(shape, HH, WW, stride)
     dout = gradient_like(dout, (*shape[:2], Ho, Wo), dtype, "pool")
