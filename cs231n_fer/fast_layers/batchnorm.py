@@ -11,6 +11,8 @@ normalizes, below a max-pool only those.
 In training mode, below a one-channel image, the moments of z follow from those of the small windows
 of the image (kernels/patches.py), before any convolution: batchnorm becomes part of the weights
 again, and z is neither written nor read.
+
+sandwiches.py says what holds for equal numbers in a window of the max-pool.
 """
 from typing import NamedTuple, TypeAlias
 
