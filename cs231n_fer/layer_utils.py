@@ -3,7 +3,7 @@
 These compositions define the fused layers of fast_layers/, which must return the same results.
 """
 from . import layers as L
-from .shapes import common_floats
+from .shapes import check_pixels, common_floats
 from .types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 
 __all__ = [
@@ -56,9 +56,11 @@ def conv_bn_relu_forward(
     """Compute convolution - spatial batchnorm - ReLU.
 
     x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,); all arrays are converted to one
-    floating-point type. Returns out (N, F, Ho, Wo) and the caches of the layers.
+    floating-point type. Returns out (N, F, Ho, Wo) and the caches of the layers. Raises ValueError
+    where x has an empty axis.
     """
     x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
+    check_pixels(x, "conv_bn_relu")
     maps, conv_cache = L.conv_forward_im2col(x, w, b, conv_param)
     normed, bn_cache = L.spatial_batchnorm_forward(maps, gamma, beta, bn_param)
     out, relu_cache = L.relu_forward(normed)

@@ -10,8 +10,9 @@
       6 5 | 3 8
 
 The gradient of a maximum goes to the pixel that it was taken from; if several pixels are equal, to
-the first in reading order (after a ReLU, windows full of zeros are common). The gradient of a mean
-goes to all pixels of its window in equal parts.
+the first in reading order (after a ReLU, windows full of zeros are common). NaN is larger than any
+number, as for np.argmax: the first NaN of a window is its maximum and gets the gradient. The
+gradient of a mean goes to all pixels of its window in equal parts.
 
 Windows may overlap; those that don't fit entirely are left out.
 
@@ -112,6 +113,9 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
         # np.maximum passes NaN on.
         np.maximum(argmax, (candidate > out) * argmax.dtype.type(k), out=argmax)
         np.maximum(out, candidate, out=out)
+    if np.isnan(out).any():  # the first NaN of a window is its maximum, as for np.argmax
+        for k, (rows, columns) in reversed(list(enumerate(offsets))):
+            argmax[np.isnan(x[:, :, rows, columns])] = k
     return out, (x.shape, argmax, x.dtype, (HH, WW, stride))
 
 
