@@ -31,7 +31,7 @@ RESERVED = {
     "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",
                    "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
-    "PIL": {"data_utils.image_folder"},
+    "PIL": {"data_utils.pictures"},
     "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
