@@ -201,7 +201,9 @@ def test_importing_the_package_imports_nothing_else():
     "from cs231n_fer.gradient_check import eval_numerical_gradient, rel_error",
     "from cs231n_fer.gradient_check import eval_numerical_gradient_array, grad_check_sparse",
     "from cs231n_fer.vis_utils import visualize_grid",
-    "from cs231n_fer.data_utils import load_data"])
+    "from cs231n_fer.data_utils import load_data",
+    "from cs231n_fer.data_utils import get_CIFAR10_data",
+    "from cs231n_fer.data_utils import load_CIFAR10, load_CIFAR_batch"])
 def test_a_line_of_the_courses_notebooks_runs(line):
     done = run(line)
     assert done.returncode == 0, done.stderr
