@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from cs231n_fer.analysis.saliency import choose_examples, saliency_map
 from cs231n_fer.classifiers import load_model
-from cs231n_fer.data_utils import load_data, normalise, restore_pixels
+from cs231n_fer.data_utils import load_data, normalise, pictures, restore_pixels
 from cs231n_fer.nets.network import Network
 from cs231n_fer.types import Labels, Pixels
 from cs231n_fer.vis_utils import plot_saliency, save_figure
@@ -48,19 +48,11 @@ def parse_arguments() -> argparse.Namespace:
 def read_picture(path: str | Path, size: int = 48) -> Pixels:
     """Return the central square of a picture file as (size, size) uint8 gray values.
 
-    The picture is turned upright as its EXIF data say, cropped and resized.
-    Raises ValueError for a file that Pillow cannot read.
+    The picture is read by cs231n_fer.data_utils.pictures, cropped and resized.
+    Raises ValueError for a file that is not a whole picture.
     """
-    try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I;16"):  # convert("L") would clip 16 bits to white
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            gray = upright.convert("L")
-            return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: not a readable picture ({error}); give a JPEG or PNG file"
-                         ) from error
+    gray = Image.fromarray(pictures.read_picture(path))
+    return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
 
 
 def choose_rows(model: Network, data: Mapping[str, Any], rows: Sequence[int] | None) -> Labels:
@@ -81,8 +73,8 @@ def choose_rows(model: Network, data: Mapping[str, Any], rows: Sequence[int] | N
 def load_faces(model: Network, arguments: argparse.Namespace) -> Faces:
     """Return the pictures or the validation faces that the command line asks for."""
     if arguments.images:
-        pictures = [read_picture(path) for path in arguments.images]
-        return Faces(np.stack(pictures), None, arguments.images)
+        faces = [read_picture(path) for path in arguments.images]
+        return Faces(np.stack(faces), None, arguments.images)
     data = load_data(arguments.data)
     rows = choose_rows(model, data, arguments.rows)
     pixels = restore_pixels(data["X_val"][rows], data["mean_image"], data["std"])

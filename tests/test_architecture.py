@@ -31,7 +31,7 @@ RESERVED = {
     "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",
                    "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
-    "PIL": {"data_utils.image_folder"},
+    "PIL": {"data_utils.pictures"},
     "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
@@ -201,7 +201,9 @@ def test_importing_the_package_imports_nothing_else():
     "from cs231n_fer.gradient_check import eval_numerical_gradient, rel_error",
     "from cs231n_fer.gradient_check import eval_numerical_gradient_array, grad_check_sparse",
     "from cs231n_fer.vis_utils import visualize_grid",
-    "from cs231n_fer.data_utils import load_data"])
+    "from cs231n_fer.data_utils import load_data",
+    "from cs231n_fer.data_utils import get_CIFAR10_data",
+    "from cs231n_fer.data_utils import load_CIFAR10, load_CIFAR_batch"])
 def test_a_line_of_the_courses_notebooks_runs(line):
     done = run(line)
     assert done.returncode == 0, done.stderr
