@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
+from ..files.checkpoint import replacing
+
 __all__ = ["BLUE", "COLOURS", "GREY", "INK", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
            "finish_axes", "grouped", "legend_above", "new_axes", "new_figure", "save_figure"]
 
@@ -24,15 +26,16 @@ COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", SKY, "#E69F00", INK, "#8A8A8A")
 SPLIT_COLOURS = (BLUE, SKY, GREY, ORANGE)
 
 
-def save_figure(figure: Figure | Axes, path: str | Path) -> Path:
-    """Write a Figure, or the Figure of an Axes, at 150 dpi, and return the Path.
+def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 150) -> Path:
+    """Write a Figure, or the Figure of an Axes, and return the Path.
 
-    Missing folders of the path are created.
+    The ending of the path is the format, PNG where there is none. Missing folders are created; a
+    crash leaves either the old file or the new one.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     root = figure.figure.figure  # Axes -> (Sub)Figure -> Figure; a Figure is its own .figure
-    root.savefig(path, dpi=150, facecolor="white")
+    with replacing(path) as temporary:
+        root.savefig(temporary, dpi=dpi, facecolor="white", format=path.suffix[1:] or "png")
     return path
 
 

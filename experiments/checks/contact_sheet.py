@@ -16,6 +16,7 @@ from cs231n_fer.faces.synthetic import (
     emotions_of,
     make_faces,
 )
+from cs231n_fer.vis_utils.style import save_figure
 
 GAP = 2  # pixels between faces
 MASK_COLOURS = np.array([[255, 170, 0], [0, 200, 255], [255, 60, 90]], np.float32)
@@ -65,8 +66,7 @@ def main():
     ax.tick_params(length=0)
     ax.set_frame_on(False)
     figure.tight_layout()
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(args.out, dpi=110)
+    save_figure(figure, args.out, dpi=110)
     print(f"wrote {args.out}")
     for e, name in enumerate(CLASS_NAMES):
         mean = faces.action_units[emotion[chosen] == e].mean(axis=0)
