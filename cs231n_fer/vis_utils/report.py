@@ -146,4 +146,4 @@ def write_training_figures(folder: str | Path, run: TrainingRun) -> list[Path]:
                                                             dataset=run.dataset),
     }
     folder = Path(folder)
-    return [style.save_figure(ax, folder / f"{name}.png") for name, ax in axes.items()]
+    return [style.save_figure(ax, folder / f"{name}.png", close=True) for name, ax in axes.items()]
