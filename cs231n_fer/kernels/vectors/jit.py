@@ -179,6 +179,7 @@ def describe(value):
     return repr(value)
 
 
+COMPILE_SECONDS = 30  # of all kernels of a training step, on 2 cores
 _begun = Lock()
 
 
@@ -189,10 +190,15 @@ def begin_compiling(sig, folder):
     folder   where compiled kernels are kept
     """
     if _begun.acquire(blocking=False):
-        with suppress(OSError, ValueError):  # stderr is closed
-            print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds",
-                  file=sys.stderr, flush=True)
+        announce("once")
         helper.start("float32" if "float32" in str(sig) else "float64", folder)
+
+
+def announce(how_often):
+    """Print that kernels are compiled; how_often ends the sentence."""
+    with suppress(OSError, ValueError):  # stderr is closed
+        print(f"cs231n_fer: compiling kernels for this processor; about {COMPILE_SECONDS} s, "
+              f"{how_often}", file=sys.stderr, flush=True)
 
 
 class KeyedFile(IndexDataCacheFile):
@@ -221,6 +227,8 @@ class _NoCache(NullCache):
     def load_overload(self, sig, target_context):
         if self.guard:
             self.guard(normalize_signature(sig)[0])
+        if _begun.acquire(blocking=False):
+            announce("in every process; set NUMBA_CACHE_DIR to a writable folder to keep them")
 
 
 class _ForgivingCache(FunctionCache):
