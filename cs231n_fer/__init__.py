@@ -21,6 +21,7 @@ for, and how to add one thing more:
     gradient_check/    numeric gradients, and the table of all gradient checks
     analysis/          what a trained net can do, and what it looks at
     vis_utils/         figures, and the report of a finished run
+    exchange/          ONNX files, scikit-learn and model hubs; needs extras, see its docstring
 
 Importing this package imports none of them.
 """

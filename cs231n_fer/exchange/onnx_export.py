@@ -5,13 +5,12 @@ the graph. Every record has a function that writes its nodes; WRITERS lists them
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any, TypeAlias
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 from numpy.typing import ArrayLike
 
 from .. import __version__
@@ -36,6 +35,7 @@ from ..nets.records import (
 from ..nets.sandwich import Sandwich
 from ..nets.shaping import Flatten, Pad
 from ..types import Arrays, Shape
+from .onnx_library import TensorProto, checker, helper, numpy_helper
 
 __all__ = ["OPSET", "export_onnx"]
 
@@ -48,15 +48,15 @@ class Graph:
     """The nodes and constants of a graph that is being written."""
 
     def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, onnx.TensorProto] = {}
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
 
     def constant(self, name: str, values: ArrayLike) -> str:
         """Add a constant, and return its name; floats become float32."""
         array = np.asarray(values)
         if array.dtype.kind == "f":
             array = array.astype(np.float32)
-        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        self.constants[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
     def node(self, operation: str, name: str, *inputs: str, **attributes: object) -> str:
@@ -76,17 +76,19 @@ def export_onnx(network: Network | PretrainedNet, path: str | PathLike[str]) -> 
               test mode. A PretrainedNet takes uint8 "images" (N, H, W) and returns "probabilities"
               (N, classes), with its preprocessing and the average over mirror images inside.
     path      of the file to create or to replace
-    Weights are written as float32. Raises ValueError for a layer that has no counterpart.
+    Weights are written as float32. The file of a PretrainedNet holds class_names in its metadata, a
+    list in JSON. Raises ValueError for a layer that has no counterpart.
     """
     graph = Graph()
     if isinstance(network, PretrainedNet):
+        inner = network.model
         input_value, output = picture_graph(graph, network)
     else:
+        inner = network
         shape = [BATCH, *network.input_shape]
         input_value = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
         output = graph.node("Identity", "scores", network_nodes(graph, network, "x"))
-    classes = (network.model if isinstance(network, PretrainedNet) else network).layer.out_shape(
-        input_shape_of(network))
+    classes = inner.layer.out_shape(inner.input_shape)
     output_value = helper.make_tensor_value_info(output, TensorProto.FLOAT, [BATCH, *classes])
     made = helper.make_graph(graph.nodes, "cs231n_fer", [input_value], [output_value],
                              list(graph.constants.values()))
@@ -94,19 +96,13 @@ def export_onnx(network: Network | PretrainedNet, path: str | PathLike[str]) -> 
                               producer_name="cs231n_fer", producer_version=__version__)
     model.ir_version = IR_VERSION
     if isinstance(network, PretrainedNet):
-        helper.set_model_props(model, {"class_names": ",".join(network.class_names)})
-    onnx.checker.check_model(model, full_check=True)
+        helper.set_model_props(model, {"class_names": json.dumps(network.class_names)})
+    checker.check_model(model, full_check=True)
     with replacing(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
 
 
-def input_shape_of(network: Network | PretrainedNet) -> Shape:
-    """Return the shape of one sample."""
-    model = network.model if isinstance(network, PretrainedNet) else network
-    return model.input_shape
-
-
-def picture_graph(graph: Graph, net: PretrainedNet) -> tuple[onnx.ValueInfoProto, str]:
+def picture_graph(graph: Graph, net: PretrainedNet) -> tuple[Any, str]:
     """Write the graph from uint8 images to probabilities; return its input and output.
 
     An image and its mirror image run as one batch of twice the size, whose halves are averaged.
@@ -193,7 +189,7 @@ def relu(graph: Graph, layer: ReLU, path: str, arrays: Arrays, x: str, shape: Sh
 def leaky_relu(graph: Graph, layer: LeakyReLU, path: str, arrays: Arrays, x: str, shape: Shape
                ) -> str:
     """Write a LeakyRelu."""
-    return graph.node("LeakyRelu", f"{path}/out", x, alpha=layer.slope)
+    return graph.node("LeakyRelu", f"{path}/out", x, alpha=float(layer.slope))
 
 
 def pool(graph: Graph, layer: MaxPool | AvgPool, path: str, arrays: Arrays, x: str, shape: Shape
@@ -225,8 +221,9 @@ def pad(graph: Graph, layer: Pad, path: str, arrays: Arrays, x: str, shape: Shap
 
 
 def dropout(graph: Graph, layer: Dropout, path: str, arrays: Arrays, x: str, shape: Shape) -> str:
-    """Write nothing: in test mode dropout is the identity."""
-    return x
+    """Write a Dropout, the identity when the graph runs; its ratio is for who trains it further."""
+    return graph.node("Dropout", f"{path}/out", x,
+                      graph.constant(f"{path}/ratio", np.float32(1 - layer.keep)))
 
 
 def batchnorm(graph: Graph, layer: BatchNorm, path: str, arrays: Arrays, x: str, shape: Shape
@@ -235,14 +232,15 @@ def batchnorm(graph: Graph, layer: BatchNorm, path: str, arrays: Arrays, x: str,
     names = ("gamma", "beta", "running_mean", "running_var")
     return graph.node("BatchNormalization", f"{path}/out", x,
                       *constants(graph, path, arrays, *names),
-                      epsilon=layer.eps, momentum=layer.momentum)
+                      epsilon=float(layer.eps), momentum=float(layer.momentum))
 
 
 def layernorm(graph: Graph, layer: LayerNorm, path: str, arrays: Arrays, x: str, shape: Shape
               ) -> str:
     """Write a LayerNormalization."""
     return graph.node("LayerNormalization", f"{path}/out", x,
-                      *constants(graph, path, arrays, "gamma", "beta"), epsilon=layer.eps, axis=-1)
+                      *constants(graph, path, arrays, "gamma", "beta"),
+                      epsilon=float(layer.eps), axis=-1)
 
 
 def groupnorm(graph: Graph, layer: GroupNorm, path: str, arrays: Arrays, x: str, shape: Shape
@@ -252,7 +250,8 @@ def groupnorm(graph: Graph, layer: GroupNorm, path: str, arrays: Arrays, x: str,
     zeros = graph.constant(f"{path}/zeros", np.zeros(layer.groups))
     x = graph.node("Reshape", f"{path}/groups", x,
                    graph.constant(f"{path}/group_shape", [0, layer.groups, -1]))
-    x = graph.node("InstanceNormalization", f"{path}/normal", x, ones, zeros, epsilon=layer.eps)
+    x = graph.node("InstanceNormalization", f"{path}/normal", x, ones, zeros,
+                   epsilon=float(layer.eps))
     x = graph.node("Reshape", f"{path}/images", x,
                    graph.constant(f"{path}/image_shape", [0, *shape]))
     gamma, beta = constants(graph, path, arrays, "gamma", "beta")
