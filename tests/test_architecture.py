@@ -23,6 +23,7 @@ RANKS = {
     "classifiers": 6, "solver": 6,
     "gradient_check": 7, "analysis": 7,
     "vis_utils": 8,
+    "exchange": 9,
 }
 
 # Libraries that only the listed rooms or modules may import.
@@ -36,7 +37,9 @@ RESERVED = {
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
     "importlib": set(), "experiments": set(), "tests": set(),
-    "pandas": set(), "scipy": set(), "torch": set(), "sklearn": set(),
+    "onnx": {"exchange.onnx_library"}, "sklearn": {"exchange.estimator"},
+    "safetensors": {"exchange.hub"},
+    "pandas": set(), "scipy": set(), "torch": set(), "onnxruntime": set(),
 }
 
 
