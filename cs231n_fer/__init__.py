@@ -21,6 +21,7 @@ is for and how to extend it:
     gradient_check/    numerical gradients, and the table of all gradient checks
     analysis/          metrics of a trained network, and what it looks at
     vis_utils/         figures, and the report of a finished run
+    exchange/          ONNX files, scikit-learn and model hubs; needs extras, see its docstring
 
 Importing this package imports none of them.
 """

@@ -4,7 +4,7 @@ These compositions are the definitions of the fused layers in fast_layers/, whic
 same results. Shapes and dtypes that don't fit raise the ValueError of the layer that finds them.
 """
 from . import layers as L
-from .shapes import common_floats
+from .shapes import check_pixels, common_floats
 from .types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 
 __all__ = [
@@ -57,9 +57,11 @@ def conv_bn_relu_forward(
     """Compute convolution - spatial batchnorm - ReLU.
 
     x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,), converted to a common floating-point
-    type. Returns out (N, F, Ho, Wo) and the caches of the layers.
+    type. Returns out (N, F, Ho, Wo) and the caches of the layers. Raises ValueError if x has an
+    empty axis.
     """
     x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
+    check_pixels(x, "conv_bn_relu")
     maps, conv_cache = L.conv_forward_im2col(x, w, b, conv_param)
     normed, bn_cache = L.spatial_batchnorm_forward(maps, gamma, beta, bn_param)
     out, relu_cache = L.relu_forward(normed)

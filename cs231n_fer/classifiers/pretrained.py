@@ -14,11 +14,12 @@ import numpy as np
 
 from ..arrays.copying import Independent
 from ..data_utils import normalise
+from ..fast_layers.plans import PLAN_IMAGES
 from ..files.checkpoint import load_checkpoint, save_checkpoint
 from ..layers.losses import log_softmax
 from ..nets.inference import Predictor
 from ..nets.network import Network
-from ..shapes import check
+from ..shapes import check, plain_array, whole_number
 from ..types import Array, Pixels
 from .restore import load_model
 
@@ -33,7 +34,8 @@ class PretrainedNet(Independent):
 
     model         the Network, for saliency maps for example
     class_names   tuple of C names, in the order of the probabilities
-    info          the other contents of the checkpoint: mean_image, std, the training settings
+    info          the other contents of the checkpoint: mean_image, std, the training settings; the
+                  dict of load_data serves too, for a net that has been trained on it
     Later changes of the model have no effect on predict. Raises ValueError if info lacks the
     preprocessing.
     """
@@ -47,28 +49,47 @@ class PretrainedNet(Independent):
         self.class_names = tuple(info["class_names"])
         self._scores = Predictor(model)
 
+    def preprocess(self, images: Pixels) -> Array:
+        """Return images (N, 48, 48), uint8, as the model takes them: (N, 1, 48, 48), float32.
+
+        Raises ValueError for other arrays.
+        """
+        return normalise(self._checked(images), self.info["mean_image"], self.info["std"])
+
     def predict(self, images: Pixels, mirror: bool = True, batch_size: int = 256) -> Array:
         """Return the probabilities (N, C), float32, of images (N, 48, 48), uint8.
 
         mirror   average over an image and its mirror image, which takes twice the time
-        Every image must show one face that fills it. Raises ValueError for other arrays.
+        Every image must show one face that fills it. Whatever names the emotion of a picture calls
+        this method, so that the answer is the same everywhere. Raises ValueError for other arrays.
         """
-        images = np.asarray(images)
+        images = self._checked(images)
+        batch_size = whole_number(batch_size, "batch_size", 1)
+        batches = [images[start:start + batch_size] for start in range(0, len(images), batch_size)]
+        return np.concatenate([self._probabilities(batch, mirror) for batch in batches])
+
+    def _checked(self, images: Pixels) -> Pixels:
+        """Return images as an array; raises ValueError unless they are those of predict."""
+        images = plain_array(images, "images")
         height, width = self.model.input_shape[1:]
         good = images.dtype == np.uint8 and images.ndim == 3 and len(images) > 0
         check(good and images.shape[1:] == (height, width),
               f"images: got {images.dtype} {images.shape}, "
               f"expected uint8 (N, {height}, {width}), gray, N >= 1")
-        batches = [images[start:start + batch_size] for start in range(0, len(images), batch_size)]
-        return np.concatenate([self._probabilities(batch, mirror) for batch in batches])
+        return images
 
     def _probabilities(self, images: Pixels, mirror: bool) -> Array:
-        """Return the probabilities of one batch."""
+        """Return the probabilities of one batch.
+
+        Compiled convolutions choose their algorithm by the number of images below PLAN_IMAGES: with
+        as many at least, a picture gets the same bits in any company.
+        """
         views = [images, images[..., ::-1]] if mirror else [images]
+        missing = max(PLAN_IMAGES - len(images), 0)
         found: list[Array] = []
         for view in views:
-            X = normalise(view, self.info["mean_image"], self.info["std"])
-            found.append(np.exp(log_softmax(self._scores(X))))
+            X = self.preprocess(np.pad(view, ((0, missing), (0, 0), (0, 0))))
+            found.append(np.exp(log_softmax(self._scores(X)[:len(images)])))
         mean: Array = np.mean(found, axis=0, dtype=np.float32)
         return mean
 

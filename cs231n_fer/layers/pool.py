@@ -19,8 +19,10 @@ change of a pixel divided by HH * WW:
 
 So the maximum routes its gradient to one pixel, and the mean divides it among all. If several
 pixels are the largest, the maximum has no derivative, and we take the first as argmax (after a
-ReLU, windows full of zeros are common). Windows may overlap: a pixel that is the maximum of several
-windows gets the sum of their gradients. Windows that don't fit entirely are left out.
+ReLU, windows full of zeros are common). NaN counts as larger than any number, as in np.argmax: the
+first NaN of a window is its maximum and gets the gradient. Windows may overlap: a pixel that is the
+maximum of several windows gets the sum of their gradients. Windows that don't fit entirely are left
+out.
 
 Rungs: naive, the definition; im2col, one pass over x for each of the HH * WW offsets in a window;
 for the maximum also reshape, if the windows tile the image.
@@ -118,6 +120,9 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
         # of equal pixels. This is argmax[candidate > out] = k, as k grows. np.maximum keeps NaN.
         np.maximum(argmax, (candidate > out) * argmax.dtype.type(k), out=argmax)
         np.maximum(out, candidate, out=out)
+    if np.isnan(out).any():  # the first NaN of a window is its maximum, as for np.argmax
+        for k, (rows, columns) in reversed(list(enumerate(offsets))):
+            argmax[np.isnan(x[:, :, rows, columns])] = k
     return out, (x.shape, argmax, x.dtype, (HH, WW, stride))
 
 

@@ -4,6 +4,8 @@
     layer        the interface of a layer, and the mode of a pass
     records      layers as frozen records
     norms        normalization layers
+    grouped      grouped and depthwise convolution
+    shaping      Flatten and Pad
     paths        names of arrays
     chain        Chain and Residual, layers made of layers
     sandwich     fused layers

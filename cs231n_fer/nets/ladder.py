@@ -62,6 +62,9 @@ LADDER: dict[str, dict[str, tuple[Forward, Backward]]] = {
     "conv": {"naive": (L.conv_forward_naive, L.conv_backward_naive),
              "im2col": (im2col.conv_forward_im2col, im2col.conv_backward_im2col),
              **compiled(conv.conv_forward, conv.conv_backward)},
+    "grouped_conv": {
+        "naive": (L.grouped_conv_forward_naive, L.grouped_conv_backward_naive),
+        "im2col": (L.grouped_conv_forward_im2col, L.grouped_conv_backward_im2col)},
     "max_pool": {"naive": (L.max_pool_forward_naive, L.max_pool_backward_naive),
                  "im2col": (L.max_pool_forward_im2col, L.max_pool_backward_im2col),
                  "fast": (P.max_pool_forward_fast, P.max_pool_backward_fast)},

@@ -177,6 +177,7 @@ def test_the_ends_of_every_range_are_accepted(accepted):
 
 DEFAULTS = {"leaky_relu_forward": {"slope": 0.01}, "leaky_relu_forward_naive": {"slope": 0.01},
             "im2col": {"stride": 1, "pad": 0, "fill": 0}, "col2im": {"stride": 1, "pad": 0},
+            "pad_forward": {"value": 0.0},
             "distillation_loss": {"alpha": 0.8, "T": 1.0},
             "distillation_loss_naive": {"alpha": 0.8, "T": 1.0},
             "smoothed_softmax_loss": {"smoothing": 0.1}, "softmax_loss": {"class_weights": None},
