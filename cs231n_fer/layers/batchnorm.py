@@ -13,7 +13,14 @@ per node; and as the formula that the graph simplifies to, which reads memory le
 """
 import numpy as np
 
-from ..shapes import check, check_pixels, common_floats, gradient_like, plain_array
+from ..shapes import (
+    check,
+    check_pixels,
+    checked_cache,
+    common_floats,
+    gradient_like,
+    plain_array,
+)
 from ..types import Array, BatchnormParam, Cache, Shape
 
 __all__ = [
@@ -22,6 +29,8 @@ __all__ = [
     "spatial_batchnorm_forward_naive", "spatial_batchnorm_backward_naive",
     "spatial_batchnorm_forward", "spatial_batchnorm_backward",
 ]
+
+CACHE = (np.ndarray, np.ndarray, np.ndarray, str)  # x - mean, rstd, gamma, mode
 
 
 def batchnorm_forward_naive(
@@ -63,7 +72,7 @@ def batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, A
 
     In test mode the mean and the variance are constants: d xhat[n] / d x[i] = rstd * (n == i).
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     xhat = centered * rstd
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "batchnorm")
     N, D = dout.shape
@@ -139,7 +148,7 @@ def batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     Gradients from several uses add up: x is used for mean and for centered, and centered for square
     and for xhat; gamma, beta, rstd and mean are used for all samples, hence the sums over axis 0.
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
     N = len(dout)
     xhat = centered * rstd
@@ -171,7 +180,7 @@ def batchnorm_backward_alt(dout: Array, cache: Cache) -> tuple[Array, Array, Arr
     The gradient loses its mean and its part along xhat, because out doesn't change (but for eps) if
     all x are shifted by a constant, or scaled about their mean.
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
     N = len(dout)
     dbeta = column_means(dout) * N
@@ -210,7 +219,7 @@ def spatial_batchnorm_forward_naive(
 
 def spatial_batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    shape, rows_cache = cache
+    shape, rows_cache = checked_cache(cache, (tuple, tuple), "spatial_batchnorm")
     dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
     dx, dgamma, dbeta = batchnorm_backward_naive(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta
@@ -233,7 +242,7 @@ def spatial_batchnorm_forward(
 
 def spatial_batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    shape, rows_cache = cache
+    shape, rows_cache = checked_cache(cache, (tuple, tuple), "spatial_batchnorm")
     dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
     dx, dgamma, dbeta = batchnorm_backward_alt(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta

@@ -21,7 +21,13 @@ Rungs: naive, the definition in loops, and im2col, one matrix product.
 """
 import numpy as np
 
-from ..shapes import conv_arguments, conv_geometry, conv_output_size, gradient_like
+from ..shapes import (
+    checked_cache,
+    conv_arguments,
+    conv_geometry,
+    conv_output_size,
+    gradient_like,
+)
 from ..types import Array, Cache, ConvParam
 from .im2col import col2im, im2col
 
@@ -29,6 +35,8 @@ __all__ = [
     "conv_forward_naive", "conv_backward_naive",
     "conv_forward_im2col", "conv_backward_im2col",
 ]
+
+ARRAYS = (np.ndarray, np.ndarray)  # x and w, with which caches begin
 
 
 def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tuple[Array, Cache]:
@@ -66,7 +74,7 @@ def conv_backward_naive(
     dout      (N, F, Ho, Wo)
     want_dx   False puts None in the place of dx, which the first layer of a network doesn't need
     """
-    x, w, b, (stride, pad) = cache
+    x, w, b, (stride, pad) = checked_cache(cache, (*ARRAYS, np.ndarray, tuple), "conv")
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)
@@ -127,7 +135,7 @@ def conv_backward_im2col(
     dfilters = cols^T dout, dcols = dout filters^T, and col2im turns dcols into dx. Arguments are
     those of conv_backward_naive; dx and dw are in channels-last memory.
     """
-    x, w, (stride, pad) = cache
+    x, w, (stride, pad) = checked_cache(cache, (*ARRAYS, tuple), "conv")
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)

@@ -9,7 +9,7 @@ batchnorm.py, with the features of a sample in the place of the batch.
 """
 import numpy as np
 
-from ..shapes import check, check_pixels, common_floats, gradient_like
+from ..shapes import check, check_pixels, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache, NormParam
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "spatial_groupnorm_forward_naive", "spatial_groupnorm_backward_naive",
     "spatial_groupnorm_forward", "spatial_groupnorm_backward",
 ]
+
+CACHE = (np.ndarray, np.ndarray, np.ndarray)  # xhat, rstd, gamma
 
 
 def layernorm_forward_naive(
@@ -49,7 +51,7 @@ def layernorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, A
 
     d xhat[n, d] / d x[n, i] = rstd[n] * ((d == i) - (1 + xhat[n, d] * xhat[n, i]) / D)
     """
-    xhat, rstd, gamma = cache
+    xhat, rstd, gamma = checked_cache(cache, CACHE, "layernorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
     N, D = dout.shape
     dx = np.zeros_like(xhat)
@@ -92,7 +94,7 @@ def layernorm_forward(
 
 def layernorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, D), dgamma (D,), dbeta (D,)."""
-    xhat, rstd, gamma = cache
+    xhat, rstd, gamma = checked_cache(cache, CACHE, "layernorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
     dx = normalise_rows_backward(dout * gamma, xhat, rstd)
     return dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
@@ -121,12 +123,12 @@ def spatial_groupnorm_forward_naive(
             var = sum((group[index] - mean) ** 2 for index in np.ndindex(group.shape)) / group.size
             rstd[n * G + g] = 1 / np.sqrt(var + eps)
             xhat[n, g * size:(g + 1) * size] = (group - mean) * rstd[n * G + g]
-    return gamma * xhat + beta, (xhat, rstd, gamma, G)
+    return gamma * xhat + beta, (xhat, rstd, gamma, int(G))
 
 
 def spatial_groupnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dgamma, dbeta: dx adds up the effect of every x on every xhat of its group."""
-    xhat, rstd, gamma, G = cache
+    xhat, rstd, gamma, G = checked_cache(cache, (*CACHE, int), "spatial_groupnorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     N, C, H, W = dout.shape
     size = C // G
@@ -156,12 +158,12 @@ def spatial_groupnorm_forward(
     x, gamma, beta, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     xhat, rstd = normalise_rows(x.reshape(len(x) * G, -1), eps)
     xhat = xhat.reshape(x.shape)
-    return gamma * xhat + beta, (xhat, rstd, gamma, G)
+    return gamma * xhat + beta, (xhat, rstd, gamma, int(G))
 
 
 def spatial_groupnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (1, C, 1, 1), dbeta (1, C, 1, 1)."""
-    xhat, rstd, gamma, G = cache
+    xhat, rstd, gamma, G = checked_cache(cache, (*CACHE, int), "spatial_groupnorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     dxhat = dout * gamma
     rows = (len(dout) * G, -1)

@@ -26,6 +26,7 @@ import numpy as np
 from ..shapes import (
     check,
     check_images,
+    checked_cache,
     common_floats,
     conv_output_size,
     gradient_like,
@@ -41,6 +42,9 @@ __all__ = [
     "avg_pool_forward_im2col", "avg_pool_backward_im2col",
     "global_avg_pool_forward", "global_avg_pool_backward",
 ]
+
+MAX_CACHE = (tuple, np.ndarray, np.dtype, tuple)  # shape of x, argmax, dtype, (HH, WW, stride)
+AVG_CACHE = (tuple, np.dtype, tuple)
 
 
 def max_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
@@ -66,7 +70,7 @@ def max_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cach
 
 def max_pool_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): every dout (N, C, Ho, Wo) is added to the maximum of its window."""
-    x, (HH, WW, stride) = cache
+    x, (HH, WW, stride) = checked_cache(cache, (np.ndarray, tuple), "max_pool")
     N, C, H, W = x.shape
     Ho, Wo = pooled_size(x.shape, HH, WW, stride)
     dout = gradient_like(dout, (N, C, Ho, Wo), x.dtype, "pool")
@@ -121,7 +125,7 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 def max_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W), in channels-last memory: dout is added where the argmax was."""
-    (N, C, H, W), argmax, dtype, window = cache
+    (N, C, H, W), argmax, dtype, window = checked_cache(cache, MAX_CACHE, "max_pool")
     dout = gradient_like(dout, argmax.shape, dtype, "pool")
     dx = np.zeros((N, H, W, C), dtype=dout.dtype).transpose(0, 3, 1, 2)
     for k, (rows, columns) in enumerate(offsets_in_window(*window, *dout.shape[2:])):
@@ -138,23 +142,22 @@ def max_pool_forward_reshape(x: Array, pool_param: PoolParam) -> tuple[Array, Ca
     (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
     N, C, H, W = x.shape
-    check(HH == WW == stride and H % stride == 0 and W % stride == 0,
-          f"pool_param: the reshape rung needs windows that tile the image, got {HH} x {WW}, "
-          f"stride {stride} on {H} x {W}; use max_pool_forward_im2col")
+    check_tiles(H, W, HH, WW, stride)
     windows = x.reshape(N, C, Ho, HH, Wo, WW).transpose(0, 1, 2, 4, 3, 5)
     windows = windows.reshape(N, C, Ho, Wo, HH * WW)
-    argmax = windows.argmax(axis=-1)[..., None]
-    out = np.take_along_axis(windows, argmax, axis=-1)[..., 0]
+    argmax = windows.argmax(axis=-1)
+    out = np.take_along_axis(windows, argmax[..., None], axis=-1)[..., 0]
     return out, (x.shape, argmax, x.dtype, (HH, WW, stride))
 
 
 def max_pool_backward_reshape(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): dout at the argmax of every window, 0 elsewhere."""
-    (N, C, H, W), argmax, dtype, (HH, WW, stride) = cache
-    dout = gradient_like(dout, argmax.shape[:-1], dtype, "pool")
+    (N, C, H, W), argmax, dtype, (HH, WW, stride) = checked_cache(cache, MAX_CACHE, "max_pool")
+    check_tiles(H, W, HH, WW, stride)
+    dout = gradient_like(dout, argmax.shape, dtype, "pool")
     Ho, Wo = dout.shape[2:]
     dwindows = np.zeros((N, C, Ho, Wo, HH * WW), dtype=dout.dtype)
-    np.put_along_axis(dwindows, argmax, dout[..., None], axis=-1)
+    np.put_along_axis(dwindows, argmax[..., None].astype(np.intp), dout[..., None], axis=-1)
     dwindows = dwindows.reshape(N, C, Ho, Wo, HH, WW).transpose(0, 1, 2, 4, 3, 5)
     return dwindows.reshape(N, C, H, W)
 
@@ -180,7 +183,7 @@ def avg_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cach
 
 def avg_pool_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): every dout is shared equally among the pixels of its window."""
-    x_shape, dtype, (HH, WW, stride) = cache
+    x_shape, dtype, (HH, WW, stride) = checked_cache(cache, AVG_CACHE, "avg_pool")
     Ho, Wo = pooled_size(x_shape, HH, WW, stride)
     dout = gradient_like(dout, (*x_shape[:2], Ho, Wo), dtype, "pool")
     dx = np.zeros(x_shape, dtype=dout.dtype)
@@ -209,7 +212,7 @@ def avg_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 def avg_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W), in channels-last memory: every pixel of a window gets its share."""
-    (N, C, H, W), dtype, (HH, WW, stride) = cache
+    (N, C, H, W), dtype, (HH, WW, stride) = checked_cache(cache, AVG_CACHE, "avg_pool")
     Ho, Wo = pooled_size((N, C, H, W), HH, WW, stride)
     dout = gradient_like(dout, (N, C, Ho, Wo), dtype, "pool")
     share = dout / (HH * WW)
@@ -233,7 +236,7 @@ def global_avg_pool_forward(x: Array) -> tuple[Array, Cache]:
 
 def global_avg_pool_backward(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): dout (N, C) is shared equally among the H * W pixels of a channel."""
-    shape, dtype = cache
+    shape, dtype = checked_cache(cache, (tuple, np.dtype), "global_avg_pool")
     N, C, H, W = shape
     dout = gradient_like(dout, (N, C), dtype, "global_avg_pool")
     return np.broadcast_to((dout / (H * W))[:, :, None, None], shape).copy()
@@ -247,6 +250,13 @@ def pool_geometry(x: Array, pool_param: PoolParam) -> tuple[int, int, int, int, 
     check_images(x, "pool")
     HH, WW, stride = pool_window(pool_param)
     return HH, WW, stride, *pooled_size(x.shape, HH, WW, stride)
+
+
+def check_tiles(H: int, W: int, HH: int, WW: int, stride: int) -> None:
+    """Raise ValueError unless square windows without overlap cover images of H x W pixels."""
+    check(HH == WW == stride and H % stride == 0 and W % stride == 0,
+          f"pool_param: the reshape rung needs windows that tile the image, got {HH} x {WW}, "
+          f"stride {stride} on {H} x {W}; use max_pool_forward_im2col")
 
 
 def pooled_size(shape: Shape, HH: int, WW: int, stride: int) -> tuple[int, int]:
