@@ -21,7 +21,7 @@ from .types import Array, Cache, ConvParam, Labels, PoolParam, Shape
 __all__ = [
     "FLOATS", "check", "check_images", "check_parameters", "check_pixels", "checked_cache",
     "common_dtype", "common_floats", "conv_arguments", "conv_geometry", "conv_output_size",
-    "gradient_like", "plain_array", "pool_window", "real_numbers", "samples_and_labels",
+    "eps_of", "gradient_like", "plain_array", "pool_window", "real_numbers", "samples_and_labels",
     "scores_and_labels", "whole_number",
 ]
 
@@ -117,6 +117,15 @@ def checked_cache(cache: Cache, kind: type | tuple[type, ...], layer: str) -> An
     parts = f" of {len(cache)}" if isinstance(cache, tuple) else ""
     raise ValueError(f"cache: is a {type(cache).__name__}{parts}, not the cache of this rung of "
                      f"{layer}; take forward and backward from the same rung")
+
+
+def eps_of(settings: Mapping[str, Any]) -> float:
+    """Return the eps of a layer that normalizes, 1e-5 unless given; raises ValueError below 0."""
+    # float(): a NumPy float64 would turn float32 arrays into float64.
+    eps = float(settings.get("eps", 1e-5))
+    if not 0 <= eps < np.inf:
+        raise ValueError(f"eps: got {eps}, expected a finite number of at least 0")
+    return eps
 
 
 def whole_number(value: SupportsIndex, name: str, least: int) -> int:

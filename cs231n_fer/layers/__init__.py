@@ -5,6 +5,7 @@
     im2col          the windows of an image as the rows of a matrix
     conv            convolution
     pool            max-pooling and average pooling
+    averages        what holds for the running averages of batch normalization
     batchnorm       batch normalization
     layernorm       layer and group normalization
     dropout         random zeros during training
@@ -27,8 +28,10 @@ compiled, are in fast_layers/, and nets/ladder.py lists the rungs that networks 
 
 Images have the shape (N, C, H, W): N images of C channels, H pixels high and W pixels wide. Filters
 have the shape (F, C, HH, WW). Layers take float32 or float64 (shapes.py has the rule) and never
-write to their inputs. Where speed matters, images are stored with their channels last, as if the
-shape were (N, H, W, C); this is a matter of memory alone and changes no shape and no formula.
+write to their inputs. A cache may hold arguments and the output themselves rather than copies, so
+neither may be changed before the backward pass. Where speed matters, images are stored with their
+channels last, as if the shape were (N, H, W, C); this is a matter of memory alone and changes no
+shape and no formula.
 
 To add a layer:
 

@@ -14,14 +14,15 @@ per node; and as the formula that the graph simplifies to, which reads memory le
 import numpy as np
 
 from ..shapes import (
-    check,
     check_pixels,
     checked_cache,
     common_floats,
+    eps_of,
     gradient_like,
     plain_array,
 )
 from ..types import Array, BatchnormParam, Cache, Shape
+from .averages import check_apart, check_average
 
 __all__ = [
     "batchnorm_forward_naive", "batchnorm_backward_naive",
@@ -111,7 +112,9 @@ def batchnorm_forward(
     gamma, beta  (D,) scale and shift
     bn_param     {"mode": "train" or "test", "eps": 1e-5, "momentum": 0.9,
                  "running_mean": (D,), "running_var": (D,)}; only the mode is required. Training
-                 updates the running averages in place; if they are missing, they start at 0
+                 updates the running averages in place; if they are missing, they start at 0. They
+                 are float32 or float64, and share no memory with each other or with an argument.
+                 With eps 0, a feature without variance gives NaN: 0 / 0
     Returns out (N, D) and the cache (x - mean, 1 / sqrt(var + eps), gamma, mode). Raises ValueError
     if a shape or a setting is wrong.
     """
@@ -265,23 +268,12 @@ def batchnorm_settings(
     mode = bn_param.get("mode")
     if mode not in ("train", "test"):
         raise ValueError(f"bn_param: mode is {mode!r}, expected 'train' or 'test'")
-    # float(): a NumPy float64 would turn float32 arrays into float64.
-    eps = float(bn_param.get("eps", 1e-5))
+    eps = eps_of(bn_param)
     momentum = float(bn_param.get("momentum", 0.9))
     running_mean = bn_param.setdefault("running_mean", np.zeros(D, dtype=x.dtype))
     check_average("running_mean", running_mean, D, mode)
     running_var = bn_param.setdefault("running_var", np.zeros(D, dtype=x.dtype))
     check_average("running_var", running_var, D, mode)
+    if mode == "train":
+        check_apart(running_mean, running_var, x, gamma, beta)
     return mode, eps, momentum, running_mean, running_var
-
-
-def check_average(name: str, average: object, D: int, mode: str) -> None:
-    """Raise ValueError unless a running average is a float array (D,), writable for training."""
-    if not isinstance(average, np.ndarray):
-        raise ValueError(f"bn_param: {name} is {type(average).__name__}, "
-                         f"expected a float array ({D},), one number per feature")
-    if average.shape != (D,) or average.dtype.kind != "f":
-        raise ValueError(f"bn_param: {name} is {average.dtype} {average.shape}, "
-                         f"expected a float array ({D},), one number per feature")
-    check(mode == "test" or average.flags.writeable,
-          f"bn_param: {name} is read-only, but training mode updates it in place; give a copy")

@@ -9,7 +9,7 @@ batchnorm.py, with the features of a sample in the place of the batch.
 """
 import numpy as np
 
-from ..shapes import check, check_pixels, checked_cache, common_floats, gradient_like
+from ..shapes import check, check_pixels, checked_cache, common_floats, eps_of, gradient_like
 from ..types import Array, Cache, NormParam
 
 __all__ = [
@@ -28,12 +28,12 @@ def layernorm_forward_naive(
 
     x            (N, D)
     gamma, beta  (D,) scale and shift
-    ln_param     {"eps": 1e-5}, or {}
+    ln_param     {"eps": 1e-5}, or {}; with eps 0, a sample without variance gives NaN: 0 / 0
     Returns out (N, D) and the cache (xhat, rstd, gamma), where rstd is 1 / sqrt(var + eps). Raises
     ValueError if the shapes don't fit together.
     """
     x, gamma, beta = layernorm_arguments(x, gamma, beta)
-    eps = float(ln_param.get("eps", 1e-5))
+    eps = eps_of(ln_param)
     N, D = x.shape
     xhat = np.empty_like(x)
     rstd = np.empty((N, 1), dtype=x.dtype)
@@ -88,7 +88,7 @@ def layernorm_forward(
     Arguments, results and errors are those of layernorm_forward_naive.
     """
     x, gamma, beta = layernorm_arguments(x, gamma, beta)
-    xhat, rstd = normalise_rows(x, float(ln_param.get("eps", 1e-5)))
+    xhat, rstd = normalise_rows(x, eps_of(ln_param))
     return gamma * xhat + beta, (xhat, rstd, gamma)
 
 
@@ -107,7 +107,7 @@ def spatial_groupnorm_forward_naive(
     x            (N, C, H, W)
     gamma, beta  (1, C, 1, 1) scale and shift
     G            number of groups, a divisor of C
-    gn_param     {"eps": 1e-5}, or {}
+    gn_param     {"eps": 1e-5}, or {}; with eps 0, a group without variance gives NaN: 0 / 0
     Returns out (N, C, H, W) and the cache (xhat, rstd, gamma, G), where rstd (N * G, 1) is
     1 / sqrt(var + eps). Raises ValueError if the shapes don't fit together.
     """
@@ -201,4 +201,4 @@ def groupnorm_arguments(
     check(gamma.shape == beta.shape == (1, C, 1, 1),
           f"spatial_groupnorm: gamma has shape {gamma.shape} and beta {beta.shape}, "
           f"expected {(1, C, 1, 1)}")
-    return x, gamma, beta, float(gn_param.get("eps", 1e-5))
+    return x, gamma, beta, eps_of(gn_param)

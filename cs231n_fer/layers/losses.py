@@ -21,7 +21,7 @@ loss as a difference, and differentiate it.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..shapes import check, common_floats, plain_array, scores_and_labels
+from ..shapes import check, common_floats, real_numbers, scores_and_labels
 from ..types import Array, Labels
 
 __all__ = [
@@ -232,7 +232,7 @@ def sample_weights(x: Array, y: Labels, class_weights: ArrayLike | None) -> Arra
     """
     if class_weights is None:
         return np.ones(len(x), x.dtype)
-    weights = np.asarray(class_weights, x.dtype)
+    weights = real_numbers(class_weights, x.dtype, "class_weights")
     check(weights.shape == x.shape[1:] and bool(np.all((weights > 0) & np.isfinite(weights))),
           f"class_weights: got {weights.tolist()}, expected {x.shape[1]} numbers above 0, "
           "one for each class")
@@ -246,7 +246,7 @@ def check_teacher(
     NumPy's float64 would turn float32 scores into float64. Raises ValueError unless teacher_probs
     are probabilities in the shape of x, alpha is from 0 to 1, and T is above 0.
     """
-    teacher_probs = plain_array(teacher_probs, "teacher_probs")
+    (teacher_probs,) = common_floats("distillation", teacher_probs=teacher_probs)
     check(teacher_probs.shape == x.shape,
           f"teacher_probs: has shape {teacher_probs.shape}, expected {x.shape}, "
           "the shape of the scores")
