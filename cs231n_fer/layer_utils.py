@@ -3,8 +3,10 @@
 These compositions are the definitions of the fused layers in fast_layers/, which must return the
 same results. Shapes and dtypes that don't fit raise the ValueError of the layer that finds them.
 """
+import numpy as np
+
 from . import layers as L
-from .shapes import check_pixels, common_floats
+from .shapes import check_pixels, checked_cache, common_floats
 from .types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 
 __all__ = [
@@ -28,7 +30,7 @@ def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
 
 def affine_relu_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of affine_relu_forward."""
-    affine_cache, relu_cache = cache
+    affine_cache, relu_cache = checked_cache(cache, (tuple, np.ndarray), "affine_relu")
     dscores = L.relu_backward(dout, relu_cache)
     return L.affine_backward(dscores, affine_cache)
 
@@ -46,7 +48,7 @@ def conv_relu_forward(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tu
 
 def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_forward."""
-    conv_cache, relu_cache = cache
+    conv_cache, relu_cache = checked_cache(cache, (tuple, np.ndarray), "conv_relu")
     dmaps = L.relu_backward(dout, relu_cache)
     return L.conv_backward_im2col(dmaps, conv_cache)
 
@@ -71,7 +73,8 @@ def conv_bn_relu_forward(
 def conv_bn_relu_backward(
         dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_forward."""
-    conv_cache, bn_cache, relu_cache = cache
+    conv_cache, bn_cache, relu_cache = checked_cache(cache, (tuple, tuple, np.ndarray),
+                                                     "conv_bn_relu")
     dnormed = L.relu_backward(dout, relu_cache)
     dmaps, dgamma, dbeta = L.spatial_batchnorm_backward(dnormed, bn_cache)
     dx, dw, db = L.conv_backward_im2col(dmaps, conv_cache)
@@ -93,7 +96,7 @@ def conv_relu_pool_forward(
 
 def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_pool_forward."""
-    conv_relu_cache, pool_cache = cache
+    conv_relu_cache, pool_cache = checked_cache(cache, (tuple, tuple), "conv_relu_pool")
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)
     return conv_relu_backward(dmaps, conv_relu_cache)
 
@@ -115,6 +118,6 @@ def conv_bn_relu_pool_forward(
 def conv_bn_relu_pool_backward(
         dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_pool_forward."""
-    conv_bn_relu_cache, pool_cache = cache
+    conv_bn_relu_cache, pool_cache = checked_cache(cache, (tuple, tuple), "conv_bn_relu_pool")
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)
     return conv_bn_relu_backward(dmaps, conv_bn_relu_cache)

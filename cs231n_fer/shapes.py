@@ -16,12 +16,13 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .types import Array, ConvParam, Labels, PoolParam, Shape
+from .types import Array, Cache, ConvParam, Labels, PoolParam, Shape
 
 __all__ = [
-    "FLOATS", "check", "check_images", "check_parameters", "check_pixels", "common_dtype", "common_floats",
-    "conv_arguments", "conv_geometry", "conv_output_size", "gradient_like", "plain_array",
-    "pool_window", "real_numbers", "samples_and_labels", "scores_and_labels", "whole_number",
+    "FLOATS", "check", "check_images", "check_parameters", "check_pixels", "checked_cache",
+    "common_dtype", "common_floats", "conv_arguments", "conv_geometry", "conv_output_size",
+    "eps_of", "gradient_like", "plain_array", "pool_window", "real_numbers", "samples_and_labels",
+    "scores_and_labels", "whole_number",
 ]
 
 FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))  # in the byte order of the machine
@@ -100,6 +101,31 @@ def gradient_like(dout: ArrayLike, shape: Shape, dtype: np.dtype[Any], layer: st
         common_dtype(layer, {"dout": dout})
         return dout.astype(dtype)
     return dout
+
+
+def checked_cache(cache: Cache, kind: type | tuple[type, ...], layer: str) -> Any:
+    """Return the cache of a layer, the second result of its forward function.
+
+    kind   the type of the cache, or the types of its parts if it is a tuple
+    Raises ValueError for the cache of another layer, or of another rung of this one.
+    """
+    if type(cache) is kind:
+        return cache
+    if (type(cache) is tuple and isinstance(kind, tuple) and len(cache) == len(kind)
+            and all(map(isinstance, cache, kind))):
+        return cache
+    parts = f" of {len(cache)}" if isinstance(cache, tuple) else ""
+    raise ValueError(f"cache: is a {type(cache).__name__}{parts}, not the cache of this rung of "
+                     f"{layer}; take forward and backward from the same rung")
+
+
+def eps_of(settings: Mapping[str, Any]) -> float:
+    """Return the eps of a layer that normalizes, 1e-5 unless given; raises ValueError below 0."""
+    # float(): a NumPy float64 would turn float32 arrays into float64.
+    eps = float(settings.get("eps", 1e-5))
+    if not 0 <= eps < np.inf:
+        raise ValueError(f"eps: got {eps}, expected a finite number of at least 0")
+    return eps
 
 
 def whole_number(value: SupportsIndex, name: str, least: int) -> int:

@@ -7,6 +7,7 @@
     grouped         convolution within groups of channels
     padding         a border around images
     pool            max-pooling and average pooling
+    averages        what holds for the running averages of batch normalization
     batchnorm       batch normalization
     layernorm       layer and group normalization
     dropout         random zeros in training
@@ -32,7 +33,8 @@ faster or compiled, are in fast_layers/, and nets/ladder.py lists the rungs avai
 
 Images have the shape (N, C, H, W): N images of C channels, H pixels high and W pixels wide. Filters
 have the shape (F, C, HH, WW). Layers take float32 or float64 (shapes.py states the rule) and never
-write to their inputs.
+write to their inputs. A cache may hold arguments and the output themselves rather than copies, so
+neither may be changed before the backward pass.
 
 To add a layer:
 

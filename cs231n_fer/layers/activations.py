@@ -8,7 +8,7 @@ derivative. NaN stays NaN.
 """
 import numpy as np
 
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache
 
 __all__ = [
@@ -30,7 +30,7 @@ def relu_forward_naive(x: Array) -> tuple[Array, Cache]:
 
 def relu_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where x was positive, 0 elsewhere."""
-    x: Array = cache
+    x: Array = checked_cache(cache, np.ndarray, "relu")
     dout = gradient_like(dout, x.shape, x.dtype, "relu")
     dx = np.zeros_like(x)
     for index in np.ndindex(x.shape):
@@ -51,7 +51,7 @@ def relu_forward(x: Array) -> tuple[Array, Cache]:
 
 def relu_backward(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where out was positive, 0 elsewhere."""
-    out: Array = cache
+    out: Array = checked_cache(cache, np.ndarray, "relu")
     return gradient_like(dout, out.shape, out.dtype, "relu") * (out > 0)
 
 
@@ -72,7 +72,7 @@ def leaky_relu_forward_naive(x: Array, slope: float = 0.01) -> tuple[Array, Cach
 
 def leaky_relu_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where x was positive, slope * dout elsewhere."""
-    x, slope = cache
+    x, slope = checked_cache(cache, (np.ndarray, float), "leaky_relu")
     dout = gradient_like(dout, x.shape, x.dtype, "leaky_relu")
     dx: Array = np.empty_like(x)
     for index in np.ndindex(x.shape):
@@ -89,7 +89,7 @@ def leaky_relu_forward(x: Array, slope: float = 0.01) -> tuple[Array, Cache]:
 
 def leaky_relu_backward(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where x was positive, slope * dout elsewhere."""
-    x, slope = cache
+    x, slope = checked_cache(cache, (np.ndarray, float), "leaky_relu")
     dout = gradient_like(dout, x.shape, x.dtype, "leaky_relu")
     return np.where(x > 0, dout, slope * dout)
 

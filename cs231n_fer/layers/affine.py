@@ -14,13 +14,15 @@ A sample may have any shape, for example (C, H, W); it is flattened to D numbers
 """
 import numpy as np
 
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache
 
 __all__ = [
     "affine_forward_naive", "affine_backward_naive",
     "affine_forward", "affine_backward",
 ]
+
+CACHE = (np.ndarray, np.ndarray, np.ndarray)  # x, w, b
 
 
 def affine_forward_naive(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
@@ -42,7 +44,7 @@ def affine_forward_naive(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
 
 def affine_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db: every dout (N, M) adds dout * w to dx, dout * x to dw and dout to db."""
-    x, w, b = cache
+    x, w, b = checked_cache(cache, CACHE, "affine")
     dout = gradient_like(dout, (len(x), len(b)), x.dtype, "affine")
     rows = x.reshape(len(x), len(w))
     drows = np.zeros_like(rows)
@@ -65,7 +67,7 @@ def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
 
 def affine_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx = dout w^T, dw = x^T dout, and db, the sums of the columns of dout (N, M)."""
-    x, w, b = cache
+    x, w, b = checked_cache(cache, CACHE, "affine")
     dout = gradient_like(dout, (len(x), len(b)), x.dtype, "affine")
     rows = x.reshape(len(x), len(w))
     return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(axis=0)

@@ -13,8 +13,16 @@ and alt, the formula that the graph simplifies to.
 """
 import numpy as np
 
-from ..shapes import check, check_pixels, common_floats, gradient_like, plain_array
+from ..shapes import (
+    check_pixels,
+    checked_cache,
+    common_floats,
+    eps_of,
+    gradient_like,
+    plain_array,
+)
 from ..types import Array, BatchnormParam, Cache, Shape
+from .averages import check_apart, check_average
 
 __all__ = [
     "batchnorm_forward_naive", "batchnorm_backward_naive",
@@ -22,6 +30,8 @@ __all__ = [
     "spatial_batchnorm_forward_naive", "spatial_batchnorm_backward_naive",
     "spatial_batchnorm_forward", "spatial_batchnorm_backward",
 ]
+
+CACHE = (np.ndarray, np.ndarray, np.ndarray, str)  # x - mean, rstd, gamma, mode
 
 
 def batchnorm_forward_naive(
@@ -68,7 +78,7 @@ def batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, A
 
     In test mode the mean and the variance are constants: d xhat[n] / d x[i] = rstd * (n == i).
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     xhat = centered * rstd
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "batchnorm")
     N, D = dout.shape
@@ -107,7 +117,9 @@ def batchnorm_forward(
     gamma, beta  (D,) scale and shift
     bn_param     {"mode": "train" or "test", "eps": 1e-5, "momentum": 0.9,
                  "running_mean": (D,), "running_var": (D,)}; only the mode is required. Training
-                 updates the running averages in place; missing ones are added as zeros
+                 updates the running averages in place; missing ones are added as zeros. They are
+                 float32 or float64, and share no memory with each other or with an argument.
+                 With eps 0, a feature without variance gives NaN: 0 / 0
     Returns out (N, D) and the cache (x - mean, 1 / sqrt(var + eps), gamma, mode). Raises ValueError
     if a shape or a setting is wrong.
     """
@@ -151,7 +163,7 @@ def batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     Gradients of several uses add up: x is used in mean and centered, centered in square and xhat;
     gamma, beta, rstd and mean are used in all samples, hence the sums over axis 0.
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
     N = len(dout)
     xhat = centered * rstd
@@ -192,7 +204,7 @@ def batchnorm_backward_alt(dout: Array, cache: Cache) -> tuple[Array, Array, Arr
     component along xhat: shifting all x by a constant, or scaling them about their mean, leaves out
     as it is (except for eps), so the gradient along these two directions is 0.
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
     N = len(dout)
     dbeta = column_means(dout) * N
@@ -228,7 +240,7 @@ def spatial_batchnorm_forward_naive(
 
 def spatial_batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    shape, rows_cache = cache
+    shape, rows_cache = checked_cache(cache, (tuple, tuple), "spatial_batchnorm")
     dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
     dx, dgamma, dbeta = batchnorm_backward_naive(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta
@@ -252,7 +264,7 @@ def spatial_batchnorm_forward(
 
 def spatial_batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    shape, rows_cache = cache
+    shape, rows_cache = checked_cache(cache, (tuple, tuple), "spatial_batchnorm")
     dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
     dx, dgamma, dbeta = batchnorm_backward_alt(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta
@@ -275,23 +287,12 @@ def batchnorm_settings(
     mode = bn_param.get("mode")
     if mode not in ("train", "test"):
         raise ValueError(f"bn_param: mode is {mode!r}, expected 'train' or 'test'")
-    # float(): a NumPy float64 would turn float32 arrays into float64.
-    eps = float(bn_param.get("eps", 1e-5))
+    eps = eps_of(bn_param)
     momentum = float(bn_param.get("momentum", 0.9))
     running_mean = bn_param.setdefault("running_mean", np.zeros(D, dtype=x.dtype))
     check_average("running_mean", running_mean, D, mode)
     running_var = bn_param.setdefault("running_var", np.zeros(D, dtype=x.dtype))
     check_average("running_var", running_var, D, mode)
+    if mode == "train":
+        check_apart(running_mean, running_var, x, gamma, beta)
     return mode, eps, momentum, running_mean, running_var
-
-
-def check_average(name: str, average: object, D: int, mode: str) -> None:
-    """Raise ValueError unless a running average is a float array (D,), and writable in training."""
-    if not isinstance(average, np.ndarray):
-        raise ValueError(f"bn_param: {name} is {type(average).__name__}, "
-                         f"expected a float array ({D},), one number per feature")
-    if average.shape != (D,) or average.dtype.kind != "f":
-        raise ValueError(f"bn_param: {name} is {average.dtype} {average.shape}, "
-                         f"expected a float array ({D},), one number per feature")
-    check(mode == "test" or average.flags.writeable,
-          f"bn_param: {name} is read-only, but training mode updates it in place; give a copy")

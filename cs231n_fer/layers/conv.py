@@ -25,7 +25,13 @@ Rungs: naive, the definition in loops, and im2col, one matrix product.
 """
 import numpy as np
 
-from ..shapes import conv_arguments, conv_geometry, conv_output_size, gradient_like
+from ..shapes import (
+    checked_cache,
+    conv_arguments,
+    conv_geometry,
+    conv_output_size,
+    gradient_like,
+)
 from ..types import Array, Cache, ConvParam
 from .im2col import col2im, im2col
 
@@ -33,6 +39,8 @@ __all__ = [
     "conv_forward_naive", "conv_backward_naive",
     "conv_forward_im2col", "conv_backward_im2col",
 ]
+
+ARRAYS = (np.ndarray, np.ndarray)  # x and w, with which caches begin
 
 
 def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tuple[Array, Cache]:
@@ -68,7 +76,7 @@ def conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]
 
     dout   (N, F, Ho, Wo)
     """
-    x, w, b, (stride, pad) = cache
+    x, w, b, (stride, pad) = checked_cache(cache, (*ARRAYS, np.ndarray, tuple), "conv")
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)
@@ -131,7 +139,7 @@ def conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Array, Array
     pixel is the sum over its copies: dx = col2im(dcols). Arguments and results are those of
     conv_backward_naive.
     """
-    x, w, (stride, pad) = cache
+    x, w, (stride, pad) = checked_cache(cache, (*ARRAYS, tuple), "conv")
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)

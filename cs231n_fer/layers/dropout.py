@@ -13,7 +13,7 @@ test mode would have to multiply by p.) For a given mask the layer is linear:
 """
 import numpy as np
 
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache, DropoutParam
 
 __all__ = [
@@ -43,9 +43,9 @@ def dropout_forward_naive(x: Array, dropout_param: DropoutParam) -> tuple[Array,
 
 def dropout_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx = dout * mask, one number at a time; in test mode, return dout."""
-    mask = cache
-    if mask is None:
-        return dout
+    if cache is None:
+        return common_floats("dropout", dout=dout)[0]
+    mask: Array = checked_cache(cache, np.ndarray, "dropout")
     dout = gradient_like(dout, mask.shape, mask.dtype, "dropout")
     dx = np.empty_like(dout)
     for index in np.ndindex(dout.shape):
@@ -75,9 +75,9 @@ def dropout_forward(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache
 
 def dropout_backward(dout: Array, cache: Cache) -> Array:
     """Return dx = dout * mask; in test mode, return dout."""
-    mask = cache
-    if mask is None:
-        return dout
+    if cache is None:
+        return common_floats("dropout", dout=dout)[0]
+    mask: Array = checked_cache(cache, np.ndarray, "dropout")
     dx: Array = gradient_like(dout, mask.shape, mask.dtype, "dropout") * mask
     return dx
 

@@ -15,7 +15,7 @@ sample, before the division by N.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..shapes import check, common_floats, plain_array, real_numbers, scores_and_labels
+from ..shapes import check, common_floats, real_numbers, scores_and_labels
 from ..types import Array, Labels
 
 __all__ = [
@@ -265,7 +265,7 @@ def check_teacher(
     (A NumPy float64 would turn float32 scores into float64.) Raises ValueError unless teacher_probs
     has the shape of x and holds probabilities, alpha is from 0 to 1, and T is above 0.
     """
-    teacher_probs = plain_array(teacher_probs, "teacher_probs")
+    (teacher_probs,) = common_floats("distillation", teacher_probs=teacher_probs)
     check(teacher_probs.shape == x.shape,
           f"teacher_probs: has shape {teacher_probs.shape}, expected {x.shape}, "
           "the shape of the scores")

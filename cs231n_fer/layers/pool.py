@@ -34,6 +34,7 @@ import numpy as np
 from ..shapes import (
     check,
     check_images,
+    checked_cache,
     common_floats,
     conv_output_size,
     gradient_like,
@@ -49,6 +50,9 @@ __all__ = [
     "avg_pool_forward_im2col", "avg_pool_backward_im2col",
     "global_avg_pool_forward", "global_avg_pool_backward",
 ]
+
+MAX_CACHE = (tuple, np.ndarray, np.dtype, tuple)  # shape of x, argmax, dtype, (HH, WW, stride)
+AVG_CACHE = (tuple, np.dtype, tuple)
 
 
 def max_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
@@ -74,7 +78,7 @@ def max_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cach
 
 def max_pool_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): every dout (N, C, Ho, Wo) is added to the argmax of its window."""
-    x, (HH, WW, stride) = cache
+    x, (HH, WW, stride) = checked_cache(cache, (np.ndarray, tuple), "max_pool")
     N, C, H, W = x.shape
     Ho, Wo = pooled_size(x.shape, HH, WW, stride)
     dout = gradient_like(dout, (N, C, Ho, Wo), x.dtype, "pool")
@@ -128,7 +132,7 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 def max_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): every dout is added to the argmax of its window."""
-    shape, argmax, dtype, window = cache
+    shape, argmax, dtype, window = checked_cache(cache, MAX_CACHE, "max_pool")
     dout = gradient_like(dout, argmax.shape, dtype, "pool")
     dx: Array = np.zeros_like(argmax, dtype=dtype, shape=shape)
     for k, (rows, columns) in enumerate(offsets_in_window(*window, *dout.shape[2:])):
@@ -145,23 +149,22 @@ def max_pool_forward_reshape(x: Array, pool_param: PoolParam) -> tuple[Array, Ca
     (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
     N, C, H, W = x.shape
-    check(HH == WW == stride and H % stride == 0 and W % stride == 0,
-          f"pool_param: the reshape rung needs windows that tile the image, got {HH} x {WW}, "
-          f"stride {stride} on {H} x {W}; use max_pool_forward_im2col")
+    check_tiles(H, W, HH, WW, stride)
     windows = x.reshape(N, C, Ho, HH, Wo, WW).transpose(0, 1, 2, 4, 3, 5)
     windows = windows.reshape(N, C, Ho, Wo, HH * WW)
-    argmax = windows.argmax(axis=-1)[..., None]
-    out = np.take_along_axis(windows, argmax, axis=-1)[..., 0]
+    argmax = windows.argmax(axis=-1)
+    out = np.take_along_axis(windows, argmax[..., None], axis=-1)[..., 0]
     return out, (x.shape, argmax, x.dtype, (HH, WW, stride))
 
 
 def max_pool_backward_reshape(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): dout at the argmax of every window, 0 elsewhere."""
-    (N, C, H, W), argmax, dtype, (HH, WW, stride) = cache
-    dout = gradient_like(dout, argmax.shape[:-1], dtype, "pool")
+    (N, C, H, W), argmax, dtype, (HH, WW, stride) = checked_cache(cache, MAX_CACHE, "max_pool")
+    check_tiles(H, W, HH, WW, stride)
+    dout = gradient_like(dout, argmax.shape, dtype, "pool")
     Ho, Wo = dout.shape[2:]
     dwindows = np.zeros((N, C, Ho, Wo, HH * WW), dtype=dout.dtype)
-    np.put_along_axis(dwindows, argmax, dout[..., None], axis=-1)
+    np.put_along_axis(dwindows, argmax[..., None].astype(np.intp), dout[..., None], axis=-1)
     dwindows = dwindows.reshape(N, C, Ho, Wo, HH, WW).transpose(0, 1, 2, 4, 3, 5)
     return dwindows.reshape(N, C, H, W)
 
@@ -187,7 +190,7 @@ def avg_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cach
 
 def avg_pool_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): every pixel of a window gets an equal share of its dout."""
-    x_shape, dtype, (HH, WW, stride) = cache
+    x_shape, dtype, (HH, WW, stride) = checked_cache(cache, AVG_CACHE, "avg_pool")
     Ho, Wo = pooled_size(x_shape, HH, WW, stride)
     dout = gradient_like(dout, (*x_shape[:2], Ho, Wo), dtype, "pool")
     dx = np.zeros(x_shape, dtype=dout.dtype)
@@ -216,7 +219,7 @@ def avg_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 def avg_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): the pixels at every offset get an equal share of dout."""
-    shape, dtype, (HH, WW, stride) = cache
+    shape, dtype, (HH, WW, stride) = checked_cache(cache, AVG_CACHE, "avg_pool")
     Ho, Wo = pooled_size(shape, HH, WW, stride)
     dout = gradient_like(dout, (*shape[:2], Ho, Wo), dtype, "pool")
     share = dout / (HH * WW)
@@ -241,7 +244,7 @@ def global_avg_pool_forward(x: Array) -> tuple[Array, Cache]:
 
 def global_avg_pool_backward(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): every pixel of a channel gets an equal share of its dout (N, C)."""
-    shape, dtype = cache
+    shape, dtype = checked_cache(cache, (tuple, np.dtype), "global_avg_pool")
     N, C, H, W = shape
     dout = gradient_like(dout, (N, C), dtype, "global_avg_pool")
     return np.broadcast_to((dout / (H * W))[:, :, None, None], shape).copy()
@@ -256,6 +259,13 @@ def pool_geometry(x: Array, pool_param: PoolParam) -> tuple[int, int, int, int, 
     check_images(x, "pool")
     HH, WW, stride = pool_window(pool_param)
     return HH, WW, stride, *pooled_size(x.shape, HH, WW, stride)
+
+
+def check_tiles(H: int, W: int, HH: int, WW: int, stride: int) -> None:
+    """Raise ValueError unless square windows without overlap cover images of H x W pixels."""
+    check(HH == WW == stride and H % stride == 0 and W % stride == 0,
+          f"pool_param: the reshape rung needs windows that tile the image, got {HH} x {WW}, "
+          f"stride {stride} on {H} x {W}; use max_pool_forward_im2col")
 
 
 def pooled_size(shape: Shape, HH: int, WW: int, stride: int) -> tuple[int, int]:
