@@ -12,8 +12,9 @@ from .fer2013 import EMOTIONS, SIDE, Advance, BadRows, Faces, shorten
 from .pictures import read_picture
 from .sources import PICTURES, Member
 
-__all__ = ["is_picture", "read_pictures"]
+__all__ = ["TRAINING", "is_picture", "read_pictures", "split_of"]
 
+TRAINING = "training"
 VALIDATION = ("val", "valid", "validation")
 SPLITS = ({"train": 0, "training": 0, "publictest": 1, "privatetest": 2}
           | dict.fromkeys(VALIDATION, 1))
@@ -25,6 +26,14 @@ EMOTION_CODES = (ALIASES | {name.lower(): code for code, name in enumerate(EMOTI
 def is_picture(name: str) -> bool:
     """Whether a file name ends as a picture's does."""
     return name.lower().endswith(PICTURES)
+
+
+def split_of(folder: str) -> str:
+    """Return the kind of a split's folder by its name; "" for other folders."""
+    code = SPLITS.get(folder.lower())
+    if code is None:
+        return "test" if folder.lower() == "test" else ""
+    return (TRAINING, "validation", "private test")[code]
 
 
 def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda count: None
