@@ -96,6 +96,10 @@ class _Unpacked(io.BufferedIOBase):
             raise ValueError(f"source: {self.name} has more than {self.most:,} bytes when unpacked")
         return block
 
+    def read1(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, or all, as read does; texts are read so."""
+        return self.read(size)
+
     def tell(self) -> int:
         """Return the place of the next unpacked byte."""
         return self.content.tell()

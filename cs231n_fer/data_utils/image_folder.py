@@ -50,6 +50,7 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
     emotion = []
     usage = []
     record = []
+    names = []
     for index, member in enumerate(members):
         try:
             split_code, emotion_code = _codes(member.name, splits)
@@ -62,9 +63,11 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
             usage.append(split_code)
             emotion.append(emotion_code)
             record.append(index)
+            names.append(member.base)
         advance(1)
     return Faces(np.array(pixels, np.uint8).reshape(-1, SIDE, SIDE), np.array(emotion, np.uint8),
-                 np.array(usage, np.uint8), np.array(record, np.int64), len(members))
+                 np.array(usage, np.uint8), np.array(record, np.int64), len(members),
+                 names)
 
 
 def _codes(name: str, splits: dict[str, int]) -> tuple[int, int]:

@@ -65,8 +65,8 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
     votes = None
     if ferplus is not None:
         with open_source(ferplus) as members:
-            member = one_table([m for m in members if m.base.lower().endswith(".csv")], ferplus)
-            votes = read_ferplus(member, faces.usage, faces.record, faces.records, bad)
+            member = one_table([m for m in members if ".csv" in m.base.lower()], ferplus)
+            votes = read_ferplus(member, faces, bad)
     if len(bad) and not skip_bad:
         raise ValueError(f"source: {len(bad):,} bad rows, so nothing was written "
                          f"(mend them, or leave them out with --skip-bad):\n{bad.report()}")
