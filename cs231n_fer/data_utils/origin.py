@@ -69,12 +69,13 @@ def changed_origins(prepared: pathlib.Path, attributes: Mapping[str, Any]) -> li
         names = [name for name in str(attributes.get("source", "")).split(", ") if name]
         names = [name for name in names if (prepared.parent / name).is_file()]
     origins = [prepared.parent / name for name in names]
-    if not origins or not all(origin.exists() for origin in origins):
+    digest = attributes.get("source_sha256")
+    if not digest or not origins or not all(origin.exists() for origin in origins):
         return []
     files = _all_files(files_to_read(origins))
     if _stamp(files) == attributes.get("source_stamp"):
         return []
-    return [] if sha256(files) == attributes.get("source_sha256") else origins
+    return [] if sha256(files) == digest else origins
 
 
 def _test_csv(path: pathlib.Path, say: Say) -> list[Reading]:

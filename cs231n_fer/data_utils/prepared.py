@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from ..files.checkpoint import replacing
-from ..files.sealed import read_sealed, write_sealed
+from ..files.sealed import is_hdf5, read_sealed, write_sealed
 from ..shapes import check, plain_array
 from ..types import Pixels
 from .choice import choose, one_table
@@ -37,6 +37,8 @@ __all__ = ["prepare", "read_prepared", "statistics", "write_prepared"]
 
 FORMAT = "fer-faces"
 VERSION = 1
+ARRAYS = "pixels, emotion and usage"
+HOW_TO_SEAL = "python experiments/prepare_data.py FILE.h5 --out fer2013.h5"
 
 def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | None = None,
             skip_bad: bool = False, progress: bool = True, say: Say = print) -> dict[str, Any]:
@@ -59,6 +61,10 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
     FileNotFoundError if a path is missing, ValueError for bad rows or a file that is not FER2013.
     """
     sources = [source] if isinstance(source, str | os.PathLike) else source
+    for path in map(pathlib.Path, sources):
+        check(not (path.is_file() and is_hdf5(path)),
+              f"source: {path} is an HDF5 file, expected a download: give it to --data; if it is "
+              f"refused there, and holds {ARRAYS}: {HOW_TO_SEAL}")
     readings = files_to_read(sources, say)
     bad = BadRows()
     faces = _read_all(readings, bad, progress, say)
@@ -147,13 +153,13 @@ def read_prepared(path: Source) -> dict[str, Any]:
     except FileNotFoundError:
         raise FileNotFoundError(f"data: there is no {path}") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"data: {path} is not a whole prepared file: {error}; prepare it again"
-                         ) from error
+        raise ValueError(f"data: {path} is not a whole prepared file: {error}; prepare it again "
+                         f"from its download, or, if it holds {ARRAYS}: {HOW_TO_SEAL}") from error
     found = attributes if isinstance(attributes, dict) else {}
     came = f"format {found.get('format')}, version {found.get('version')}"
     check(came == f"format {FORMAT}, version {VERSION}",
-          f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: make it with "
-          "experiments/prepare_data.py")
+          f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: make it from "
+          "a download with experiments/prepare_data.py")
     _check_faces(arrays, f"data: {path}", "; prepare it again")
     std = found.get("std")
     mean_image = arrays.get("mean_image", np.zeros(0))
