@@ -21,7 +21,8 @@ self). Add its name to `__all__` there and a row to ALL in tests/data_utils/test
 """
 from .cifar10 import get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
 from .fer2013 import EMOTIONS, UNLABELLED, USAGES
-from .load import find_data, load_data, normalise, restore_pixels
+from .find import find_data
+from .load import load_data, normalise, restore_pixels
 from .prepared import prepare
 
 __all__ = [

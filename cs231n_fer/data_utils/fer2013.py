@@ -78,6 +78,7 @@ class Faces:
     record    int64 (M,), index of the row among all rows of the source, bad ones included (aligns
               FER+)
     records   number of rows of the source, bad ones included
+    names     file names of pictures, without their folders; [] for the rows of a table
     """
 
     pixels: Pixels
@@ -85,6 +86,7 @@ class Faces:
     usage: Codes
     record: NDArray[np.int64]
     records: int
+    names: list[str] = field(default_factory=list)
 
 
 def join(parts: list[Faces]) -> Faces:
@@ -99,7 +101,8 @@ def join(parts: list[Faces]) -> Faces:
         usage=np.concatenate([part.usage for part in parts]),
         record=np.concatenate([part.record + start
                                for part, start in zip(parts, starts, strict=True)]),
-        records=int(ends[-1]))
+        records=int(ends[-1]),
+        names=[name for part in parts for name in part.names])
 
 
 def readable(name: object) -> str:

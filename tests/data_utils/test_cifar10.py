@@ -9,8 +9,8 @@ from cifar_batches import VARIANTS, batch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cs231n_fer.data_utils import find as places
 from cs231n_fer.data_utils import get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
-from cs231n_fer.data_utils import load as places
 from cs231n_fer.data_utils.pickled import read_pickle_values
 
 PER_BATCH = 4

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cs231n_fer import data_utils
-from cs231n_fer.data_utils import EMOTIONS, find_data, load, load_data, normalise
+from cs231n_fer.data_utils import EMOTIONS, choice, find, find_data, load_data, normalise
 from cs231n_fer.data_utils.prepared import read_prepared, write_prepared
 
 COUNT = 30
@@ -26,8 +26,8 @@ def place(tmp_path, monkeypatch):
     """A working directory of our own with an empty data/, and no data anywhere else."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CS231N_FER_DATA", raising=False)
-    monkeypatch.setattr(load, "__file__",
-                        str(tmp_path / "repository" / "cs231n_fer" / "data_utils" / "load.py"))
+    monkeypatch.setattr(find, "__file__",
+                        str(tmp_path / "repository" / "cs231n_fer" / "data_utils" / "find.py"))
     (tmp_path / "data").mkdir()
     return tmp_path
 
@@ -172,6 +172,6 @@ def test_normalise_takes_pictures_with_or_without_the_channel_axis():
 
 def test_the_readme_of_data_names_the_files_that_the_code_looks_for():
     readme = pathlib.Path(__file__).parents[2] / "data" / "README.md"
-    for name in (*load.TABLES, "fer2013.h5", "CS231N_FER_DATA", "--data", "--skip-bad",
+    for name in (*choice.TABLES, "fer2013.h5", "CS231N_FER_DATA", "--data", "--skip-bad",
                  "data/cache"):
         assert name in readme.read_text(encoding="utf-8"), name
