@@ -4,10 +4,14 @@
     python experiments/saliency_maps.py best.h5 --rows 0 5 9     these rows of PublicTest
     python experiments/saliency_maps.py best.h5 me.jpg you.png   your pictures, faces centered
 """
-import argparse
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +22,7 @@ from cs231n_fer.classifiers.pretrained import PretrainedNet, load_pretrained
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.types import Labels, Pixels
 from cs231n_fer.vis_utils import plot_saliency, save_figure
+from experiments import flags
 
 
 class Faces(NamedTuple):
@@ -30,14 +35,15 @@ class Faces(NamedTuple):
 
 def parse_arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawTextHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
     add("checkpoint", help="checkpoint of train_final.py or train_best.py, such as best.h5")
-    add("images", nargs="*", help="picture files; default: faces of the validation split")
-    add("--data", help="data set of the validation faces; default: look in the usual places")
-    add("--rows", type=int, nargs="+", help="rows of the validation split, from 0")
-    add("--out", default="saliency.png", help="figure to write (default: %(default)s)")
+    add("images", nargs="*", help="picture files (default: faces of the validation split)")
+    add("--data", help="data set of the validation faces (default: look in the usual places)")
+    add("--rows", type=flags.whole(), nargs="+",
+        help="rows of the validation split, from 0 (default: the most certain predictions)")
+    add("--out", type=flags.target, default="saliency.png",
+        help="figure to write (default: %(default)s)")
     arguments = parser.parse_args()
     if arguments.images and arguments.rows:
         parser.error("give either picture files or --rows, not both")

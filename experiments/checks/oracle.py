@@ -15,10 +15,12 @@ if __package__ is None:  # started as a file, not with -m
 import numpy as np
 import pytest
 
+from experiments import flags
 from experiments.bench.report import RESULTS, ROOT, json_text
 
 
 def main():
+    flags.Parser(__doc__).parse_args()
     import torch
     print(f"oracle: PyTorch {torch.__version__}, NumPy {np.__version__}")
     failed = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests" / "test_oracle.py")])

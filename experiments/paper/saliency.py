@@ -24,6 +24,7 @@ from cs231n_fer.analysis.saliency import share_inside
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.faces.synthetic import CLASS_NAMES, MASK_NAMES
 from cs231n_fer.vis_utils import curves
+from experiments import flags
 from experiments.paper import attention, findings, options
 from experiments.paper import attention_findings as judge
 from experiments.paper.attention import METHODS
@@ -173,10 +174,10 @@ def data_part(data, results, count):
 
 def parse():
     parser = options.parser("saliency", __doc__, seeds=3)
-    parser.add_argument("--faces", type=int, default=100,
+    parser.add_argument("--faces", type=flags.whole(1), default=100,
                         help="number of faces of each emotion that get maps (default 100; at most "
                              "10 with --quick)")
-    parser.add_argument("--synthetic-epochs", type=int, default=10,
+    parser.add_argument("--synthetic-epochs", type=flags.whole(1), default=10,
                         help="number of epochs of the nets on synthetic faces (default 10)")
     return parser
 
