@@ -5,6 +5,7 @@ pyplot keeps a figure until it is closed: what draws figures only to write them 
 Importing this package changes neither Matplotlib's settings nor its backend. The colors are those
 of Okabe & Ito 2008, which color-blind readers can tell from each other.
 """
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -12,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
-__all__ = ["BLUE", "COLOURS", "GREY", "INK", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
-           "finish_axes", "grouped", "legend_above", "new_axes", "new_figure", "save_figure"]
+__all__ = ["BLUE", "COLOURS", "GREY", "INK", "MUTED", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
+           "add_note", "finish_axes", "grouped", "ink_on", "legend_above", "new_axes", "new_figure",
+           "save_figure"]
 
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
@@ -21,6 +23,7 @@ SKY = "#56B4E9"
 GREY = "#B8B8B8"
 PALE = "#E6E6E6"
 INK = "#333333"
+MUTED = "#6B6B6B"
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", SKY, "#E69F00", INK, "#8A8A8A")
 SPLIT_COLOURS = (BLUE, SKY, GREY, ORANGE)
 
@@ -66,6 +69,26 @@ def finish_axes(ax: Axes, title: str, xlabel: str, ylabel: str, pad: float = 12)
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_axisbelow(True)
     return ax
+
+
+def add_note(figure: Figure | Axes, text: str) -> None:
+    """Write in small print below a Figure, or that of an Axes, what it was drawn from.
+
+    text    such as "synthetic faces, FinalConvNet, seed 0"
+    """
+    root = figure.figure.figure
+    root.supxlabel(text, x=0.02, ha="left", fontsize=8, color=MUTED)
+
+
+def ink_on(color: Sequence[float]) -> str:
+    """Return "black" or "white", whichever is easier to read on a color (red, green, blue, ...).
+
+    color    numbers from 0 to 1
+    The contrast is 4.5 at least. Source: WCAG 2.2, definition of relative luminance.
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "white" if (1.05 / (luminance + 0.05)) > (luminance + 0.05) / 0.05 else "black"
 
 
 def grouped() -> FuncFormatter:

@@ -15,7 +15,7 @@ from cs231n_fer.faces.synthetic import (
     emotions_of,
     make_faces,
 )
-from cs231n_fer.vis_utils import new_axes, save_figure
+from cs231n_fer.vis_utils import INK, new_axes, save_figure
 from experiments import flags
 
 GAP = 2  # pixels between faces
@@ -69,7 +69,8 @@ def main():
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.set_frame_on(False)
-    save_figure(ax, args.out)
+    ax.set_title(f"Synthetic faces of seed {args.seed}", loc="left", fontweight="bold", color=INK)
+    save_figure(ax, args.out, close=True)
     print(f"wrote {args.out}")
     for e, name in enumerate(CLASS_NAMES):
         mean = faces.action_units[emotion[chosen] == e].mean(axis=0)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from downloads import FORMS, csv_text, pack
-from jobs import EXPERIMENTS, FACES, TINY, run
+from jobs import EXPERIMENTS, FACES, TINY, run, script
 from PIL import Image
 
 from cs231n_fer.classifiers import load_model
@@ -210,6 +210,36 @@ def test_saliency_maps_of_the_users_own_pictures(finished, tmp_path):
     assert done.stdout.count("predicted") == 2
     assert "true" not in done.stdout
     assert (tmp_path / "out.png").exists()
+
+
+def test_the_figure_of_saliency_maps_names_the_files_the_faces_the_net_and_its_seed(
+    finished, tmp_path, monkeypatch
+):
+    from matplotlib.figure import Figure
+
+    from cs231n_fer.vis_utils import plot_saliency
+
+    drawn = []
+
+    def on_plain_axes(*arguments, **more):
+        drawn.append(plot_saliency(*arguments, **more, ax=Figure().subplots()))
+        return drawn[-1]
+
+    for name in ("me.png", f"{'a very long name ' * 5}.png"):
+        Image.fromarray(np.zeros((48, 48), np.uint8)).save(tmp_path / name)
+    module = script("saliency_maps")
+    monkeypatch.setattr(module, "plot_saliency", on_plain_axes)
+    monkeypatch.setattr(module, "load_data", FACES)
+    out = ["--out", str(tmp_path / "out.png")]
+    for given in (sorted(str(path) for path in tmp_path.glob("*.png")), ["--rows", "0", "5"]):
+        monkeypatch.setattr("sys.argv", ["saliency_maps", str(finished / "best.h5"), *given, *out])
+        module.main()
+    files, rows = ({text.get_text() for text in ax.texts} for ax in drawn)
+    assert {"me.png", "a very long name a…ry long name .png"} <= files
+    assert {"row 0", "row 5"} <= rows
+    notes = [text.get_text() for ax in drawn for text in ax.figure.texts]
+    assert notes == ["picture files, best.h5, FinalConvNet, seed 3",
+                     "synthetic faces, best.h5, FinalConvNet, seed 3"]
 
 
 @pytest.mark.parametrize("arguments, message", [
