@@ -5,7 +5,6 @@ pyplot keeps a figure until it is closed: what draws figures only to write them 
 Importing this package changes neither Matplotlib's settings nor its backend. The colors are those
 of Okabe & Ito 2008, which color-blind readers can tell from each other.
 """
-from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
 __all__ = ["BLUE", "COLOURS", "GREY", "INK", "MUTED", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
-           "add_note", "finish_axes", "grouped", "ink_on", "legend_above", "new_axes", "new_figure",
+           "add_note", "finish_axes", "grouped", "legend_above", "new_axes", "new_figure",
            "save_figure"]
 
 BLUE = "#0072B2"
@@ -78,17 +77,6 @@ def add_note(figure: Figure | Axes, text: str) -> None:
     """
     root = figure.figure.figure
     root.supxlabel(text, x=0.02, ha="left", fontsize=8, color=MUTED)
-
-
-def ink_on(color: Sequence[float]) -> str:
-    """Return "black" or "white", whichever is easier to read on a color (red, green, blue, ...).
-
-    color    numbers from 0 to 1
-    The contrast is 4.5 at least. Source: WCAG 2.2, definition of relative luminance.
-    """
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "white" if (1.05 / (luminance + 0.05)) > (luminance + 0.05) / 0.05 else "black"
 
 
 def grouped() -> FuncFormatter:

@@ -59,6 +59,7 @@ WRONG = {
     "checks.promises": {},
     "checks.readme_picture": {"--faces": COUNTS, "--out": ["FOLDER"]},
     "checks.readme_results": {"--run": ["FILE"]},
+    "checks.redraw_figures": {"--runs": ["FILE"]},
     "checks.reliability": {},
     "checks.torture_cache": {"--out": ["FOLDER"]},
     "checks.torture_resume": {"--kills": COUNTS, "--epochs": COUNTS, "--seed": SEEDS,

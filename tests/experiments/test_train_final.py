@@ -187,6 +187,15 @@ def test_a_net_that_shrinks_its_faces_to_nothing_is_refused(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_figures_that_are_drawn_again_from_stored_numbers_are_those_of_the_run(finished, tmp_path):
+    for name in ("metrics.json", "config.json"):
+        (tmp_path / name).write_bytes((finished / name).read_bytes())
+    run("checks.redraw_figures", "--runs", tmp_path)
+    for name in ("confusion_matrix.png", "per_class_accuracy.png"):
+        with Image.open(finished / name) as first, Image.open(tmp_path / name) as second:
+            np.testing.assert_array_equal(np.asarray(first), np.asarray(second))
+
+
 def test_saliency_maps_of_rows_and_of_the_surest_faces(finished, tmp_path, capsys):
     run("saliency_maps", finished / "best.h5", "--rows", 0, 29, "--out", tmp_path / "rows.png")
     printed = capsys.readouterr().out

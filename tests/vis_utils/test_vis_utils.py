@@ -122,8 +122,8 @@ def contrast(first, second):
 def test_the_numbers_of_the_confusion_matrix_can_be_read_on_any_blue(share):
     counts = np.round([[100 * share, 100 - 100 * share], [0, 1]]).astype(int)
     ax = vis_utils.plot_confusion(counts, "ab")
-    background = ax.images[0].cmap(counts[0, 0] / counts[0].sum())[:3]
-    assert contrast(background, ax.texts[0].get_color()) >= 4.5
+    background = ax.images[0].to_rgba(counts[0, 0] / counts[0].sum())[:3]
+    assert all(contrast(background, text.get_color()) >= 4.5 for text in ax.texts[:2])
 
 
 def test_the_confusion_matrix_says_its_accuracy_and_survives_an_empty_class():
