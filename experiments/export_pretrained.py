@@ -13,7 +13,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ from cs231n_fer.classifiers.pretrained import WEIGHTS, PretrainedNet, export, lo
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.data_utils.summary import occur_in
 from cs231n_fer.files.checkpoint import write_text
-from experiments import train_best, train_final
+from experiments import flags, train_best, train_final
 from experiments.checks import readme_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,14 +122,13 @@ def card(net: PretrainedNet, data: Mapping[str, Any], size: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Export a checkpoint, measure the exported net and write its card and log."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
-    add("checkpoint", type=Path, help="best.h5 of train_best.py or train_final.py")
-    add("--data", help="data set that it was trained on; default: look in the usual places")
-    add("--out", type=Path, default=WEIGHTS,
+    add("checkpoint", type=flags.existing, help="best.h5 of train_best.py or train_final.py")
+    add("--data", help="data set that it was trained on (default: look in the usual places)")
+    add("--out", type=flags.target, default=WEIGHTS,
         help="file to write; the card is written beside it as .md (default: the packaged net)")
-    add("--log", type=Path, default=LOG,
+    add("--log", type=flags.target_folder, default=LOG,
         help="folder for the log of the training (default: experiments/results/best)")
     args = parser.parse_args(argv)
     data = load_data(args.data)

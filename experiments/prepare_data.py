@@ -6,11 +6,14 @@ An HDF5 file of another program, or of an early version, is a SOURCE too if it h
 pixels (N, 48, 48), or (N, 2304), 0 to 255; emotion (N,), 0 to 6, or 255 where it is unknown; and
 usage (N,), 0 Training, 1 PublicTest, 2 PrivateTest. They are checked and written with a seal.
 """
-import argparse
-import math
 import sys
-import time
 from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import math
+import time
 
 import h5py
 import numpy as np
@@ -20,21 +23,22 @@ from cs231n_fer.data_utils.fer2013 import PIXELS, SIDE
 from cs231n_fer.data_utils.prepared import write_prepared
 from cs231n_fer.files.sealed import MAGIC, is_hdf5
 from cs231n_fer.shapes import check
+from experiments import flags
 
 LARGEST = 1 << 32  # bytes of an array
 OPTIONAL = ("ferplus_votes",)
 
 
 def main(argv=None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
     add("source", nargs="+",
         help="fer2013.csv, icml_face_data.csv, train.csv (test.csv beside it is read too), also "
              "compressed; a .zip or .tar.gz with them; a folder of them, or one of pictures "
              "train/<emotion>/*.png; or an HDF5 file, see above")
-    add("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: ten votes for each row")
-    add("--out", metavar="FILE", default="data/fer2013.h5",
+    add("--ferplus", metavar="CSV", type=flags.existing,
+        help="fer2013new.csv of FER+: ten votes for each row (default: no votes)")
+    add("--out", metavar="FILE", type=flags.target, default="data/fer2013.h5",
         help="file to write (default: %(default)s)")
     add("--skip-bad", action="store_true",
         help="list bad rows and leave them out; without it, nothing is written if any row is bad")

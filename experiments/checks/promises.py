@@ -12,11 +12,10 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
-
 import pytest
 
 from cs231n_fer.files.checkpoint import write_text
+from experiments import flags
 from experiments.bench.report import RESULTS, ROOT, json_text
 
 PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all tests)
@@ -72,8 +71,7 @@ def run(files, expression):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"one of {', '.join(PROMISES)} (default: all)")
     chosen = parser.parse_args().names or list(PROMISES)

@@ -106,7 +106,8 @@ def seen_by_saliency_maps(checkpoint, faces, folder, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "saliency_map", lambda model, X, y: seen.append((y, X)))
     monkeypatch.setattr(module, "plot_saliency", lambda *rest, **more: None)
-    monkeypatch.setattr(module, "save_figure", lambda figure, path: path)
+    monkeypatch.setattr(module, "add_note", lambda figure, text: None)
+    monkeypatch.setattr(module, "save_figure", lambda figure, path, close: path)
     monkeypatch.setattr("sys.argv", ["saliency_maps", str(checkpoint), *paths])
     module.main()
     return seen[0]
@@ -114,7 +115,7 @@ def seen_by_saliency_maps(checkpoint, faces, folder, monkeypatch):
 
 def solver_of(model):
     """Return what a report needs of a finished Solver."""
-    return SimpleNamespace(model=model, train_acc_history=[1.0], val_acc_history=[1.0],
+    return SimpleNamespace(model=model, seed=0, train_acc_history=[1.0], val_acc_history=[1.0],
                            loss_history=[1.0], epoch=1, best_epoch=1,
                            history=[{"seconds": 1.0, "images_per_second": 1.0}])
 
