@@ -11,6 +11,7 @@ for, and how to add one thing more:
     layers/            the book: every layer's forward and backward pass, NumPy only
     kernels/           the engine: compiled loops, Numba only, in the small language of vectors/
     faces/             built-in faces, so that everything runs with no download
+    im2col             layers/im2col with the course's names and arguments
     layer_utils        the course's sandwiches of layers: the definition of every fused operation
     fast_layers/       the kernels behind the contract of layers/
     optim/             update rules and learning rates

@@ -10,6 +10,7 @@
     dropout         random zeros during training
     losses          softmax, support vector machines, distillation, L2 regularization
     initializers    the weights before the first step
+    course_random   the random numbers of the course's notebooks
 
 A layer is a pair of functions:
 

@@ -13,7 +13,14 @@ per node; and as the formula that the graph simplifies to, which reads memory le
 """
 import numpy as np
 
-from ..shapes import check, check_images, common_floats, gradient_like, plain_array
+from ..shapes import (
+    check,
+    check_images,
+    common_floats,
+    gradient_like,
+    plain_array,
+    warn_unknown,
+)
 from ..types import Array, BatchnormParam, Cache, Shape
 
 __all__ = [
@@ -22,6 +29,8 @@ __all__ = [
     "spatial_batchnorm_forward_naive", "spatial_batchnorm_backward_naive",
     "spatial_batchnorm_forward", "spatial_batchnorm_backward",
 ]
+
+SETTINGS = frozenset(("mode", "eps", "momentum", "running_mean", "running_var"))
 
 
 def batchnorm_forward_naive(
@@ -256,6 +265,8 @@ def batchnorm_settings(
     mode = bn_param.get("mode")
     if mode not in ("train", "test"):
         raise ValueError(f"bn_param: mode is {mode!r}, expected 'train' or 'test'")
+    if not bn_param.keys() <= SETTINGS:
+        warn_unknown(bn_param, SETTINGS, "bn_param")
     # float(): a NumPy float64 would turn float32 arrays into float64.
     eps = float(bn_param.get("eps", 1e-5))
     momentum = float(bn_param.get("momentum", 0.9))

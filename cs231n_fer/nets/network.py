@@ -1,6 +1,7 @@
 """A network: a layer, in most cases a Chain, with its arrays, a loss and L2 regularization."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, TypedDict, overload
@@ -13,19 +14,24 @@ from ..fast_layers.gradients import l2_gradients
 from ..fast_layers.losses import softmax_loss_fast
 from ..shapes import check, real_numbers
 from ..types import Array, Arrays, Cache, Labels, Shape
-from .layer import TEST, Layer, Mode
+from .layer import TEST, Layer, Mode, check_shapes
 
-__all__ = ["Network", "NetworkOptions"]
+__all__ = ["LossOptions", "Network", "NetworkOptions"]
 
 
-class NetworkOptions(TypedDict, total=False):
-    """The keywords that named networks hand on to Network, which explains them."""
+class LossOptions(TypedDict, total=False):
+    """The keywords that the course's networks hand on to Network, which explains them."""
 
     loss: Callable[..., tuple[float, Array]]
+    max_params: int | None
+
+
+class NetworkOptions(LossOptions, total=False):
+    """The keywords that the other named networks hand on."""
+
     reg: float
     dtype: DTypeLike
-    seed: int | None
-    max_params: int | None
+    seed: int | np.random.Generator | None
 
 
 class Network(Independent):
@@ -37,7 +43,8 @@ class Network(Independent):
     reg           strength of the regularization 0.5 * reg * sum(w ** 2) of the weights of
                   convolutional and affine layers
     dtype         float32 or float64
-    seed          of the initial parameters and the dropout masks; None takes a random one
+    seed          of the initial parameters and the dropout masks, or a Generator that draws them;
+                  None takes a random seed
     names         {path: public name} for parameters with names of their own: the course says "W1"
                   where the path is "affine1/w"
     max_params    largest number of parameters; a larger network is refused before its memory is
@@ -51,7 +58,8 @@ class Network(Independent):
 
     def __init__(self, layer: Layer, input_shape: Shape, *,
                  loss: Callable[..., tuple[float, Array]] = softmax_loss_fast, reg: float = 0.0,
-                 dtype: DTypeLike = np.float32, seed: int | None = None,
+                 dtype: DTypeLike = np.float32,
+                 seed: int | np.random.Generator | None = None,
                  names: Mapping[str, str] | None = None, max_params: int | None = None) -> None:
         self.layer = layer
         self.input_shape = tuple(input_shape)
@@ -63,7 +71,7 @@ class Network(Independent):
         check(reg >= 0, f"reg: got {reg}, expected 0 or more")
         check(self.dtype in (np.float32, np.float64),
               f"dtype: got {self.dtype}, expected float32 or float64")
-        layer.out_shape(self.input_shape)  # layers that don't fit together raise their error here
+        check_shapes(layer, self.input_shape)
         param_shapes, _ = layer.array_shapes(self.input_shape)
         self.names = {path: (names or {}).get(path, path) for path in param_shapes}
         if max_params is not None:
@@ -88,6 +96,10 @@ class Network(Independent):
         Where input_shape is (D,), samples may have any shape of D numbers. Raises ValueError if X
         has another shape or no samples.
         """
+        if np.asarray(X).dtype == np.uint8:
+            warnings.warn("X: holds uint8 pixels, which a network takes as numbers up to 255; "
+                          "normalize them first, for example by data_utils.normalise",
+                          UserWarning, stacklevel=3)
         X = real_numbers(X, self.dtype, "X")
         if not X.ndim or len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
