@@ -7,10 +7,11 @@
     paths        names of arrays
     chain        Chain and Residual, layers made of layers
     sandwich     fused layers
+    description  layers as what JSON can hold, and back
     network      Network: a layer with its arrays, loss and regularization
     inference    Predictor: a trained network with its weights prepared once
 
 To add a layer to networks: a record in records (norms, if it normalizes), with its name in
-`__all__`, a row of CASES in tests/nets/test_records.py, and a row of ladder if it has a compiled
-rung.
+`__all__` and its class in KINDS of description, a row of CASES in tests/nets/test_records.py, and a
+row of ladder if it has a compiled rung.
 """

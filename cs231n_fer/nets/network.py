@@ -4,6 +4,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from math import prod
+from os import PathLike
+from pathlib import Path
 from typing import Any, TypedDict, overload
 
 import numpy as np
@@ -12,8 +14,10 @@ from numpy.typing import DTypeLike
 from ..arrays.copying import Independent, packed, unpacked
 from ..fast_layers.gradients import l2_gradients
 from ..fast_layers.losses import softmax_loss_fast
+from ..files.checkpoint import check_fits, load_checkpoint, restore, save_checkpoint
 from ..shapes import check, real_numbers
 from ..types import Array, Arrays, Cache, Labels, Shape
+from .description import described, loss_name
 from .layer import TEST, Layer, Mode, check_shapes
 
 __all__ = ["LossOptions", "Network", "NetworkOptions"]
@@ -157,6 +161,37 @@ class Network(Independent):
         """Return the test-time scores (N, classes) of X, computed in batches."""
         batches = [X[start:start + batch_size] for start in range(0, len(X), batch_size)]
         return np.concatenate([self.loss(batch) for batch in batches])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write parameters, buffers and layers to a checkpoint, which load and load_model read.
+
+        Raises ValueError for a layer or a loss function that is not of this package, or a parameter
+        of another dtype than the network's, and OSError if the file cannot be written.
+        """
+        for name, array in self.params.items():
+            check(np.asarray(array).dtype == self.dtype,
+                  f"params: {name} is {np.asarray(array).dtype}, the network has {self.dtype}; "
+                  f"convert it with astype(np.{self.dtype})")
+        options = {"layer": described(self.layer), "input_shape": list(self.input_shape),
+                   "loss": loss_name(self.loss_function), "reg": self.reg,
+                   "dtype": str(self.dtype), "names": self.names}
+        arrays = {f"params/{name}": array for name, array in self.params.items()}
+        arrays |= {f"buffers/{name}": array for name, array in self.buffers.items()}
+        save_checkpoint(path, arrays, {"model": {"kind": "Network", "options": options}})
+
+    def load(self, path: str | PathLike[str]) -> bool:
+        """Take over the parameters and buffers of a checkpoint; return False if there is no file.
+
+        Raises ValueError, and changes nothing, if the file is no checkpoint or is of another
+        network.
+        """
+        if not Path(path).exists():
+            return False
+        arrays, _ = load_checkpoint(path)
+        check_fits(self.buffers, arrays, "buffers", path)
+        restore(self.params, arrays, "params", path)
+        restore(self.buffers, arrays, "buffers", path)
+        return True
 
     def summary(self) -> str:
         """Return a table of the layers: output shapes, parameters, FLOPs for one sample forward."""
