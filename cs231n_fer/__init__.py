@@ -8,6 +8,7 @@ is for and how to extend it:
     shapes             output sizes and argument checks
     layers/            the book: the forward and backward pass of every layer, in NumPy alone
     layer_utils        sandwiches of layers, as in the course: the definitions of fused operations
+    im2col             layers/im2col with the names and arguments of the course
     arrays/            arrays in memory that is reused, and arrays that share one block of memory
     kernels/           the engine: compiled loops, in Numba alone, written with vectors/
     fast_layers/       compiled layers: kernels with the interface of layers/
@@ -23,14 +24,17 @@ is for and how to extend it:
     vis_utils/         figures, and the report of a finished run
     exchange/          ONNX files, scikit-learn and model hubs; needs extras, see its docstring
 
-Importing this package imports none of them.
+Importing this package imports none of them; `cs231n_fer.layers` imports a room when it is named.
 """
 
 TYPE_CHECKING = False  # true for type checkers, which know the name; typing need not be imported
 if TYPE_CHECKING:
     import os
+    from typing import Any
 
     from .classifiers.pretrained import PretrainedNet
+
+__all__ = ["__version__", "load_pretrained"]
 
 __version__ = "0.2.0"
 
@@ -43,3 +47,64 @@ def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "Pretrained
     from .classifiers.pretrained import load_pretrained
 
     return load_pretrained(path)
+
+
+def __getattr__(name: str) -> "Any":
+    """Import a room when it is first named: all of them would take 1.5 seconds with the package."""
+    match name:
+        case "analysis":
+            import cs231n_fer.analysis
+            return cs231n_fer.analysis
+        case "arrays":
+            import cs231n_fer.arrays
+            return cs231n_fer.arrays
+        case "classifiers":
+            import cs231n_fer.classifiers
+            return cs231n_fer.classifiers
+        case "data_utils":
+            import cs231n_fer.data_utils
+            return cs231n_fer.data_utils
+        case "faces":
+            import cs231n_fer.faces
+            return cs231n_fer.faces
+        case "fast_layers":
+            import cs231n_fer.fast_layers
+            return cs231n_fer.fast_layers
+        case "files":
+            import cs231n_fer.files
+            return cs231n_fer.files
+        case "gradient_check":
+            import cs231n_fer.gradient_check
+            return cs231n_fer.gradient_check
+        case "im2col":
+            import cs231n_fer.im2col
+            return cs231n_fer.im2col
+        case "kernels":
+            import cs231n_fer.kernels
+            return cs231n_fer.kernels
+        case "layer_utils":
+            import cs231n_fer.layer_utils
+            return cs231n_fer.layer_utils
+        case "layers":
+            import cs231n_fer.layers
+            return cs231n_fer.layers
+        case "nets":
+            import cs231n_fer.nets
+            return cs231n_fer.nets
+        case "optim":
+            import cs231n_fer.optim
+            return cs231n_fer.optim
+        case "shapes":
+            import cs231n_fer.shapes
+            return cs231n_fer.shapes
+        case "solver":
+            import cs231n_fer.solver
+            return cs231n_fer.solver
+        case "types":
+            import cs231n_fer.types
+            return cs231n_fer.types
+        case "vis_utils":
+            import cs231n_fer.vis_utils
+            return cs231n_fer.vis_utils
+    raise AttributeError(f"module 'cs231n_fer' has no attribute {name!r}; "
+                         "help(cs231n_fer) lists its rooms")

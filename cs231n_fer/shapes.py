@@ -10,6 +10,7 @@ arrays, or float64 if there are no others; float16 becomes float32. A backward p
 dtype of its forward pass, whatever the dtype of dout.
 """
 import operator
+import warnings
 from collections.abc import Collection, Mapping
 from typing import Any, SupportsIndex
 
@@ -22,7 +23,7 @@ __all__ = [
     "FLOATS", "check", "check_images", "check_parameters", "check_pixels", "checked_cache",
     "common_dtype", "common_floats", "conv_arguments", "conv_geometry", "conv_output_size",
     "eps_of", "gradient_like", "plain_array", "pool_window", "real_numbers", "samples_and_labels",
-    "scores_and_labels", "whole_number",
+    "scores_and_labels", "warn_unknown", "whole_number",
 ]
 
 FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))  # in the byte order of the machine
@@ -212,13 +213,26 @@ def conv_arguments(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[Array, Arr
 
 def check_parameters(
         parameters: Mapping[str, object], expected: Collection[str], argument: str) -> None:
-    """Raise ValueError, naming missing and unknown keys, unless the keys are the expected ones."""
+    """Raise ValueError, naming missing and unknown keys, unless the expected keys are there.
+
+    Keys that are only unknown give a UserWarning: the course ignores them.
+    """
     if parameters.keys() == set(expected):
         return
     missing = sorted(set(expected) - set(parameters))
     unknown = sorted(set(parameters) - set(expected))
-    raise ValueError(f"{argument}: missing keys {missing}, unknown keys {unknown}; "
-                     f"expected exactly {sorted(expected)}")
+    message = (f"{argument}: missing keys {missing}, unknown keys {unknown}; "
+               f"expected exactly {sorted(expected)}")
+    check(not missing, message)
+    warn_unknown(parameters, expected, argument)
+
+
+def warn_unknown(parameters: Mapping[str, object], known: Collection[str], argument: str) -> None:
+    """Give a UserWarning if there are keys that nothing reads."""
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        warnings.warn(f"{argument}: has unknown keys {unknown}, which are ignored; expected "
+                      f"{sorted(known)}", UserWarning, stacklevel=4)
 
 
 def scores_and_labels(scores: ArrayLike, y: ArrayLike) -> tuple[Array, Labels]:

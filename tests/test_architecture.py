@@ -18,7 +18,7 @@ RANKS = {
     "shapes": 1,
     "arrays": 2,
     "files": 3, "layers": 3, "kernels": 3, "faces": 3,
-    "layer_utils": 4, "fast_layers": 4, "optim": 4, "data_utils": 4,
+    "im2col": 4, "layer_utils": 4, "fast_layers": 4, "optim": 4, "data_utils": 4,
     "nets": 5,
     "classifiers": 6, "solver": 6,
     "gradient_check": 7, "analysis": 7,

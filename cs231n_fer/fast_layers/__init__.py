@@ -64,6 +64,10 @@ from .conv import (
 from .im2col import conv_backward_im2col, conv_forward_im2col
 from .pool import max_pool_backward_fast, max_pool_forward_fast
 
+# The course's version with strides: a view of the windows and a matrix product, as im2col here.
+conv_forward_strides = conv_forward_im2col
+conv_backward_strides = conv_backward_im2col
+
 COMPILED = not DISABLED  # without the compiler kernels run as Python functions, for debugging
 
 __all__ = [
@@ -71,9 +75,11 @@ __all__ = [
     "affine_forward_fast",
     "conv_backward_fast",
     "conv_backward_im2col",
+    "conv_backward_strides",
     "conv_backward_winograd",
     "conv_forward_fast",
     "conv_forward_im2col",
+    "conv_forward_strides",
     "conv_forward_winograd",
     "max_pool_backward_fast",
     "max_pool_backward_im2col",

@@ -13,6 +13,7 @@
     dropout         random zeros in training
     losses          softmax, support vector machines, distillation, L2 regularization
     initializers    the weights before the first step
+    course_random   the random numbers of the course's notebooks
 
 A layer is a pair of functions:
 

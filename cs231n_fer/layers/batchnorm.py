@@ -20,6 +20,7 @@ from ..shapes import (
     eps_of,
     gradient_like,
     plain_array,
+    warn_unknown,
 )
 from ..types import Array, BatchnormParam, Cache, Shape
 from .averages import check_apart, check_average
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 CACHE = (np.ndarray, np.ndarray, np.ndarray, str)  # x - mean, rstd, gamma, mode
+SETTINGS = frozenset(("mode", "eps", "momentum", "running_mean", "running_var"))
 
 
 def batchnorm_forward_naive(
@@ -287,6 +289,8 @@ def batchnorm_settings(
     mode = bn_param.get("mode")
     if mode not in ("train", "test"):
         raise ValueError(f"bn_param: mode is {mode!r}, expected 'train' or 'test'")
+    if not bn_param.keys() <= SETTINGS:
+        warn_unknown(bn_param, SETTINGS, "bn_param")
     eps = eps_of(bn_param)
     momentum = float(bn_param.get("momentum", 0.9))
     running_mean = bn_param.setdefault("running_mean", np.zeros(D, dtype=x.dtype))

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..shapes import check, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache, DropoutParam
+from .course_random import GlobalGenerator
 
 __all__ = [
     "dropout_forward_naive", "dropout_backward_naive",
@@ -60,7 +61,8 @@ def dropout_forward(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache
     dropout_param  {"p": probability of KEEPING a number, above 0 and at most 1,
                    "mode": "train" or "test",
                    "rng": np.random.Generator that draws the mask,
-                   "seed": int, used without an rng; gives the same mask in every call}
+                   "seed": int, used without an rng; gives the same mask in every call}; without
+                   both, NumPy's global random numbers draw it, as in the course
     Returns out and the cache, which is the mask, or None in test mode. Raises ValueError if p or
     mode is missing or out of range.
     """
@@ -90,5 +92,6 @@ def dropout_settings(dropout_param: DropoutParam) -> tuple[float, str, np.random
         raise ValueError(f"dropout_param: p is {p}, expected the probability of keeping a number, "
                          "above 0 and at most 1")
     check(mode in ("train", "test"), f"dropout_param: mode is {mode!r}, expected 'train' or 'test'")
-    rng = dropout_param.get("rng") or np.random.default_rng(dropout_param.get("seed"))
-    return float(p), str(mode), rng
+    seed = dropout_param.get("seed")
+    unseeded = GlobalGenerator() if seed is None else np.random.default_rng(seed)
+    return float(p), str(mode), dropout_param.get("rng") or unseeded

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from ..shapes import check
 from ..types import Array, Arrays, Cache, Shape
-from .layer import Layer, Mode, Row, Shapes
+from .layer import Layer, Mode, Row, Shapes, shape_after
 from .paths import INLINE, Value, join, pick, put
 
 __all__ = ["Chain", "NamedLayer", "Residual"]
@@ -127,7 +127,7 @@ class Chain(Layer):
         """Yield the rows of the layers in order."""
         for name, layer in self.layers:
             yield from layer.rows(join(path, name), shape)
-            shape = layer.out_shape(shape)
+            shape = shape_after(layer, join(path, name), shape)
 
 
 def _named(layers: Iterable[Layer | NamedLayer]) -> tuple[NamedLayer, ...]:

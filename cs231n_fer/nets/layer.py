@@ -26,7 +26,7 @@ from numpy.typing import DTypeLike
 
 from ..types import Array, Arrays, Cache, Shape
 
-__all__ = ["TEST", "Layer", "Mode", "Row", "Shapes"]
+__all__ = ["TEST", "Layer", "Mode", "Row", "Shapes", "check_shapes", "shape_after"]
 
 Shapes: TypeAlias = dict[str, Shape]
 Row: TypeAlias = "tuple[str, Layer, Shape, Shape]"  # path, layer, input shape, output shape
@@ -89,4 +89,21 @@ class Layer(ABC):
 
     def rows(self, path: str, shape: Shape) -> Iterator[Row]:
         """Yield a row for every layer inside it at any depth, or for itself if it has none."""
-        yield path, self, shape, self.out_shape(shape)
+        yield path, self, shape, shape_after(self, path, shape)
+
+
+def shape_after(layer: Layer, path: str, shape: Shape) -> Shape:
+    """Return layer.out_shape(shape); an error names the path of the layer, and its input shape."""
+    try:
+        return layer.out_shape(shape)
+    except ValueError as error:
+        if not path:
+            raise
+        raise ValueError(f"{error} (layer {path!r}, whose input has shape {shape})") from error
+
+
+def check_shapes(layer: Layer, shape: Shape) -> None:
+    """Raise ValueError, naming the path of the layer, where layers inside it don't fit together."""
+    for _ in layer.rows("", shape):
+        pass
+    layer.out_shape(shape)

@@ -1,8 +1,11 @@
 """A network: a layer, usually a Chain, with its arrays, a loss and L2 regularization."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from math import prod
+from os import PathLike
+from pathlib import Path
 from typing import Any, TypedDict, overload
 
 import numpy as np
@@ -11,21 +14,28 @@ from numpy.typing import DTypeLike
 from ..arrays.copying import Independent, packed, unpacked
 from ..fast_layers.gradients import l2_gradients
 from ..fast_layers.losses import softmax_loss_fast
+from ..files.checkpoint import check_fits, load_checkpoint, restore, save_checkpoint
 from ..shapes import check, real_numbers
 from ..types import Array, Arrays, Cache, Labels, Shape
-from .layer import TEST, Layer, Mode
+from .description import described, loss_name
+from .layer import TEST, Layer, Mode, check_shapes
 
-__all__ = ["Network", "NetworkOptions"]
+__all__ = ["LossOptions", "Network", "NetworkOptions"]
 
 
-class NetworkOptions(TypedDict, total=False):
-    """The keyword arguments that named networks pass on to Network, which documents them."""
+class LossOptions(TypedDict, total=False):
+    """The keyword arguments that the course's networks pass on to Network, which documents them."""
 
     loss: Callable[..., tuple[float, Array]]
+    max_params: int | None
+
+
+class NetworkOptions(LossOptions, total=False):
+    """The keyword arguments that the other named networks pass on."""
+
     reg: float
     dtype: DTypeLike
-    seed: int | None
-    max_params: int | None
+    seed: int | np.random.Generator | None
 
 
 class Network(Independent):
@@ -37,7 +47,8 @@ class Network(Independent):
     reg           strength of the L2 regularization, which adds 0.5 * reg * sum(w ** 2) for the
                   weights of every convolutional and affine layer
     dtype         float32 or float64
-    seed          seed of the initial parameters and the dropout masks; None: a random seed
+    seed          seed of the initial parameters and the dropout masks, or a Generator that draws
+                  them; None: a random seed
     names         {path: public name} of parameters whose name isn't their path, such as "W1" in the
                   course for "affine1/w"
     max_params    largest number of parameters; a larger network raises ValueError before memory is
@@ -51,7 +62,8 @@ class Network(Independent):
 
     def __init__(self, layer: Layer, input_shape: Shape, *,
                  loss: Callable[..., tuple[float, Array]] = softmax_loss_fast, reg: float = 0.0,
-                 dtype: DTypeLike = np.float32, seed: int | None = None,
+                 dtype: DTypeLike = np.float32,
+                 seed: int | np.random.Generator | None = None,
                  names: Mapping[str, str] | None = None, max_params: int | None = None) -> None:
         self.layer = layer
         self.input_shape = tuple(input_shape)
@@ -63,7 +75,7 @@ class Network(Independent):
         check(reg >= 0, f"reg: got {reg}, expected 0 or more")
         check(self.dtype in (np.float32, np.float64),
               f"dtype: got {self.dtype}, expected float32 or float64")
-        layer.out_shape(self.input_shape)  # layers that don't fit together raise their error here
+        check_shapes(layer, self.input_shape)
         param_shapes, _ = layer.array_shapes(self.input_shape)
         self.names = {path: (names or {}).get(path, path) for path in param_shapes}
         if max_params is not None:
@@ -88,6 +100,10 @@ class Network(Independent):
         If input_shape is (D,), samples may have any shape of D numbers. Raises ValueError if X has
         another shape or no samples.
         """
+        if np.asarray(X).dtype == np.uint8:
+            warnings.warn("X: holds uint8 pixels, which a network takes as numbers up to 255; "
+                          "normalize them first, for example by data_utils.normalise",
+                          UserWarning, stacklevel=3)
         X = real_numbers(X, self.dtype, "X")
         if not X.ndim or len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
@@ -145,6 +161,37 @@ class Network(Independent):
         """Return the test-time scores (N, classes) of X, computed in batches."""
         batches = [X[start:start + batch_size] for start in range(0, len(X), batch_size)]
         return np.concatenate([self.loss(batch) for batch in batches])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write parameters, buffers and layers to a checkpoint, which load and load_model read.
+
+        Raises ValueError for a layer or a loss function that is not of this package, or a parameter
+        of another dtype than the network's, and OSError if the file cannot be written.
+        """
+        for name, array in self.params.items():
+            check(np.asarray(array).dtype == self.dtype,
+                  f"params: {name} is {np.asarray(array).dtype}, the network has {self.dtype}; "
+                  f"convert it with astype(np.{self.dtype})")
+        options = {"layer": described(self.layer), "input_shape": list(self.input_shape),
+                   "loss": loss_name(self.loss_function), "reg": self.reg,
+                   "dtype": str(self.dtype), "names": self.names}
+        arrays = {f"params/{name}": array for name, array in self.params.items()}
+        arrays |= {f"buffers/{name}": array for name, array in self.buffers.items()}
+        save_checkpoint(path, arrays, {"model": {"kind": "Network", "options": options}})
+
+    def load(self, path: str | PathLike[str]) -> bool:
+        """Take over the parameters and buffers of a checkpoint; return False if there is no file.
+
+        Raises ValueError, and changes nothing, if the file is no checkpoint or is of another
+        network.
+        """
+        if not Path(path).exists():
+            return False
+        arrays, _ = load_checkpoint(path)
+        check_fits(self.buffers, arrays, "buffers", path)
+        restore(self.params, arrays, "params", path)
+        restore(self.buffers, arrays, "buffers", path)
+        return True
 
     def summary(self) -> str:
         """Return a table of the layers: output shapes, parameters, and FLOPs of a forward pass."""

@@ -6,6 +6,7 @@ layers are replaced by their parts, which run one by one in NumPy.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,8 +44,9 @@ def origin(model: Model, X: Array, y: Labels, rng_state: Mapping[str, Any] | Non
     spoiled = [name for name, array in model.params.items() if not finite({name: array})]
     if spoiled:
         return f"the update of {spoiled[0]} in the step before"
-    rng = np.random.default_rng(0)
-    rng.bit_generator.state = rng_state or model.rng.bit_generator.state
+    rng = deepcopy(model.rng)
+    if rng_state:
+        rng.bit_generator.state = rng_state
     found: list[str] = []
     with np.errstate(all="ignore"):
         layer = traced(model.layer, "", found)

@@ -14,6 +14,7 @@ __all__ = [
     "buffers_of",
     "copies",
     "generator_of",
+    "generator_state",
     "laid_out_like",
     "predicted_labels",
 ]
@@ -37,6 +38,19 @@ def generator_of(model: Model) -> np.random.Generator | None:
     """Return the random generator from which a model draws dropout masks; None if it has none."""
     rng: np.random.Generator | None = getattr(model, "rng", None)
     return rng
+
+
+def generator_state(rng: np.random.Generator) -> dict[str, Any]:
+    """Return the state of a generator of any kind as JSON can hold it: arrays become lists."""
+    state: dict[str, Any] = jsonable(rng.bit_generator.state)
+    return state
+
+
+def jsonable(value: Any) -> Any:
+    """Return a state, a dict of dicts, arrays and numbers, with lists in place of arrays."""
+    if isinstance(value, dict):
+        return {key: jsonable(inner) for key, inner in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def copies(arrays: Mapping[str, Array]) -> Arrays:

@@ -36,7 +36,7 @@ from ..files.checkpoint import (
 )
 from ..shapes import check
 from .fingerprint import excerpts
-from .model_parts import buffers_of, generator_of
+from .model_parts import buffers_of, generator_of, generator_state
 from .recipe import History
 from .run_state import RunState
 
@@ -189,7 +189,7 @@ def contents_of(state: RunState) -> tuple[Contents, dict[str, Any]]:
         "settings": state.settings,
         "fingerprint": state.fingerprint,
         "optim_numbers": numbers,
-        "rng": rng.bit_generator.state if rng else None,
+        "rng": generator_state(rng) if rng else None,
     }
 
 
