@@ -238,6 +238,9 @@ L2_SVM = D.draw_spaced_scores(1 / 8)  # 1 - x and 1 + x are 0 halfway between tw
 CASES = (
     *on_the_ladder("affine", "linear", D.draw_affine),
     *on_the_ladder("conv", "linear", D.draw_conv, winograd=D.draw_conv_3x3),
+    *on_the_ladder("grouped_conv", "linear", D.draw_grouped_conv),
+    Case("pad", "naive", "linear", D.draw_pad, L.pad_forward_naive, L.pad_backward_naive),
+    Case("pad", "numpy", "linear", D.draw_pad, L.pad_forward, L.pad_backward),
     *on_the_ladder("avg_pool", "linear", D.draw_pool),
     Case("global_avg_pool", "numpy", "linear", D.draw_images,
          L.global_avg_pool_forward, L.global_avg_pool_backward),

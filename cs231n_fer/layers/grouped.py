@@ -75,14 +75,18 @@ def grouped_conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvPar
     return np.concatenate(outs, axis=1), caches
 
 
-def grouped_conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db for dout (N, F, Ho, Wo): those of the groups, one after the other."""
+def grouped_conv_backward_naive(
+        dout: Array, cache: Cache, want_dx: bool = True) -> tuple[Array | None, Array, Array]:
+    """Return dx, dw, db for dout (N, F, Ho, Wo): those of the groups, one after the other.
+
+    want_dx   False puts None in the place of dx
+    """
     shape = _out_shape([part[0].shape for part in cache], [part[1].shape for part in cache],
                        cache[0][3])
     dout = gradient_like(dout, shape, cache[0][0].dtype, "grouped_conv")
     parts = zip(np.split(dout, len(cache), axis=1), cache, strict=True)
     dx, dw, db = zip(*(conv_backward_naive(*part) for part in parts), strict=True)
-    return np.concatenate(dx, axis=1), np.concatenate(dw), np.concatenate(db)
+    return np.concatenate(dx, axis=1) if want_dx else None, np.concatenate(dw), np.concatenate(db)
 
 
 def _out_shape(x_shapes: list[Shape], w_shapes: list[Shape], geometry: tuple[int, int]) -> Shape:
@@ -109,8 +113,12 @@ def grouped_conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvPa
     return out.transpose(0, 3, 1, 2), (x, w, (stride, pad), groups)
 
 
-def grouped_conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db for dout (N, F, Ho, Wo), as the backward pass of cols @ filters + b."""
+def grouped_conv_backward_im2col(
+        dout: Array, cache: Cache, want_dx: bool = True) -> tuple[Array | None, Array, Array]:
+    """Return dx, dw, db for dout (N, F, Ho, Wo), as the backward pass of cols @ filters + b.
+
+    want_dx   False puts None in the place of dx
+    """
     x, w, (stride, pad), groups = cache
     N, F, Ho, Wo = _out_shape([x.shape], [w.shape], (stride, pad))
     dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "grouped_conv").transpose(0, 2, 3, 1)
@@ -120,10 +128,13 @@ def grouped_conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Arra
     C = w.shape[1]  # channels of a group
     dfilters = _columns(x, w, stride, pad, groups).transpose(0, 2, 1) @ rows
     dw = dfilters.reshape(groups, HH, WW, C, F // groups).transpose(0, 4, 3, 1, 2).reshape(w.shape)
+    db = dout.sum(axis=(0, 1, 2))
+    if not want_dx:
+        return None, dw, db
     dcols = rows @ _filters(w, groups).transpose(0, 2, 1)  # (groups, rows, HH * WW * C)
     dcols = dcols.reshape(groups, -1, HH * WW, C).transpose(1, 2, 0, 3)
-    dx = col2im(dcols.reshape(len(dcols), -1), x.shape, HH, WW, stride, pad)
-    return dx, dw, dout.sum(axis=(0, 1, 2))
+    dcols = dcols.reshape(len(dcols), HH * WW * groups * C)
+    return col2im(dcols, x.shape, HH, WW, stride, pad), dw, db
 
 
 def _columns(x: Array, w: Array, stride: int, pad: int, groups: int) -> Array:

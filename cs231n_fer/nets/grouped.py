@@ -81,6 +81,11 @@ class GroupedConv(Layer):
         dx, dw, db = functions("grouped_conv", self.rung).backward(dout, cache)
         return dx, ({"w": dw, "b": db} if self.bias else {"w": dw})
 
+    def gradients(self, dout: Array, cache: Cache) -> Arrays:
+        """Return the gradients of w and b without computing dx."""
+        _, dw, db = functions("grouped_conv", self.rung).backward(dout, cache, want_dx=False)
+        return {"w": dw, "b": db} if self.bias else {"w": dw}
+
     def flops(self, shape: Shape) -> int:
         """Return 2 for each product of a weight with a pixel."""
         return 2 * prod(self.out_shape(shape)) * shape[0] // self.groups * self.size ** 2
