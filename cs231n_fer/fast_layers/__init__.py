@@ -6,7 +6,7 @@ fast_layers/conv and kernels/conv are three levels of one ladder. A function her
 takes memory from the arena, calls a kernel and packs the cache. "Rung" is the word for one way to
 compute an operation; see nets/ladder.py.
 
-    conv, affine, pool, norm, activations, losses
+    conv, grouped, affine, pool, norm, activations, losses
                  single layers
     im2col       the im2col rung of networks: NumPy, and what makes it fast
     sandwiches   conv - ReLU [- max-pool], fused

@@ -98,6 +98,22 @@ def draw_conv(rng: Generator) -> Problem:
     return arguments, ({"stride": stride, "pad": pad},)
 
 
+def draw_grouped_conv(rng: Generator) -> Problem:
+    """Draw x, w, b of draw_conv for each of some groups; groups of one channel are depthwise."""
+    arguments, (conv_param,) = draw_conv(rng)
+    groups = size(rng, 1, 4)
+    N, C, H, W = arguments["x"].shape
+    F, _, HH, WW = arguments["w"].shape
+    return {"x": rng.normal(size=(N, groups * C, H, W)),
+            "w": rng.normal(size=(groups * F, C, HH, WW)),
+            "b": rng.normal(size=groups * F)}, (conv_param, groups)
+
+
+def draw_pad(rng: Generator) -> Problem:
+    """Draw x (N, C, H, W), a width of the border and its value."""
+    return {"x": rng.normal(size=rng.integers(1, 4, 4))}, (size(rng, 0, 4), float(rng.normal()))
+
+
 def draw_conv_3x3(rng: Generator) -> Problem:
     """Draw x, w, b for Winograd's algorithm: images that tiles don't divide evenly as well."""
     N, C, F = rng.integers(1, 4, 3)

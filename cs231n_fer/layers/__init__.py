@@ -110,7 +110,7 @@ from .losses import (
     svm_loss,
     svm_loss_naive,
 )
-from .padding import pad_backward, pad_forward
+from .padding import pad_backward, pad_backward_naive, pad_forward, pad_forward_naive
 from .pool import (
     avg_pool_backward_im2col,
     avg_pool_backward_naive,
@@ -138,7 +138,7 @@ __all__ = [
     "conv_forward_im2col", "conv_backward_im2col",
     "grouped_conv_forward_naive", "grouped_conv_backward_naive",
     "grouped_conv_forward_im2col", "grouped_conv_backward_im2col",
-    "pad_forward", "pad_backward",
+    "pad_forward_naive", "pad_backward_naive", "pad_forward", "pad_backward",
     "max_pool_forward_naive", "max_pool_backward_naive",
     "max_pool_forward_im2col", "max_pool_backward_im2col",
     "max_pool_forward_reshape", "max_pool_backward_reshape",

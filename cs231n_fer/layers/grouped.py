@@ -123,10 +123,11 @@ def grouped_conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Arra
     C = w.shape[1]  # channels of a group
     dfilters = _columns(x, w, stride, pad, groups).transpose(0, 2, 1) @ rows
     dw = dfilters.reshape(groups, HH, WW, C, F // groups).transpose(0, 4, 3, 1, 2).reshape(w.shape)
+    db = dout.sum(axis=(0, 1, 2))
     dcols = rows @ _filters(w, groups).transpose(0, 2, 1)  # (groups, rows, HH * WW * C)
     dcols = dcols.reshape(groups, -1, HH * WW, C).transpose(1, 2, 0, 3)
-    dx = col2im(dcols.reshape(len(dcols), -1), x.shape, HH, WW, stride, pad)
-    return dx, dw, dout.sum(axis=(0, 1, 2))
+    dcols = dcols.reshape(len(dcols), HH * WW * groups * C)
+    return col2im(dcols, x.shape, HH, WW, stride, pad), dw, db
 
 
 def _columns(x: Array, w: Array, stride: int, pad: int, groups: int) -> Array:

@@ -24,7 +24,7 @@ from .. import fast_layers as F
 from .. import layer_utils as U
 from .. import layers as L
 from ..fast_layers import batchnorm as B
-from ..fast_layers import conv, im2col
+from ..fast_layers import conv, grouped, im2col
 from ..fast_layers import norm as N
 from ..fast_layers import pool as P
 from ..fast_layers import sandwiches as S
@@ -64,7 +64,8 @@ LADDER: dict[str, dict[str, tuple[Forward, Backward]]] = {
              **compiled(conv.conv_forward, conv.conv_backward)},
     "grouped_conv": {
         "naive": (L.grouped_conv_forward_naive, L.grouped_conv_backward_naive),
-        "im2col": (L.grouped_conv_forward_im2col, L.grouped_conv_backward_im2col)},
+        "im2col": (L.grouped_conv_forward_im2col, L.grouped_conv_backward_im2col),
+        **compiled(grouped.grouped_conv_forward, grouped.grouped_conv_backward)},
     "max_pool": {"naive": (L.max_pool_forward_naive, L.max_pool_backward_naive),
                  "im2col": (L.max_pool_forward_im2col, L.max_pool_backward_im2col),
                  "fast": (P.max_pool_forward_fast, P.max_pool_backward_fast)},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from .. import layers as L
-from ..shapes import check, gradient_like
+from ..shapes import check, gradient_like, whole_number
 from ..types import Array, Arrays, Cache, Shape
 from .layer import Layer, Mode
 
@@ -44,7 +44,8 @@ class Pad(Layer):
     def out_shape(self, shape: Shape) -> Shape:
         """Return (C, H + 2 pad, W + 2 pad) for (C, H, W)."""
         check(len(shape) == 3, f"Pad: input shape is {shape}, expected (C, H, W)")
-        return (shape[0], *(side + 2 * self.pad for side in shape[1:]))
+        width = whole_number(self.pad, "pad", 0)
+        return (shape[0], *(side + 2 * width for side in shape[1:]))
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
         """Return x with its border."""
