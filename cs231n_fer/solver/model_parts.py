@@ -17,7 +17,7 @@ __all__ = [
     "check_finite",
     "copies",
     "generator_of",
-    "goes_on",
+    "goes_on_after_nan",
     "laid_out_like",
 ]
 
@@ -42,7 +42,7 @@ def generator_of(model: Model) -> np.random.Generator | None:
     return rng
 
 
-def goes_on(model: Model, choice: str | None) -> bool:
+def goes_on_after_nan(model: Model, choice: str | None) -> bool:
     """Return whether a training goes on where numbers become infinite or NaN.
 
     choice   on_divergence of the Recipe; None: what the model says

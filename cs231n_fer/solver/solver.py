@@ -30,7 +30,7 @@ from .diagnosis import LOWER, Finding, Step, cause, diverged, finite
 from .fingerprint import fingerprint
 from .horizon import check_horizon
 from .interrupts import interrupts_noted
-from .model_parts import accuracy_of, check_finite, generator_of, goes_on
+from .model_parts import accuracy_of, check_finite, generator_of, goes_on_after_nan
 from .own_update import Rule, update_of
 from .progress import progress_of
 from .recipe import Recipe
@@ -106,9 +106,9 @@ class Solver(RunResults, Independent):
         if folder or checkpoint_name:
             arrays = {"X_train": self.X_train, "y_train": self.y_train,
                       "X_val": self.X_val, "y_val": self.y_val}
-            self.state.fingerprint = fingerprint(model, arrays, {
-                "schedule": self.schedule, "augmentation": recipe.augmentation,
-                "sampler": recipe.sampler})
+            choices = {"schedule": self.schedule, "augmentation": recipe.augmentation,
+                       "sampler": recipe.sampler}
+            self.state.fingerprint = fingerprint(model, arrays, choices)
         if folder:
             folder.begin(self.state)
             check_horizon(self.schedule, self.state, num_epochs)
@@ -146,10 +146,11 @@ class Solver(RunResults, Independent):
         check_horizon(self.schedule, self.state, self.num_epochs)
         self.state.num_epochs = self.num_epochs
         self.state.give_last()
-        quiet = np.errstate(all="ignore") if self._goes_on() else nullcontext()
+        goes_on = goes_on_after_nan(self.model, self.recipe.on_divergence)
+        quiet = np.errstate(all="ignore") if goes_on else nullcontext()
         with quiet, interrupts_noted() as self._interrupts:
             if not self.val_acc_history:
-                if not self._goes_on():
+                if not goes_on:
                     check_finite(self.model)
                 self._evaluate()
             while self.epoch < self.num_epochs:
@@ -221,8 +222,8 @@ class Solver(RunResults, Independent):
             left = (self.num_epochs - self.epoch) * (time.perf_counter() - start)
             shown.end(state.history[-1], left)
         if self.checkpoint_name:
-            save_checkpoint(f"{self.checkpoint_name}_epoch_{self.epoch}.h5",
-                            *(self.folder.contents if self.folder else contents_of)(state))
+            contents = self.folder.contents if self.folder else contents_of
+            save_checkpoint(f"{self.checkpoint_name}_epoch_{self.epoch}.h5", *contents(state))
         if self.folder:
             self.folder.save_epoch(state, improved)
 
@@ -259,15 +260,11 @@ class Solver(RunResults, Independent):
     def _diverged(self, what: str, learning_rate: float, found: Finding, number: int) -> None:
         """Raise the FloatingPointError of a run that diverged in a step, or warn the first time."""
         message = diverged(what, self.state, learning_rate, found, number)
-        if not self._goes_on():
+        if not goes_on_after_nan(self.model, self.recipe.on_divergence):
             raise FloatingPointError(message)
         if not self.state.diverged:
             warnings.warn(f"{message}; going on, see Recipe(on_divergence=...)", stacklevel=2)
         self.state.diverged = True
-
-    def _goes_on(self) -> bool:
-        """Return whether infinite and NaN numbers don't end the training."""
-        return goes_on(self.model, self.recipe.on_divergence)
 
     def _stop_if_interrupted(self) -> None:
         """After a Ctrl-C, save the run and raise a KeyboardInterrupt that says how to continue."""
@@ -297,6 +294,6 @@ class Solver(RunResults, Independent):
                                        EVALUATION_BATCH, "y_train")
             val_acc = self._accuracy(self.X_val, self.y_val, self.num_val_samples,
                                      EVALUATION_BATCH, "y_val")
-            progress_of(self.verbose, self.print_every).evaluated(
-                self.epoch, self.num_epochs, train_acc, val_acc)
+            shown = progress_of(self.verbose, self.print_every)
+            shown.evaluated(self.epoch, self.num_epochs, train_acc, val_acc)
             return state.note_accuracies(train_acc, val_acc)

@@ -109,7 +109,7 @@ CAUSES = {  # make: (where it began, the advice)
     pixel: ("the images of the batch", "leave out such samples"),
     augmentation: ("the augmentation of the batch", "mend the augmentation"),
     conversion: ("the conversion of the batch to float32", SCALE),
-    large_samples: ("the output of block1/conv", "no step has been done yet: use smaller initial "),
+    large_samples: ("the output of ", "no step has been done yet: use smaller initial "),
     initial_weights: ("the output of affine1", "no step has been done yet: use smaller initial "),
     loss_function: ("the loss function", "check it and its arguments"),
     teacher: ("the probabilities of the teacher", "check the teacher's weights"),
