@@ -4,7 +4,7 @@ As in the course, a star import brings the layers, the fast layers and the sandw
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -44,6 +44,8 @@ class ThreeLayerConvNet(Network):
     options        loss, max_params: see Network
     The defaults are the course's (assignment 2); baseline_net builds the paper's baseline.
     """
+
+    on_divergence: Literal["raise", "continue"] = "continue"  # as in the course
 
     def __init__(self, input_dim: Shape = (3, 32, 32), num_filters: int = 32, filter_size: int = 7,
                  hidden_dim: int = 100, num_classes: int = 10,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -59,6 +59,8 @@ class TwoLayerNet(Network):
     seed           see Network; None draws from NumPy's global generator, as in the course
     """
 
+    on_divergence: Literal["raise", "continue"] = "continue"  # as in the course
+
     def __init__(self, input_dim: int = 3 * 32 * 32, hidden_dim: int = 100, num_classes: int = 10,
                  weight_scale: float = 1e-3, reg: float = 0.0, *, dtype: DTypeLike = np.float64,
                  seed: int | np.random.Generator | None = None,
@@ -88,6 +90,8 @@ class FullyConnectedNet(Network):
     options              loss, max_params: see Network
     Parameters have the course's names (assignment 2): W1, b1, gamma1, beta1, W2, ...
     """
+
+    on_divergence: Literal["raise", "continue"] = "continue"  # as in the course
 
     def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32,
                  num_classes: int = 10, dropout_keep_ratio: float = 1,

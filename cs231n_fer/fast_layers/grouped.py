@@ -19,7 +19,6 @@ from ..shapes import conv_geometry, conv_output_size, gradient_like
 from ..types import Array, Cache, ConvParam, Shape
 from .conv import conv_backward, conv_forward
 from .copies import rebuilt
-from .passes import Gradients
 from .plans import ConvCache
 
 __all__ = ["grouped_conv_backward", "grouped_conv_forward"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict, overload
+from typing import Any, Literal, TypedDict, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -57,8 +57,11 @@ class Network(Independent):
     params and buffers are dictionaries of arrays. New arrays may be assigned to params at any time;
     the next pass uses them. teacher is None, or, for distillation, a function that returns the
     probabilities (N, C) for a batch, which the loss function then gets as its third argument.
-    Copies share no parameters, buffers or random generator.
+    Copies share no parameters, buffers or random generator. on_divergence is what a Solver does
+    where numbers become infinite or NaN, unless its Recipe says otherwise.
     """
+
+    on_divergence: Literal["raise", "continue"] = "raise"
 
     def __init__(self, layer: Layer, input_shape: Shape, *,
                  loss: Callable[..., tuple[float, Array]] = softmax_loss_fast, reg: float = 0.0,
