@@ -21,6 +21,9 @@ for, and how to add one thing more:
     gradient_check/    numeric gradients, and the table of all gradient checks
     analysis/          what a trained net can do, and what it looks at
     vis_utils/         figures, and the report of a finished run
+    photos/            faces in photos, and the emotions that they show
+    commands/          the command line, a thin layer over the functions of the other rooms
+    __main__           python -m cs231n_fer
 
 Importing this package imports none of them.
 """

