@@ -3,7 +3,7 @@
 These compositions define the fused layers of fast_layers/, which must return the same results.
 """
 from . import layers as L
-from .shapes import common_floats
+from .shapes import check_pixels, common_floats
 from .types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 
 __all__ = [
@@ -43,7 +43,7 @@ def conv_relu_forward(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tu
     return out, (conv_cache, relu_cache)
 
 
-def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array | None, Array, Array]:
+def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_forward."""
     conv_cache, relu_cache = cache
     dmaps = L.relu_backward(dout, relu_cache)
@@ -56,9 +56,11 @@ def conv_bn_relu_forward(
     """Compute convolution - spatial batchnorm - ReLU.
 
     x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,); all arrays are converted to one
-    floating-point type. Returns out (N, F, Ho, Wo) and the caches of the layers.
+    floating-point type. Returns out (N, F, Ho, Wo) and the caches of the layers. Raises ValueError
+    where x has an empty axis.
     """
     x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
+    check_pixels(x, "conv_bn_relu")
     maps, conv_cache = L.conv_forward_im2col(x, w, b, conv_param)
     normed, bn_cache = L.spatial_batchnorm_forward(maps, gamma, beta, bn_param)
     out, relu_cache = L.relu_forward(normed)
@@ -66,7 +68,7 @@ def conv_bn_relu_forward(
 
 
 def conv_bn_relu_backward(
-        dout: Array, cache: Cache) -> tuple[Array | None, Array, Array, Array, Array]:
+        dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_forward."""
     conv_cache, bn_cache, relu_cache = cache
     dnormed = L.relu_backward(dout, relu_cache)
@@ -88,7 +90,7 @@ def conv_relu_pool_forward(
     return out, (conv_relu_cache, pool_cache)
 
 
-def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array | None, Array, Array]:
+def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_pool_forward."""
     conv_relu_cache, pool_cache = cache
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)
@@ -110,7 +112,7 @@ def conv_bn_relu_pool_forward(
 
 
 def conv_bn_relu_pool_backward(
-        dout: Array, cache: Cache) -> tuple[Array | None, Array, Array, Array, Array]:
+        dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_pool_forward."""
     conv_bn_relu_cache, pool_cache = cache
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)

@@ -14,9 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cs231n_fer.analysis.saliency import choose_examples, saliency_map
-from cs231n_fer.classifiers import load_model
-from cs231n_fer.data_utils import load_data, normalise, restore_pixels
-from cs231n_fer.nets.network import Network
+from cs231n_fer.classifiers.pretrained import PretrainedNet, load_pretrained
+from cs231n_fer.data_utils import load_data, pictures, restore_pixels
 from cs231n_fer.types import Labels, Pixels
 from cs231n_fer.vis_utils import plot_saliency, save_figure
 
@@ -48,29 +47,22 @@ def parse_arguments() -> argparse.Namespace:
 def read_picture(path: str | Path, size: int = 48) -> Pixels:
     """Return the central square of a picture file as (size, size) uint8 gray values.
 
-    The picture is turned upright as its EXIF data say, cropped and resized.
-    Raises ValueError for a file that Pillow cannot read.
+    The picture is read by cs231n_fer.data_utils.pictures, cropped and resized.
+    Raises ValueError for a file that is not a whole picture.
     """
-    try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I;16"):  # convert("L") would clip 16 bits to white
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            gray = upright.convert("L")
-            return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: not a readable picture ({error}); give a JPEG or PNG file"
-                         ) from error
+    gray = Image.fromarray(pictures.read_picture(path))
+    return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
 
 
-def choose_rows(model: Network, data: Mapping[str, Any], rows: Sequence[int] | None) -> Labels:
+def choose_rows(net: PretrainedNet, data: Mapping[str, Any], rows: Sequence[int] | None) -> Labels:
     """Return the given rows, or by default those of the most certain right and wrong predictions.
 
     Raises ValueError for rows outside the validation split.
     """
     count = len(data["y_val"])
     if rows is None:
-        return np.concatenate(choose_examples(model.predict(data["X_val"]), data["y_val"]))
+        pixels = restore_pixels(data["X_val"], data["mean_image"], data["std"])
+        return np.concatenate(choose_examples(net.predict(pixels), data["y_val"]))
     outside = [row for row in rows if not 0 <= row < count]
     if outside:
         raise ValueError(f"--rows: {outside} out of range, the validation split has rows 0 to "
@@ -78,13 +70,13 @@ def choose_rows(model: Network, data: Mapping[str, Any], rows: Sequence[int] | N
     return np.array(rows)
 
 
-def load_faces(model: Network, arguments: argparse.Namespace) -> Faces:
+def load_faces(net: PretrainedNet, arguments: argparse.Namespace) -> Faces:
     """Return the pictures or the validation faces that the command line asks for."""
     if arguments.images:
-        pictures = [read_picture(path) for path in arguments.images]
-        return Faces(np.stack(pictures), None, arguments.images)
+        faces = [read_picture(path) for path in arguments.images]
+        return Faces(np.stack(faces), None, [Path(path).name for path in arguments.images])
     data = load_data(arguments.data)
-    rows = choose_rows(model, data, arguments.rows)
+    rows = choose_rows(net, data, arguments.rows)
     pixels = restore_pixels(data["X_val"][rows], data["mean_image"], data["std"])
     return Faces(pixels, data["y_val"][rows], [f"row {row}" for row in rows])
 
@@ -94,19 +86,16 @@ def main() -> None:
     arguments = parse_arguments()
     settings = [f"{name}={value}" for name, value in vars(arguments).items()]
     print("settings:", ", ".join(settings))
-    model, info = load_model(arguments.checkpoint)
-    missing = [key for key in ("class_names", "mean_image", "std") if info.get(key) is None]
-    if missing:
-        raise ValueError(f"{arguments.checkpoint}: holds no {', '.join(missing)}; use a checkpoint "
-                         "of train_final.py or train_best.py")
-    names = list(info["class_names"])
-    faces = load_faces(model, arguments)
-    X = normalise(faces.pixels, info["mean_image"], info["std"])
-    predicted = model.predict(X).argmax(axis=1)
+    net = load_pretrained(arguments.checkpoint)
+    names = net.class_names
+    faces = load_faces(net, arguments)
+    probabilities = net.predict(faces.pixels)
+    predicted = probabilities.argmax(axis=1)
     for n, face in enumerate(faces.names):
         true = "" if faces.labels is None else f", true {names[faces.labels[n]]}"
-        print(f"{face}: predicted {names[predicted[n]]}{true}")
-    maps = saliency_map(model, X, predicted)
+        share = 100 * probabilities[n, predicted[n]]
+        print(f"{face}: predicted {names[predicted[n]]} ({share:.0f} %){true}")
+    maps = saliency_map(net.model, net.preprocess(faces.pixels), predicted)
     figure = plot_saliency(faces.pixels, maps, predicted, names, labels=faces.labels)
     print("wrote", save_figure(figure, arguments.out))
 

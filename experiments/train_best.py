@@ -29,7 +29,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see train_final.py
 import numpy as np
 
 from cs231n_fer.classifiers import MODELS, load_model
-from cs231n_fer.data_utils import load_data
+from cs231n_fer.classifiers.pretrained import PretrainedNet
+from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.data_utils.augment import (
     BrightnessContrast,
     Compose,
@@ -140,8 +141,9 @@ def train(args: argparse.Namespace, data: Mapping[str, Any]) -> None:
     solver = build(args, data)
     solver.train()
     metrics, scores = measure(solver, data)
-    mirrored = scores + solver.model.predict(data["X_val"][..., ::-1])
-    metrics["val_acc_with_mirror"] = float(np.mean(mirrored.argmax(axis=1) == data["y_val"]))
+    pixels = restore_pixels(data["X_val"], data["mean_image"], data["std"])
+    predicted = PretrainedNet(solver.model, data).predict(pixels).argmax(axis=1)
+    metrics["val_acc_with_mirror"] = float(np.mean(predicted == data["y_val"]))
     write_text(args.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     draw_run(args.out, solver, data, scores)
     print(f"validation accuracy {metrics['val_acc']:.4f}, with mirror images "

@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike
 from ..arrays.copying import Independent
 from ..data_utils import normalise
 from ..data_utils.pixels import faces_of
+from ..fast_layers.plans import PLAN_IMAGES
 from ..files.checkpoint import load_checkpoint, save_checkpoint
 from ..layers.losses import log_softmax
 from ..nets.inference import Predictor
 from ..nets.network import Network
-from ..shapes import check
+from ..shapes import check, whole_number
 from ..types import Array, Pixels
 from .restore import load_model
 
@@ -36,7 +37,8 @@ class PretrainedNet(Independent):
     model         the Network, for saliency maps for example
     class_names   tuple of C names, in the order of the probabilities
     info          the other contents of the checkpoint: mean_image, std, the training settings, and
-                  in most cases temperature, see predict
+                  in most cases temperature, see predict; the dict of load_data serves too, for a
+                  net that has been trained on it
     Later changes of the model have no effect on predict. Raises ValueError if info lacks the
     preprocessing.
     """
@@ -57,6 +59,13 @@ class PretrainedNet(Independent):
         return (f"<PretrainedNet: {type(self.model).__name__} with {size:,} parameters; faces of "
                 f"{height} x {width} gray pixels -> {', '.join(self.class_names)}>")
 
+    def preprocess(self, images: ArrayLike) -> Array:
+        """Return images of faces (see predict) as the model takes them: (N, 1, 48, 48), float32.
+
+        Raises ValueError for other arrays.
+        """
+        return normalise(self._faces(images), self.info["mean_image"], self.info["std"])
+
     def predict(self, images: ArrayLike, mirror: bool = True, batch_size: int = 256) -> Array:
         """Return the probabilities (N, C), float32, of images of faces.
 
@@ -67,20 +76,30 @@ class PretrainedNet(Independent):
         mirror   average over an image and its mirror image, which takes twice the time, and
                  calibrate the mean with info["temperature"]
         Every image must show one face that fills it; photos.read_emotions finds faces in photos.
-        Raises ValueError for other arrays.
+        Whatever names the emotion of a picture calls this method, so that the answer is the same
+        everywhere. Raises ValueError for other arrays.
         """
-        height, width = self.model.input_shape[1:]
-        faces = faces_of(images, height, width)
+        faces = self._faces(images)
+        batch_size = whole_number(batch_size, "batch_size", 1)
         batches = [faces[start:start + batch_size] for start in range(0, len(faces), batch_size)]
         return np.concatenate([self._probabilities(batch, mirror) for batch in batches])
 
+    def _faces(self, images: ArrayLike) -> Pixels:
+        """Return images as uint8 (N, 48, 48)."""
+        return faces_of(images, *self.model.input_shape[1:])
+
     def _probabilities(self, images: Pixels, mirror: bool) -> Array:
-        """Return the probabilities of one batch of the network's size."""
+        """Return the probabilities of one batch, uint8 (N, 48, 48).
+
+        Compiled convolutions choose their algorithm by the number of images below PLAN_IMAGES: with
+        as many at least, a picture gets the same bits in any company.
+        """
         views = [images, images[..., ::-1]] if mirror else [images]
+        missing = max(PLAN_IMAGES - len(images), 0)
         found: list[Array] = []
         for view in views:
-            X = normalise(view, self.info["mean_image"], self.info["std"])
-            found.append(np.exp(log_softmax(self._scores(X))))
+            X = self.preprocess(np.pad(view, ((0, missing), (0, 0), (0, 0))))
+            found.append(np.exp(log_softmax(self._scores(X)[:len(images)])))
         mean: Array = np.mean(found, axis=0, dtype=np.float32)
         return tempered(mean, self.info.get("temperature", 1.0)) if mirror else mean
 

@@ -1,86 +1,64 @@
-"""Pictures of any kind as RGB, their gray values, and faces of the size that a net takes.
+"""Pictures in arrays of any kind: as bytes, as RGB, as gray levels, and as faces for a net.
 
-    read_rgb     a file: any mode and depth, upright, transparency on white
-    rgb_of       an array: gray or color, bytes, 16 bits, or floats
-    luma         gray values of RGB, by the weights of ITU-R 601, as Pillow computes them
+    bytes_of     numbers of any type and scale as uint8
+    rgb_of       a picture, gray or in color, with or without opacity, as RGB
+    luma         gray levels of RGB
     resized      a gray picture of another size
     faces_of     one or more pictures of faces as gray squares
 """
-import warnings
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from ..shapes import check, plain_array
 from ..types import Pixels
 
-__all__ = ["bytes_of", "faces_of", "luma", "read_rgb", "resized", "rgb_of", "square_in_the_middle"]
+__all__ = ["bytes_of", "faces_of", "luma", "on_white", "resized", "rgb_of", "rgb_of_gray",
+           "square_in_the_middle"]
 
-WEIGHTS = np.array([19595, 38470, 7471], np.uint32)  # of red, green and blue, in units of 2 ** -16
-
-
-def read_rgb(path: str | PathLike[str]) -> Pixels:
-    """Return the picture in a file as RGB, uint8 (H, W, 3), upright as its EXIF data says.
-
-    Transparent pixels are laid on white, 16 bits are reduced to 8, and of an animation the first
-    frame is taken. Raises FileNotFoundError if there is no file, ValueError if it is no picture.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Pillow only warns of, it can read
-            with Image.open(path) as image:
-                image.load()
-                return _rgb_of_image(ImageOps.exif_transpose(image))
-    except FileNotFoundError:
-        raise
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path}: is no picture that Pillow knows; save it as PNG or JPEG"
-                         ) from error
-    except Exception as error:  # damaged pictures make Pillow raise anything
-        raise ValueError(f"{path}: cannot be read ({error}); save it again as PNG or JPEG"
-                         ) from error
+WHITE = 255
+LUMA = (19595, 38470, 7471)  # weights of red, green and blue in units of 2 ** -16 (ITU-R 601)
 
 
-def _rgb_of_image(image: Image.Image) -> Pixels:
-    """Return uint8 (H, W, 3) of an image of any mode."""
-    if image.mode.startswith("I") or image.mode == "F":  # more than 8 bits, gray
-        return rgb_of(np.asarray(image))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
-
-
-def rgb_of(image: ArrayLike | Image.Image) -> Pixels:
+def rgb_of(image: ArrayLike) -> Pixels:
     """Return RGB, uint8 (H, W, 3), of a picture (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
 
-    image    numbers as bytes_of takes them, where the fourth channel is opacity, on white; or an
-             image of Pillow in any mode
+    image    numbers as bytes_of takes them; the fourth channel is opacity, over white
     Raises ValueError for other arrays.
     """
-    if isinstance(image, Image.Image):
-        return _rgb_of_image(ImageOps.exif_transpose(image))
     pixels = bytes_of(image, "image")
     shaped = pixels.ndim == 2 or pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4)
     check(shaped and pixels.size > 0,
           f"image: got shape {pixels.shape}, expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
     if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.shape[2] == 4:
-        return _rgb_of_image(Image.fromarray(pixels))
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+        return rgb_of_gray(pixels)
+    if pixels.shape[2] == 1:
+        return rgb_of_gray(pixels[:, :, 0])
+    if pixels.shape[2] == 3:
+        return pixels
+    return on_white(pixels[:, :, :3], pixels[:, :, 3:])
+
+
+def on_white(pixels: Pixels, opacity: NDArray[Any]) -> Pixels:
+    """Return uint8 pixels over a white background; opacity is 0 to 255 and broadcasts to them."""
+    share = opacity.astype(np.uint16)
+    mixed = pixels * share + WHITE * (255 - share)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def rgb_of_gray(gray: Pixels) -> Pixels:
+    """Return RGB (H, W, 3) of gray levels (H, W)."""
+    return np.repeat(gray[:, :, None], 3, axis=2)
 
 
 def bytes_of(numbers: ArrayLike, name: str) -> Pixels:
     """Return pixels as uint8 from 0 to 255, rounded; a uint8 array is returned as it is.
 
-    numbers    real numbers, of any shape. Floats of at most 1 are on the scale from 0 to 1, other
-               floats on that from 0 to 255. Integers are on that from 0 to 255, or from 0 to 65,535
-               if they have 16 bits or more and one of them is above 255
+    numbers    real numbers of any shape. Floats are on the scale from 0 to 1 if none is above 1,
+               else on that from 0 to 255. Integers are on that from 0 to 255, or if one is above
+               255 on that from 0 to 65,535, of which the upper eight bits are kept
     name       what error messages call them
     Raises ValueError for numbers out of range, NaN, and for other arrays.
     """
@@ -95,17 +73,17 @@ def bytes_of(numbers: ArrayLike, name: str) -> Pixels:
     check(0 <= low and high <= most,  # false for NaN
           f"{name}: numbers reach from {low:g} to {high:g}, expected 0 to 1 or 0 to 255 for "
           "floats, 0 to 255 or 0 to 65535 for integers; undo a normalization first")
-    if pixels.dtype.kind == "f":
-        scale = 255.0 if high <= 1 else 1.0
-    else:
-        scale = 1.0 if high <= 255 else 1 / 257
-    return np.rint(pixels * np.float64(scale)).astype(np.uint8)
+    if pixels.dtype.kind != "f":
+        return (pixels if high <= 255 else pixels >> 8).astype(np.uint8)
+    return np.rint(pixels * np.float64(255 if high <= 1 else 1)).astype(np.uint8)
 
 
 def luma(rgb: Pixels) -> Pixels:
-    """Return the gray values (..., H, W) of RGB pixels (..., H, W, 3), as Pillow computes them."""
-    total: NDArray[np.uint32] = rgb.astype(np.uint32) @ WEIGHTS
-    return ((total + 0x8000) >> 16).astype(np.uint8)
+    """Return the gray levels (..., H, W) of RGB pixels (..., H, W, 3), rounded as Pillow does."""
+    total = np.full(rgb.shape[:-1], 1 << 15, np.uint32)
+    for channel, weight in enumerate(LUMA):
+        total += rgb[..., channel].astype(np.uint32) * np.uint32(weight)
+    return (total >> 16).astype(np.uint8)
 
 
 def square_in_the_middle(gray: Pixels) -> Pixels:

@@ -4,6 +4,8 @@
     activations     ReLU and leaky ReLU
     im2col          the windows of an image as the rows of a matrix
     conv            convolution
+    grouped         convolution within groups of channels
+    padding         a border around images
     pool            max-pooling and average pooling
     batchnorm       batch normalization
     layernorm       layer and group normalization
@@ -72,6 +74,12 @@ from .dropout import (
     dropout_forward,
     dropout_forward_naive,
 )
+from .grouped import (
+    grouped_conv_backward_im2col,
+    grouped_conv_backward_naive,
+    grouped_conv_forward_im2col,
+    grouped_conv_forward_naive,
+)
 from .im2col import col2im, im2col
 from .initializers import he_normal, scaled_normal, xavier_normal
 from .layernorm import (
@@ -96,6 +104,7 @@ from .losses import (
     svm_loss,
     svm_loss_naive,
 )
+from .padding import pad_backward, pad_forward
 from .pool import (
     avg_pool_backward_im2col,
     avg_pool_backward_naive,
@@ -121,6 +130,9 @@ __all__ = [
     "im2col", "col2im",
     "conv_forward_naive", "conv_backward_naive",
     "conv_forward_im2col", "conv_backward_im2col",
+    "grouped_conv_forward_naive", "grouped_conv_backward_naive",
+    "grouped_conv_forward_im2col", "grouped_conv_backward_im2col",
+    "pad_forward", "pad_backward",
     "max_pool_forward_naive", "max_pool_backward_naive",
     "max_pool_forward_im2col", "max_pool_backward_im2col",
     "max_pool_forward_reshape", "max_pool_backward_reshape",

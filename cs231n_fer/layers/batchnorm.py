@@ -13,7 +13,7 @@ per node; and as the formula that the graph simplifies to, which reads memory le
 """
 import numpy as np
 
-from ..shapes import check, check_images, common_floats, gradient_like, plain_array
+from ..shapes import check, check_pixels, common_floats, gradient_like, plain_array
 from ..types import Array, BatchnormParam, Cache, Shape
 
 __all__ = [
@@ -203,7 +203,7 @@ def spatial_batchnorm_forward_naive(
         x: Array, gamma: Array, beta: Array, bn_param: BatchnormParam) -> tuple[Array, Cache]:
     """Normalize every channel over N, H and W; see spatial_batchnorm_forward."""
     x = plain_array(x, "x")
-    check_images(x, "spatial_batchnorm")
+    check_pixels(x, "spatial_batchnorm")
     out, cache = batchnorm_forward_naive(as_rows(x), gamma, beta, bn_param)
     return as_images(out, x.shape), (x.shape, cache)
 
@@ -226,7 +226,7 @@ def spatial_batchnorm_forward(
     Returns out (N, C, H, W) and a cache. Raises ValueError if a shape or a setting is wrong.
     """
     x = plain_array(x, "x")
-    check_images(x, "spatial_batchnorm")
+    check_pixels(x, "spatial_batchnorm")
     out, cache = batchnorm_forward(as_rows(x), gamma, beta, bn_param)
     return as_images(out, x.shape), (x.shape, cache)
 

@@ -59,12 +59,10 @@ def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam) -> t
     return out, (x, w, b, (stride, pad))
 
 
-def conv_backward_naive(
-        dout: Array, cache: Cache, want_dx: bool = True) -> tuple[Array | None, Array, Array]:
+def conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db: the loops of the forward pass, now from the outputs to the inputs.
 
-    dout      (N, F, Ho, Wo)
-    want_dx   False puts None in the place of dx, which the first layer of a network doesn't need
+    dout   (N, F, Ho, Wo)
     """
     x, w, b, (stride, pad) = cache
     N, C, H, W = x.shape
@@ -86,7 +84,7 @@ def conv_backward_naive(
                     dw[f] += dout[n, f, i, j] * padded[n, :, rows, columns]
                     db[f] += dout[n, f, i, j]
     dx = dpadded[:, :, pad:pad + H, pad:pad + W]  # pad:-pad would be empty for pad = 0
-    return dx if want_dx else None, dw, db
+    return dx, dw, db
 
 
 def filters_as_matrix(w: Array) -> Array:
@@ -101,9 +99,9 @@ def filters_as_matrix(w: Array) -> Array:
 def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tuple[Array, Cache]:
     """Convolve by a matrix product: out = im2col(x) @ filters_as_matrix(w) + b.
 
-    Arguments, out and errors are those of conv_forward_naive; out is in channels-last memory. The
-    cache is (x, w, (stride, pad)). It leaves out the columns, which are up to HH * WW times as
-    large as x; the backward pass computes them again.
+    Arguments, out and errors are those of conv_forward_naive. The cache is (x, w, (stride, pad)).
+    It leaves out the columns, which are up to HH * WW times as large as x; the backward pass
+    computes them again.
     """
     x, w, b = conv_arguments(x, w, b)
     stride, pad = conv_geometry(conv_param)
@@ -111,46 +109,26 @@ def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> 
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)
     Wo = conv_output_size(W, WW, stride, pad)
-    filters = filters_as_matrix(w)
-    out = np.empty((N, Ho, Wo, F), dtype=x.dtype)
-    for block in blocks_of_images(N, Ho * Wo * len(filters)):
-        rows = out[block].reshape(-1, F)
-        np.matmul(im2col(x[block], HH, WW, stride, pad), filters, out=rows)
-        rows += b
-    return out.transpose(0, 3, 1, 2), (x, w, (stride, pad))
+    cols = im2col(x, HH, WW, stride, pad)
+    rows = cols @ filters_as_matrix(w) + b
+    return rows.reshape(N, Ho, Wo, F).transpose(0, 3, 1, 2), (x, w, (stride, pad))
 
 
-def conv_backward_im2col(
-        dout: Array, cache: Cache, want_dx: bool = True) -> tuple[Array | None, Array, Array]:
+def conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db by the backward pass of the affine layer out = cols @ filters + b.
 
-    dfilters = cols^T dout, dcols = dout filters^T, and col2im turns dcols into dx. Arguments are
-    those of conv_backward_naive; dx and dw are in channels-last memory.
+    Arguments are those of conv_backward_naive.
     """
     x, w, (stride, pad) = cache
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)
     Wo = conv_output_size(W, WW, stride, pad)
-    dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "conv").transpose(0, 2, 3, 1)
-    filters = filters_as_matrix(w)
-    dfilters = np.zeros_like(filters)
-    dx = np.empty((N, H, W, C), dtype=x.dtype).transpose(0, 3, 1, 2)
-    for block in blocks_of_images(N, Ho * Wo * len(filters)):
-        rows = dout[block].reshape(-1, F)
-        dfilters += im2col(x[block], HH, WW, stride, pad).T @ rows
-        if want_dx:
-            dx[block] = col2im(rows @ filters.T, x[block].shape, HH, WW, stride, pad)
+    dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "conv")
+    drows = dout.transpose(0, 2, 3, 1).reshape(-1, F)
+    cols = im2col(x, HH, WW, stride, pad)
+    dfilters = cols.T @ drows
+    dcols = drows @ filters_as_matrix(w).T
+    dx = col2im(dcols, x.shape, HH, WW, stride, pad)
     dw = dfilters.reshape(HH, WW, C, F).transpose(3, 2, 0, 1)
-    return dx if want_dx else None, dw, dout.sum(axis=(0, 1, 2))
-
-
-def blocks_of_images(N: int, numbers_per_image: int) -> list[slice]:
-    """Return slices that divide a batch of N images into blocks, for the sake of speed.
-
-    The column matrix of a block has about 2 ** 18 numbers and stays in the L2 cache of the
-    processor. (32 -> 64 filters on 50 x 24 x 24, forward and backward, one thread: 49 ms instead of
-    60 for the whole batch at once; smaller layers gain nothing.)
-    """
-    size = max(1, 2 ** 18 // numbers_per_image)
-    return [slice(i, i + size) for i in range(0, N, size)]
+    return dx, dw, drows.sum(axis=0)

@@ -9,7 +9,7 @@ batchnorm.py, with the features of a sample in the place of the batch.
 """
 import numpy as np
 
-from ..shapes import check, check_images, common_floats, gradient_like
+from ..shapes import check, check_pixels, common_floats, gradient_like
 from ..types import Array, Cache, NormParam
 
 __all__ = [
@@ -193,9 +193,7 @@ def groupnorm_arguments(
     Raises ValueError if the shapes don't fit together or if G doesn't divide C.
     """
     x, gamma, beta = common_floats("spatial_groupnorm", x=x, gamma=gamma, beta=beta)
-    check_images(x, "spatial_groupnorm")
-    check(x.size > 0,
-          f"spatial_groupnorm: x has shape {x.shape}, expected (N, C, H, W), not empty")
+    check_pixels(x, "spatial_groupnorm")
     C = x.shape[1]
     check(G >= 1 and C % G == 0, f"G: got {G} groups, expected a divisor of the {C} channels")
     check(gamma.shape == beta.shape == (1, C, 1, 1),

@@ -21,7 +21,7 @@ loss as a difference, and differentiate it.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..shapes import check, common_floats, plain_array, scores_and_labels
+from ..shapes import check, common_floats, plain_array, real_numbers, scores_and_labels
 from ..types import Array, Labels
 
 __all__ = [
@@ -228,15 +228,19 @@ def l2_loss(w: Array, reg: float) -> tuple[float, Array]:
 def sample_weights(x: Array, y: Labels, class_weights: ArrayLike | None) -> Array:
     """Return the weights (N,) of the samples: those of their classes, or ones if there are none.
 
-    Raises ValueError unless class_weights are C finite numbers above 0.
+    They are scaled by a power of 2 so that the largest is from 0.5 to 1, as no weight or sum then
+    overflows; the factor cancels exactly. Raises ValueError unless class_weights are C finite
+    numbers above 0.
     """
     if class_weights is None:
         return np.ones(len(x), x.dtype)
-    weights = np.asarray(class_weights, x.dtype)
+    weights = real_numbers(class_weights, np.float64, "class_weights")
     check(weights.shape == x.shape[1:] and bool(np.all((weights > 0) & np.isfinite(weights))),
           f"class_weights: got {weights.tolist()}, expected {x.shape[1]} numbers above 0, "
           "one for each class")
-    return weights[y]
+    _, exponent = np.frexp(weights[y].max())
+    scaled: Array = np.ldexp(weights[y], -exponent).astype(x.dtype)
+    return scaled
 
 
 def check_teacher(

@@ -10,8 +10,9 @@
       6 5 | 3 8
 
 The gradient of a maximum goes to the pixel that it was taken from; if several pixels are equal, to
-the first in reading order (after a ReLU, windows full of zeros are common). The gradient of a mean
-goes to all pixels of its window in equal parts.
+the first in reading order (after a ReLU, windows full of zeros are common). NaN is larger than any
+number, as for np.argmax: the first NaN of a window is its maximum and gets the gradient. The
+gradient of a mean goes to all pixels of its window in equal parts.
 
 Windows may overlap; those that don't fit entirely are left out.
 
@@ -112,14 +113,17 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
         # np.maximum passes NaN on.
         np.maximum(argmax, (candidate > out) * argmax.dtype.type(k), out=argmax)
         np.maximum(out, candidate, out=out)
+    if np.isnan(out).any():  # the first NaN of a window is its maximum, as for np.argmax
+        for k, (rows, columns) in reversed(list(enumerate(offsets))):
+            argmax[np.isnan(x[:, :, rows, columns])] = k
     return out, (x.shape, argmax, x.dtype, (HH, WW, stride))
 
 
 def max_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W), in channels-last memory: dout is added where the argmax was."""
-    (N, C, H, W), argmax, dtype, window = cache
+    """Return dx (N, C, H, W): every dout is added to the pixel that its argmax names."""
+    shape, argmax, dtype, window = cache
     dout = gradient_like(dout, argmax.shape, dtype, "pool")
-    dx = np.zeros((N, H, W, C), dtype=dout.dtype).transpose(0, 3, 1, 2)
+    dx: Array = np.zeros_like(argmax, dtype=dtype, shape=shape)
     for k, (rows, columns) in enumerate(offsets_in_window(*window, *dout.shape[2:])):
         dx[:, :, rows, columns] += dout * (argmax == k)
     return dx
@@ -204,12 +208,12 @@ def avg_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 
 def avg_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W), in channels-last memory: every pixel of a window gets its share."""
-    (N, C, H, W), dtype, (HH, WW, stride) = cache
-    Ho, Wo = pooled_size((N, C, H, W), HH, WW, stride)
-    dout = gradient_like(dout, (N, C, Ho, Wo), dtype, "pool")
+    """Return dx (N, C, H, W): every pixel of a window gets an equal share of its dout."""
+    shape, dtype, (HH, WW, stride) = cache
+    Ho, Wo = pooled_size(shape, HH, WW, stride)
+    dout = gradient_like(dout, (*shape[:2], Ho, Wo), dtype, "pool")
     share = dout / (HH * WW)
-    dx = np.zeros((N, H, W, C), dtype=dout.dtype).transpose(0, 3, 1, 2)
+    dx: Array = np.zeros_like(share, shape=shape)
     for rows, columns in offsets_in_window(HH, WW, stride, Ho, Wo):
         dx[:, :, rows, columns] += share
     return dx

@@ -5,7 +5,8 @@ any depth.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -23,19 +24,22 @@ __all__ = ["Chain", "NamedLayer", "Residual"]
 NamedLayer: TypeAlias = tuple[str, Layer]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Chain(Layer):
     """Layers that run one after the other.
 
     layers   tuple of (name, layer) pairs; the arrays of a layer are found below its name, see
              paths.INLINE
-    Raises ValueError if a name is that of another layer or the beginning of its path, because the
-    two layers would share parameters.
     """
     layers: tuple[NamedLayer, ...]
 
-    def __post_init__(self) -> None:
-        """Refuse names that clash."""
+    def __init__(self, layers: Iterable[Layer | NamedLayer]) -> None:
+        """Name the layers that come without a name: Chain((Conv(8), ReLU())) has conv1 and relu1.
+
+        Raises ValueError if a name is that of another layer or the beginning of its path, because
+        the two layers would share parameters, or if something is no layer.
+        """
+        object.__setattr__(self, "layers", _named(layers))  # the dataclass is frozen
         names = sorted(name + "/" for name in self.inner_names())
         shared = [name for name, later in pairwise(names) if later.startswith(name)]
         check(not shared, f"layers: several have the path {', '.join(shared)}; "
@@ -124,6 +128,20 @@ class Chain(Layer):
         for name, layer in self.layers:
             yield from layer.rows(join(path, name), shape)
             shape = layer.out_shape(shape)
+
+
+def _named(layers: Iterable[Layer | NamedLayer]) -> tuple[NamedLayer, ...]:
+    """Return (name, layer) pairs; a layer without a name is called after its kind and number."""
+    found: list[NamedLayer] = []
+    kinds: Counter[str] = Counter()
+    for position, entry in enumerate(layers, start=1):
+        name, layer = entry if isinstance(entry, tuple) and len(entry) == 2 else (None, entry)
+        check(isinstance(layer, Layer) and isinstance(name, str | None),
+              f"layers: entry {position} is {entry!r}, expected a layer or a pair (name, layer)")
+        kind = type(layer).__name__.lower()
+        kinds[kind] += 1
+        found.append((f"{kind}{kinds[kind]}" if name is None else name, layer))
+    return tuple(found)
 
 
 def _backpropagate(layers: tuple[NamedLayer, ...], dout: Array, caches: list[Cache]

@@ -11,6 +11,9 @@ auto      the fastest rung of each operation for its shapes; im2col where NUMBA_
 A rung is chosen for a whole network, so it is named after its convolution. An operation that lacks
 a rung runs on the next lower one that it has. All rungs of an operation take the same arguments and
 return the same results: tests compare each rung with the one below it.
+
+The backward pass of conv on all rungs but naive, and that of a compiled sandwich, also take
+want_dx=False, because the first layer of a network needs no dx.
 """
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from .. import fast_layers as F
 from .. import layer_utils as U
 from .. import layers as L
 from ..fast_layers import batchnorm as B
-from ..fast_layers import conv
+from ..fast_layers import conv, im2col
 from ..fast_layers import norm as N
 from ..fast_layers import pool as P
 from ..fast_layers import sandwiches as S
@@ -58,13 +61,16 @@ LADDER: dict[str, dict[str, tuple[Forward, Backward]]] = {
              "im2col": (L.relu_forward, L.relu_backward),
              "fast": (relu_forward_fast, relu_backward_fast)},
     "conv": {"naive": (L.conv_forward_naive, L.conv_backward_naive),
-             "im2col": (L.conv_forward_im2col, L.conv_backward_im2col),
+             "im2col": (im2col.conv_forward_im2col, im2col.conv_backward_im2col),
              **compiled(conv.conv_forward, conv.conv_backward)},
+    "grouped_conv": {
+        "naive": (L.grouped_conv_forward_naive, L.grouped_conv_backward_naive),
+        "im2col": (L.grouped_conv_forward_im2col, L.grouped_conv_backward_im2col)},
     "max_pool": {"naive": (L.max_pool_forward_naive, L.max_pool_backward_naive),
                  "im2col": (L.max_pool_forward_im2col, L.max_pool_backward_im2col),
                  "fast": (P.max_pool_forward_fast, P.max_pool_backward_fast)},
     "avg_pool": {"naive": (L.avg_pool_forward_naive, L.avg_pool_backward_naive),
-                 "im2col": (L.avg_pool_forward_im2col, L.avg_pool_backward_im2col),
+                 "im2col": (L.avg_pool_forward_im2col, im2col.avg_pool_backward_im2col),
                  "fast": (P.avg_pool_forward_fast, P.avg_pool_backward_fast)},
     "spatial_batchnorm": {
         "naive": (L.spatial_batchnorm_forward_naive, L.spatial_batchnorm_backward_naive),

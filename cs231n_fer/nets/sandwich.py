@@ -1,7 +1,7 @@
 """Sandwiches: convolution, batchnorm, ReLU and max-pool as one fused operation."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +23,7 @@ PATTERNS = ((Conv, BatchNorm, ReLU, MaxPool), (Conv, BatchNorm, ReLU),
             (Conv, ReLU, MaxPool), (Conv, ReLU))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Sandwich(Chain):
     """A Chain of conv [- batchnorm] - ReLU [- max-pool] that runs as one fused operation.
 
@@ -31,9 +31,9 @@ class Sandwich(Chain):
     "im2col", which fuse nothing, a Sandwich runs as the Chain. Raises ValueError for other layers.
     """
 
-    def __post_init__(self) -> None:
+    def __init__(self, layers: Iterable[Layer | NamedLayer]) -> None:
         """Refuse layers that aren't a sandwich."""
-        super().__post_init__()
+        super().__init__(layers)
         kinds = tuple(type(layer) for _, layer in self.layers)
         check(kinds in PATTERNS, f"Sandwich: got {[kind.__name__ for kind in kinds]}, "
                                  "expected Conv [, BatchNorm], ReLU [, MaxPool]")

@@ -81,8 +81,8 @@ def sgd(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -
     rung:    "numpy", "fast" (Numba) or "auto", which is "fast" where Numba compiles; the same for
              all rules
     Returns (next_w, config): next_w has the dtype and the memory layout of w.
-    Raises ValueError for an unknown key, a value out of range or shapes that differ, as all rules
-    do.
+    Raises ValueError for an unknown key, a value out of range or one that the dtype of w rounds to
+    infinity, an epsilon that it rounds to 0, or shapes that differ, as all rules do.
     """
     w, dw, config, hyper = _settle("sgd", w, dw, config)
     numbers = (hyper["learning_rate"],)
@@ -96,6 +96,11 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None, rung: str = 
     w, dw:   arrays of one shape
     config:  {learning_rate, momentum in [0, 1), velocity}
     Returns (next_w, config).
+
+    As in the course and in the paper, the velocity holds the learning rate of every past step:
+    v = mu v - lr dw, w += v. PyTorch's holds gradients alone: v = mu v + dw, w -= lr v. The steps
+    are equal as long as the learning rate is; after a change of it from a to b, the old part of the
+    velocity still moves w at the rate a here, and at b there.
     """
     w, dw, config, hyper = _settle("sgd_momentum", w, dw, config)
     numbers = (hyper["learning_rate"], hyper["momentum"], 0.0)
@@ -107,7 +112,7 @@ def nesterov(w: Array, dw: Array, config: Config | None = None, rung: str = "aut
     """Compute a step of Nesterov momentum, at the looked-ahead point (Bengio et al. 2013, eq. 7).
 
     w, dw:   arrays of one shape
-    config:  {learning_rate, momentum in [0, 1), velocity}
+    config:  {learning_rate, momentum in [0, 1), velocity, as in sgd_momentum}
     Returns (next_w, config).
     """
     w, dw, config, hyper = _settle("nesterov", w, dw, config)
@@ -154,7 +159,7 @@ def adam(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") 
     Returns (next_w, config).
     """
     w, dw, config, hyper = _settle("adam", w, dw, config)
-    return _adam(w, dw, config, hyper, 0.0, rung), config
+    return _adam("adam", w, dw, config, hyper, rung), config
 
 
 def adamw(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
@@ -165,17 +170,20 @@ def adamw(w: Array, dw: Array, config: Config | None = None, rung: str = "auto")
     Returns (next_w, config).
     """
     w, dw, config, hyper = _settle("adamw", w, dw, config)
-    return _adam(w, dw, config, hyper, hyper["learning_rate"] * hyper["weight_decay"], rung), config
+    return _adam("adamw", w, dw, config, hyper, rung), config
 
 
-def _adam(w: Array, dw: Array, config: Config, hyper: dict[str, float], shrink: float, rung: str
+def _adam(name: str, w: Array, dw: Array, config: Config, hyper: dict[str, float], rung: str
           ) -> Array:
     """Update m, v and t in `config` and return the next weights."""
     t = int(config["t"]) + 1
     # The bias corrections are applied to scalars, so that no arrays m^ and v^ are needed.
     rate = hyper["learning_rate"] / (1 - hyper["beta1"] ** t)
     root_scale = 1 / math.sqrt(1 - hyper["beta2"] ** t)
+    shrink = hyper["learning_rate"] * hyper.get("weight_decay", 0.0)
     numbers = (hyper["beta1"], hyper["beta2"], rate, root_scale, hyper["epsilon"], shrink)
+    _check_rounded(name, {f"learning_rate / (1 - beta1 ** {t})": rate,
+                          "learning_rate * weight_decay": shrink}, w.dtype)
     next_w, m, v = update_step("adam", rung, (w, dw, config["m"], config["v"]), numbers)
     config.update(m=m, v=v, t=t)
     return next_w
@@ -232,12 +240,14 @@ def _settle(rule: str, w: Array, dw: Array, config: Config | None
     for key in STATE[rule]:
         if key != "t" and key in config:
             config[key] = _like_weights(rule, key, config[key], weights)
+    hyper = {key: float(config.get(key, value)) for key, value in DEFAULTS[rule].items()}
+    _check_rounded(rule, hyper, weights.dtype)
     for key, value in DEFAULTS[rule].items():
         config.setdefault(key, value)
     for key in STATE[rule]:
         if key not in config:
             config[key] = 0 if key == "t" else np.zeros_like(weights)
-    return weights, gradient, config, {key: float(config[key]) for key in DEFAULTS[rule]}
+    return weights, gradient, config, hyper
 
 
 def _like_weights(rule: str, key: str, values: Array, w: Array) -> Array:
@@ -261,6 +271,25 @@ def _check_number(rule: str, key: str, value: Any) -> None:
         number = math.nan
     if not 0 <= number < (1 if key in BELOW_ONE else math.inf):  # False for NaN
         raise ValueError(f"{rule}: {key} is {value!r}, expected a number {expected}")
+
+
+def _check_rounded(rule: str, numbers: Mapping[str, float], dtype: np.dtype[Any]) -> None:
+    """Raise ValueError for a number that the dtype of w would round to infinity, or epsilon to 0.
+
+    Infinity times a gradient of 0 is NaN, and so is 0 / epsilon where epsilon is rounded to 0. A
+    subnormal epsilon may be rounded to 0 by the processor.
+    """
+    limits = np.finfo(dtype)
+    largest = float(limits.max)
+    smallest = float(limits.tiny)
+    for key, value in numbers.items():
+        if value > largest:
+            raise ValueError(f"{rule}: {key} is {value!r}, expected at most {largest:.4g}, the "
+                             f"largest {dtype}")
+    epsilon = numbers.get("epsilon", 0.0)
+    if 0 < epsilon < smallest:
+        raise ValueError(f"{rule}: epsilon is {epsilon!r}, expected 0 or at least "
+                         f"{smallest:.4g}, the smallest normal {dtype}")
 
 
 def _check_step_count(rule: str, t: Any) -> None:

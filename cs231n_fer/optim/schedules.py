@@ -99,7 +99,9 @@ class CosineWarmup:
 class Plateau:
     """Multiply the learning rate by `factor` after `patience` accuracies without a new best.
 
-    patience:   int of at least 1, a number of accuracies; counting restarts after a reduction
+    patience:   int of at least 1, a number of accuracies; counting restarts after a reduction. The
+                last of them reduces the rate already, where PyTorch's ReduceLROnPlateau waits for
+                one more: patience=p here is patience=p - 1 there
     factor:     float in (0, 1]
     min_delta:  float of at least 0; a new best exceeds the old one by more than this
     """

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from ..data_utils.pixels import read_rgb, rgb_of
+from ..data_utils.pictures import read_rgb, rgb_pixels
+from ..data_utils.pixels import rgb_of
 from ..types import Pixels
 
 __all__ = ["Picture", "Source", "is_picture", "pictures_in"]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm",
-            ".pgm", ".jp2", ".avif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 # A path, a pattern, an array, or an iterable of them.
 Source: TypeAlias = "str | os.PathLike[str] | ArrayLike | Iterable[Any]"
@@ -48,7 +48,7 @@ def pictures_in(source: Source) -> Iterator[Picture]:
     if isinstance(source, str | os.PathLike):
         yield from _pictures_at(os.fspath(source))
     elif _is_one_picture(source):
-        yield Picture("frame 0", rgb_of(source))
+        yield Picture("frame 0", pixels_of(source))
     elif isinstance(source, Iterable):
         yield from _frames(source)
     else:
@@ -92,11 +92,16 @@ def _read(path: Path) -> Picture:
         return Picture(str(path), None, str(error))
 
 
+def pixels_of(image: ArrayLike | Image.Image) -> Pixels:
+    """Return RGB, uint8 (H, W, 3), of an array or of an image of Pillow; raises ValueError."""
+    return rgb_pixels(image) if isinstance(image, Image.Image) else rgb_of(image)
+
+
 def _frame(number: int, image: ArrayLike) -> Picture:
     """Return a frame of a video."""
     name = f"frame {number}"
     try:
-        return Picture(name, rgb_of(image))
+        return Picture(name, pixels_of(image))
     except ValueError as error:
         return Picture(name, None, str(error))
 

@@ -9,9 +9,10 @@
     report         measure a finished run and write its figures
 
 To add a figure: in the module of its kind, write a function that takes numbers and ax=None, draws
-on style.new_axes and returns its Axes. Name it in `__all__` of its file and here (those of curves
-and comparisons: in curves), and add a row to COMPARISONS in tests/vis_utils/test_vis_utils.py. If
-every run is to have it, its line goes into report.write_training_figures, and its row into PLOTS.
+on style.new_axes, so that a notebook shows it, and returns its Axes. Name it in `__all__` of its
+file and here (those of curves and comparisons: in curves), and add a row to COMPARISONS in
+tests/vis_utils/test_vis_utils.py. If every run is to have it, its line goes into
+report.write_training_figures, and its row into PLOTS.
 Only the modules listed in tests/test_architecture.py import Matplotlib.
 """
 from .figures import (

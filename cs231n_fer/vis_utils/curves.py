@@ -1,7 +1,8 @@
 """Figures of trainings: accuracy and loss over epochs, and the results of several nets compared.
 
-As everywhere in vis_utils, a plot takes ax=None, returns its Axes and never shows or stores it. The
-names of the nets stand beside their curves and points, so that no legend has to be looked up.
+As everywhere in vis_utils, a plot draws on ax, or on a new figure that a notebook shows below its
+cell, and returns the Axes. The names of the nets stand beside their curves and points, so that no
+legend has to be looked up.
 """
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..analysis.metrics import confusion_matrix, per_class_accuracy
 from ..analysis.saliency import choose_examples, saliency_map
+from ..classifiers.pretrained import PretrainedNet
 from ..data_utils import restore_pixels
 from ..nets.network import Network
 from ..solver import Solver
@@ -104,8 +105,10 @@ def training_run(solver: Solver, data: Mapping[str, Any], scores: Array) -> Trai
     names = data["class_names"]
     network = cast(Network, solver.model)
     y = data["y_val"]
-    predicted = scores.argmax(axis=1)
-    chosen = np.concatenate(choose_examples(scores, y))
+    # A face has the prediction that predict gives for it everywhere, not that of a single view.
+    probabilities = PretrainedNet(network, dict(data)).predict(pixels(data["X_val"]))
+    predicted = probabilities.argmax(axis=1)
+    chosen = np.concatenate(choose_examples(probabilities, y))
     X = data["X_val"][chosen]
     return TrainingRun(
         class_names=names,
@@ -114,7 +117,7 @@ def training_run(solver: Solver, data: Mapping[str, Any], scores: Array) -> Trai
         examples=Examples(pixels(data["X_train"][:SHOWN]), data["y_train"][:SHOWN]),
         history=History(solver.train_acc_history, solver.val_acc_history, solver.loss_history,
                         steps_per_epoch=len(solver.loss_history) / solver.epoch),
-        confusion=confusion_matrix(y, predicted, len(names)),
+        confusion=confusion_matrix(y, scores.argmax(axis=1), len(names)),
         explained=Explained(pixels(X), saliency_map(network, X, predicted[chosen]),
                             labels=y[chosen], predicted=predicted[chosen]),
         dataset="built-in faces" if data["synthetic"] else "FER2013",
@@ -143,4 +146,4 @@ def write_training_figures(folder: str | Path, run: TrainingRun) -> list[Path]:
                                                             dataset=run.dataset),
     }
     folder = Path(folder)
-    return [style.save_figure(ax, folder / f"{name}.png") for name, ax in axes.items()]
+    return [style.save_figure(ax, folder / f"{name}.png", close=True) for name, ax in axes.items()]

@@ -1,8 +1,9 @@
 """What all figures share: colors, new axes, titles and legends, and how a figure is written.
 
-Figures are built from matplotlib.figure.Figure, not from pyplot: they need no display, leave no
-global state and are freed when nobody refers to them. The colors are those of Okabe & Ito 2008,
-which color-blind readers can tell from each other.
+Figures are registered with pyplot, so that a notebook shows them below the cell that made them.
+pyplot keeps a figure until it is closed: what draws figures only to write them closes them.
+Importing this package changes neither Matplotlib's settings nor its backend. The colors are those
+of Okabe & Ito 2008, which color-blind readers can tell from each other.
 """
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
+
+from ..files.checkpoint import replacing
 
 __all__ = ["BLUE", "COLOURS", "GREY", "INK", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
            "finish_axes", "grouped", "legend_above", "new_axes", "new_figure", "save_figure"]
@@ -24,21 +27,30 @@ COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", SKY, "#E69F00", INK, "#8A8A8A")
 SPLIT_COLOURS = (BLUE, SKY, GREY, ORANGE)
 
 
-def save_figure(figure: Figure | Axes, path: str | Path) -> Path:
+def save_figure(figure: Figure | Axes, path: str | Path, close: bool = False) -> Path:
     """Write a Figure, or the Figure of an Axes, at 150 dpi, and return the Path.
 
-    Missing folders of the path are created.
+    close    close it afterward: a notebook does not show it, and its memory is freed
+    The ending of the path is the format, PNG where there is none. Missing folders are created; a
+    crash leaves either the old file or the new one.
     """
+    from matplotlib import pyplot  # not before a figure is drawn: it chooses a backend
+
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     root = figure.figure.figure  # Axes -> (Sub)Figure -> Figure; a Figure is its own .figure
-    root.savefig(path, dpi=150, facecolor="white")
+    with replacing(path) as temporary:
+        root.savefig(temporary, dpi=150, facecolor="white", format=path.suffix[1:] or "png")
+    if close:
+        pyplot.close(root)
     return path
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
-    """Return a Figure of size (width, height) in inches."""
-    return Figure(figsize=size, dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15))
+    """Return a Figure of size (width, height) in inches, which a notebook shows by itself."""
+    from matplotlib import pyplot  # not before a figure is drawn: it chooses a backend
+
+    return pyplot.figure(figsize=size, dpi=150,
+                         layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15))
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:

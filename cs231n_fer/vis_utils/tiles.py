@@ -1,6 +1,7 @@
 """Figures made of small pictures: examples of the classes, faces beside their saliency maps.
 
-As everywhere in vis_utils, a plot takes ax=None, returns its Axes and never shows or stores it.
+As everywhere in vis_utils, a plot draws on ax, or on a new figure that a notebook shows below its
+cell, and returns the Axes.
 """
 from collections.abc import Sequence
 from typing import Any

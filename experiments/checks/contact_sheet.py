@@ -2,12 +2,7 @@
 import argparse
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
-# The backend is chosen before this import, so that no display is needed.
-import matplotlib.pyplot as plt
 
 from cs231n_fer.faces.synthetic import (
     ACTION_UNITS,
@@ -16,6 +11,7 @@ from cs231n_fer.faces.synthetic import (
     emotions_of,
     make_faces,
 )
+from cs231n_fer.vis_utils import new_axes, save_figure
 
 GAP = 2  # pixels between faces
 MASK_COLOURS = np.array([[255, 170, 0], [0, 200, 255], [255, 60, 90]], np.float32)
@@ -58,15 +54,13 @@ def main():
     pictures = np.concatenate([np.repeat(faces.pixels[..., None], 3, axis=3), overlay(masked)])
     sheet = tile(pictures, args.columns)
 
-    figure, ax = plt.subplots(figsize=(args.columns * 0.9 + 1, 8.4 * 0.9))
+    ax = new_axes(None, (args.columns * 0.9 + 1, 8.4 * 0.9))
     ax.imshow(sheet, interpolation="nearest")
     ax.set_yticks(24 + 50 * np.arange(8), [*CLASS_NAMES, "masks:\n" + "\n".join(MASK_NAMES)])
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.set_frame_on(False)
-    figure.tight_layout()
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(args.out, dpi=110)
+    save_figure(ax, args.out)
     print(f"wrote {args.out}")
     for e, name in enumerate(CLASS_NAMES):
         mean = faces.action_units[emotion[chosen] == e].mean(axis=0)

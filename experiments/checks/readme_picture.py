@@ -21,7 +21,6 @@ from matplotlib.figure import Figure
 
 from cs231n_fer import load_pretrained
 from cs231n_fer.analysis.saliency import smooth_grad
-from cs231n_fer.data_utils import normalise
 from cs231n_fer.faces.synthetic import CLASS_NAMES, make_faces
 from cs231n_fer.vis_utils import INK, save_figure
 from experiments.bench.report import RESULTS
@@ -49,8 +48,7 @@ def most_confident(probabilities, labels):
 
 def saliency_of(net, pixels, labels):
     """Return the SmoothGrad maps (N, 48, 48) of uint8 faces (N, 48, 48)."""
-    images = normalise(pixels, net.info["mean_image"], net.info["std"])
-    return smooth_grad(net.model, images, labels, copies=COPIES, noise=0.1)
+    return smooth_grad(net.model, net.preprocess(pixels), labels, copies=COPIES, noise=0.1)
 
 
 def blurred(maps):

@@ -92,7 +92,7 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
     name = stem(number, args.name)
     files = {key: f"{name}_{key}.png" for key in figures or {}}
     for key, figure in (figures or {}).items():
-        save_figure(figure, args.results / files[key])
+        save_figure(figure, args.results / files[key], close=True)
     found = []
     for finding in findings:
         check(finding.figure in files or not finding.figure,

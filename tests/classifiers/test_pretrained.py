@@ -1,16 +1,21 @@
 """Tests of the packaged net: its file, preprocessing, probabilities and model card."""
 import json
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 from jobs import FACES, script
+from PIL import Image
 
 import cs231n_fer
 from cs231n_fer.classifiers import DeepConvNet, load_model
 from cs231n_fer.classifiers.pretrained import WEIGHTS, PretrainedNet, export, load_pretrained
-from cs231n_fer.data_utils import restore_pixels
+from cs231n_fer.data_utils import normalise, restore_pixels
+from cs231n_fer.faces.synthetic import make_faces
+from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
+from cs231n_fer.vis_utils.report import training_run
 
 OPTIONS = {"blocks": [[3], [4, 5]], "seed": 0}
 
@@ -77,6 +82,69 @@ def test_an_exported_net_predicts_the_same_but_for_the_rounding_of_its_weights_a
                for array in [*model.params.values(), *model.buffers.values()])
     export(tmp_path / "small.h5", tmp_path / "again.h5")
     np.testing.assert_array_equal(load_pretrained(tmp_path / "again.h5").predict(images(9)), found)
+
+
+def test_a_picture_gets_the_same_bits_in_any_company():
+    net = load_pretrained()
+    faces = make_faces(0, range(40)).pixels
+    together = net.predict(faces)
+    for size in (1, 2, 3, 17):
+        apart = np.concatenate([net.predict(faces[start:start + size])
+                                for start in range(0, len(faces), size)])
+        if COMPILED:
+            np.testing.assert_array_equal(apart, together)
+        else:  # the blocks of BLAS depend on the number of rows
+            np.testing.assert_allclose(apart, together, atol=1e-6)
+
+
+def seen_by_saliency_maps(checkpoint, faces, folder, monkeypatch):
+    """Return (classes, inputs of the net) of saliency_maps.py for picture files of the faces."""
+    paths = [str(folder / f"{n}.png") for n in range(len(faces))]
+    for face, path in zip(faces, paths, strict=True):
+        Image.fromarray(face).save(path)
+    module = script("saliency_maps")
+    seen = []
+    monkeypatch.setattr(module, "saliency_map", lambda model, X, y: seen.append((y, X)))
+    monkeypatch.setattr(module, "plot_saliency", lambda *rest, **more: None)
+    monkeypatch.setattr(module, "save_figure", lambda figure, path: path)
+    monkeypatch.setattr("sys.argv", ["saliency_maps", str(checkpoint), *paths])
+    module.main()
+    return seen[0]
+
+
+def solver_of(model):
+    """Return what a report needs of a finished Solver."""
+    return SimpleNamespace(model=model, train_acc_history=[1.0], val_acc_history=[1.0],
+                           loss_history=[1.0], epoch=1, best_epoch=1,
+                           history=[{"seconds": 1.0, "images_per_second": 1.0}])
+
+
+def test_every_door_gives_the_same_class_for_the_same_picture(tmp_path, monkeypatch):
+    net = load_pretrained()
+    faces = make_faces(0, range(60)).pixels
+    twice = net.predict(faces).argmax(axis=1)
+    assert (twice != net.predict(faces, mirror=False).argmax(axis=1)).any()
+    predicted, X = seen_by_saliency_maps(WEIGHTS, faces, tmp_path, monkeypatch)
+    np.testing.assert_array_equal(predicted, twice)
+    np.testing.assert_array_equal(X, net.preprocess(faces))
+    np.testing.assert_array_equal(X, normalise(faces, net.info["mean_image"], net.info["std"]))
+
+    y = np.arange(60) % 7
+    data = {**net.info, "X_train": X, "y_train": y, "X_val": X, "y_val": y, "synthetic": True,
+            "source": "noise"}
+    report = training_run(solver_of(net.model), data, net.model.predict(X))
+    rows = [np.flatnonzero((faces == face).all(axis=(1, 2))).item()
+            for face in report.explained.images]
+    np.testing.assert_array_equal(report.explained.predicted, twice[rows])
+
+    best = script("train_best")
+    monkeypatch.setattr(best, "draw_run", lambda *rest: None)
+    solver = solver_of(net.model)
+    solver.train = lambda: None
+    monkeypatch.setattr(best, "build", lambda args, data: solver)
+    best.train(SimpleNamespace(out=tmp_path), data)
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["val_acc_with_mirror"] == np.mean(twice == y)
 
 
 @pytest.mark.parametrize("wrong", [images(2)[0], images(2).astype(np.float32), images(2)[:, None],

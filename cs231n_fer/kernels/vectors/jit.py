@@ -70,16 +70,41 @@ def taking_turns(kernel):
 
 
 _turn = Lock()
+_lost_threads = False  # whether this process is a fork of one in which GNU OpenMP had threads
 
 
 @cache
 def runs_one_at_a_time():
     """Return whether Numba's threads serve one caller at a time.
 
-    This starts the threads, as the threading layer has no name before.
+    This starts the threads, as the threading layer has no name before. Raises RuntimeError in a
+    forked process that can't start any: GNU OpenMP, which has no threads there but counts on them,
+    would end the process.
     """
+    if _lost_threads:
+        raise RuntimeError(
+            "kernels: this process was forked from one whose OpenMP threads had run a kernel, and "
+            "has no such threads; start it with multiprocessing.get_context('spawn'), fork before "
+            "the first kernel runs, or set NUMBA_THREADING_LAYER=workqueue")
     numba.get_num_threads()
     return numba.threading_layer() == "workqueue"
+
+
+def begin_again():
+    """Prepare a process that has just been forked for its own calls of kernels."""
+    global _lost_threads
+    _turn.release()
+    runs_one_at_a_time.cache_clear()
+    try:
+        layer = numba.threading_layer()
+    except ValueError:  # no thread had been started
+        return
+    _lost_threads = layer == "omp" and sys.platform.startswith("linux")
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_turn.acquire, after_in_parent=_turn.release,
+                        after_in_child=begin_again)
 
 
 OPTIONS = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
@@ -154,6 +179,7 @@ def describe(value):
     return repr(value)
 
 
+COMPILE_SECONDS = 30  # of all kernels of a training step, on 2 cores
 _begun = Lock()
 
 
@@ -164,10 +190,15 @@ def begin_compiling(sig, folder):
     folder   where compiled kernels are kept
     """
     if _begun.acquire(blocking=False):
-        with suppress(OSError, ValueError):  # stderr is closed
-            print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds",
-                  file=sys.stderr, flush=True)
+        announce("once")
         helper.start("float32" if "float32" in str(sig) else "float64", folder)
+
+
+def announce(how_often):
+    """Print that kernels are compiled; how_often ends the sentence."""
+    with suppress(OSError, ValueError):  # stderr is closed
+        print(f"cs231n_fer: compiling kernels for this processor; about {COMPILE_SECONDS} s, "
+              f"{how_often}", file=sys.stderr, flush=True)
 
 
 class KeyedFile(IndexDataCacheFile):
@@ -196,6 +227,8 @@ class _NoCache(NullCache):
     def load_overload(self, sig, target_context):
         if self.guard:
             self.guard(normalize_signature(sig)[0])
+        if _begun.acquire(blocking=False):
+            announce("in every process; set NUMBA_CACHE_DIR to a writable folder to keep them")
 
 
 class _ForgivingCache(FunctionCache):
