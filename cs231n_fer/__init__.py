@@ -22,7 +22,10 @@ is for and how to extend it:
     gradient_check/    numerical gradients, and the table of all gradient checks
     analysis/          metrics of a trained network, and what it looks at
     vis_utils/         figures, and the report of a finished run
+    photos/            faces in photos, and the emotions that they show
     exchange/          ONNX files, scikit-learn and model hubs; needs extras, see its docstring
+    commands/          the command line, a thin layer over the functions of the other rooms
+    __main__           python -m cs231n_fer
 
 Importing this package imports none of them; `cs231n_fer.layers` imports a room when it is named.
 """

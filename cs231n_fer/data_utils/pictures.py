@@ -1,4 +1,4 @@
-"""The one way from a picture file to an array: uint8 gray levels (H, W), upright.
+"""The one way from a picture file to an array: uint8 gray levels (H, W) or RGB (H, W, 3), upright.
 
 File formats: PNG, JPEG, GIF, BMP, TIFF and WebP, by their content; of an animation or of several
 pages, the first picture. It is turned and mirrored as its EXIF orientation (1 to 8) says. Color
@@ -31,14 +31,13 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..shapes import check
 from ..types import Pixels
 from .fer2013 import readable
+from .pixels import luma, on_white, rgb_of_gray
 from .png_chunks import check_png
 from .sources import Source
 
-__all__ = ["FORMATS", "WHITE", "gray_pixels", "read_picture"]
+__all__ = ["FORMATS", "gray_pixels", "read_picture", "read_rgb", "rgb_pixels"]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # no other decoder of Pillow is ever run
-WHITE = 255
-LUMA = (19595, 38470, 7471)
 LARGEST = 1 << 28  # bytes of a file
 WITH_OPACITY = ("LA", "La", "P", "PA", "RGBA", "RGBa")
 ORIENTATION = 0x0112  # EXIF's tag
@@ -57,6 +56,19 @@ def read_picture(file: Source | IO[bytes], side: int | None = None) -> Pixels:
     Raises ValueError, which begins with the path if one was given, for whatever is not a whole
     picture of a known format and range.
     """
+    return _gray(_read(file, side))
+
+
+def read_rgb(file: Source | IO[bytes]) -> Pixels:
+    """Return the picture in a file as RGB, uint8 (H, W, 3), upright; see read_picture.
+
+    The picture that read_picture returns is the luma of this one.
+    """
+    return _rgb(_read(file, None))
+
+
+def _read(file: Source | IO[bytes], side: int | None) -> Pixels:
+    """Return the pixels of read_picture, gray (H, W) or RGB (H, W, 3) as the file has them."""
     if not isinstance(file, str | os.PathLike):
         return _decoded(file.read(LARGEST + 1), side)
     try:
@@ -72,26 +84,47 @@ def gray_pixels(image: Image.Image, depth: int = 8) -> Pixels:
 
     Raises ValueError for numbers of an unknown range.
     """
+    return _gray(_pixels(image, depth))
+
+
+def rgb_pixels(image: Image.Image) -> Pixels:
+    """Return RGB, uint8 (H, W, 3), of a picture of 8 bits in any mode of Pillow; see gray_pixels.
+    """
+    return _rgb(_pixels(image, 8))
+
+
+def _gray(pixels: Pixels) -> Pixels:
+    """Return gray levels (H, W) of pixels (H, W) or (H, W, 3)."""
+    return pixels if pixels.ndim == 2 else luma(pixels)
+
+
+def _rgb(pixels: Pixels) -> Pixels:
+    """Return RGB (H, W, 3) of pixels (H, W) or (H, W, 3)."""
+    return pixels if pixels.ndim == 3 else rgb_of_gray(pixels)
+
+
+def _pixels(image: Image.Image, depth: int) -> Pixels:
+    """Return gray (H, W) or RGB (H, W, 3) of a picture, as gray_pixels explains."""
     key = image.info.get("transparency")
     if image.mode in WITH_OPACITY:
         with _named_as_unreadable():
             straight = image.convert("LA") if image.mode == "La" else image
             colors = np.asarray(straight.convert("RGBA"))
-        return _on_white(_luma(colors), colors[:, :, 3])
+        return on_white(colors[:, :, :3], colors[:, :, 3:])
     if len(image.getbands()) > 1:
         with _named_as_unreadable():
             colors = np.asarray(image.convert("RGB"))
         if key is None:
-            return _luma(colors)
+            return colors
         check(depth == 8, f"has a transparent color of {depth} bits, expected 8: save it in 8 bits")
-        return _on_white(_luma(colors), 255 * (colors != key).any(axis=2))
+        return on_white(colors, 255 * (colors != key).any(axis=2, keepdims=True))
     values = np.asarray(image)
     gray = _levels(image, values)
     if key is None:
         return gray
     if image.mode == "L" and depth < 8:
         key = key * 255 // (2**depth - 1)
-    return _on_white(gray, 255 * ((gray if image.mode == "1" else values) != key))
+    return on_white(gray, 255 * ((gray if image.mode == "1" else values) != key))
 
 
 def _content(path: pathlib.Path) -> bytes:
@@ -120,7 +153,7 @@ def _named_as_unreadable() -> Iterator[None]:
 
 
 def _decoded(content: bytes, side: int | None) -> Pixels:
-    """Return the gray pixels of a file; its head is checked before anything is unpacked."""
+    """Return the pixels of a file; its head is checked before anything is unpacked."""
     check(len(content) <= LARGEST, f"has more than {LARGEST:,} bytes: save it smaller")
     with warnings.catch_warnings(record=True) as faults:
         warnings.simplefilter("error")  # Pillow warns of damage that it would ignore
@@ -132,7 +165,7 @@ def _decoded(content: bytes, side: int | None) -> Pixels:
         orientation = _load(image, faults)
         if image.mode == "P":
             _check_colors(image)
-        return _turned(gray_pixels(image, depth), orientation)
+        return _turned(_pixels(image, depth), orientation)
 
 
 def _check_head(content: bytes, side: int | None) -> int:
@@ -179,21 +212,6 @@ def _check_colors(image: Image.Image) -> None:
     check(largest < colors, f"has pixels of color {largest}, but a palette of {colors} colors")
 
 
-def _luma(colors: NDArray[np.uint8]) -> Pixels:
-    """Return the luma of (H, W, 3 or more) colors, rounded as Pillow rounds it."""
-    total = np.full(colors.shape[:2], 1 << 15, np.uint32)
-    for channel, weight in enumerate(LUMA):
-        total += colors[:, :, channel].astype(np.uint32) * weight
-    return (total >> 16).astype(np.uint8)
-
-
-def _on_white(gray: Pixels, opacity: NDArray[Any]) -> Pixels:
-    """Return gray over a white background; opacity is 0 to 255."""
-    share = opacity.astype(np.uint16)
-    mixed = gray * share + WHITE * (255 - share)
-    return ((mixed + 127) // 255).astype(np.uint8)
-
-
 def _levels(image: Image.Image, values: NDArray[Any]) -> Pixels:
     """Return the levels 0 to 255 of a picture of one channel."""
     gray: Pixels
@@ -217,12 +235,12 @@ def _levels(image: Image.Image, values: NDArray[Any]) -> Pixels:
     return 255 - gray if tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO else gray
 
 
-def _turned(gray: Pixels, orientation: int) -> Pixels:
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
     """Return a picture upright, whose file has an EXIF orientation of 0 (unknown) to 8."""
     if orientation in (5, 6, 7, 8):
-        gray = gray.T
+        pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
-        gray = gray[:, ::-1]
+        pixels = pixels[:, ::-1]
     if orientation in (3, 4, 7, 8):
-        gray = gray[::-1]
-    return np.ascontiguousarray(gray)
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)

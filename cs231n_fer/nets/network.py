@@ -89,6 +89,13 @@ class Network(Independent):
         self._weights = [name for path, name in self.names.items() if path.split("/")[-1] == "w"]
         self.params = {self.names[path]: array for path, array in params.items()}
 
+    def __repr__(self) -> str:
+        """Say what comes in and out, and how large the network is; summary lists its layers."""
+        taken = " x ".join(map(str, self.input_shape))
+        given = " x ".join(map(str, self.layer.out_shape(self.input_shape)))
+        size = sum(array.size for array in self.params.values())
+        return f"<{type(self).__name__}: {taken} -> {given}, {size:,} parameters, {self.dtype}>"
+
     def __getstate__(self) -> dict[str, Any]:
         """Pack the parameters, so that copies keep their memory order."""
         return {**self.__dict__, "params": packed(self.params)}

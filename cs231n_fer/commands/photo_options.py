@@ -1,0 +1,58 @@
+"""The options that commands on photos share."""
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .parsing import box
+
+if TYPE_CHECKING:
+    from ..classifiers.pretrained import PretrainedNet
+    from ..photos.emotions import Reading
+
+__all__ = ["add_photo_options", "new_path", "read_photos"]
+
+
+def add_photo_options(parser: argparse.ArgumentParser) -> None:
+    """Add the photos, where their faces are, and the net."""
+    add = parser.add_argument
+    add("photo", nargs="+", help="picture, folder of pictures, or pattern such as 'photos/*.jpg'")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--box", type=box, metavar="X,Y,W,H",
+                       help="the face in every photo, in pixels; nothing is searched")
+    where.add_argument("--whole-picture", action="store_true",
+                       help="the face fills the photo, of which the square in the middle is taken")
+    add("--net", metavar="CHECKPOINT", help="checkpoint of a net (default: the packaged net)")
+
+
+def read_photos(options: argparse.Namespace, net: PretrainedNet) -> Iterator[Reading]:
+    """Yield what is read from the photos of the options.
+
+    Raises FileNotFoundError or ValueError if the only photo is missing or cannot be read.
+    """
+    from ..photos.emotions import readings
+    is_alone = len(options.photo) == 1
+    source = options.photo[0] if is_alone else options.photo
+    for reading in readings(source, net=net, box=options.box, whole_picture=options.whole_picture):
+        if reading.rgb is None and is_alone and Path(source).is_file():
+            raise ValueError(reading.error)
+        yield reading
+
+
+def new_path(folder: str, name: str, ending: str) -> Path:
+    """Return a path for a picture made of a photo, which is the name of no other file.
+
+    folder    created if missing
+    name      of the photo, or "frame 0"
+    """
+    parent = Path(folder)
+    parent.mkdir(parents=True, exist_ok=True)
+    stem = f"{Path(name).stem}_{ending}"
+    path = parent / f"{stem}.png"
+    number = 2
+    while path.exists():
+        path = parent / f"{stem}_{number}.png"
+        number += 1
+    return path
