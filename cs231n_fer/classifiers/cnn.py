@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from .. import fast_layers, layer_utils, layers
 from ..fast_layers import *  # noqa: F403 (names for the star import)
 from ..layer_utils import *  # noqa: F403
-from ..layers import *  # noqa: F403
+from ..layers import *  # type: ignore[assignment]  # noqa: F403 (fast_layers names some as well)
 from ..nets.chain import Chain
 from ..nets.network import LossOptions, Network
 from ..nets.records import Affine, Conv, MaxPool, ReLU

@@ -31,7 +31,7 @@ from ..nets.records import Affine, Conv, MaxPool, ReLU
 from ..nets.sandwich import fuse
 from ..optim import check_config
 from ..shapes import check
-from ..solver.arguments import check_count
+from ..solver.arguments import check_numbers
 from ..solver.diagnosis import finite
 from ..solver.flat_update import FlatUpdate
 from ..types import Array, Labels, Shape
@@ -104,7 +104,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
             ) -> ConvNetClassifier:
         """Train a new network on X (N, D) and labels y (N,); return self."""
-        check_count("num_epochs", self.num_epochs, least=1)
+        check_numbers(num_epochs=self.num_epochs)
         samples, labels, weights = self._checked(X, y, sample_weight, reset=True)
         self._begin(np.unique(labels), samples.dtype)
         for _ in range(self.num_epochs):
@@ -153,7 +153,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
 
         reset   whether the features of X are those of a new fit
         """
-        check_count("batch_size", self.batch_size, least=1)
+        check_numbers(batch_size=self.batch_size)
         data, labels = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32])
         check_classification_targets(labels)
         weights = _check_sample_weight(sample_weight, data)

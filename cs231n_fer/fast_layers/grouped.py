@@ -60,7 +60,7 @@ def grouped_conv_forward(x: Array, w: Array, b: Array, conv_param: ConvParam, gr
     if channels == 1:
         return depthwise_forward(x, w, b, out, stride, pad)
     caches: list[ConvCache] = []
-    for g, (channel, filters) in enumerate(slices(groups, channels, F // groups)):
+    for channel, filters in slices(groups, channels, F // groups):
         part, cache = conv_forward(x[:, channel], w[filters], b[filters], conv_param, rung)
         out[..., filters] = part.transpose(0, 2, 3, 1)
         caches.append(cache)
@@ -88,7 +88,7 @@ def grouped_conv_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Arra
     parts = zip(cache.groups, slices(groups, size.C, size.F), strict=True)
     for part, (channels, filters) in parts:
         dpart, dw[filters], db[filters] = conv_backward(dout[:, filters], part)
-        dx[..., channels] = dpart.transpose(0, 2, 3, 1)
+        channels_first(dx)[:, channels] = dpart
     return channels_first(dx), dw, db
 
 

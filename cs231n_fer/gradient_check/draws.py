@@ -20,7 +20,7 @@ from ..shapes import conv_output_size
 from ..types import Array, Arrays, BatchnormParam, PoolParam, Shape
 from .checks import GAP, spaced
 
-__all__ = ["LAYOUTS", "Draw", "Problem", "draw_affine", "draw_conv", "draw_conv_3x3",
+__all__ = ["Draw", "Problem", "draw_affine", "draw_conv", "draw_conv_3x3",
            "draw_distillation", "draw_images", "draw_image_norm", "draw_groupnorm", "draw_large",
            "draw_layernorm", "draw_network", "draw_picture", "draw_pool", "draw_sandwich",
            "draw_scores", "draw_spaced", "draw_spaced_scores", "draw_test_mode", "draw_tiling_pool",
