@@ -4,6 +4,8 @@
     blobs       numerical gradients of nets that keep their arrays in blobs, as in the course
     layouts     ways to store an array in memory
     draws       random problems for layers
+    kinked_draws
+                random problems for sandwiches and networks
     verdicts    one layer checked on random problems
     cases       the table of all layers and rungs
 
