@@ -91,7 +91,8 @@ def test_ferplus_votes_of_pictures_are_matched_by_their_names(tmp_path, form):
     ({row: f"{row}.png" for row in range(ROWS)}, "such as fer0000000.png; the first is '7.png'"),
     ({row: f"fer{row:07}.png" for row in range(ROWS)} | {3: "extra.png"},
      "extra.png: is not listed in fer2013new.csv"),
-    ({row: f"fer{row % 6:07}.png" for row in range(ROWS)}, "occur several times in the pictures"),
+    ({row: f"fer{row % 6:07}.png" for row in range(ROWS)},
+     "names occur several times among the pictures"),
 ])
 def test_ferplus_votes_of_pictures_by_other_names_are_refused(tmp_path, names, reason):
     (tmp_path / "fer2013new.csv").write_text("\n".join(ferplus_lines()))
@@ -101,13 +102,23 @@ def test_ferplus_votes_of_pictures_by_other_names_are_refused(tmp_path, names, r
     assert reason in str(caught.value) and not (tmp_path / "out.h5").exists()
 
 
-def test_ferplus_with_a_name_twice_or_for_tables_and_pictures_at_once_is_refused(tmp_path):
+def test_a_name_that_ferplus_lists_twice_needs_the_same_votes(tmp_path):
     lines = ferplus_lines()
-    lines[3] = lines[3].replace("fer0000002", "fer0000001")
+    votes = lines[2].split(",", 2)[2]
+    lines[3] = f"Training,fer0000001.png,{votes}"  # as four rows of the real file have
     (tmp_path / "fer2013new.csv").write_text("\n".join(lines))
     folder = named_pictures(tmp_path / "faces", {1: "fer0000001.png"})
-    with pytest.raises(ValueError, match="1 names occur several times in fer2013new.csv"):
+    quiet(folder, tmp_path / "out.h5", ferplus=tmp_path / "fer2013new.csv")
+    np.testing.assert_array_equal(read_prepared(tmp_path / "out.h5")["ferplus_votes"], VOTES[1:2])
+    lines[3] = lines[3].replace(votes, "0,0,0,0,0,0,0,0,0,10")
+    (tmp_path / "fer2013new.csv").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="fer0000001.png: is listed .* 2 times, with other votes"):
         quiet(folder, tmp_path / "out.h5", ferplus=tmp_path / "fer2013new.csv")
+
+
+def test_ferplus_for_tables_and_pictures_at_once_is_refused(tmp_path):
+    (tmp_path / "fer2013new.csv").write_text("\n".join(ferplus_lines()))
+    folder = named_pictures(tmp_path / "faces", {1: "fer0000001.png"})
     (tmp_path / "a.csv").write_bytes(csv_text("fer2013"))
     with pytest.raises(ValueError, match="the rows of a table or with pictures, not with both"):
         quiet([tmp_path / "a.csv", folder], tmp_path / "out.h5",
