@@ -3,10 +3,12 @@
 gzip, bzip2 and xz are unpacked as they are read; Zstandard is where Python has it (from 3.14 on).
 """
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from .fer2013 import readable
@@ -87,11 +89,8 @@ class _Unpacked(io.BufferedIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         """Return up to `size` bytes, or all."""
         left = self.most + 1 - self.tell()
-        try:
+        with self._reported():
             block = self.content.read(left if size is None or size < 0 else min(size, left))
-        except DAMAGE as error:
-            raise ValueError(f"source: {self.name} is damaged ({error}): download it again"
-                             ) from error
         if self.tell() > self.most:
             raise ValueError(f"source: {self.name} has more than {self.most:,} bytes when unpacked")
         return block
@@ -106,7 +105,17 @@ class _Unpacked(io.BufferedIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Move to a place of the unpacked content and return it."""
-        return self.content.seek(offset, whence)
+        with self._reported():
+            return self.content.seek(offset, whence)
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turn what unpacking raises into a ValueError."""
+        try:
+            yield
+        except DAMAGE as error:
+            raise ValueError(f"source: {self.name} is damaged ({error}): download it again"
+                             ) from error
 
     def close(self) -> None:
         """Close the stream too."""

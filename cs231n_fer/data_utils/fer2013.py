@@ -30,7 +30,8 @@ Any one of these files will do (a free Kaggle account is needed):
   icml_face_data.csv, or train.csv and test.csv https://www.kaggle.com/competitions/
                   challenges-in-representation-learning-facial-expression-recognition-challenge/data
 Put it, unpacked or as downloaded, into the folder data/ of this repository (or of the working
-directory), or name it with --data PATH or the environment variable CS231N_FER_DATA."""
+directory), which is searched three levels deep, or name it with --data PATH or the environment
+variable CS231N_FER_DATA."""
 
 MOST_SHOWN = 20
 MOST_BAD = 100_000

@@ -5,7 +5,7 @@ fer0000000.png and so on.
 """
 import csv
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -42,11 +42,11 @@ def read_ferplus(member: Member, faces: Faces, bad: BadRows) -> NDArray[np.uint8
     member    Member of that file (see sources)
     faces     the M rows: of a table, or of pictures with the names of FER+
     bad       BadRows that takes each line whose votes cannot be read, and each picture that is not
-              listed (their votes are then 0)
+              listed or listed with several votes (their votes are then 0)
 
     Returns uint8 (M, 10) in the order of COLUMNS (NF: no face); all 0 where a line was bad. Raises
     ValueError if the file has other columns; for a table if it has another number of rows, or
-    another order of splits; for pictures if none is listed, or if a name stands for several.
+    another order of splits; for pictures if none is listed, or if several have one name.
     """
     check(member.size <= LARGEST, f"ferplus: {member.base} has {member.size:,} bytes, expected at "
                                   f"most {LARGEST:,}: it is not fer2013new.csv")
@@ -79,22 +79,34 @@ def _by_name(rows: list[_Row], faces: Faces, file: str, bad: BadRows) -> list[_R
     check(len(faces.names) == len(faces.usage),
           f"ferplus: {file} can be matched with the rows of a table or with pictures, not with "
           "both at once: prepare one of them")
-    listed = [_stem(row.picture) for row in rows if row.picture]
     names = [_stem(name) for name in faces.names]
-    for place, given in ((file, listed), ("the pictures", names)):
-        repeated = [name for name, count in Counter(given).items() if count > 1]
-        check(not repeated, f"ferplus: {len(repeated):,} names occur several times in {place}, the "
-                            f"first is {shorten(repeated[0]) if repeated else ''}: whose votes "
-                            "these are cannot be told")
-    by_name = {_stem(row.picture): row for row in rows if row.picture}
-    check(bool(by_name.keys() & set(names)),
-          f"ferplus: no picture has a name of {file}, such as {(listed or ['none'])[0]}.png; the "
-          f"first is {shorten(faces.names[0])}. Whose votes these are cannot be told: prepare "
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    check(not repeated,
+          f"ferplus: {len(repeated):,} names occur several times among the pictures, the first is "
+          f"{shorten(repeated[0]) if repeated else ''}: whose votes these are cannot be told")
+    listed: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        listed[_stem(row.picture)].append(row)
+    listed.pop("", None)  # FER+ drops rows without a face, and names them not
+    check(bool(listed.keys() & set(names)),
+          f"ferplus: no picture has a name of {file}, such as {next(iter(listed), 'none')}.png; "
+          f"the first is {shorten(faces.names[0])}. Whose votes these are cannot be told: prepare "
           "fer2013.csv instead")
-    for name, stem in zip(faces.names, names, strict=True):
-        if stem not in by_name:
-            bad.add(name, f"is not listed in {file}, so that it has no votes")
-    return [by_name.get(stem, _BAD_ROW) for stem in names]
+    return [_agreed(listed.get(stem, []), name, file, bad)
+            for name, stem in zip(faces.names, names, strict=True)]
+
+
+def _agreed(rows: list[_Row], name: str, file: str, bad: BadRows) -> _Row:
+    """Return the row of a picture, which FER+ may list twice with the same votes (it does so four
+    times); _BAD_ROW after its fault is noted.
+    """
+    if not rows:
+        bad.add(name, f"is not listed in {file}, so that it has no votes")
+        return _BAD_ROW
+    if any(row.votes != rows[0].votes for row in rows):
+        bad.add(name, f"is listed in {file} {len(rows)} times, with other votes")
+        return _BAD_ROW
+    return rows[0]
 
 
 def _stem(picture: str) -> str:

@@ -3,27 +3,19 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import tarfile
 import zipfile
 
 import numpy as np
 import pytest
 from downloads import EMOTION, PIXELS, ROWS, USAGE, csv_text, quiet
-from PIL import Image
+from found_data import found_rows, put, silent, write_pictures, zipped
 
-from cs231n_fer.data_utils import compressed, find, find_data, load_data
+from cs231n_fer.data_utils import compressed, find_data, load_data
 from cs231n_fer.data_utils.prepared import read_prepared, write_prepared
 
 CSV = csv_text("fer2013")
 FIRST_FOUR = CSV[:CSV.index(b"\n4,") + 1]
-
-
-def zipped(content, name="fer2013.csv"):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
-    return file.getvalue()
 
 
 def tarred(content, mode, name="fer2013/fer2013.csv"):
@@ -41,38 +33,6 @@ PACKED = {"plain": CSV, "gzip": gzip.compress(CSV), "bzip2": bz2.compress(CSV),
           "tar.xz": tarred(CSV, "w:xz"), "csv.gz in a zip": zipped(gzip.compress(CSV), "a.csv.gz")}
 NAMES = ["fer2013.csv", "fer2013.csv.gz", "fer2013.csv.bz2", "fer2013.csv.xz", "fer2013.csv.zip",
          "archive.tar.gz", "faces.tar", "fer2013.data"]
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A working directory of our own with an empty data/, and no data anywhere else."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CS231N_FER_DATA", raising=False)
-    monkeypatch.setattr(find, "__file__", str(tmp_path / "other" / "x" / "data_utils" / "find.py"))
-    (tmp_path / "data").mkdir()
-    return tmp_path
-
-
-def put(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def found_rows(say):
-    """Return the pixels that find_data finds, None for synthetic faces."""
-    found = find_data(say=say)
-    return None if found is None else read_prepared(found)["pixels"]
-
-
-def pictures(folder, splits=("train", "test"), shift=0):
-    """Write a picture of each emotion into the folders of some splits."""
-    for place, split in enumerate(splits):
-        for code, emotion in enumerate(("angry", "disgust", "fear")):
-            path = folder / split / emotion / f"{code}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(PIXELS[(3 * place + code + shift) % ROWS]).save(path)
-    return folder
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -96,15 +56,15 @@ def test_a_download_in_data_is_found_where_people_unpack_it(place, path, packed)
     put(place / "data" / path, PACKED[packed])
     said = []
     np.testing.assert_array_equal(found_rows(said.append), PIXELS)
-    assert path in said[0] and find_data(say=lambda line: None) == place / "data" / "fer2013.h5"
+    assert path in said[0] and find_data(say=silent) == place / "data" / "fer2013.h5"
 
 
 @pytest.mark.parametrize("above", ["", "archive", "a/b"])
 @pytest.mark.parametrize("splits", [("train", "test"), ("Train", "Test"), ("TRAIN", "Validation"),
                                     ("Training", "PublicTest")])
 def test_pictures_in_data_are_found_in_any_case(place, above, splits):
-    pictures(place / "data" / above, splits)
-    np.testing.assert_array_equal(np.sort(found_rows(lambda line: None), axis=0),
+    write_pictures(place / "data" / above, splits)
+    np.testing.assert_array_equal(np.sort(found_rows(silent), axis=0),
                                   np.sort(PIXELS[:6], axis=0))
 
 
@@ -113,7 +73,7 @@ def test_pictures_in_data_are_found_in_any_case(place, above, splits):
                                   "cifar-10-batches-py/fer2013.csv", "diagram.png"])
 def test_what_is_no_download_of_faces_is_not_taken_for_one(place, path):
     put(place / "data" / path, CSV)
-    assert find_data(say=lambda line: None) is None
+    assert find_data(say=silent) is None
 
 
 def test_of_several_downloads_the_choice_and_the_rest_are_said(place):
@@ -131,10 +91,10 @@ def test_of_several_downloads_the_choice_and_the_rest_are_said(place):
 def test_train_and_test_in_any_case_go_together_and_tests_of_other_folders_do_not(place):
     put(place / "data" / "Train.csv", csv_text("train"))
     put(place / "data" / "other" / "test.csv", csv_text("test"))
-    assert len(found_rows(lambda line: None)) == (USAGE == 0).sum()
+    assert len(found_rows(silent)) == (USAGE == 0).sum()
     (place / "data" / "fer2013.h5").unlink()
     put(place / "data" / "TEST.CSV", csv_text("test"))
-    assert len(found_rows(lambda line: None)) == ROWS
+    assert len(found_rows(silent)) == ROWS
     quiet(place / "data" / "Train.csv", place / "out.h5")
     assert len(read_prepared(place / "out.h5")["pixels"]) == ROWS
 
@@ -143,105 +103,14 @@ def test_data_of_the_working_directory_comes_before_that_of_the_repository(place
     repository = place / "other" / "data"
     repository.mkdir(parents=True)
     write_prepared(repository / "fer2013.h5", PIXELS[:4], EMOTION[:4], USAGE[:4])
-    assert find_data(say=lambda line: None) == repository / "fer2013.h5"
+    assert find_data(say=silent) == repository / "fer2013.h5"
     put(place / "data" / "fer2013.csv", CSV)
-    assert find_data(say=lambda line: None) == place / "data" / "fer2013.h5"
-
-
-def test_the_prepared_file_that_is_used_is_named_with_what_it_was_made_of(place):
-    put(place / "data" / "fer2013.csv", CSV)
-    find_data(say=lambda line: None)
-    put(place / "data" / "new" / "archive.zip", PACKED["zip"])
-    said = []
-    find_data(say=said.append)
-    assert said == [f"data: using {place}/data/fer2013.h5, prepared from fer2013.csv; "
-                    "not used: new/archive.zip"]
-
-
-@pytest.mark.parametrize("path", ["fer2013.csv", "sub/fer2013.csv", "train.csv", "archive.zip"])
-def test_a_source_that_was_replaced_is_prepared_again(place, path):
-    put(place / "data" / path, zipped(FIRST_FOUR) if "zip" in path else FIRST_FOUR)
-    assert len(found_rows(lambda line: None)) < ROWS
-    put(place / "data" / path, zipped(CSV) if "zip" in path else CSV)
-    said = []
-    np.testing.assert_array_equal(found_rows(said.append), PIXELS)
-    assert "has changed since" in said[0] and "preparing it again" in said[0]
-    said.clear()
-    find_data(say=said.append)
-    assert "using" in said[0]
-
-
-def test_pictures_that_were_added_or_replaced_are_prepared_again(place):
-    pictures(place / "data", ("train",))
-    assert len(found_rows(lambda line: None)) == 3
-    pictures(place / "data", ("train", "test"))
-    assert len(found_rows(lambda line: None)) == 6
-    pictures(place / "data", ("train", "test"), shift=3)
-    np.testing.assert_array_equal(found_rows(lambda line: None), PIXELS[[6, 7, 8, 3, 4, 5]])
-
-
-def test_a_test_csv_that_was_added_or_replaced_is_noticed(place):
-    put(place / "data" / "train.csv", csv_text("train"))
-    put(place / "data" / "test.csv", csv_text("test"))
-    find_data(say=lambda line: None)
-    lines = csv_text("test").splitlines(keepends=True)
-    put(place / "data" / "test.csv", b"".join(lines[:-1]))
-    assert len(found_rows(lambda line: None)) == ROWS - 1
-
-
-def test_a_source_of_the_same_size_is_told_by_its_time_and_then_by_its_content(place):
-    path = put(place / "data" / "fer2013.csv", CSV)
-    find_data(say=lambda line: None)
-    os.utime(path, ns=(1, 1))
-    said = []
-    find_data(say=said.append)
-    assert "using" in said[0]  # touched, but the same
-    last_pixel = CSV.rindex(b",")
-    other = CSV[:last_pixel - 1] + (b"1" if CSV[last_pixel - 1:last_pixel] != b"1" else b"2")
-    put(path, other + CSV[last_pixel:])
-    find_data(say=said.append)
-    assert "has changed" in said[1]
-
-
-@pytest.mark.parametrize("options", ["votes", "bad rows"])
-def test_a_file_made_with_options_is_not_made_again_without_them(place, options):
-    path = put(place / "data" / "fer2013.csv", CSV + b"8,1,Training\n" * (options == "bad rows"))
-    prepared = place / "data" / "fer2013.h5"
-    quiet(path, prepared, skip_bad=True)
-    if options == "votes":
-        found = read_prepared(prepared)
-        write_prepared(prepared, PIXELS, EMOTION, USAGE, np.ones((ROWS, 10), np.uint8),
-                       {name: found[name] for name in found if name.startswith("source")})
-    put(path, FIRST_FOUR)
-    before = prepared.read_bytes()
-    with pytest.raises(ValueError, match="has changed since .*with --ferplus or --skip-bad"):
-        find_data()
-    assert prepared.read_bytes() == before
-
-
-def test_a_file_of_an_earlier_version_is_compared_by_its_digest(place):
-    path = put(place / "data" / "fer2013.csv", CSV)
-    quiet(path, place / "data" / "fer2013.h5")
-    digest = read_prepared(place / "data" / "fer2013.h5")["source_sha256"]
-    write_prepared(place / "data" / "fer2013.h5", PIXELS[:4], EMOTION[:4], USAGE[:4], None,
-                   {"source": "fer2013.csv", "source_sha256": digest})
-    assert len(found_rows(lambda line: None)) == 4
-    put(path, CSV + b"")
-    assert len(found_rows(lambda line: None)) == 4
-    put(path, FIRST_FOUR)
-    assert len(found_rows(lambda line: None)) == FIRST_FOUR.count(b"\n") - 1
-
-
-def test_a_prepared_file_goes_on_serving_when_its_source_is_gone(place):
-    path = put(place / "data" / "fer2013.csv", CSV)
-    find_data(say=lambda line: None)
-    path.unlink()
-    np.testing.assert_array_equal(found_rows(lambda line: None), PIXELS)
+    assert find_data(say=silent) == place / "data" / "fer2013.h5"
 
 
 def test_a_list_of_labels_beside_pictures_hides_none(tmp_path):
     for name in ("labels.csv", "train.csv", "fer2013.csv"):
-        folder = pictures(tmp_path / name)
+        folder = write_pictures(tmp_path / name)
         put(folder / name, b"image,emotion\n0.png,angry\n")
         _, said = quiet(folder, tmp_path / "out.h5")
         assert len(read_prepared(tmp_path / "out.h5")["pixels"]) == 6
@@ -249,7 +118,7 @@ def test_a_list_of_labels_beside_pictures_hides_none(tmp_path):
 
 
 def test_a_list_of_labels_beside_pictures_in_an_archive_hides_none(tmp_path):
-    folder = pictures(tmp_path / "faces")
+    folder = write_pictures(tmp_path / "faces")
     put(folder / "labels.csv", b"image,emotion\n0.png,angry\n")
     with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
         for file in folder.rglob("*.*"):
@@ -266,7 +135,7 @@ def test_a_list_of_labels_beside_a_table_of_faces_needs_no_choice(tmp_path):
 
 
 def test_a_table_of_faces_beside_pictures_is_read_and_the_pictures_are_said(tmp_path):
-    put(pictures(tmp_path) / "fer2013.csv", CSV)
+    put(write_pictures(tmp_path) / "fer2013.csv", CSV)
     _, said = quiet(tmp_path, tmp_path / "out.h5")
     np.testing.assert_array_equal(read_prepared(tmp_path / "out.h5")["pixels"], PIXELS)
     assert "not read: 6 pictures" in said
@@ -275,8 +144,8 @@ def test_a_table_of_faces_beside_pictures_is_read_and_the_pictures_are_said(tmp_
 @pytest.mark.parametrize("copy", ["images", "images/images", "train/train"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_nested_copies_of_pictures_are_counted_once(tmp_path, copy, packed):
-    folder = pictures(tmp_path / "faces")
-    pictures(folder / copy)
+    folder = write_pictures(tmp_path / "faces")
+    write_pictures(folder / copy)
     source = folder
     if packed:
         source = tmp_path / "faces.zip"
@@ -288,14 +157,14 @@ def test_nested_copies_of_pictures_are_counted_once(tmp_path, copy, packed):
 
 
 def test_splits_in_folders_of_their_own_are_all_read(tmp_path):
-    pictures(tmp_path / "part 1", ("train",))
-    pictures(tmp_path / "part 2", ("test",))
+    write_pictures(tmp_path / "part 1", ("train",))
+    write_pictures(tmp_path / "part 2", ("test",))
     assert quiet(tmp_path, tmp_path / "out.h5")[0]["rows"] == 6
 
 
 def test_two_sets_of_pictures_side_by_side_are_the_users_choice(tmp_path):
     for name in ("a", "b"):
-        pictures(tmp_path / name)
+        write_pictures(tmp_path / name)
     with pytest.raises(ValueError, match=r"holds \w+ pictures in a and in b: name one"):
         quiet(tmp_path, tmp_path / "out.h5")
 
@@ -312,9 +181,9 @@ def test_a_few_rows_without_validation_are_divided_or_refused_clearly(place, cou
     path = put(place / "data" / "train.csv", b"".join([train[0], *(train[1:] * 3)[:count]]))
     if count == 1:
         with pytest.raises(ValueError, match="has 1 labelled rows of Training, expected at least"):
-            load_data(say=lambda line: None)
+            load_data(say=silent)
     else:
-        data = load_data(path, say=lambda line: None)
+        data = load_data(path, say=silent)
         assert len(data["X_val"]) == max(1, round(0.1 * count))
         assert len(data["X_train"]) == count - len(data["X_val"])
 
