@@ -165,8 +165,8 @@ def begin_compiling(sig, folder):
     """
     if _begun.acquire(blocking=False):
         with suppress(OSError, ValueError):  # stderr is closed
-            print("cs231n_fer: compiling kernels for this processor, once; it takes some seconds",
-                  file=sys.stderr, flush=True)
+            print("cs231n_fer: compiling kernels for this processor, once; first calls take some "
+                  "seconds longer, so time second ones", file=sys.stderr, flush=True)
         helper.start("float32" if "float32" in str(sig) else "float64", folder)
 
 
