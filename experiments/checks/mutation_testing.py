@@ -44,8 +44,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "experiments" / "results" / "reliability" / "mutation.json"
 FILES = [*sorted((ROOT / "cs231n_fer" / "layers").glob("[!_]*.py")),
          ROOT / "cs231n_fer" / "optim" / "rules.py"]
-LAYERS = ["tests/layers/test_layer_edges.py", "tests/layers/test_layers.py", "tests/test_course.py",
-          "tests/gradient_check/test_gradients.py"]
+LAYERS = ["tests/layers/test_layer_edges.py", "tests/layers/test_layers.py",
+          "tests/course/test_notebooks.py", "tests/gradient_check/test_gradients.py"]
 WORDS = {"activations": "relu", "im2col": "conv or im2col", "batchnorm": "batchnorm or bn_param",
          "layernorm": "layernorm or groupnorm or groups",
          "initializers": "weight or shape"}  # of other files: the name of the file
