@@ -1,26 +1,27 @@
 """A convolutional-network engine written from scratch, for facial expression recognition on
 FER2013.
 
-The rooms, in reading order. Each imports only from those before it; its docstring says what it is
-for, and how to add one thing more:
+The rooms in reading order. Each room imports only from those before it; its docstring says what it
+is for and how to extend it:
 
     types              names for the types of arguments and results
     shapes             output sizes and argument checks
-    arrays/            arrays whose memory is used again, and that share one block of it
-    files/             files that are read unchanged or not at all; checkpoints that survive a crash
-    layers/            the book: every layer's forward and backward pass, NumPy only
-    kernels/           the engine: compiled loops, Numba only, in the small language of vectors/
-    faces/             built-in faces, so that everything runs with no download
-    layer_utils        the course's sandwiches of layers: the definition of every fused operation
-    fast_layers/       the kernels behind the contract of layers/
-    optim/             update rules and learning rates
-    data_utils/        from what people download to arrays for training
-    nets/              layers as frozen records, networks of them, and nets made ready for inference
+    layers/            the book: the forward and backward pass of every layer, in NumPy alone
+    layer_utils        sandwiches of layers, as in the course: the definitions of fused operations
+    arrays/            arrays in memory that is reused, and arrays that share one block of memory
+    kernels/           the engine: compiled loops, in Numba alone, written with vectors/
+    fast_layers/       compiled layers: kernels with the interface of layers/
+    optim/             update rules and learning-rate schedules
+    files/             files that are read intact or not at all; crash-safe checkpoints
+    faces/             synthetic faces, so that everything runs without a download
+    data_utils/        from downloaded files to arrays for training
+    nets/              layers as frozen records, networks made of them, and fast inference
     classifiers/       the networks of the course and of the paper, deeper ones, and a trained one
-    solver/            the training loop, and what belongs to it
-    gradient_check/    numeric gradients, and the table of all gradient checks
-    analysis/          what a trained net can do, and what it looks at
+    solver/            the training loop and its parts
+    gradient_check/    numerical gradients, and the table of all gradient checks
+    analysis/          metrics of a trained network, and what it looks at
     vis_utils/         figures, and the report of a finished run
+    exchange/          ONNX files, scikit-learn and model hubs; needs extras, see its docstring
 
 Importing this package imports none of them.
 """
@@ -35,9 +36,9 @@ __version__ = "0.2.0"
 
 
 def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "PretrainedNet":
-    """Return the trained net with its preprocessing.
+    """Return the trained network with its preprocessing.
 
-    This is classifiers.pretrained.load_pretrained, which is imported when it is called.
+    This calls classifiers.pretrained.load_pretrained, which is imported on the first call.
     """
     from .classifiers.pretrained import load_pretrained
 

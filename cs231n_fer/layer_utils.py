@@ -1,9 +1,10 @@
-"""The course's sandwiches: layers that often follow one another, under one pair of functions.
+"""Sandwiches, as in the course: layers that often follow one another, as one pair of functions.
 
-These compositions define the fused layers of fast_layers/, which must return the same results.
+These compositions are the definitions of the fused layers in fast_layers/, which must return the
+same results. Shapes and dtypes that don't fit raise the ValueError of the layer that finds them.
 """
 from . import layers as L
-from .shapes import common_floats
+from .shapes import check_pixels, common_floats
 from .types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 
 __all__ = [
@@ -43,7 +44,7 @@ def conv_relu_forward(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tu
     return out, (conv_cache, relu_cache)
 
 
-def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array | None, Array, Array]:
+def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_forward."""
     conv_cache, relu_cache = cache
     dmaps = L.relu_backward(dout, relu_cache)
@@ -55,10 +56,12 @@ def conv_bn_relu_forward(
         conv_param: ConvParam, bn_param: BatchnormParam) -> tuple[Array, Cache]:
     """Compute convolution - spatial batchnorm - ReLU.
 
-    x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,); all arrays are converted to one
-    floating-point type. Returns out (N, F, Ho, Wo) and the caches of the layers.
+    x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,), converted to a common floating-point
+    type. Returns out (N, F, Ho, Wo) and the caches of the layers. Raises ValueError if x has an
+    empty axis.
     """
     x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
+    check_pixels(x, "conv_bn_relu")
     maps, conv_cache = L.conv_forward_im2col(x, w, b, conv_param)
     normed, bn_cache = L.spatial_batchnorm_forward(maps, gamma, beta, bn_param)
     out, relu_cache = L.relu_forward(normed)
@@ -66,7 +69,7 @@ def conv_bn_relu_forward(
 
 
 def conv_bn_relu_backward(
-        dout: Array, cache: Cache) -> tuple[Array | None, Array, Array, Array, Array]:
+        dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_forward."""
     conv_cache, bn_cache, relu_cache = cache
     dnormed = L.relu_backward(dout, relu_cache)
@@ -88,7 +91,7 @@ def conv_relu_pool_forward(
     return out, (conv_relu_cache, pool_cache)
 
 
-def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array | None, Array, Array]:
+def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_pool_forward."""
     conv_relu_cache, pool_cache = cache
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)
@@ -110,7 +113,7 @@ def conv_bn_relu_pool_forward(
 
 
 def conv_bn_relu_pool_backward(
-        dout: Array, cache: Cache) -> tuple[Array | None, Array, Array, Array, Array]:
+        dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_pool_forward."""
     conv_bn_relu_cache, pool_cache = cache
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .types import Array, ConvParam, Labels, PoolParam, Shape
 
 __all__ = [
-    "FLOATS", "check", "check_images", "check_parameters", "common_dtype", "common_floats",
+    "FLOATS", "check", "check_images", "check_parameters", "check_pixels", "common_dtype", "common_floats",
     "conv_arguments", "conv_geometry", "conv_output_size", "gradient_like", "plain_array",
     "pool_window", "real_numbers", "samples_and_labels", "scores_and_labels", "whole_number",
 ]
@@ -155,6 +155,14 @@ def check_images(x: NDArray[Any], layer: str) -> None:
     """Raise ValueError unless x has four axes (N, C, H, W)."""
     if x.ndim != 4:
         raise ValueError(f"{layer}: x has shape {x.shape}, expected four axes (N, C, H, W)")
+
+
+def check_pixels(x: NDArray[Any], layer: str) -> None:
+    """Raise ValueError unless x consists of images (N, C, H, W) without an empty axis."""
+    check_images(x, layer)
+    if not x.size:
+        raise ValueError(f"{layer}: x has shape {x.shape}, expected (N, C, H, W) without an empty "
+                         "axis")
 
 
 def conv_arguments(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[Array, Array, Array]:

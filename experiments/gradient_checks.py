@@ -17,7 +17,9 @@ if __package__ is None:  # started as a file, not with -m
 
 import numpy as np
 
-from cs231n_fer.gradient_check.cases import CASES, largest_errors
+from cs231n_fer.files.checkpoint import write_text
+from cs231n_fer.gradient_check.cases import CASES
+from cs231n_fer.gradient_check.verdicts import largest_errors
 from experiments import flags
 from experiments.bench.report import (
     GRADIENTS,
@@ -103,7 +105,7 @@ def publish(rows, options):
     print(write_page(page, "gradients", body))
     if options.shapes >= ENOUGH:
         path = RESULTS / "reliability" / "gradients.json"
-        path.write_text(json_text(kept), encoding="utf-8")
+        write_text(path, json_text(kept))
 
 
 def main():

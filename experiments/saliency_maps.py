@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from cs231n_fer.analysis.saliency import choose_examples, saliency_map
 from cs231n_fer.classifiers.pretrained import PretrainedNet, load_pretrained
-from cs231n_fer.data_utils import load_data, restore_pixels
+from cs231n_fer.data_utils import load_data, pictures, restore_pixels
 from cs231n_fer.types import Labels, Pixels
 from cs231n_fer.vis_utils import add_note, plot_saliency, save_figure
 from experiments import flags
@@ -56,19 +56,11 @@ def parse_arguments() -> argparse.Namespace:
 def read_picture(path: str | Path, size: int = 48) -> Pixels:
     """Return the central square of a picture file as (size, size) uint8 gray values.
 
-    The picture is turned upright as its EXIF data say, cropped and resized.
-    Raises ValueError for a file that Pillow cannot read.
+    The picture is read by cs231n_fer.data_utils.pictures, cropped and resized.
+    Raises ValueError for a file that is not a whole picture.
     """
-    try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I;16"):  # convert("L") would clip 16 bits to white
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            gray = upright.convert("L")
-            return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: not a readable picture ({error}); give a JPEG or PNG file"
-                         ) from error
+    gray = Image.fromarray(pictures.read_picture(path))
+    return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
 
 
 def choose_rows(net: PretrainedNet, data: Mapping[str, Any], rows: Sequence[int] | None) -> Labels:
@@ -90,8 +82,8 @@ def choose_rows(net: PretrainedNet, data: Mapping[str, Any], rows: Sequence[int]
 def load_faces(net: PretrainedNet, arguments: argparse.Namespace) -> Faces:
     """Return the pictures or the validation faces that the command line asks for."""
     if arguments.images:
-        pictures = [read_picture(path) for path in arguments.images]
-        return Faces(np.stack(pictures), None, [Path(path).name for path in arguments.images],
+        faces = [read_picture(path) for path in arguments.images]
+        return Faces(np.stack(faces), None, [Path(path).name for path in arguments.images],
                      "picture files")
     data = load_data(arguments.data)
     rows = choose_rows(net, data, arguments.rows)

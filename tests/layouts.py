@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.gradient_check import gradient_error
-from cs231n_fer.gradient_check.draws import LAYOUTS
+from cs231n_fer.gradient_check.layouts import LAYOUTS
 
 compiled = pytest.mark.skipif(not COMPILED,
                               reason="kernels of this size take too long without the compiler")

@@ -23,6 +23,7 @@ RANKS = {
     "classifiers": 6, "solver": 6,
     "gradient_check": 7, "analysis": 7,
     "vis_utils": 8,
+    "exchange": 9,
 }
 
 # Libraries that only the listed rooms or modules may import.
@@ -31,12 +32,14 @@ RESERVED = {
     "matplotlib": {"vis_utils.style", "vis_utils.tiles", "vis_utils.figures",
                    "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
-    "PIL": {"data_utils.image_folder"},
+    "PIL": {"data_utils.pictures"},
     "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},
     "importlib": set(), "experiments": set(), "tests": set(),
-    "pandas": set(), "scipy": set(), "torch": set(), "sklearn": set(),
+    "onnx": {"exchange.onnx_library"}, "sklearn": {"exchange.estimator"},
+    "safetensors": {"exchange.hub"},
+    "pandas": set(), "scipy": set(), "torch": set(), "onnxruntime": set(),
 }
 
 
@@ -201,7 +204,9 @@ def test_importing_the_package_imports_nothing_else():
     "from cs231n_fer.gradient_check import eval_numerical_gradient, rel_error",
     "from cs231n_fer.gradient_check import eval_numerical_gradient_array, grad_check_sparse",
     "from cs231n_fer.vis_utils import visualize_grid",
-    "from cs231n_fer.data_utils import load_data"])
+    "from cs231n_fer.data_utils import load_data",
+    "from cs231n_fer.data_utils import get_CIFAR10_data",
+    "from cs231n_fer.data_utils import load_CIFAR10, load_CIFAR_batch"])
 def test_a_line_of_the_courses_notebooks_runs(line):
     done = run(line)
     assert done.returncode == 0, done.stderr

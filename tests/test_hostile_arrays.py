@@ -67,6 +67,8 @@ ROWS = {
 # Operations with a single rung, or with rungs that the ladder does not list.
 OTHERS = {
     "affine_relu": (affine_relu_forward, affine_relu_backward, ((4, 6), (6, 5), VECTOR), ()),
+    "conv numpy": (L.conv_forward_im2col, L.conv_backward_im2col, (IMAGES, FILTERS, VECTOR),
+                   (CONV,)),
     "leaky_relu": (L.leaky_relu_forward, L.leaky_relu_backward, (IMAGES,), ()),
     "leaky_relu naive": (L.leaky_relu_forward_naive, L.leaky_relu_backward_naive, (IMAGES,), ()),
     "global_avg_pool": (L.global_avg_pool_forward, L.global_avg_pool_backward, (IMAGES,), ()),

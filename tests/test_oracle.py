@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from cs231n_fer import layers as L
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.gradient_check import gradient_error
-from cs231n_fer.gradient_check.cases import CASES, analytic_gradients
+from cs231n_fer.gradient_check.cases import CASES
+from cs231n_fer.gradient_check.verdicts import analytic_gradients
 from cs231n_fer.optim import DEFAULTS, UPDATE_RULES
 
 torch = pytest.importorskip("torch")

@@ -78,6 +78,7 @@ UNSAFE = ["import pickle", "import pickle as p", "from pickle import loads",
 SAFE = ["import json", "np.load(path)", "np.load(path, allow_pickle=False)", "module.eval()",
         "re.compile('x')",
         "archive.extractfile(member)", "torch.load(path, weights_only=True)", "import pickled",
+        "import pickletools",
         "run([text], shell=False)"]
 
 

@@ -10,6 +10,7 @@ Python threads share the arena. They search for a block one at a time, and a thr
 one holds a reference to it before the next thread searches.
 """
 import math
+import os
 from collections import defaultdict, deque
 from functools import lru_cache
 from sys import getrefcount
@@ -29,6 +30,9 @@ _blocks: defaultdict[int, deque[Pixels]] = defaultdict(deque)  # all blocks by s
 # Held while a block is searched for, which costs 0.1 us. It is reentrant, as a finalizer that runs
 # meanwhile may search as well.
 _lock = RLock()
+if hasattr(os, "register_at_fork"):  # a forked process must not find the lock of a lost thread
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
+                        after_in_child=_lock.release)
 
 
 @lru_cache(2 ** 12)

@@ -8,6 +8,7 @@ from operator import is_
 
 import numpy as np
 
+from ..shapes import is_real, plain_array
 from ..types import Array, Arrays
 from . import arena
 from .copying import Packed, memory_order, packed, unpacked
@@ -20,7 +21,6 @@ class Flat(dict[str, Array]):
 
     like      dict of arrays of one dtype: the names, shapes and memory orders of the views
     numbers   flat array of their total size; None: a new one with arbitrary contents
-    finite    attribute: whether all numbers were finite when they were written; None: unknown
 
     Writing on a view changes `numbers`. An array that replaces a view is not part of `numbers`:
     the Flat is then no longer whole. A copy has numbers of its own and holds the current arrays.
@@ -29,7 +29,6 @@ class Flat(dict[str, Array]):
     def __init__(self, like: Mapping[str, Array], numbers: Array | None = None) -> None:
         super().__init__()
         self.numbers = empty_for(like) if numbers is None else numbers
-        self.finite: bool | None = None
         begin = 0
         for name, array in like.items():
             shape, axes = memory_order(array.shape, array.strides)
@@ -41,6 +40,11 @@ class Flat(dict[str, Array]):
     def __reduce__(self) -> tuple[object, tuple[Packed]]:
         """Pack the arrays: numbers and views copied one by one would no longer share memory."""
         return from_packed, (packed(self),)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all numbers are finite now: a view can be written on at any time."""
+        return bool(np.isfinite(self.numbers).all())
 
     def is_whole(self) -> bool:
         """Return whether `numbers` holds all arrays."""
@@ -89,10 +93,17 @@ def from_packed(arrays: Packed) -> Flat:
 
 
 def check_fits(grads: Mapping[str, Array], params: Mapping[str, Array]) -> None:
-    """Raise ValueError unless two dicts have the same names, with arrays of the same shapes."""
+    """Raise ValueError unless two dicts have the same names, with arrays of the same shapes.
+
+    Gradients must be real numbers: the mask of a masked array and imaginary parts would be lost.
+    """
     if grads.keys() != params.keys():
         raise ValueError(f"grads: have the names {sorted(grads)}, expected {sorted(params)}")
     for name, w in params.items():
-        if np.shape(grads[name]) != w.shape:
-            raise ValueError(f"grads: {name} has shape {np.shape(grads[name])}, "
+        dw = plain_array(grads[name], f"grads: {name}")
+        if dw.shape != w.shape:
+            raise ValueError(f"grads: {name} has shape {dw.shape}, "
                              f"expected {w.shape}, the shape of the parameter")
+        if not is_real(dw.dtype) and dw.dtype != w.dtype:
+            raise ValueError(f"grads: {name} has dtype {dw.dtype}, expected {w.dtype}, that of the "
+                             "parameter")

@@ -5,6 +5,7 @@
     prepared                            the validated file made of them: writing and reading it
     summary                             what a set of faces holds
     load                                arrays for training, wherever the data comes from
+    cifar10, pickled                    CIFAR-10 as the course reads it
     augment                             flips and other random changes of training images
 
 To add a source: write a reader, as image_folder is one. It takes the Members of a file, folder or
@@ -18,6 +19,7 @@ To add an augmentation: a frozen record in augment, derived from Augmentation. I
 without an annotation, so that it is no field, and its apply begins with _plain(images, draws,
 self). Add its name to `__all__` there and a row to ALL in tests/data_utils/test_augment.py.
 """
+from .cifar10 import get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
 from .fer2013 import EMOTIONS, UNLABELLED, USAGES
 from .load import find_data, load_data, normalise, restore_pixels
 from .prepared import prepare
@@ -27,6 +29,9 @@ __all__ = [
     "UNLABELLED",
     "USAGES",
     "find_data",
+    "get_CIFAR10_data",
+    "load_CIFAR10",
+    "load_CIFAR_batch",
     "load_data",
     "normalise",
     "prepare",

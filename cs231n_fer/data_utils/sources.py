@@ -30,7 +30,6 @@ LARGEST_OTHER = 1 << 32  # only skipped over
 LARGEST_TAR = 1 << 32  # unpacked, all members together
 LARGEST_READ = 1 << 24  # at once, of a tar
 MOST_MEMBERS = 200_000
-# Of these only PNG and JPEG are read.
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 # What reading a damaged file raises,
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError)

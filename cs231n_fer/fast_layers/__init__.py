@@ -8,6 +8,7 @@ compute an operation; see nets/ladder.py.
 
     conv, affine, pool, norm, activations, losses
                  single layers
+    im2col       the im2col rung of networks: NumPy, and what makes it fast
     sandwiches   conv - ReLU [- max-pool], fused
     batchnorm    conv - batchnorm - ReLU [- max-pool], fused
     plans        how a convolution of one size is computed
@@ -47,7 +48,6 @@ experiments/bench/ladder.py time it. A loss needs no rung: a network takes it as
 """
 from ..kernels.vectors.jit import DISABLED
 from ..kernels.vectors.machine import set_threads, threads
-from ..layers.conv import conv_backward_im2col, conv_forward_im2col
 from ..layers.pool import (
     max_pool_backward_im2col,
     max_pool_backward_reshape,
@@ -61,6 +61,7 @@ from .conv import (
     conv_forward_fast,
     conv_forward_winograd,
 )
+from .im2col import conv_backward_im2col, conv_forward_im2col
 from .pool import max_pool_backward_fast, max_pool_forward_fast
 
 COMPILED = not DISABLED  # without the compiler kernels run as Python functions, for debugging

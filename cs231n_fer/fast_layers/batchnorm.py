@@ -11,6 +11,8 @@ normalizes, below a max-pool only those.
 In training mode, below a one-channel image, the moments of z follow from those of the small windows
 of the image (kernels/patches.py), before any convolution: batchnorm becomes part of the weights
 again, and z is neither written nor read.
+
+sandwiches.py says what holds for equal numbers in a window of the max-pool.
 """
 from typing import NamedTuple, TypeAlias
 
@@ -23,7 +25,7 @@ from ..kernels import batchnorm as kernels
 from ..kernels import patches
 from ..kernels.arguments import Epilogue
 from ..layers.batchnorm import batchnorm_settings
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check_pixels, common_floats, gradient_like
 from ..types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 from .channels import (
     Moments,
@@ -193,9 +195,8 @@ def batchnorm_sandwich(x: Array, w: Array, b: Array, gamma: Array, beta: Array,
                        ) -> tuple[Array, AnyCache]:
     """Compute conv - batchnorm - ReLU, with a fused max-pool if `pools`."""
     x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
+    check_pixels(x, "conv_bn_relu")
     cached, b = conv_cache(x, w, b, conv_param, rung)
-    check(x.size > 0, f"conv_bn_relu: x has shape {x.shape}, expected (N, C, H, W) without an "
-          "empty axis")
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(
         b[None], gamma, beta, bn_param)
     if mode == "test":

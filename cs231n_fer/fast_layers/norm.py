@@ -15,7 +15,7 @@ from ..kernels import batchnorm as kernels
 from ..kernels.vectors.calls import Step
 from ..layers.batchnorm import batchnorm_settings
 from ..layers.layernorm import groupnorm_arguments
-from ..shapes import check, check_images, common_floats, gradient_like
+from ..shapes import check_pixels, common_floats, gradient_like
 from ..types import Array, BatchnormParam, NormParam
 from .channels import (
     Channels,
@@ -59,9 +59,7 @@ def spatial_batchnorm_forward_fast(x: Array, gamma: Array, beta: Array, bn_param
     and the moments.
     """
     x, gamma, beta = common_floats("spatial_batchnorm", x=x, gamma=gamma, beta=beta)
-    check_images(x, "spatial_batchnorm")
-    check(x.size > 0, f"spatial_batchnorm: x has shape {x.shape}, expected (N, C, H, W) without "
-          "an empty axis")
+    check_pixels(x, "spatial_batchnorm")
     mode, eps, momentum, running_mean, running_var = batchnorm_settings(
         x[:, :, 0, 0], gamma, beta, bn_param)
     x = contiguous(x, (0, 2, 3, 1))

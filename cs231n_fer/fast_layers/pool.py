@@ -55,7 +55,8 @@ def max_pool_forward_fast(x: Array, pool_param: PoolParam) -> tuple[Array, Cache
     """Take the maximum of every window.
 
     Arguments, returns and errors are those of layers.max_pool_forward_naive. The cache keeps the
-    argmax of every window: the position of the first maximum, in reading order.
+    argmax of every window: the position of the first maximum, in reading order; NaN is larger than
+    any number.
     """
     return pool_forward(kernels.take_maximum, max_pool_forward_im2col, x, pool_param, is_max=True)
 

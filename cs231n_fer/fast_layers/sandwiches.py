@@ -3,6 +3,11 @@
 The compositions in layer_utils.py define these functions and are their test oracle. A max-pool is
 fused if its windows are 2 x 2 with stride 2; any other follows as a layer of its own. Sandwiches
 with batchnorm are in batchnorm.py.
+
+Of equal numbers in the window of a max-pool the first one counts, and the gradient goes to it. They
+are compared as they were computed: Winograd's algorithm, and batchnorm that is folded into the
+weights, may round numbers differently that are equal on other rungs. The gradient then goes to
+another of the pixels whose values are the maximum to within rounding.
 """
 from typing import NamedTuple
 

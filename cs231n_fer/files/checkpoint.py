@@ -5,8 +5,10 @@ It is sealed, and no pickle is involved.
 """
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,37 +32,78 @@ __all__ = [
 FORMAT = "cs231n_fer checkpoint 1"
 
 
+# What a file system answers that has no way to flush: SMB, some FUSE, folders on Windows.
+CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
+
+
 @contextmanager
-def replacing(path: FilePath) -> Iterator[Path]:
+def replacing(path: FilePath, mode: int | None = None) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success flush it to disk and rename it to path.
 
+    path   file to create or to replace; of a symbolic link, the file that it leads to
+    mode   permission bits; None: those of the file that is replaced, if there is one
     A reader sees either the old file or the complete new one, even after a crash or a power cut.
-    Raises OSError naming path if the disk is full or the folder is not writable.
+    Raises OSError naming path if the disk is full or the folder is not writable; the message says
+    whether the file was replaced.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        found = mode_of(target)
+        if found is not None:  # nobody may read the new content who may not read the old one
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         yield temporary
         flush(temporary)  # before the rename: a name must never refer to data not yet on disk
-        os.replace(temporary, path)
-        flush(path.parent)
+        wanted = found if mode is None else mode
+        if wanted is not None:
+            with suppress(OSError):  # a file system without permissions
+                os.chmod(temporary, wanted)
+        os.replace(temporary, target)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
-        message = f"could not write {path} ({reason}); what was there is unchanged"
-        raise OSError(error.errno, message) from error
+        raise named(error, f"could not write {path}", "what was there is unchanged") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+    try:
+        flush(target.parent)
+    except OSError as error:
+        raise named(error, f"wrote {path}, but could not flush its folder",
+                    "after a power cut, what was there before may be back") from error
+
+
+def mode_of(target: Path) -> int | None:
+    """Return the permission bits of a file; None if it does not exist.
+
+    Raises OSError if there is something else in its place, such as a folder or a device.
+    """
+    try:
+        found = target.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        code = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
+        raise OSError(code, "not a regular file")
+    return stat.S_IMODE(found.st_mode)
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Wait until a file, or the entries of a folder, are on disk, where the file system can."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in CANNOT_FLUSH:
+            raise
+
+
+def named(error: OSError, what: str, state: str) -> OSError:
+    """Return an OSError of the same number whose message says what failed, and what is there."""
+    reason = error.strerror or (os.strerror(error.errno) if error.errno else error)
+    return OSError(error.errno, f"{what} ({reason}); {state}")
 
 
 def write_text(path: FilePath, text: str) -> None:

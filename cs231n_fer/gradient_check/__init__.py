@@ -1,7 +1,13 @@
-"""Gradient checks: numerical gradients (checks), random problems (draws), the table (cases).
+"""Gradient checks: analytic gradients compared with numerical ones. Read it in this order:
 
-To add a check: a row in CASES, and a function in draws for the arguments of the layer if none there
-fits. ORACLE in tests/test_oracle.py needs an entry for every layer in CASES, and
+    checks      numerical gradients, and the error of an analytic one
+    layouts     ways to store an array in memory
+    draws       random problems for layers
+    verdicts    one layer checked on random problems
+    cases       the table of all layers and rungs
+
+To add a check: add a row to CASES in cases, and, if no function of draws produces the layer's
+arguments, one that does. ORACLE in tests/test_oracle.py needs an entry for every layer in CASES.
 experiments/gradient_checks.py writes the results to experiments/results/GRADIENTS.md.
 """
 from .checks import (

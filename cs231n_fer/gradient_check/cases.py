@@ -1,23 +1,14 @@
-"""The table of gradient checks: every layer on every rung, and what kind of function it is.
+"""The table of gradient checks: every layer on every rung, and the kind of function it computes.
 
-A row names a pair (forward, backward) and a function of draws. check_case draws one problem, copies
-its arrays into random, write-protected memory layouts, and returns two errors:
-
-    float64   of the analytic gradient against numerical ones, see checks
-    float32   of the analytic gradient against the analytic one in float64 for the same inputs; only
-              for layers
+A row names a pair (forward, backward) and a function of draws that generates its arguments. The
+functions at the top give losses and networks the interface of a layer.
 """
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import DTypeLike
 
 from .. import layer_utils as U
 from .. import layers as L
@@ -27,56 +18,13 @@ from ..nets.ladder import LADDER, functions
 from ..nets.network import Network
 from ..types import Array, Cache, Labels
 from . import draws as D
-from .checks import check_gradient, gradient_error
+from .verdicts import Case
 
-__all__ = ["CASES", "Case", "Verdict", "check_case", "largest_errors"]
-
-# The largest error allowed in float64, by kind.
-LIMITS = {"linear": 1e-11, "piecewise": 1e-11, "smooth": 1e-8, "kinked": 1e-6}
-# In float32 the limit is eps * sqrt(reduction length) times this factor: smooth functions divide by
-# a standard deviation or sum exponentials.
-FLOAT32_FACTOR = {"linear": 4, "piecewise": 4, "smooth": 16, "kinked": 16}
-# Winograd's transforms multiply by up to 8 and cancel: ten times the rounding of the direct way.
-WINOGRAD_FACTOR = 16
-
-Limited: TypeAlias = dict[str, tuple[float, float]]  # dtype -> (error, limit)
-
-
-class Verdict(NamedTuple):
-    """The worst error of a case in one dtype."""
-    error: float
-    limit: float
-    passed: bool
-
-
-@dataclass(frozen=True)
-class Case:
-    """A row of the table: forward(*arguments, *rest) -> (out, cache), backward(dout, cache).
-
-    layer, rung   what is checked, for tables and test names
-    kind          of function, see checks
-    draw          rng -> (arguments, rest), see draws
-    """
-    layer: str
-    rung: str
-    kind: str
-    draw: D.Draw
-    forward: Callable[..., Any]
-    backward: Callable[..., Any]
-
-    @property
-    def is_network(self) -> bool:
-        """Whether it is a whole network, where rounding may rightly change which maximum wins."""
-        return self.rung in ("loss", "scores")
-
-    @property
-    def name(self) -> str:
-        """Layer and rung."""
-        return f"{self.layer} {self.rung}"
+__all__ = ["CASES"]
 
 
 def network_forward(params: Array, model: Network, X: Array, y: Labels) -> tuple[float, Array]:
-    """Return the loss as a function of all parameters in one vector; its gradient is the cache."""
+    """Return the loss for parameters given as one vector; the cache is the gradient."""
     start = 0
     for name, array in model.params.items():
         model.params[name] = params[start:start + array.size].reshape(array.shape)
@@ -86,12 +34,12 @@ def network_forward(params: Array, model: Network, X: Array, y: Labels) -> tuple
 
 
 def loss_backward(dloss: Array, dx: Array) -> Array:
-    """Return dloss * dx: the cache of a loss is the gradient that it returns with its value."""
+    """Return dloss * dx; the cache of a loss is dx, which the loss returns with its value."""
     return dloss * dx
 
 
 def scores_forward(X: Array, model: Network) -> tuple[Array, Cache]:
-    """Return test-time scores as a function of the images, as saliency maps differentiate them."""
+    """Return the test-time scores of images, the function that saliency maps differentiate."""
     scores, cache = model.forward(X)
     return scores, (model, cache)
 
@@ -103,105 +51,11 @@ def scores_backward(dscores: Array, cache: Cache) -> Array:
     return dX
 
 
-def analytic_gradients(case: Case, arguments: Sequence[Array], rest: Sequence[Any], dout: Array
-                       ) -> tuple[Array, ...]:
-    """Return the analytic gradients with respect to the arguments."""
-    gradients = case.backward(dout, case.forward(*arguments, *rest)[1])
-    return gradients if isinstance(gradients, tuple) else (gradients,)
-
-
-def protected(arrays: Sequence[Array], layouts: Sequence[str], dtype: DTypeLike) -> list[Array]:
-    """Return write-protected copies of arrays in a dtype, in memory layouts of D.LAYOUTS."""
-    copies = [D.LAYOUTS[layout](array.astype(dtype))
-              for array, layout in zip(arrays, layouts, strict=True)]
-    for copy in copies:
-        copy.setflags(write=False)
-    return copies
-
-
-def in_dtype(value: Any, dtype: DTypeLike) -> Any:
-    """Return an array of floats in a dtype, anything else as it is."""
-    is_floats = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-    return value.astype(dtype) if is_floats else value
-
-
-def rest_in_dtype(rest: Sequence[Any], dtype: DTypeLike) -> list[Any]:
-    """Return arguments that aren't differentiated with arrays, also those in dicts, in a dtype."""
-    return [{key: in_dtype(item, dtype) for key, item in value.items()}
-            if isinstance(value, dict) else in_dtype(value, dtype) for value in rest]
-
-
-def check_case(case: Case, rng: Generator, most: int = 40) -> tuple[Limited, set[str]]:
-    """Check a case on one random problem.
-
-    most   number of coordinates of each argument that are checked numerically, at most
-    Returns {dtype name: (largest error, limit)}, and the set of what is odd about the shapes and
-    the memory layout of the first argument.
-    """
-    arguments, rest = case.draw(rng)
-    # The values are float32 in both dtypes, so that the inputs are the same.
-    arrays = [array.astype(np.float32) for array in arguments.values()]
-    layouts = [str(name) for name in rng.choice(sorted(D.LAYOUTS), len(arrays) + 1)]
-    single = rest_in_dtype(rest, np.float32)
-    double = rest_in_dtype(single, np.float64)
-    wide = protected(arrays, layouts[1:], np.float64)
-    out = case.forward(*wide, *double)[0]
-    dout = np.asarray(rng.normal(size=np.shape(out)), dtype=np.float32)
-    wide_dout, = protected([dout], layouts[:1], np.float64)
-    gradients = analytic_gradients(case, wide, double, wide_dout)
-
-    def as_function_of(i: int) -> Callable[[Array], Any]:
-        return lambda x: case.forward(*wide[:i], x, *wide[i + 1:], *double)[0]
-
-    errors = [check_gradient(as_function_of(i), x, wide_dout, gradients[i], case.kind, rng, most)
-              for i, x in enumerate(wide)]
-    # np.max, because max drops a NaN that doesn't come first.
-    results = {"float64": (float(np.max(errors)), LIMITS[case.kind])}
-    if not case.is_network:
-        narrow_dout, = protected([dout], layouts[:1], np.float32)
-        narrow = protected(arrays, layouts[1:], np.float32)
-        narrow_gradients = analytic_gradients(case, narrow, single, narrow_dout)
-        # A sum of many dout can cancel, its rounding can't: errors are relative to dout at least.
-        size = float(np.max(np.abs(dout)))
-        errors = [gradient_error(a, b, size) if a.dtype == np.float32 else np.inf
-                  for a, b in zip(narrow_gradients, gradients, strict=True)]
-        results["float32"] = float(np.max(errors)), float32_limit(case, [dout, *arrays])
-    return results, D.oddities(arguments, rest) | {layouts[1]}
-
-
-def float32_limit(case: Case, arrays: Sequence[Array]) -> float:
-    """Return the largest error allowed in float32 for a problem with these arrays."""
-    length = max(array.size for array in arrays)
-    limit = np.finfo(np.float32).eps * np.sqrt(length) * FLOAT32_FACTOR[case.kind]
-    limit *= WINOGRAD_FACTOR if case.rung == "winograd" else 1
-    return float(limit)
-
-
-def largest_errors(case: Case, shapes: int, seed: int, most: int = 40
-                   ) -> tuple[dict[str, Verdict], dict[str, int]]:
-    """Check a case on several random problems.
-
-    Returns {dtype name: verdict on the worst problem}, and how many of the problems were odd in
-    which way. The worst problem has the largest error relative to its limit, which in float32
-    depends on the shape. Each case has a random stream of its own, so that a row that is checked
-    alone gives the same numbers.
-    """
-    rng = np.random.default_rng([seed, *case.name.encode()])
-    checked, odd = zip(*(check_case(case, rng, most) for _ in range(shapes)), strict=True)
-    worst = {}
-    for dtype in checked[0]:
-        relative = [result[dtype][0] / result[dtype][1] for result in checked]
-        # argmax returns the first NaN, and a NaN fails `error <= limit`.
-        error, limit = checked[np.argmax(relative)][dtype]
-        worst[dtype] = Verdict(error, limit, error <= limit)
-    return worst, dict(sorted(Counter(name for names in odd for name in names).items()))
-
-
 def on_the_ladder(operation: str, kind: str, draw: D.Draw, **draw_of_rung: D.Draw
                   ) -> tuple[Case, ...]:
-    """Return a case for every rung that an operation has on nets.ladder.
+    """Return a case for every rung of an operation in nets.ladder.
 
-    draw_of_rung   the draws of rungs that need problems of their own
+    draw_of_rung   draws for the rungs that need other problems than `draw` generates
     """
     rungs = [rung for rung in LADDER[operation] if rung != "auto"]
     return tuple(Case(operation, rung, kind, draw_of_rung.get(rung, draw),
@@ -209,18 +63,18 @@ def on_the_ladder(operation: str, kind: str, draw: D.Draw, **draw_of_rung: D.Dra
 
 
 def fused(operation: str, *names: str) -> tuple[Case, ...]:
-    """Return the cases of a fused sandwich; names are the layers "bn" and "pool" in it."""
+    """Return the cases of a fused sandwich; names say whether it contains "bn" and "pool"."""
     winograd = D.draw_sandwich(*names, conv=D.draw_conv_3x3)
     return on_the_ladder(operation, "kinked", D.draw_sandwich(*names), winograd=winograd)
 
 
 def of_loss(model: Callable[..., Network], layer: str) -> Case:
-    """Return the case of the loss of a network with respect to all its parameters."""
+    """Return the case of a network's loss as a function of all its parameters."""
     return Case(layer, "loss", "kinked", D.draw_network(model), network_forward, loss_backward)
 
 
 def of_scores(model: Callable[..., Network], layer: str) -> Case:
-    """Return the case of the scores of a network with respect to the images."""
+    """Return the case of a network's scores as a function of the images."""
     return Case(layer, "scores", "kinked", D.draw_picture(model), scores_forward, scores_backward)
 
 
@@ -238,6 +92,7 @@ L2_SVM = D.draw_spaced_scores(1 / 8)  # 1 - x and 1 + x are 0 halfway between tw
 CASES = (
     *on_the_ladder("affine", "linear", D.draw_affine),
     *on_the_ladder("conv", "linear", D.draw_conv, winograd=D.draw_conv_3x3),
+    Case("conv", "numpy", "linear", D.draw_conv, L.conv_forward_im2col, L.conv_backward_im2col),
     *on_the_ladder("avg_pool", "linear", D.draw_pool),
     Case("global_avg_pool", "numpy", "linear", D.draw_images,
          L.global_avg_pool_forward, L.global_avg_pool_backward),

@@ -1,21 +1,42 @@
 """Gradient checks: is the analytic gradient the derivative of the function?
 
-    (g(h) - g(-h)) / 2h,   where g(t) = sum((f(x + t v) - f(x)) * dout),   v an axis or a random
-                           direction
+The derivative of a function g at 0 is estimated by the centered difference. In the Taylor series of
+g, the terms of even order cancel:
 
-How exact this can be, and with which step h, depends on the kind of f:
+    g(h)  = g + h g' + h^2/2 g'' + h^3/6 g''' + ...
+    g(-h) = g - h g' + h^2/2 g'' - h^3/6 g''' + ...
+    D(h)  = (g(h) - g(-h)) / 2h = g' + h^2/6 g''' + O(h^4)
 
-    linear      no truncation error, so h = 1 and nothing cancels: about 1e-15
-    piecewise   linear between kinks (ReLU, max-pool): exact unless a step crosses a kink, so the
-                inputs must be a shuffled, evenly spaced range (`spaced`), whose GAP is 8 times h
-    smooth      Richardson extrapolation, (4 D(h/2) - D(h)) / 3, cancels the h**2 term: about 1e-11
-                (Richardson 1911)
+so the truncation error is O(h^2); that of the one-sided difference (g(h) - g(0)) / h is O(h).
+Rounding adds an error of about eps |g| / h. A smaller h lowers the first error and raises the
+second; the derivative of their sum, h/3 |g'''| - eps |g| / h^2, is 0 at
+
+    h = (3 eps |g| / |g'''|)^(1/3)
+
+In float64, with |g| = |g'''|, this is 9e-6, where the error is about h^2/2 = 4e-11; hence the
+course's h = 1e-5. (In float32 the smallest error is about 3e-5, too much for a check.)
+
+Richardson extrapolation cancels the term in h^2 as well, which is four times smaller in D(h/2)
+(Richardson 1911). With an error of O(h^4), the best h is larger, about eps^(1/5) = 7e-4, and leaves
+less rounding:
+
+    (4 D(h/2) - D(h)) / 3 = g' + O(h^4)
+
+For a layer f with the upstream gradient dout, g(t) = sum((f(x + t v) - f(x)) * dout), where v is an
+axis or a random direction; its derivative must be sum(dx * v). The method depends on the kind of f:
+
+    linear      D(1): there is no truncation error, and a large step leaves little rounding, about
+                1e-15
+    piecewise   D(GAP / 8), for functions that are linear between kinks (ReLU, max-pool): exact
+                unless a step crosses a kink, so the inputs must be drawn by `spaced`, GAP apart
+    smooth      Richardson extrapolation, error about 1e-11
     kinked      smooth with kinks in unknown places (fused layers, whole networks): Richardson
-                extrapolation with smaller steps as well, of which the one whose two estimates
-                agree best is taken, without a look at the analytic gradient (Ridders 1982)
+                extrapolation with smaller steps as well. The step whose two differences agree best
+                is chosen without looking at the analytic gradient (Ridders 1982)
 
-dout must be random: a uniform one cancels in a batchnorm. The functions with the course's names
-come first; they perturb x in place, because its notebooks pass functions that ignore x.
+dout must be random, because a constant one cancels in a batchnorm. The functions named as in the
+course come first. They perturb x in place, because the course's notebooks pass functions that
+ignore their argument.
 """
 from __future__ import annotations
 
@@ -52,14 +73,13 @@ def rel_error(x: ArrayLike, y: ArrayLike) -> float:
 def eval_numerical_gradient(f: Function, x: Array, verbose: bool = True, h: float = 1e-5) -> Array:
     """Return the numerical gradient (shape and dtype of x) of a scalar function at x.
 
-    f        x -> number; it may ignore its argument and read the same array elsewhere, as
+    f        x -> number. It may ignore its argument if it reads the same array elsewhere, as
              `lambda _: model.loss(X, y)[0]` does
-    x        float array. It is perturbed in place, one entry at a time, and restored bit for bit,
-             even if f raises; if x is write-protected a copy is perturbed, and f must use its
-             argument
-    verbose  print every entry
-    h        step of the centered differences
-    Raises ValueError if x is no array of floats, or h is lost in rounding.
+    x        float array, perturbed in place, one entry at a time, and restored bit for bit, even if
+             f raises. If x is read-only, a copy is perturbed, and f must use its argument
+    verbose  whether to print every entry
+    h        step of the centered difference
+    Raises ValueError if x is not an array of floats, or if h is too small to change an entry.
     """
     gradient = eval_numerical_gradient_array(f, x, 1.0, h)
     if verbose:
@@ -69,9 +89,9 @@ def eval_numerical_gradient(f: Function, x: Array, verbose: bool = True, h: floa
 
 
 def eval_numerical_gradient_array(f: Function, x: Array, df: ArrayLike, h: float = 1e-5) -> Array:
-    """Return the numerical gradient of sum(f(x) * df) at x, for f that returns an array.
+    """Return the numerical gradient of sum(f(x) * df) at x, where f returns an array.
 
-    df  gradient of the loss with respect to f(x), of the shape of f(x)
+    df  gradient of the loss with respect to f(x), of the same shape
     The other arguments and errors are those of eval_numerical_gradient.
     """
     x = _perturbable(x)
@@ -89,11 +109,11 @@ def grad_check_sparse(f: Function, x: Array, analytic_grad: Array, num_checks: i
                       h: float = 1e-5, rng: Generator | None = None) -> float:
     """Compare a gradient with the numerical one at random entries of x, and print the comparisons.
 
-    f              x -> number; f, x and h as in eval_numerical_gradient
+    f              x -> number; f, x and h are those of eval_numerical_gradient
     analytic_grad  gradient of f at x, of the shape of x
     num_checks     number of entries
-    rng            draws the entries; None takes a generator with seed 0
-    Returns the largest relative error, which the course only prints.
+    rng            generator that draws the entries; None: one with seed 0
+    Returns the largest relative error. (The course's function only prints the errors.)
     """
     x = _perturbable(x)
     rng = rng or np.random.default_rng(0)
@@ -108,7 +128,7 @@ def grad_check_sparse(f: Function, x: Array, analytic_grad: Array, num_checks: i
 
 
 def _perturbable(x: Array) -> Array:
-    """Return x, or a copy if x is write-protected; raises ValueError unless x is of floats."""
+    """Return x, or a copy if x is read-only; raises ValueError unless it is an array of floats."""
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         came = x.dtype if isinstance(x, np.ndarray) else type(x)
         raise ValueError(f"x: got {came}, expected an array of floats; "
@@ -117,7 +137,10 @@ def _perturbable(x: Array) -> Array:
 
 
 def _difference(f: Function, x: Array, index: tuple[int, ...], h: float) -> Array:
-    """Return (f(x + h e) - f(x - h e)) / 2h as float64, where 2h is the step after rounding."""
+    """Return (f(x + h e) - f(x - h e)) / 2h as float64, dividing by the step as rounded in x.
+
+    e   unit vector of the axis that index names
+    """
     old = x[index]
     try:
         x[index] = old + h
@@ -135,19 +158,19 @@ def _difference(f: Function, x: Array, index: tuple[int, ...], h: float) -> Arra
 
 
 def spaced(rng: Generator, shape: Shape) -> Array:
-    """Return a shuffled, evenly spaced range (float64): GAP apart, none within GAP / 2 of 0."""
+    """Return numbers (float64) spaced by GAP in random order, none within GAP / 2 of 0."""
     size = int(np.prod(shape))
     return (rng.permutation(size).reshape(shape) - size // 2 + 0.5) * GAP
 
 
-# An infinite analytic gradient becomes NaN here and the check fails, without a warning besides.
+# An infinite analytic gradient gives NaN, which fails the check; a warning would add nothing.
 @np.errstate(invalid="ignore")
 def gradient_error(a: ArrayLike, b: ArrayLike, tiny: float = TINY) -> float:
     """Return max |a - b| / max(|a|max, |b|max, tiny), which is NaN if a or b holds a NaN.
 
-    Test `error <= limit`, so that NaN fails. Where a gradient is truly 0 (a bias before batchnorm),
-    rounding is 100 % of it: below tiny the error is absolute, in units of tiny. Raises ValueError
-    if the shapes differ.
+    Test `error <= limit`, which is False for NaN. If no entry exceeds tiny, the error is absolute,
+    in units of tiny: an exact gradient of 0, as of a bias before batchnorm, leaves nothing but
+    rounding. Raises ValueError if the shapes differ.
     """
     a = np.asarray(a, dtype=np.float64)
     b = np.asarray(b, dtype=np.float64)
@@ -163,15 +186,15 @@ def _check_shapes(x: Array, dx: Array) -> None:
 
 
 def derivative(g: Callable[[float], float], kind: str) -> float:
-    """Return g'(0) by the method of a kind, see the top of this file."""
+    """Return an estimate of g'(0) by the method for a kind, see the module docstring."""
     def slope(h: float) -> float:
         return (g(h) - g(-h)) / (2 * h)
 
     if kind in ("linear", "piecewise"):
         return slope(STEPS[kind][0])
     tried = [(slope(h), slope(h / 2), 10 * EPS / h) for h in STEPS[kind]]
-    # Two estimates can agree by chance, so the rounding expected of a small step counts as
-    # disagreement.
+    # Two differences can agree by chance, so the rounding error expected of a small step is added
+    # to their disagreement.
     coarse, fine, _ = min(tried, key=lambda found: abs(found[1] - found[0]) + found[2])
     return (4 * fine - coarse) / 3
 
@@ -179,7 +202,7 @@ def derivative(g: Callable[[float], float], kind: str) -> float:
 def along(f: Function, x: Array, direction: Array, dout: Array) -> Callable[[float], float]:
     """Return g(t) = sum((f(x + t direction) - f(x)) * dout); x is not written to.
 
-    f(x) is subtracted before the sum, so that outputs that don't change add no rounding.
+    f(x) is subtracted before summing, so that outputs that don't change add no rounding error.
     """
     start = np.array(f(x), dtype=np.float64)
     if start.shape != np.shape(dout):
@@ -190,14 +213,15 @@ def along(f: Function, x: Array, direction: Array, dout: Array) -> Callable[[flo
 
 def coordinate_check(f: Function, x: Array, dout: Array, dx: Array, kind: str, rng: Generator,
                      most: int = 40) -> float:
-    """Return the error of dx against numerical derivatives along some axes.
+    """Return the error of dx relative to numerical derivatives along some axes.
 
     f     function of an array like x
-    x     float64; not written to
-    dout  gradient of the loss with respect to f(x), of the shape of f(x)
-    dx    the analytic gradient to check, of the shape of x
+    x     float64, not written to
+    dout  gradient of the loss with respect to f(x), of the same shape
+    dx    analytic gradient to check, of the shape of x
     kind  "linear", "piecewise", "smooth" or "kinked"
-    rng   draws the axes where x has more than `most`
+    rng   generator that draws the axes if x has more than `most`
+    Raises ValueError if the shapes don't match.
     """
     _check_shapes(x, dx)
     chosen = rng.choice(x.size, min(x.size, most), replace=False)
@@ -212,11 +236,11 @@ def coordinate_check(f: Function, x: Array, dout: Array, dx: Array, kind: str, r
 @np.errstate(invalid="ignore")
 def directional_check(f: Function, x: Array, dout: Array, dx: Array, kind: str, rng: Generator
                       ) -> float:
-    """Return the error of sum(dx * v) against the derivative along a random direction v of +1, -1.
+    """Return the error of sum(dx * v), the derivative along a direction v of random signs.
 
-    It calls f a few times for x of any size, and every entry of dx counts. The error is relative to
-    the length of dx, the typical size of sum(dx * v), which itself can cancel. The arguments are
-    those of coordinate_check.
+    This calls f only a few times, whatever the size of x, and tests every entry of dx. The error is
+    relative to the Euclidean norm of dx, the typical size of sum(dx * v), which itself can cancel.
+    The arguments are those of coordinate_check.
     """
     _check_shapes(x, dx)
     v = rng.choice([-1.0, 1.0], x.shape)
@@ -229,8 +253,8 @@ def directional_check(f: Function, x: Array, dout: Array, dx: Array, kind: str, 
 def adjoint_check(f: Function, x: Array, dout: Array, dx: Array) -> float:
     """Return the error of <A x, dout> = <x, A^T dout>, where A x = f(x) - f(0) and A^T dout = dx.
 
-    For linear A only. The error is relative to the lengths of A x and dout. It calls f twice and
-    takes no step.
+    This holds for linear A only. It needs no finite step and calls f twice. The error is relative
+    to the product of the norms of A x and dout.
     """
     _check_shapes(x, dx)
     moved = np.asarray(f(x), dtype=np.float64) - f(np.zeros_like(x))
@@ -241,10 +265,10 @@ def adjoint_check(f: Function, x: Array, dout: Array, dx: Array) -> float:
 
 def check_gradient(f: Function, x: Array, dout: Array, dx: Array, kind: str, rng: Generator,
                    most: int = 40) -> float:
-    """Return the largest error of all checks that fit the kind; NaN if one is NaN.
+    """Return the largest error of all checks that apply to the kind; NaN if one is NaN.
 
-    The arguments are those of coordinate_check. Kinked functions are checked along
-    one direction only.
+    The arguments are those of coordinate_check. Kinked functions are checked along a single
+    direction.
     """
     errors = [directional_check(f, x, dout, dx, kind, rng)]
     if kind != "kinked":

@@ -1,9 +1,9 @@
-"""Random problems for gradient checks, in shapes and values that are likely to break a layer.
+"""Random problems for gradient checks, with shapes and values that are likely to break a layer.
 
-draw(rng) returns the arguments that are differentiated, by name, in float64, and a tuple of the
-other arguments. Sizes are small, because a numerical gradient costs two calls per number, and odd:
-one sample, one filter, height unlike width, strides that don't divide, padding of 0 and of a whole
-window. LAYOUTS are the ways in which the same numbers can lie in memory.
+draw(rng) returns the arguments to differentiate with respect to, float64 arrays by name, and a
+tuple of the other arguments. Sizes are small, because a numerical gradient takes two calls per
+entry, and odd: one sample, one filter, height different from width, strides that don't divide the
+image, padding of 0 and of a whole window.
 """
 from __future__ import annotations
 
@@ -23,36 +23,13 @@ from .checks import GAP, spaced
 Problem: TypeAlias = tuple[Arrays, tuple[Any, ...]]  # (arguments, rest)
 Draw: TypeAlias = Callable[[Generator], Problem]
 
-# Numbers that a ReLU or a max-pool compares differ by this much at least: far more than rounding in
-# float32, so that both dtypes decide alike.
+# The smallest difference of numbers that a ReLU or a max-pool compares. It is far larger than
+# rounding errors in float32, so both dtypes make the same decision.
 MARGIN = 1e-3
 
 
-def channels_last(array: Array) -> Array:
-    """Return a copy that lies in memory as (N, H, W, C), or likewise with fewer axes."""
-    order = (0, *range(2, array.ndim), 1)[:array.ndim]
-    return np.array(array.transpose(order), order="C").transpose(np.argsort(order).astype(int))
-
-
-def strided(array: Array) -> Array:
-    """Return a copy that occupies every second place of a larger array, along every axis."""
-    larger = np.zeros([2 * n for n in array.shape], array.dtype)
-    every_second: Any = (..., *[slice(None, None, 2)] * array.ndim)
-    view: Array = larger[every_second]
-    view[...] = array
-    return view
-
-
-LAYOUTS: dict[str, Callable[[Array], Array]] = {
-    "C": lambda array: np.array(array, order="C"),
-    "Fortran": lambda array: np.array(array, order="F"),
-    "channels-last": channels_last,
-    "strided": strided,
-}
-
-
 def oddities(arguments: Arrays, rest: tuple[Any, ...]) -> set[str]:
-    """Return what is odd about the shapes of a problem, in the words of the tables."""
+    """Return the names of what is odd about the shapes of a problem."""
     x = next(iter(arguments.values()))
     w = arguments.get("w", np.empty(()))
     parameters = {key: value for param in rest if isinstance(param, dict)
@@ -73,12 +50,12 @@ def oddities(arguments: Arrays, rest: tuple[Any, ...]) -> set[str]:
 
 
 def size(rng: Generator, low: int, high: int) -> int:
-    """Draw an integer of at least low and below high."""
+    """Draw an integer from low to high - 1."""
     return int(rng.integers(low, high))
 
 
 def draw_affine(rng: Generator) -> Problem:
-    """Draw x of two to four axes, w, b."""
+    """Draw x with two to four axes, w, b."""
     shape = tuple(rng.integers(1, 4, size(rng, 1, 4)))
     N = size(rng, 1, 5)
     M = size(rng, 1, 5)
@@ -87,7 +64,7 @@ def draw_affine(rng: Generator) -> Problem:
 
 
 def draw_spaced(*rest: Any) -> Draw:
-    """Return a draw of x of one to four axes, without ties or values near 0, followed by rest."""
+    """Return a draw of x with one to four axes and no ties or values near 0, followed by rest."""
     def draw(rng: Generator) -> Problem:
         return {"x": spaced(rng, tuple(rng.integers(1, 5, size(rng, 1, 5))))}, rest
 
@@ -95,7 +72,7 @@ def draw_spaced(*rest: Any) -> Draw:
 
 
 def draw_large(rng: Generator) -> Problem:
-    """Draw x (N, C, H, W) as draw_spaced, large enough for a kernel to be faster than NumPy."""
+    """Draw x (N, C, H, W) like draw_spaced, but so large that ReLU runs in a kernel."""
     N = size(rng, 1, 3)
     C = size(rng, 1, 3)
     H = size(rng, 160, 190)
@@ -104,7 +81,7 @@ def draw_large(rng: Generator) -> Problem:
 
 
 def draw_conv(rng: Generator) -> Problem:
-    """Draw x, w, b: images and windows that aren't square, strides that don't divide."""
+    """Draw x, w, b: images and windows that aren't square, any stride and padding."""
     N, C, F, HH, WW = rng.integers(1, 4, 5)
     H = HH + size(rng, 0, 4)
     W = WW + size(rng, 0, 4)
@@ -116,7 +93,7 @@ def draw_conv(rng: Generator) -> Problem:
 
 
 def draw_conv_3x3(rng: Generator) -> Problem:
-    """Draw x, w, b for Winograd's algorithm, with images that aren't a multiple of its tiles."""
+    """Draw x, w, b for Winograd's algorithm: images that tiles don't divide evenly as well."""
     N, C, F = rng.integers(1, 4, 3)
     H = size(rng, 3, 9)
     W = size(rng, 3, 9)
@@ -136,7 +113,7 @@ def draw_pool(rng: Generator) -> Problem:
 
 
 def draw_tiling_pool(rng: Generator) -> Problem:
-    """Draw x without ties, and square windows that tile it, as the reshape rung needs."""
+    """Draw x without ties, and square windows that tile it, as the reshape rung requires."""
     N, C, side, rows, columns = (int(k) for k in rng.integers(1, 4, 5))
     x = spaced(rng, (N, C, side * rows, side * columns))
     return {"x": x}, ({"pool_height": side, "pool_width": side, "stride": side},)
@@ -150,7 +127,8 @@ def draw_images(rng: Generator) -> Problem:
 def draw_vector_norm(rng: Generator) -> Problem:
     """Draw x (N, D), gamma, beta.
 
-    N is never 2 or 3: normalizing two values gives +1 and -1, and the gradient nearly vanishes.
+    N is never 2 or 3: two values are always normalized to +1 and -1, so the gradient nearly
+    vanishes.
     """
     N = int(rng.choice([1, 4, 5, 9]))
     D = size(rng, 1, 5)
@@ -158,7 +136,7 @@ def draw_vector_norm(rng: Generator) -> Problem:
 
 
 def draw_layernorm(rng: Generator) -> Problem:
-    """Draw x (N, D), gamma, beta, with D never 2 or 3, see draw_vector_norm."""
+    """Draw x (N, D), gamma, beta; D is never 2 or 3, see draw_vector_norm."""
     N = size(rng, 1, 5)
     D = int(rng.choice([1, 4, 5, 9]))
     return norm_arguments(rng, (N, D), (D,)), ({"eps": 1e-5},)
@@ -175,7 +153,7 @@ def draw_image_norm(rng: Generator) -> Problem:
 
 
 def draw_groupnorm(rng: Generator) -> Problem:
-    """Draw x (N, C, H, W), gamma and beta (1, C, 1, 1) as in the course, and groups of channels."""
+    """Draw x (N, C, H, W), gamma and beta (1, C, 1, 1), and the number of groups."""
     N = size(rng, 1, 4)
     groups, channels = (int(k) for k in rng.integers(1, 3, 2))
     H = size(rng, 2, 4)
@@ -186,13 +164,13 @@ def draw_groupnorm(rng: Generator) -> Problem:
 
 
 def norm_arguments(rng: Generator, shape: Shape, channels: Shape) -> Arrays:
-    """Return arguments of a normalization, with a mean and a scale to be removed."""
+    """Draw x with mean 1 and standard deviation 3, gamma and beta."""
     return {"x": 3 * rng.normal(size=shape) + 1, "gamma": rng.normal(size=channels),
             "beta": rng.normal(size=channels)}
 
 
 def draw_test_mode(draw: Draw) -> Draw:
-    """Return a draw in test mode: linear in x, with running averages unlike the statistics of x."""
+    """Return a draw in test mode, with running averages that differ from the statistics of x."""
     def with_running_averages(rng: Generator) -> Problem:
         arguments, _ = draw(rng)
         C = arguments["gamma"].size
@@ -217,9 +195,9 @@ def draw_weighted_scores(rng: Generator) -> Problem:
 
 
 def draw_spaced_scores(gap: float) -> Draw:
-    """Return a draw of scores and labels, with scores that differ by multiples of gap.
+    """Return a draw of scores and labels, with scores that are multiples of gap apart.
 
-    gap must be such that no margin of the loss lies on a kink.
+    gap must keep every margin of the loss away from its kink.
     """
     def draw(rng: Generator) -> Problem:
         arguments, rest = draw_scores(rng)
@@ -229,7 +207,7 @@ def draw_spaced_scores(gap: float) -> Draw:
 
 
 def draw_distillation(rng: Generator) -> Problem:
-    """Draw scores, labels, a teacher's probabilities, alpha and temperature."""
+    """Draw scores, labels, the probabilities of a teacher, alpha and T."""
     arguments, (y,) = draw_scores(rng)
     teacher = np.exp(rng.normal(size=arguments["x"].shape))
     teacher /= teacher.sum(axis=1, keepdims=True)
@@ -239,8 +217,8 @@ def draw_distillation(rng: Generator) -> Problem:
 def near_kinks(maps: Array, pool_param: PoolParam | None) -> bool:
     """Return whether a ReLU, or a max-pool after it, compares numbers closer than MARGIN.
 
-    maps (N, F, Ho, Wo) are its input. Equal numbers don't count: they come from windows full of
-    zeros, and from places where a filter sees nothing but padding.
+    maps (N, F, Ho, Wo) is the input of the ReLU. Equal numbers don't count: they come from windows
+    full of zeros, and from positions where a filter covers nothing but padding.
     """
     if np.abs(maps).min() < MARGIN:
         return True
@@ -255,16 +233,16 @@ def near_kinks(maps: Array, pool_param: PoolParam | None) -> bool:
 
 
 def draw_sandwich(*names: str, conv: Draw = draw_conv) -> Draw:
-    """Return a draw for a convolution and the layers after it, repeated until no kink is near.
+    """Return a draw for a fused convolution, repeated until no kink is near.
 
-    names   of the layers "bn" and "pool", those that follow
-    conv    draws the convolution
-    Windows of a pool are 2 x 2, which kernels fuse, or 2 x 3.
+    names   which of "bn" and "pool" follow the convolution
+    conv    draw for the convolution
+    The pool has windows of 2 x 2, which kernels fuse, or of 2 x 3.
     """
     def draw_once(rng: Generator) -> tuple[bool, Problem]:
         arguments, (conv_param,) = conv(rng)
         if "bn" in names:
-            # At least four samples in each mean, see draw_vector_norm.
+            # Four samples, so that a mean is over four numbers at least, see draw_vector_norm.
             arguments["x"] = rng.normal(size=(4, *arguments["x"].shape[1:]))
         F, _, HH, WW = arguments["w"].shape
         H, W = arguments["x"].shape[2:]
@@ -272,8 +250,8 @@ def draw_sandwich(*names: str, conv: Draw = draw_conv) -> Draw:
         Wo = conv_output_size(W, WW, **conv_param)
         width = min(int(rng.choice([2, 2, 3])), Wo)
         pool: PoolParam = {"pool_height": min(2, Ho), "pool_width": width, "stride": 2}
-        # Where all windows lie in the padding the variance is 0: eps 1e-5 would magnify rounding
-        # 300 times.
+        # If all windows lie in the padding, the variance is 0, and eps = 1e-5 would multiply
+        # rounding errors by 300.
         bn: BatchnormParam = {"mode": "train", "eps": 0.1, "momentum": 0.9}
         x, w, b = arguments.values()
         maps = L.conv_forward_im2col(x, w, b, conv_param)[0]
@@ -296,12 +274,12 @@ def draw_sandwich(*names: str, conv: Draw = draw_conv) -> Draw:
 
 
 def draw_network(make: Callable[..., Network]) -> Draw:
-    """Return a draw of all parameters of a small network as one vector; the rest is (net, X, y)."""
+    """Return a draw of a network's parameters as one vector; the rest is (network, X, y)."""
     def draw(rng: Generator) -> Problem:
         model = make(dtype=np.float64, seed=int(rng.integers(1 << 30)))
         X = rng.normal(size=(rng.integers(2, 4), *model.input_shape))
         y = rng.integers(0, model.predict(X).shape[1], len(X))
-        # Biases of 0 and gammas of 1 would hide errors in what they add to and multiply.
+        # Biases of 0 and gammas of 1 would hide errors in the gradients of their layers.
         params = [array + 0.1 * rng.normal(size=array.shape) if array.ndim == 1 else array
                   for array in model.params.values()]
         return {"params": np.concatenate([array.ravel() for array in params])}, (model, X, y)
@@ -310,7 +288,7 @@ def draw_network(make: Callable[..., Network]) -> Draw:
 
 
 def draw_picture(make: Callable[..., Network]) -> Draw:
-    """Return a draw of the images X of a small network; the rest is (net,)."""
+    """Return a draw of images X for a network; the rest is (network,)."""
     def draw(rng: Generator) -> Problem:
         _, (model, X, _) = draw_network(make)(rng)
         return {"X": X}, (model,)

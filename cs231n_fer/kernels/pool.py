@@ -11,6 +11,7 @@ from typing import NamedTuple
 from numba import prange
 
 from .memory import clear, get, put
+from .pixels import is_maximum
 from .shape import round_up
 from .vectors.calls import BYTES, FLOATS, INT, call, nested, step
 from .vectors.jit import jit
@@ -49,7 +50,8 @@ def pixel_of(p, image, i, j, k):
 def take_maximum(x, out, argmax, image, p):
     """Write the maximum of each window to out, and its position to argmax.
 
-    Of equal values the first counts; NaN is larger than any number.
+    Of equal values the first counts; NaN is larger than any number, and of several NaNs the first
+    counts.
     """
     for i in range(p.Ho):
         for j in range(p.Wo):
@@ -59,9 +61,9 @@ def take_maximum(x, out, argmax, image, p):
                 position = zeros(x, 1)
                 for k in range(1, p.HH * p.WW):
                     z = get(x, pixel_of(p, image, i, j, k), c, p.C, p.lanes)
-                    beats = (z > best) | (z != z)
-                    best = select(beats, z, best)
-                    position = select(beats, k * 1.0, position)
+                    stays = is_maximum(best, z)
+                    best = select(stays, best, z)
+                    position = select(stays, position, k * 1.0)
                 put(out, pixel * p.C, c, p.C, p.lanes, best)
                 store_bytes(argmax, pixel * p.Cp + c, position)
 

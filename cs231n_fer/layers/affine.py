@@ -2,8 +2,9 @@
 
     out[n, m] = b[m] + sum over d of x[n, d] * w[d, m]              out = x w + b
 
-For the backward pass, follow each number to where it is used. The input x[n, d] is used in all
-outputs of sample n, times w[d, m]; the weight w[d, m] in output m of all samples, times x[n, d]:
+For the backward pass, follow each number to where it is used. The input x[n, d] is used in every
+output of sample n, times w[d, m]; the weight w[d, m] in output m of every sample, times x[n, d];
+the bias b[m] in output m of every sample:
 
     dx[n, d] = sum over m of dout[n, m] * w[d, m]                   dx = dout w^T
     dw[d, m] = sum over n of x[n, d] * dout[n, m]                   dw = x^T dout

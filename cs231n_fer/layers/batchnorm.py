@@ -3,17 +3,17 @@
     mean = 1/N sum x                            var = 1/N sum (x - mean)^2
     xhat = (x - mean) / sqrt(var + eps)         out = gamma * xhat + beta
 
-(Ioffe & Szegedy 2015, algorithm 1.) Training also keeps running averages of mean and var. In test
-mode they take the place of the batch's mean and var, so that the result for a sample doesn't depend
-on the rest of its batch. For images, the mean and the variance of a channel are taken over N, H and
-W (spatial batchnorm).
+(Ioffe & Szegedy 2015, algorithm 1.) Training also keeps running averages of mean and var. Test mode
+uses them in place of the mean and var of the batch, so the output for a sample doesn't depend on
+the other samples. For images, the mean and the variance of a channel are taken over N, H and W
+(spatial batchnorm).
 
-The backward pass is here three times: naive, in loops; as the graph of the forward pass, one line
-per node; and as the formula that the graph simplifies to, which reads memory less often.
+There are three backward passes: naive, in loops; graph, one line for each node of the forward pass;
+and alt, the formula that the graph simplifies to.
 """
 import numpy as np
 
-from ..shapes import check, check_images, common_floats, gradient_like, plain_array
+from ..shapes import check, check_pixels, common_floats, gradient_like, plain_array
 from ..types import Array, BatchnormParam, Cache, Shape
 
 __all__ = [
@@ -52,14 +52,19 @@ def batchnorm_forward_naive(
 
 
 def batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: dx[i] adds up the effect of x[i] on every out[n] of its feature.
+    """Return dx, dgamma, dbeta: dx[i] is the sum of the effects of x[i] on every out[n].
 
-    A change of x[i] also changes the mean and the variance. With rstd = (var + eps)^(-1/2):
+    A change of x[i] also changes the mean and the variance of its feature. With centered = x - mean
+    and rstd = (var + eps)^(-1/2):
 
-        d mean    / d x[i] = 1/N
-        d var     / d x[i] = 2 (x[i] - mean) / N
-        d rstd    / d x[i] = -rstd^3 / 2 * d var / d x[i] = -rstd^2 * xhat[i] / N
-        d xhat[n] / d x[i] = rstd * ((n == i) - 1/N - xhat[n] * xhat[i] / N)
+        d mean        / d x[i] = 1/N
+        d centered[n] / d x[i] = (n == i) - 1/N
+        d var         / d x[i] = 2/N sum over n of centered[n] * ((n == i) - 1/N)
+                               = 2/N centered[i]                       as sum(centered) = 0
+        d rstd        / d x[i] = -1/2 rstd^3 * d var / d x[i]
+                               = -rstd^2 * xhat[i] / N
+        d xhat[n]     / d x[i] = rstd * ((n == i) - 1/N) + centered[n] * d rstd / d x[i]
+                               = rstd * ((n == i) - (1 + xhat[n] * xhat[i]) / N)
 
     In test mode the mean and the variance are constants: d xhat[n] / d x[i] = rstd * (n == i).
     """
@@ -83,7 +88,7 @@ def batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, A
 def column_means(x: Array) -> Array:
     """Return the mean of every column of x (N, D), as the product of a row of 1/N with x.
 
-    This uses BLAS, whose blocked sums have smaller rounding errors.
+    BLAS adds in blocks, which makes rounding errors smaller than those of x.mean(axis=0).
     """
     return np.full(len(x), 1 / len(x), dtype=x.dtype) @ x
 
@@ -102,7 +107,7 @@ def batchnorm_forward(
     gamma, beta  (D,) scale and shift
     bn_param     {"mode": "train" or "test", "eps": 1e-5, "momentum": 0.9,
                  "running_mean": (D,), "running_var": (D,)}; only the mode is required. Training
-                 updates the running averages in place; if they are missing, they start at 0
+                 updates the running averages in place; missing ones are added as zeros
     Returns out (N, D) and the cache (x - mean, 1 / sqrt(var + eps), gamma, mode). Raises ValueError
     if a shape or a setting is wrong.
     """
@@ -124,20 +129,27 @@ def batchnorm_forward(
 
 
 def batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: walk the graph of the forward pass backwards, one line per node.
+    """Return dx, dgamma, dbeta: walk the graph of the forward pass backward, one line per node.
 
         x -> mean -> centered -> square -> var -> std -> rstd -> xhat -> out
 
-    A node multiplies the gradient by its derivative:
+    Every node multiplies the gradient by its derivative. Those of the square root and of the
+    reciprocal follow from the product rule, if both sides are differentiated:
 
-        rstd = 1 / std                  -1 / std^2 = -rstd^2
-        std = sqrt(var + eps)           1 / (2 sqrt(var + eps)) = rstd / 2
-        var, the mean of square         1/N for every sample
-        square = centered^2             2 * centered
-        mean of x                       1/N for every sample
+        std * std  = var + eps      2 std * d std / d var = 1           d std  / d var = rstd / 2
+        std * rstd = 1              rstd + std * d rstd / d std = 0     d rstd / d std = -rstd^2
 
-    Gradients from several uses add up: x is used for mean and for centered, and centered for square
-    and for xhat; gamma, beta, rstd and mean are used for all samples, hence the sums over axis 0.
+    The others are
+
+        out      = gamma * xhat + beta    d out / d xhat = gamma
+        xhat     = centered * rstd        d xhat / d centered = rstd,   d xhat / d rstd = centered
+        var      = 1/N sum square         d var / d square[n] = 1/N
+        square   = centered * centered    d square / d centered = 2 centered
+        centered = x - mean               d centered / d x = 1,         d centered / d mean = -1
+        mean     = 1/N sum x              d mean / d x[n] = 1/N
+
+    Gradients of several uses add up: x is used in mean and centered, centered in square and xhat;
+    gamma, beta, rstd and mean are used in all samples, hence the sums over axis 0.
     """
     centered, rstd, gamma, mode = cache
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
@@ -162,14 +174,23 @@ def batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
 def batchnorm_backward_alt(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dgamma, dbeta by the formula that the graph simplifies to.
 
-    In batchnorm_backward, the term 2 * centered * dsquare is -rstd * xhat * mean(dxhat * xhat) when
-    written out. Over the batch it adds up to 0, as xhat does, so dmean / N is -rstd * mean(dxhat):
+    Write the lines of batchnorm_backward out, one after the other; sum and mean are over the batch:
 
-        dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
-           = gamma * rstd * (dout - dbeta / N - xhat * dgamma / N)
+        drstd     = sum(dxhat * centered)
+        dvar      = -rstd^3 / 2 * sum(dxhat * centered)
+        dsquare   = -rstd^3 / (2 N) * sum(dxhat * centered)
+        2 * centered * dsquare
+                  = -rstd^3 * centered * mean(dxhat * centered)
+                  = -rstd * xhat * mean(dxhat * xhat)               as centered * rstd = xhat
+        dcentered = rstd * (dxhat - xhat * mean(dxhat * xhat))
+        dmean / N = -mean(dcentered)
+                  = -rstd * mean(dxhat)                             as mean(xhat) = 0
+        dx        = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
+                  = gamma * rstd * (dout - dbeta / N - xhat * dgamma / N)
 
-    The gradient loses its mean and its part along xhat, because out doesn't change (but for eps) if
-    all x are shifted by a constant, or scaled about their mean.
+    The last line uses dxhat = gamma * dout. What is subtracted is the mean of the gradient and its
+    component along xhat: shifting all x by a constant, or scaling them about their mean, leaves out
+    as it is (except for eps), so the gradient along these two directions is 0.
     """
     centered, rstd, gamma, mode = cache
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
@@ -186,15 +207,12 @@ def batchnorm_backward_alt(dout: Array, cache: Cache) -> tuple[Array, Array, Arr
 
 
 def as_rows(x: Array) -> Array:
-    """Return images x (N, C, H, W) as rows (N * H * W, C), one per pixel.
-
-    The rows are a view of channels-last images, and a copy of others.
-    """
+    """Return images x (N, C, H, W) as rows (N * H * W, C), one per pixel."""
     return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
 def as_images(rows: Array, shape: Shape) -> Array:
-    """Return a view of rows (N * H * W, C) as images of a shape (N, C, H, W): undo as_rows."""
+    """Return a view of rows (N * H * W, C) as images of a shape (N, C, H, W); undoes as_rows."""
     N, C, H, W = shape
     return rows.reshape(N, H, W, C).transpose(0, 3, 1, 2)
 
@@ -203,7 +221,7 @@ def spatial_batchnorm_forward_naive(
         x: Array, gamma: Array, beta: Array, bn_param: BatchnormParam) -> tuple[Array, Cache]:
     """Normalize every channel over N, H and W; see spatial_batchnorm_forward."""
     x = plain_array(x, "x")
-    check_images(x, "spatial_batchnorm")
+    check_pixels(x, "spatial_batchnorm")
     out, cache = batchnorm_forward_naive(as_rows(x), gamma, beta, bn_param)
     return as_images(out, x.shape), (x.shape, cache)
 
@@ -223,10 +241,11 @@ def spatial_batchnorm_forward(
     x            (N, C, H, W)
     gamma, beta  (C,) scale and shift
     bn_param     the settings of batchnorm_forward, with running averages (C,)
-    Returns out (N, C, H, W) and a cache. Raises ValueError if a shape or a setting is wrong.
+    Returns out (N, C, H, W) and the cache (x.shape, cache of batchnorm_forward). Raises ValueError
+    if a shape or a setting is wrong.
     """
     x = plain_array(x, "x")
-    check_images(x, "spatial_batchnorm")
+    check_pixels(x, "spatial_batchnorm")
     out, cache = batchnorm_forward(as_rows(x), gamma, beta, bn_param)
     return as_images(out, x.shape), (x.shape, cache)
 
@@ -244,8 +263,8 @@ def batchnorm_settings(
         bn_param: BatchnormParam) -> tuple[str, float, float, Array, Array]:
     """Return (mode, eps, momentum, running_mean, running_var) after checking all arguments.
 
-    Running averages that are missing are added to bn_param, as zeros. Raises ValueError if a shape
-    or a setting is wrong.
+    Missing running averages are added to bn_param as zeros. Raises ValueError if a shape or a
+    setting is wrong.
     """
     D = x.shape[-1]
     if x.ndim != 2 or not x.size:
@@ -267,7 +286,7 @@ def batchnorm_settings(
 
 
 def check_average(name: str, average: object, D: int, mode: str) -> None:
-    """Raise ValueError unless a running average is a float array (D,), writable for training."""
+    """Raise ValueError unless a running average is a float array (D,), and writable in training."""
     if not isinstance(average, np.ndarray):
         raise ValueError(f"bn_param: {name} is {type(average).__name__}, "
                          f"expected a float array ({D},), one number per feature")

@@ -10,12 +10,16 @@ not flipped.
     +-----------+        +-----+        +-------+
     | +-----+   |        |     |        | o     |     o = sum(window * w) + b
     | |     |   |   *    |     |   =    |       |     the next output to the right belongs to the
-    | +-----+   |        +-----+        |       |     window that lies `stride` pixels further
+    | +-----+   |        +-----+        |       |     window `stride` pixels to the right
     +-----------+                       +-------+
 
-For the backward pass, look at a single output, o = sum(window * w) + b. By the product rule it adds
-dout * w to the gradient of its window, dout * window to dw, and dout to db. The gradients of pixels
-that lie in several windows, and of weights that are used in all of them, add up.
+For the backward pass, take a single output o = out[n, f, i, j] and its gradient do:
+
+    d o / d window[c, hh, ww] = w[c, hh, ww]               do * w is added to dx, at the window
+    d o / d w[c, hh, ww]      = window[c, hh, ww]          do * window is added to dw
+    d o / d b                 = 1                          do is added to db
+
+A pixel lies in several windows, and a weight is used in all of them, so their gradients add up.
 
 Rungs: naive, the definition in loops, and im2col, one matrix product.
 """
@@ -59,12 +63,10 @@ def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam) -> t
     return out, (x, w, b, (stride, pad))
 
 
-def conv_backward_naive(
-        dout: Array, cache: Cache, want_dx: bool = True) -> tuple[Array | None, Array, Array]:
-    """Return dx, dw, db: the loops of the forward pass, now from the outputs to the inputs.
+def conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """Return dx, dw, db in the shapes of x, w, b: every output adds its share to all three.
 
-    dout      (N, F, Ho, Wo)
-    want_dx   False puts None in the place of dx, which the first layer of a network doesn't need
+    dout   (N, F, Ho, Wo)
     """
     x, w, b, (stride, pad) = cache
     N, C, H, W = x.shape
@@ -86,13 +88,13 @@ def conv_backward_naive(
                     dw[f] += dout[n, f, i, j] * padded[n, :, rows, columns]
                     db[f] += dout[n, f, i, j]
     dx = dpadded[:, :, pad:pad + H, pad:pad + W]  # pad:-pad would be empty for pad = 0
-    return dx if want_dx else None, dw, db
+    return dx, dw, db
 
 
 def filters_as_matrix(w: Array) -> Array:
-    """Return filters w (F, C, HH, WW) as a matrix (HH * WW * C, F): one column per filter.
+    """Return filters w (F, C, HH, WW) as a matrix (HH * WW * C, F) with one column per filter.
 
-    A column lists the weights in the order in which a row of im2col lists the pixels.
+    The weights in a column have the same order as the pixels in a row of im2col.
     """
     F, C, HH, WW = w.shape
     return w.transpose(2, 3, 1, 0).reshape(HH * WW * C, F)
@@ -101,9 +103,8 @@ def filters_as_matrix(w: Array) -> Array:
 def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tuple[Array, Cache]:
     """Convolve by a matrix product: out = im2col(x) @ filters_as_matrix(w) + b.
 
-    Arguments, out and errors are those of conv_forward_naive; out is in channels-last memory. The
-    cache is (x, w, (stride, pad)). It leaves out the columns, which are up to HH * WW times as
-    large as x; the backward pass computes them again.
+    Arguments, out and errors are those of conv_forward_naive. The cache is (x, w, (stride, pad)).
+    It doesn't hold cols, up to HH * WW times as large as x; the backward pass computes it again.
     """
     x, w, b = conv_arguments(x, w, b)
     stride, pad = conv_geometry(conv_param)
@@ -111,46 +112,35 @@ def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> 
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)
     Wo = conv_output_size(W, WW, stride, pad)
-    filters = filters_as_matrix(w)
-    out = np.empty((N, Ho, Wo, F), dtype=x.dtype)
-    for block in blocks_of_images(N, Ho * Wo * len(filters)):
-        rows = out[block].reshape(-1, F)
-        np.matmul(im2col(x[block], HH, WW, stride, pad), filters, out=rows)
-        rows += b
-    return out.transpose(0, 3, 1, 2), (x, w, (stride, pad))
+    cols = im2col(x, HH, WW, stride, pad)
+    rows = cols @ filters_as_matrix(w) + b
+    return rows.reshape(N, Ho, Wo, F).transpose(0, 3, 1, 2), (x, w, (stride, pad))
 
 
-def conv_backward_im2col(
-        dout: Array, cache: Cache, want_dx: bool = True) -> tuple[Array | None, Array, Array]:
-    """Return dx, dw, db by the backward pass of the affine layer out = cols @ filters + b.
+def conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """Return dx, dw, db by the backward pass of the affine layer rows = cols @ filters + b.
 
-    dfilters = cols^T dout, dcols = dout filters^T, and col2im turns dcols into dx. Arguments are
-    those of conv_backward_naive; dx and dw are in channels-last memory.
+    Let r = (n, i, j) count windows, k = (hh, ww, c) the numbers in a window, and f filters:
+
+        rows[r, f]     = b[f] + sum over k of cols[r, k] * filters[k, f]
+        dfilters[k, f] = sum over r of cols[r, k] * drows[r, f]          dfilters = cols^T drows
+        dcols[r, k]    = sum over f of drows[r, f] * filters[k, f]       dcols = drows filters^T
+        db[f]          = sum over r of drows[r, f]
+
+    dw is dfilters in the shape of w. Every cols[r, k] is a copy of a pixel, so the gradient of the
+    pixel is the sum over its copies: dx = col2im(dcols). Arguments and results are those of
+    conv_backward_naive.
     """
     x, w, (stride, pad) = cache
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)
     Wo = conv_output_size(W, WW, stride, pad)
-    dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "conv").transpose(0, 2, 3, 1)
-    filters = filters_as_matrix(w)
-    dfilters = np.zeros_like(filters)
-    dx = np.empty((N, H, W, C), dtype=x.dtype).transpose(0, 3, 1, 2)
-    for block in blocks_of_images(N, Ho * Wo * len(filters)):
-        rows = dout[block].reshape(-1, F)
-        dfilters += im2col(x[block], HH, WW, stride, pad).T @ rows
-        if want_dx:
-            dx[block] = col2im(rows @ filters.T, x[block].shape, HH, WW, stride, pad)
+    dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "conv")
+    drows = dout.transpose(0, 2, 3, 1).reshape(-1, F)
+    cols = im2col(x, HH, WW, stride, pad)
+    dfilters = cols.T @ drows
+    dcols = drows @ filters_as_matrix(w).T
+    dx = col2im(dcols, x.shape, HH, WW, stride, pad)
     dw = dfilters.reshape(HH, WW, C, F).transpose(3, 2, 0, 1)
-    return dx if want_dx else None, dw, dout.sum(axis=(0, 1, 2))
-
-
-def blocks_of_images(N: int, numbers_per_image: int) -> list[slice]:
-    """Return slices that divide a batch of N images into blocks, for the sake of speed.
-
-    The column matrix of a block has about 2 ** 18 numbers and stays in the L2 cache of the
-    processor. (32 -> 64 filters on 50 x 24 x 24, forward and backward, one thread: 49 ms instead of
-    60 for the whole batch at once; smaller layers gain nothing.)
-    """
-    size = max(1, 2 ** 18 // numbers_per_image)
-    return [slice(i, i + size) for i in range(0, N, size)]
+    return dx, dw, drows.sum(axis=0)

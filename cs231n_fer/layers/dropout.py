@@ -2,9 +2,14 @@
 
     out = x * mask,    mask = 1/p with probability p, else 0
 
-The numbers that are kept are divided by p ("inverted" dropout), so that the expected value of the
-mask is 1, and that of out is x. In test mode out = x, and nothing needs to be scaled. For a given
-mask the layer is linear, and dx = dout * mask.
+The scale 1/p makes the expected output equal to the input ("inverted" dropout):
+
+    E[mask] = p * 1/p + (1 - p) * 0 = 1,    E[out] = x * E[mask] = x
+
+so that test mode, out = x, needs no scale. (A mask of ones and zeros would give E[out] = p * x, and
+test mode would have to multiply by p.) For a given mask the layer is linear:
+
+    d out / d x = mask,    dx = dout * mask
 """
 import numpy as np
 
@@ -55,7 +60,7 @@ def dropout_forward(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache
     dropout_param  {"p": probability of KEEPING a number, above 0 and at most 1,
                    "mode": "train" or "test",
                    "rng": np.random.Generator that draws the mask,
-                   "seed": int, which without an rng gives the same mask in every call}
+                   "seed": int, used without an rng; gives the same mask in every call}
     Returns out and the cache, which is the mask, or None in test mode. Raises ValueError if p or
     mode is missing or out of range.
     """
@@ -63,7 +68,7 @@ def dropout_forward(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache
     p, mode, rng = dropout_settings(dropout_param)
     if mode == "test":
         return x, None
-    mask = np.empty_like(x)  # in the memory order of x, so that out has it too
+    mask = np.empty_like(x)  # has the dtype and the strides of x, and so has out
     np.multiply(rng.random(x.shape) < p, 1 / p, out=mask, casting="same_kind")
     return x * mask, mask
 
@@ -78,7 +83,7 @@ def dropout_backward(dout: Array, cache: Cache) -> Array:
 
 
 def dropout_settings(dropout_param: DropoutParam) -> tuple[float, str, np.random.Generator]:
-    """Return (p, mode, generator of the mask); raises ValueError if p or mode is out of range."""
+    """Return p, mode and the generator of the mask; raises ValueError if p or mode is invalid."""
     p = dropout_param.get("p")
     mode = dropout_param.get("mode")
     if p is None or not 0 < p <= 1:

@@ -2,14 +2,23 @@
 
     xhat = (x - mean) / sqrt(var + eps)         out = gamma * xhat + beta
 
-Layer normalization takes mean and variance over all features of a sample (Ba et al. 2016), group
-normalization over all pixels of a group of channels (Wu & He 2018). No sample depends on another:
-training and test are the same, and there are no running averages. The derivatives are those of
-batchnorm.py, with the features of a sample in the place of the batch.
+Layer normalization takes the mean and the variance over all features of a sample (Ba et al. 2016),
+group normalization over all pixels of a group of channels (Wu & He 2018). No sample depends on
+another: training and test are the same, and there are no running averages.
+
+The backward pass is that of batchnorm by transposition. Batchnorm normalizes the columns of x, and
+layer normalization the rows, which are the columns of x^T. So in batchnorm's formula
+
+    dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
+
+x, xhat and dxhat are transposed, which leaves the formula as it is, except that mean is taken along
+a row, and that there is one rstd per row. gamma and beta scale and shift columns in both layers, so
+dxhat = dout * gamma, and dgamma and dbeta are sums over the samples. In group normalization, a row
+holds all pixels of a group: N * G rows of (C // G) * H * W numbers.
 """
 import numpy as np
 
-from ..shapes import check, check_images, common_floats, gradient_like
+from ..shapes import check, check_pixels, common_floats, gradient_like
 from ..types import Array, Cache, NormParam
 
 __all__ = [
@@ -27,8 +36,8 @@ def layernorm_forward_naive(
     x            (N, D)
     gamma, beta  (D,) scale and shift
     ln_param     {"eps": 1e-5}, or {}
-    Returns out (N, D) and the cache (xhat, rstd, gamma), where rstd is 1 / sqrt(var + eps). Raises
-    ValueError if the shapes don't fit together.
+    Returns out (N, D) and the cache (xhat, rstd, gamma), where rstd (N, 1) is 1 / sqrt(var + eps).
+    Raises ValueError if the shapes don't fit together.
     """
     x, gamma, beta = layernorm_arguments(x, gamma, beta)
     eps = float(ln_param.get("eps", 1e-5))
@@ -45,9 +54,10 @@ def layernorm_forward_naive(
 
 
 def layernorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: dx[n, i] adds up the effect of x[n, i] on every out[n, d].
+    """Return dx, dgamma, dbeta: dx[n, i] is the sum of the effects of x[n, i] on every out[n, d].
 
-    d xhat[n, d] / d x[n, i] = rstd[n] * ((d == i) - (1 + xhat[n, d] * xhat[n, i]) / D)
+    d xhat[n, d] / d x[n, i] = rstd[n] * ((d == i) - (1 + xhat[n, d] * xhat[n, i]) / D),
+    as in batchnorm_backward_naive.
     """
     xhat, rstd, gamma = cache
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
@@ -66,14 +76,14 @@ def layernorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, A
 
 
 def normalise_rows(rows: Array, eps: float) -> tuple[Array, Array]:
-    """Return xhat (R, K), the rows with mean 0 and variance 1, and rstd (R, 1)."""
+    """Return xhat (R, K), whose rows have mean 0 and variance 1, and rstd (R, 1)."""
     centered = rows - rows.mean(axis=1, keepdims=True)
     rstd = 1 / np.sqrt((centered * centered).mean(axis=1, keepdims=True) + eps)
     return centered * rstd, rstd
 
 
 def normalise_rows_backward(dxhat: Array, xhat: Array, rstd: Array) -> Array:
-    """Return rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), as in batchnorm, by rows."""
+    """Return rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), with means over rows."""
     along = (dxhat * xhat).mean(axis=1, keepdims=True)
     dx: Array = rstd * (dxhat - dxhat.mean(axis=1, keepdims=True) - xhat * along)
     return dx
@@ -125,7 +135,7 @@ def spatial_groupnorm_forward_naive(
 
 
 def spatial_groupnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: dx adds up the effect of every x on every xhat of its group."""
+    """Return dx, dgamma, dbeta: dx is the sum of the effects of x on every xhat of its group."""
     xhat, rstd, gamma, G = cache
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     N, C, H, W = dout.shape
@@ -193,9 +203,7 @@ def groupnorm_arguments(
     Raises ValueError if the shapes don't fit together or if G doesn't divide C.
     """
     x, gamma, beta = common_floats("spatial_groupnorm", x=x, gamma=gamma, beta=beta)
-    check_images(x, "spatial_groupnorm")
-    check(x.size > 0,
-          f"spatial_groupnorm: x has shape {x.shape}, expected (N, C, H, W), not empty")
+    check_pixels(x, "spatial_groupnorm")
     C = x.shape[1]
     check(G >= 1 and C % G == 0, f"G: got {G} groups, expected a divisor of the {C} channels")
     check(gamma.shape == beta.shape == (1, C, 1, 1),

@@ -1,4 +1,4 @@
-"""A network: a layer, in most cases a Chain, with its arrays, a loss and L2 regularization."""
+"""A network: a layer, usually a Chain, with its arrays, a loss and L2 regularization."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ __all__ = ["Network", "NetworkOptions"]
 
 
 class NetworkOptions(TypedDict, total=False):
-    """The keywords that named networks hand on to Network, which explains them."""
+    """The keyword arguments that named networks pass on to Network, which documents them."""
 
     loss: Callable[..., tuple[float, Array]]
     reg: float
@@ -31,22 +31,22 @@ class NetworkOptions(TypedDict, total=False):
 class Network(Independent):
     """A layer with its parameters and buffers, a loss function and L2 regularization.
 
-    layer         a Layer, in most cases a Chain
+    layer         a Layer, usually a Chain
     input_shape   shape of one sample, (C, H, W) or (D,)
     loss          (scores (N, C), y (N,)) -> (loss, dscores), a loss of layers or fast_layers
-    reg           strength of the regularization 0.5 * reg * sum(w ** 2) of the weights of
-                  convolutional and affine layers
+    reg           strength of the L2 regularization, which adds 0.5 * reg * sum(w ** 2) for the
+                  weights of every convolutional and affine layer
     dtype         float32 or float64
-    seed          of the initial parameters and the dropout masks; None takes a random one
-    names         {path: public name} for parameters with names of their own: the course says "W1"
-                  where the path is "affine1/w"
-    max_params    largest number of parameters; a larger network is refused before its memory is
-                  allocated, as load_model requires for what a file asks for
+    seed          seed of the initial parameters and the dropout masks; None: a random seed
+    names         {path: public name} of parameters whose name isn't their path, such as "W1" in the
+                  course for "affine1/w"
+    max_params    largest number of parameters; a larger network raises ValueError before memory is
+                  allocated, which protects load_model from files that ask for too much
 
     params and buffers are dictionaries of arrays. New arrays may be assigned to params at any time;
-    the next pass uses them. teacher is None, or for distillation a function that returns the
-    probabilities (N, C) of a batch: the loss function then gets them as a third argument.
-    A copy has parameters, buffers and a random generator of its own.
+    the next pass uses them. teacher is None, or, for distillation, a function that returns the
+    probabilities (N, C) for a batch, which the loss function then gets as its third argument.
+    Copies share no parameters, buffers or random generator.
     """
 
     def __init__(self, layer: Layer, input_shape: Shape, *,
@@ -75,7 +75,7 @@ class Network(Independent):
         self.params = {self.names[path]: array for path, array in params.items()}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pack the parameters, which keep their memory order in a copy."""
+        """Pack the parameters, so that copies keep their memory order."""
         return {**self.__dict__, "params": packed(self.params)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -85,13 +85,13 @@ class Network(Independent):
     def forward(self, X: Array, mode: Mode = TEST) -> tuple[Array, Cache]:
         """Return the scores (N, classes) of X (N, *input_shape), and the cache for backward.
 
-        Where input_shape is (D,), samples may have any shape of D numbers. Raises ValueError if X
-        has another shape or no samples.
+        If input_shape is (D,), samples may have any shape of D numbers. Raises ValueError if X has
+        another shape or no samples.
         """
         X = real_numbers(X, self.dtype, "X")
         if not X.ndim or len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
-        # A net of vectors flattens its samples, as in the course; images keep their axes.
+        # A network of vectors flattens its samples, as in the course; images keep their axes.
         shape = X.shape[1:]
         flat = X.ndim > 1 and self.input_shape == (prod(shape),)
         if shape != self.input_shape and not flat:
@@ -102,7 +102,7 @@ class Network(Independent):
     def backward(self, dscores: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dX and the gradients by name, without regularization.
 
-        dscores (N, classes) is the gradient of the loss with respect to the scores of forward.
+        dscores (N, classes) is the gradient of the loss with respect to the scores from forward.
         """
         dX, grads = self.layer.backward(dscores, cache)
         return dX, {self.names[path]: grads[path] for path in self.names}
@@ -117,14 +117,14 @@ class Network(Independent):
     def loss(self, X: Array, y: Labels | None = None) -> Array | tuple[float, Arrays]:
         """Return the training loss and its gradients, or the test-time scores if y is None.
 
-        X   (N, *input_shape), converted to the network's dtype
+        X   (N, *input_shape), converted to the dtype of the network
         y   (N,) integer labels from 0 to classes - 1, or None
-        With labels: (loss, grads). loss is a float, the mean loss of the batch plus 0.5 * reg *
-        sum(w ** 2). grads are its gradients under the names of params, as a Flat. The layers run in
+        With labels: (loss, grads). loss is a float, the mean loss of the batch plus the L2
+        regularization. grads is a Flat of gradients with the names of params. Layers run in
         training mode: dropout draws masks from rng, batchnorm uses the statistics of the batch and
-        updates the running averages in buffers. Parameters stay as they are.
+        updates the running averages in buffers. Parameters don't change.
         Without labels: scores (N, classes) in test mode, which changes nothing.
-        Raises ValueError if X or y has another shape, or y a label out of range.
+        Raises ValueError if X or y has another shape, or if a label is out of range.
         """
         if y is None:
             return self.forward(X)[0]
@@ -138,7 +138,7 @@ class Network(Independent):
         return loss + added, grads
 
     def regularised(self) -> list[str]:
-        """Return the names of the parameters with L2 regularization: weights, but no biases."""
+        """Return the names of the parameters with L2 regularization: weights, but not biases."""
         return self._weights if self.reg else []
 
     def predict(self, X: Array, batch_size: int = 256) -> Array:
@@ -147,7 +147,7 @@ class Network(Independent):
         return np.concatenate([self.loss(batch) for batch in batches])
 
     def summary(self) -> str:
-        """Return a table of the layers: output shapes, parameters, FLOPs for one sample forward."""
+        """Return a table of the layers: output shapes, parameters, and FLOPs of a forward pass."""
         rows = list(self.layer.rows("", self.input_shape))
         path_width = max(len(path) for path, *_ in rows)
         kind_width = max(len(type(layer).__name__) for _, layer, *_ in rows)

@@ -23,8 +23,8 @@ __all__ = ["finite", "origin"]
 
 def finite(arrays: Mapping[str, Array]) -> bool:
     """Return whether all numbers in a dict of arrays are finite."""
-    if isinstance(arrays, Flat) and arrays.is_whole() and arrays.finite is not None:
-        return bool(arrays.finite)
+    if isinstance(arrays, Flat) and arrays.is_whole():
+        return arrays.finite
     return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 

@@ -14,6 +14,7 @@ import csv
 import io
 import os
 import shutil
+import stat
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -111,7 +112,8 @@ class RunFolder:
         Raises ValueError if last.h5 is of another run, or damaged together with before.h5.
         """
         for name in (LAST, BEFORE, BEST, HISTORY):  # temporary files of a killed process
-            for leftover in self.path.glob(f".{name}.*.tmp"):
+            file = Path(os.path.realpath(self.path / name))
+            for leftover in file.parent.glob(f".{file.name}.*.tmp"):
                 leftover.unlink(missing_ok=True)
         path = self.path / LAST
         if not path.exists():
@@ -139,11 +141,13 @@ class RunFolder:
 
 def duplicate(path: Path, other: Path) -> None:
     """Give a file a second name, or a copy if the disk has no hard links; replace `other`."""
-    with replacing(other) as temporary:
+    source = os.path.realpath(path)  # a second name of a symbolic link would follow the new file
+    with replacing(other, mode=stat.S_IMODE(os.stat(source).st_mode)) as temporary:
         try:
-            os.link(path, temporary)
+            temporary.unlink(missing_ok=True)
+            os.link(source, temporary)
         except OSError:
-            shutil.copyfile(path, temporary)
+            shutil.copyfile(source, temporary)
 
 
 def history_csv(history: History) -> str:

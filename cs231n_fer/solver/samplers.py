@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..shapes import check
+from ..shapes import check, plain_array, real_numbers
 from ..types import Labels
 
 __all__ = [
@@ -83,10 +83,11 @@ def class_shares(counts: ArrayLike, strength: float = 1.0) -> NDArray[np.float64
     strength   from 0 (as in counts) to 1 (equal), see the top of this module
     """
     check_strength(strength)
-    counts = np.asarray(counts, np.float64)
-    check(counts.ndim == 1 and counts.size > 0 and counts.min() >= 0 and counts.sum() > 0,
-          f"counts: got {counts.tolist()}, expected one number for each class, at least 0, "
-          "not all of them 0")
+    counts = real_numbers(counts, np.float64, "counts")
+    check(counts.ndim == 1 and counts.size > 0 and 0 <= counts.min() <= counts.max() <= 2 ** 53
+          and counts.sum() > 0,
+          f"counts: got {counts.tolist()}, expected one number of samples for each class, at least "
+          "0, not all of them 0")
     shares = np.where(counts > 0, np.maximum(counts, 1) ** (1 - strength), 0)
     normalized: NDArray[np.float64] = shares / shares.sum()
     return normalized
@@ -98,6 +99,9 @@ def class_weights(labels: Labels, num_classes: int, strength: float = 1.0) -> ND
     Their mean over labels (N,) is 1. With strength 1 a weight is N / (num_classes * count), as in
     King & Zeng 2001. A class without samples, whose weight is not used, gets 1.
     """
+    labels = plain_array(labels, "labels")
+    check(labels.ndim == 1 and labels.dtype.kind in "iu" and not (labels < 0).any(),
+          f"labels: got {labels.dtype} {labels.shape}, expected integers (N,), at least 0")
     counts = np.bincount(labels, minlength=num_classes)
     check(len(counts) == num_classes,
           f"labels: reach to {len(counts) - 1}, expected less than {num_classes} classes")

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
+from ..files.checkpoint import replacing
+
 __all__ = ["BLUE", "COLOURS", "GREY", "INK", "MUTED", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
            "add_note", "finish_axes", "grouped", "legend_above", "new_axes", "new_figure",
            "save_figure"]
@@ -31,14 +33,15 @@ def save_figure(figure: Figure | Axes, path: str | Path, close: bool = False) ->
     """Write a Figure, or the Figure of an Axes, at 150 dpi, and return the Path.
 
     close    close it afterward: a notebook does not show it, and its memory is freed
-    Missing folders of the path are created.
+    The ending of the path is the format, PNG where there is none. Missing folders are created; a
+    crash leaves either the old file or the new one.
     """
     from matplotlib import pyplot  # not before a figure is drawn: it chooses a backend
 
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     root = figure.figure.figure  # Axes -> (Sub)Figure -> Figure; a Figure is its own .figure
-    root.savefig(path, dpi=150, facecolor="white")
+    with replacing(path) as temporary:
+        root.savefig(temporary, dpi=150, facecolor="white", format=path.suffix[1:] or "png")
     if close:
         pyplot.close(root)
     return path

@@ -5,6 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
+from cs231n_fer.files.checkpoint import write_text
+
 from .statistics import summary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +79,7 @@ def write_page(path, name, body):
         text = replace_between(path.read_text(encoding="utf-8"), name, body)
     except ValueError as error:
         return f"{path.name} was not changed: {error}"
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return f"{path}: table {name} written"
 
 
@@ -87,9 +89,8 @@ def write_results(name, results, quick=False):
     Of "rounds", only the summary is kept; see condensed.
     """
     folder = QUICK_RESULTS if quick else RESULTS
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    path.write_text(json_text(results), encoding="utf-8")
+    write_text(path, json_text(results))
     return path.relative_to(ROOT)
 
 

@@ -35,7 +35,8 @@ from experiments.checks.fuzzing.formats import formats
 
 RESULT = Path(__file__).parents[1] / "results" / "reliability" / "fuzz.json"
 OUTCOMES = ("loaded", "skipped", "refused", "failure")
-NAMES = ("CSV", "zip", "tar.gz", "PNG", "JPEG", "GIF", "HDF5 data", "HDF5 checkpoint")
+NAMES = ("CSV", "zip", "tar.gz", "PNG", "JPEG", "GIF", "BMP", "TIFF", "WebP", "HDF5 data",
+         "HDF5 checkpoint")
 
 
 def parse(argv):

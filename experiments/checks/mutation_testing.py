@@ -35,6 +35,7 @@ from cosmic_ray.ast import ast_nodes, get_ast  # noqa: E402
 from cosmic_ray.mutating import mutate_code  # noqa: E402
 from hypothesis import Phase, settings  # noqa: E402
 
+from cs231n_fer.files.checkpoint import write_text  # noqa: E402
 from experiments import flags  # noqa: E402
 from experiments.bench.report import json_text  # noqa: E402
 from experiments.checks import equivalent_mutants  # noqa: E402
@@ -170,15 +171,14 @@ def main():
     print(f"{killed} of {run} mutants killed, {killed / max(1, run):.1%}; {len(equivalent)} "
           "equivalent ones left out")
     if not options.only:
-        RESULT.parent.mkdir(parents=True, exist_ok=True)
-        RESULT.write_text(json_text({
+        write_text(RESULT, json_text({
             "promise": "The tests detect defects in layers and update rules",
             "measured": f"{killed} of {run} mutants killed; {killed / run:.0%}"
                         + (f", drawn from {len(every):,} mutants" if options.sample else ""),
             "command": f"python experiments/checks/mutation_testing.py --sample {options.sample} "
                        f"--seed {options.seed}",
             "killed": killed, "run": run, "possible": len(every), "survived": survived,
-            "equivalent": equivalent}), encoding="utf-8")
+            "equivalent": equivalent}))
     return 0 if killed >= 0.9 * run else 1
 
 

@@ -15,6 +15,7 @@ if __package__ is None:  # started as a file, not with -m
 import numpy as np
 import pytest
 
+from cs231n_fer.files.checkpoint import write_text
 from experiments import flags
 from experiments.bench.report import RESULTS, ROOT, json_text
 
@@ -30,13 +31,12 @@ def main():
     if failed:
         return 1
     path = RESULTS / "reliability" / "oracle.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json_text({
+    write_text(path, json_text({
         "promise": "In float64, layers, losses, gradients and update rules agree with PyTorch",
         "measured": f"within {worst:.0e}; largest relative difference in {len(errors):,} "
                     "comparisons, the limit is 1e-10",
         "command": "python experiments/checks/oracle.py", "torch": torch.__version__,
-        "largest": worst, "comparisons": len(errors)}), encoding="utf-8")
+        "largest": worst, "comparisons": len(errors)}))
     return 0
 
 

@@ -14,6 +14,7 @@ if __package__ is None:  # started as a file, not with -m
 
 import pytest
 
+from cs231n_fer.files.checkpoint import write_text
 from experiments import flags
 from experiments.bench.report import RESULTS, ROOT, json_text
 
@@ -89,7 +90,7 @@ def main():
                   "command": f"python experiments/checks/promises.py {name}",
                   "skipped": counts.skipped}
         path = RESULTS / "reliability" / f"{name}.json"
-        path.write_text(json_text(result), encoding="utf-8")
+        write_text(path, json_text(result))
     if broken:
         print(f"promises: broken: {', '.join(broken)}")
     return 1 if broken else 0

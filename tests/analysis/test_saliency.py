@@ -240,6 +240,31 @@ def test_sixteen_bit_pictures_keep_their_greys(script, tmp_path):
     np.testing.assert_array_equal(script.read_picture(tmp_path / "deep.png"), 100)
 
 
+def test_what_transparency_hides_changes_no_grey(script, tmp_path):
+    for hidden in (0, 255):
+        stored = np.full((48, 48, 4), hidden, np.uint8)
+        stored[:, :, 3] = 0
+        stored[10:30, 10:30] = (90, 90, 90, 255)
+        Image.fromarray(stored).save(tmp_path / "cut_out.png")
+        face = script.read_picture(tmp_path / "cut_out.png")
+        assert (face[10:30, 10:30] == 90).all() and (face[:10] == 255).all()
+
+
+def test_a_sideways_picture_with_a_malformed_exif_tag_is_turned(script, tmp_path):
+    exif = (b"Exif\0\0MM\0*\0\0\0\x08\0\2" + b"\1\x12\0\3\0\0\0\1\0\6\0\0"
+            + b"\1\x1a\0\2\0\0\0\4abc\0" + bytes(4))  # the resolution is a text
+    stored = np.zeros((48, 48), np.uint8)
+    stored[:24] = 255
+    Image.fromarray(stored).save(tmp_path / "phone.png", exif=exif)
+    np.testing.assert_array_equal(script.read_picture(tmp_path / "phone.png"),
+                                  np.rot90(stored, -1))
+
+
+def test_floats_keep_their_greys(script, tmp_path):
+    Image.fromarray(np.full((50, 50), 0.2, np.float32)).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(script.read_picture(tmp_path / "a.tif"), 51)
+
+
 def write_truncated(path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     Image.fromarray(noise).save(path)

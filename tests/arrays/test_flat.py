@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cs231n_fer.arrays.flat import Flat, flattened
+from cs231n_fer.fast_layers.gradients import l2_gradients
 from cs231n_fer.optim import UPDATE_RULES
+from cs231n_fer.solver.diagnosis import finite
 
 SHAPES = st.lists(st.lists(st.integers(0, 4), min_size=0, max_size=4), min_size=1, max_size=5)
 
@@ -81,3 +83,24 @@ def test_what_does_not_fit_gets_a_clear_error():
         flattened({"w": np.ones((2, 3)), "b": np.ones(1)}, params)
     with pytest.raises(ValueError, match="params: have dtypes .*float32.*float64.*expected one"):
         flattened({"w": np.ones((2, 3)), "b": np.ones(3, np.float32)})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_written_on_a_view_is_seen_when_finite_is_asked(value):
+    flat = l2_gradients({"w": np.ones(3), "b": np.ones(2)}, {"w": np.ones(3), "b": np.ones(2)},
+                        {})[1]
+    assert flat.finite
+    flat["b"][1] = value
+    assert not flat.finite and not finite(flat)
+    flat["b"][1] = 0
+    assert flat.finite and finite(flat)
+
+
+@pytest.mark.parametrize("gradient, message", [
+    (np.ma.masked_array(np.ones(3), [0, 1, 0]), "grads: w: got a masked array"),
+    (np.ones(3) + 1j, "grads: w has dtype complex128, expected float64"),
+    (np.array([None, 1, 2]), "grads: w has dtype object, expected float64"),
+])
+def test_a_gradient_of_which_something_would_be_lost_is_refused(gradient, message):
+    with pytest.raises(ValueError, match=message):
+        flattened({"w": gradient}, {"w": np.ones(3)})

@@ -6,14 +6,16 @@ import zlib
 import numpy as np
 import pytest
 from downloads import PIXELS, quiet
+from picture_files import chunk, png, png_of, tiff
 from PIL import Image
 
-from cs231n_fer.data_utils.image_folder import ADAM7, is_picture
+from cs231n_fer.data_utils.image_folder import is_picture
+from cs231n_fer.data_utils.pictures import read_picture
+from cs231n_fer.data_utils.png_chunks import ADAM7
 from cs231n_fer.data_utils.prepared import read_prepared
 from cs231n_fer.data_utils.sources import LARGEST_PICTURE
 
 FACE = Image.fromarray(PIXELS[0])
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def saved(image, kind="PNG", **options):
@@ -26,18 +28,6 @@ def turned(orientation, kind="JPEG"):
     exif = Image.Exif()
     exif[0x0112] = orientation
     return saved(FACE, kind, exif=exif)
-
-
-def chunk(kind, content):
-    length = struct.pack(">I", len(content))
-    checksum = struct.pack(">I", zlib.crc32(kind + content))
-    return length + kind + content + checksum
-
-
-def png(width, height, depth=8, colour=0, data=b"", extra=b"", interlace=0):
-    """Return a PNG file with the given header and data, whether or not they match."""
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
-    return SIGNATURE + head + extra + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
 
 def interlaced(pixels):
@@ -69,55 +59,40 @@ PNG = saved(FACE)
 JPEG = saved(FACE, "JPEG")
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(PIXELS[1])]}
 BAD_PICTURES = {  # name: (file name, content, part of the reason)
-    "zero bytes": ("x.png", b"", "is neither PNG nor JPEG"),
-    "a text": ("x.jpg", b"no picture\n", "is neither PNG nor JPEG"),
-    "0x0": ("x.png", png(0, 0), "or its head is damaged"),
-    "0 wide": ("x.png", png(0, 48), "or its head is damaged"),
+    "zero bytes": ("x.png", b"", "not a readable picture (of no such format"),
+    "a text": ("x.jpg", b"no picture\n", "not a readable picture (of no such format"),
+    "0x0": ("x.png", png(0, 0), "or with a damaged head"),
+    "0 wide": ("x.png", png(0, 48), "or with a damaged head"),
     "60,000x60,000": ("x.png", png(60_000, 60_000), "60"),
     "a JPEG of 65,535x65,535": ("x.jpg", jpeg_size(65_535, 65_535),
-                                "is not a complete PNG or JPEG picture"),
-    "10,000x10,000": ("x.png", png(10_000, 10_000), "is not a complete PNG or JPEG picture"),
-    "2,147,483,647 wide": ("x.png", png(2**31 - 1, 1), "is not a complete PNG or JPEG picture"),
+                                "not a readable picture ("),
+    "10,000x10,000": ("x.png", png(10_000, 10_000), "not a readable picture ("),
+    "2,147,483,647 wide": ("x.png", png(2**31 - 1, 1), "not a readable picture ("),
     "47x48": ("x.png", saved(FACE.crop((0, 0, 47, 48))), "is 47x48 pixels, expected 48x48"),
     "a JPEG that is larger than its head says": ("x.jpg", jpeg_size(48, 47), "is 48x47 pixels"),
-    "16-bit grey": ("x.png", saved(Image.fromarray(PIXELS[0].astype(np.uint16) * 257)),
-                    "has mode I;16"),
-    "16-bit colour": ("x.png", png(48, 48, 16, 2, bytes(48 * (1 + 48 * 6))),
-                      "has 16 bits in each color, expected 8"),
-    "grey with transparency": ("x.png", saved(FACE.convert("LA")), "has mode LA"),
-    "RGBA": ("x.png", saved(FACE.convert("RGBA")), "has mode RGBA, expected 8-bit gray or color"),
-    "a palette with a transparent colour": ("x.png", saved(FACE.convert("P"), transparency=3),
-                                            "without transparency"),
-    "grey with a transparent level": ("x.png", saved(FACE, transparency=3), "without transparency"),
-    "CMYK": ("x.jpg", saved(FACE.convert("CMYK"), "JPEG"), "has mode CMYK"),
-    "animated PNG": ("x.png", saved(FACE, **FRAMES), "holds 2 pictures, expected one"),
-    "animated GIF": ("x.gif", saved(FACE, "GIF", **FRAMES), "is neither PNG nor JPEG"),
-    "a JPEG with a second picture": ("x.jpg", saved(FACE, "MPO", **FRAMES),
-                                     "holds 2 pictures, expected one"),
-    "GIF": ("x.gif", saved(FACE, "GIF"), "is neither PNG nor JPEG"),
-    "BMP": ("x.bmp", saved(FACE, "BMP"), "is neither PNG nor JPEG"),
-    "TIFF": ("x.tif", saved(FACE, "TIFF"), "is neither PNG nor JPEG"),
-    "GIF by another name": ("x.png", saved(FACE, "GIF"), "is neither PNG nor JPEG"),
-    "lying on its side": ("x.jpg", turned(6),
-                          "is turned by its EXIF orientation 6: save it upright"),
-    "upside down": ("x.jpg", turned(3), "is turned by its EXIF orientation 3"),
-    "a mirrored PNG": ("x.png", turned(2, "PNG"), "is turned by its EXIF orientation 2"),
-    "an orientation out of range": ("x.jpg", turned(9), "is turned by its EXIF orientation 9"),
-    "a JPEG cut in its head": ("x.jpg", JPEG[:100], "is not a complete PNG or JPEG picture"),
+    "32-bit integers": ("x.tif", tiff(PIXELS[0].astype("<u4").tobytes(), 48, 48, 32),
+                        "has integers of mode I, whose range is not known"),
+    "floats of 0 to 255": ("x.tif", saved(Image.fromarray(PIXELS[0].astype(np.float32)), "TIFF"),
+                           "has floats outside 0 to 1"),
+    "an orientation out of range": ("x.jpg", turned(9), "has the EXIF orientation 9, expected"),
+    "a JPEG cut in its head": ("x.jpg", JPEG[:100], "not a readable picture ("),
     "a JPEG cut in its middle": ("x.jpg", JPEG[:len(JPEG) // 2],
-                                 "is not a complete PNG or JPEG picture"),
-    "a PNG cut in its head": ("x.png", PNG[:20], "is not a complete PNG or JPEG picture"),
+                                 "not a readable picture ("),
+    "a PNG cut in its head": ("x.png", PNG[:20], "not a readable picture ("),
     "a PNG cut in its middle": ("x.png", PNG[:len(PNG) // 2],
-                                "is not a complete PNG or JPEG picture"),
-    "a PNG cut before its end": ("x.png", PNG[:-12], "is not a complete PNG or JPEG picture"),
+                                "not a readable picture ("),
+    "a PNG cut before its end": ("x.png", PNG[:-12], "not a readable picture ("),
     "a PNG with a flipped bit": ("x.png", flipped(PNG, len(PNG) // 2),
-                                 "is not a complete PNG or JPEG picture"),
+                                 "not a readable picture ("),
     "a PNG with a false checksum": ("x.png", flipped(PNG, len(PNG) - 14),
-                                    "is not a complete PNG or JPEG picture"),
+                                    "not a readable picture ("),
     "a PNG with too few rows": ("x.png", png(48, 48, data=bytes(49 * 20)),
                                 "has 980 bytes of pixels, expected 2,352"),
     "an interlaced PNG with too few rows": ("x.png", png(48, 48, data=bytes(2_000), interlace=1),
                                             "rows are missing"),
+    "a PNG whose pixels are packed wrongly": (
+        "x.png", PNG[:33] + chunk(b"IDAT", zlib.compress(bytes(2352))[:-4] + bytes(4)) + PNG[-12:],
+        "not a readable picture (Error -3 while decompressing"),
     "a PNG without its palette": ("x.png", palette_png(0),
                                   "has a palette of 0 bytes, expected three for each"),
     "a palette behind the pixels": ("x.png", palette_png(3, after=True),
@@ -163,6 +138,48 @@ def test_a_palette_that_has_all_colours_is_read(tmp_path):
     pixels = read_prepared(tmp_path / "out.h5")["pixels"][0]
     # The luma of (0, 1, 2) and (6, 7, 8)
     assert (pixels[:47] == 1).all() and (pixels[47] == 7).all()
+
+
+RGBA = FACE.convert("RGBA")
+LEVEL = int(PIXELS[0, 0, 0])
+LEVEL_IN_WHITE = np.where(PIXELS[0] == LEVEL, 255, PIXELS[0])
+READ = {  # name: (file name, content, expected pixels)
+    "16-bit grey": ("x.png", saved(Image.fromarray(PIXELS[0].astype(np.uint16) * 257)), PIXELS[0]),
+    "16-bit colour": ("x.png", png_of([row.astype(">u2").repeat(3).tobytes()
+                                       for row in PIXELS[0].astype(np.uint16) * 257], 48, 16, 2),
+                      PIXELS[0]),
+    "opaque grey with transparency": ("x.png", saved(FACE.convert("LA")), PIXELS[0]),
+    "opaque RGBA": ("x.png", saved(RGBA), PIXELS[0]),
+    "invisible RGBA": ("x.png", saved(Image.fromarray(np.asarray(RGBA) * np.uint8([1, 1, 1, 0]))),
+                       np.full((48, 48), 255)),
+    "a palette with a transparent colour": (
+        "x.png", saved(FACE.convert("P"), transparency=LEVEL), LEVEL_IN_WHITE),
+    "grey with a transparent level": ("x.png", saved(FACE, transparency=LEVEL), LEVEL_IN_WHITE),
+    "CMYK": ("x.tif", saved(FACE.convert("CMYK"), "TIFF"), PIXELS[0]),
+    "animated PNG": ("x.png", saved(FACE, **FRAMES), PIXELS[0]),
+    "animated GIF": ("x.gif", saved(FACE, "GIF", **FRAMES), PIXELS[0]),
+    "GIF": ("x.gif", saved(FACE, "GIF"), PIXELS[0]),
+    "BMP": ("x.bmp", saved(FACE, "BMP"), PIXELS[0]),
+    "TIFF": ("x.tif", saved(FACE, "TIFF"), PIXELS[0]),
+    "TIFF of 16 bits": ("x.tif", tiff((PIXELS[0].astype("<u2") * 257).tobytes(), 48, 48, 16),
+                        PIXELS[0]),
+    "WebP": ("x.webp", saved(FACE, "WEBP", lossless=True), PIXELS[0]),
+    "GIF by another name": ("x.png", saved(FACE, "GIF"), PIXELS[0]),
+    "lying on its side": ("x.png", turned(6, "PNG"), np.rot90(PIXELS[0], -1)),
+    "upside down": ("x.png", turned(3, "PNG"), np.rot90(PIXELS[0], 2)),
+    "a mirrored PNG": ("x.png", turned(2, "PNG"), np.fliplr(PIXELS[0])),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_picture_of_another_kind_is_read_as_everywhere(tmp_path, name):
+    file, content, expected = READ[name]
+    folder = tmp_path / "faces" / "train" / "happy"
+    folder.mkdir(parents=True)
+    (folder / file).write_bytes(content)
+    quiet(tmp_path / "faces", tmp_path / "out.h5")
+    np.testing.assert_array_equal(read_prepared(tmp_path / "out.h5")["pixels"][0], expected)
+    np.testing.assert_array_equal(read_picture(folder / file), expected)
 
 
 @pytest.mark.parametrize("content", [PNG, saved(FACE.convert("RGB")), saved(FACE, dpi=(72, 72)),

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cs231n_fer.fast_layers import COMPILED
-from cs231n_fer.gradient_check.cases import CASES, largest_errors
+from cs231n_fer.gradient_check.cases import CASES
 from cs231n_fer.gradient_check.draws import oddities
+from cs231n_fer.gradient_check.verdicts import largest_errors
 from cs231n_fer.nets.ladder import LADDER
 
 # Without compilation kernels are slow, but their gradients are tested there as well.

@@ -254,8 +254,8 @@ def outer(a, b, out, at, row, step):
 def choose(a, b, out, lanes):
     x = a[vectors(AT, 5, lanes)]
     y = b[vectors(AT, 5, lanes)]
-    return blocks(4, 5, lanes), np.array([np.where(x > y, x, y), np.where(x < y, 0.5, y),
-                                          np.where(x == y, x, 3),
+    return blocks(5, 5, lanes), np.array([np.where(x > y, x, y), np.where(x < y, 0.5, y),
+                                          np.where(x == y, x, 3), np.where(x <= y, 7, y),
                                           np.where((x > y) | (x != x), x, y)])
 
 
@@ -266,7 +266,8 @@ def select_by(a, b, out, at, row, step):
     store(out, 0, select(x > y, x, y))
     store(out, row, select(x < y, 0.5, y))
     store(out, 2 * row, select(x == y, x, 3))
-    store(out, 3 * row, select((x > y) | (x != x), x, y))
+    store(out, 3 * row, select(x <= y, 7, y))
+    store(out, 4 * row, select((x > y) | (x != x), x, y))
 
 
 @word(lambda a, b, out, lanes: (blocks(4, 2, lanes), np.array([

@@ -134,6 +134,43 @@ def test_class_weights_of_1_change_no_bit():
     assert weighted == loss and d_weighted.tobytes() == dx.tobytes()
 
 
+@pytest.mark.parametrize("factor", [2.0 ** 1023, 2.0 ** -1074, 2.0 ** 130, 2.0 ** -130])
+@pytest.mark.parametrize("loss_function",
+                         [L.softmax_loss_naive, L.softmax_loss, softmax_loss_fast])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_power_of_2_as_factor_of_class_weights_changes_no_bit_however_extreme(
+        dtype, loss_function, factor):
+    x, y = arguments(loss_arguments("softmax_loss", np.random.default_rng(3), 50, 7), "C", dtype)
+    loss, dx = loss_function(x, y, np.ones(7))
+    weighted, d_weighted = loss_function(x, y, np.full(7, factor))
+    assert weighted == loss and d_weighted.tobytes() == dx.tobytes()
+
+
+@pytest.mark.parametrize("loss_function",
+                         [L.softmax_loss_naive, L.softmax_loss, softmax_loss_fast])
+@pytest.mark.parametrize("weights", [[1e308, 5e-324, 1.0], [1e39, 1e-45, 1e-300]])
+def test_a_class_of_extreme_weight_counts_for_nothing_beside_others_and_fully_on_its_own(
+        loss_function, weights):
+    x = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    alone = np.full(4, 1)
+    for found, expected in zip(loss_function(x, alone, weights), loss_function(x, alone),
+                               strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    _, dx = loss_function(x, np.array([0, 1, 1, 2]), weights)
+    _, first = loss_function(x[:1], np.array([0]))
+    np.testing.assert_allclose(dx, np.concatenate([first, np.zeros((3, 3), np.float32)]),
+                               rtol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [np.ma.masked_array([1.0, 2.0, 1.0], [0, 1, 0]), [1j, 1, 1],
+                                     ["a", "b", "c"], [None, 1, 2]], ids=str)
+@pytest.mark.parametrize("loss_function",
+                         [L.softmax_loss_naive, L.softmax_loss, softmax_loss_fast])
+def test_class_weights_that_are_masked_or_no_real_numbers_are_refused(loss_function, weights):
+    with pytest.raises(ValueError, match="class_weights: "):
+        loss_function(np.zeros((2, 3)), np.array([0, 1]), weights)
+
+
 def test_distillation_at_temperature_1_is_the_papers_equation_1():
     x, y, teacher, *_ = loss_arguments("distillation_loss", np.random.default_rng(1), 5, 7)
     loss = L.distillation_loss(x, y, teacher, 0.8)[0]

@@ -83,6 +83,51 @@ def test_a_bad_config_is_named_and_left_as_it_came(rule, config, message):
     assert config.keys() == before.keys()
 
 
+TINY = {np.float32: 1e-40, np.float64: 1e-310}  # subnormal, and 0 on some processors
+TOO_LARGE = [(rule, key) for rule in RULES for key in DEFAULTS[rule]
+             if key in ("learning_rate", "epsilon", "weight_decay")]
+
+
+@pytest.mark.parametrize("rung", ["numpy", "auto"])
+@pytest.mark.parametrize("dtype", TINY)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "epsilon" in DEFAULTS[rule]])
+def test_an_epsilon_that_is_rounded_to_0_is_refused_and_the_smallest_normal_one_works(
+        rule, dtype, rung):
+    w = np.ones(2, dtype)
+    for epsilon in (TINY[dtype], np.nextafter(np.finfo(dtype).tiny, dtype(0))):
+        with pytest.raises(ValueError, match=f"{rule}: epsilon is .*, expected 0 or at least"):
+            UPDATE_RULES[rule](w, 0 * w, {"epsilon": epsilon}, rung)
+    smallest = float(np.finfo(dtype).tiny)
+    next_w, _ = UPDATE_RULES[rule](w, 0 * w, {"epsilon": smallest, "weight_decay": 0.0}
+                                   if rule == "adamw" else {"epsilon": smallest}, rung)
+    assert (next_w == 1).all()
+
+
+@pytest.mark.parametrize("rule, key", TOO_LARGE)
+def test_a_number_that_float32_rounds_to_infinity_is_refused(rule, key):
+    config = {key: 1e39}
+    with pytest.raises(ValueError, match=rf"{rule}: {key} is 1e\+39, expected at most 3.403e\+38"):
+        UPDATE_RULES[rule](np.ones(2, np.float32), np.zeros(2, np.float32), config)
+    assert config == {key: 1e39}
+
+
+@pytest.mark.parametrize("rule, config, name", [
+    ("adam", {"learning_rate": 1e38}, r"learning_rate / \(1 - beta1 \*\* 1\)"),
+    ("adamw", {"learning_rate": 1e30, "weight_decay": 1e30}, "learning_rate \\* weight_decay")])
+def test_a_product_of_numbers_that_float32_rounds_to_infinity_is_refused(rule, config, name):
+    with pytest.raises(ValueError, match=f"{rule}: {name} is .*, expected at most 3.403e\\+38"):
+        UPDATE_RULES[rule](np.ones(2, np.float32), np.zeros(2, np.float32), config)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_masked_array_is_refused_wherever_it_comes(rule):
+    masked = np.ma.masked_array(W, W > 0)
+    states = {key: masked for key in STATE[rule] if key != "t"}
+    for arguments in ((masked, W), (W, masked), *((W, W, {key: m}) for key, m in states.items())):
+        with pytest.raises(ValueError, match="got a masked array, whose mask would be lost"):
+            UPDATE_RULES[rule](*arguments)
+
+
 @pytest.mark.parametrize(("rule", "config"), [
     ("sgd", {"learning_rate": 0}), ("sgd", {"learning_rate": 1.0}), ("sgd", {"learning_rate": 2.5}),
     ("sgd", {"learning_rate": "0.5"}), ("sgd", {"learning_rate": np.float32(3)}),

@@ -77,6 +77,13 @@ def test_an_order_is_a_function_of_its_generator_and_mixes_the_classes():
     (lambda: class_shares([1, -1]), "counts: got"),
     (lambda: class_weights(np.array([0, 3]), 3),
      "labels: reach to 3, expected less than 3 classes"),
+    (lambda: class_shares([1, np.nan]), "counts: got"),
+    (lambda: class_shares([1, np.inf]), "counts: got"),
+    (lambda: class_shares([1e308, 1e308]), "counts: got"),
+    (lambda: class_shares(np.ma.masked_array([1, 2], [0, 1])), "counts: got a masked array"),
+    (lambda: class_weights(np.ma.masked_array([0, 1], [0, 1]), 2), "labels: got a masked array"),
+    (lambda: class_weights(np.array([-1, 0]), 2), "labels: got int64"),
+    (lambda: class_weights(np.array([0.0, 1.0]), 2), "labels: got float64"),
 ])
 def test_bad_input_gets_an_error_that_names_it(call, message):
     with pytest.raises(ValueError, match=message):

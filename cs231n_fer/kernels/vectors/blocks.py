@@ -229,6 +229,7 @@ operation((operator.mul, operator.imul), lambda block: block,
 operation((operator.truediv,), lambda block: block, lambda builder, x, y: builder.fdiv(x, y))
 operation((operator.gt,), lambda block: Mask(block.dtype, block.n), comparison(">"))
 operation((operator.lt,), lambda block: Mask(block.dtype, block.n), comparison("<"))
+operation((operator.le,), lambda block: Mask(block.dtype, block.n), comparison("<="))
 operation((operator.eq,), lambda block: Mask(block.dtype, block.n), comparison("=="))
 operation((operator.ne,), lambda block: Mask(block.dtype, block.n), comparison("!=", ordered=False))
 operation((operator.or_,), lambda mask: mask, lambda builder, x, y: builder.or_(x, y), operand=Mask)

@@ -70,16 +70,41 @@ def taking_turns(kernel):
 
 
 _turn = Lock()
+_lost_threads = False  # whether this process is a fork of one in which GNU OpenMP had threads
 
 
 @cache
 def runs_one_at_a_time():
     """Return whether Numba's threads serve one caller at a time.
 
-    This starts the threads, as the threading layer has no name before.
+    This starts the threads, as the threading layer has no name before. Raises RuntimeError in a
+    forked process that can't start any: GNU OpenMP, which has no threads there but counts on them,
+    would end the process.
     """
+    if _lost_threads:
+        raise RuntimeError(
+            "kernels: this process was forked from one whose OpenMP threads had run a kernel, and "
+            "has no such threads; start it with multiprocessing.get_context('spawn'), fork before "
+            "the first kernel runs, or set NUMBA_THREADING_LAYER=workqueue")
     numba.get_num_threads()
     return numba.threading_layer() == "workqueue"
+
+
+def begin_again():
+    """Prepare a process that has just been forked for its own calls of kernels."""
+    global _lost_threads
+    _turn.release()
+    runs_one_at_a_time.cache_clear()
+    try:
+        layer = numba.threading_layer()
+    except ValueError:  # no thread had been started
+        return
+    _lost_threads = layer == "omp" and sys.platform.startswith("linux")
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_turn.acquire, after_in_parent=_turn.release,
+                        after_in_child=begin_again)
 
 
 OPTIONS = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}

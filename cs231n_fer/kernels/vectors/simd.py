@@ -24,7 +24,7 @@ array `a` gives the dtype of the floats.
     load_bytes, store_bytes         one vector from and to an array of uint8
     fma(x, y, z)                    x * y + z, rounded once
     outer_fma(column, row, tile)    tile[i, j] + column[i] * row[j]: the inner step of all products
-    select(mask, x, y)              x where the mask (x > y, x < 0.0, p | q) holds, else y
+    select(mask, x, y)              x where the mask (x > y, x <= y, p | q) holds, else y
     load_tile(a, at, row, step, n)  n Blocks of n vectors, a tuple: vector j of row i from
                                     a[at + i * row + j * step] on
     store_tile(a, at, row, step, columns)

@@ -114,11 +114,28 @@ def pictures(kind, *options):
     return found
 
 
-@cache
-def jpeg_seeds():
+def upright():
+    """Return EXIF data that turn nothing."""
     exif = Image.Exif()
     exif[0x0112] = 1
-    return pictures("JPEG", ("L", {"quality": 60}), ("RGB", {"progressive": True, "exif": exif}))
+    return exif
+
+
+@cache
+def jpeg_seeds():
+    return pictures("JPEG", ("L", {"quality": 60}),
+                    ("RGB", {"progressive": True, "exif": upright()}))
+
+
+@cache
+def tiff_seeds():
+    return pictures("TIFF", ("L", {}), ("RGB", {"compression": "tiff_lzw"}),
+                    ("L", {"exif": upright()}))
+
+
+@cache
+def webp_seeds():
+    return pictures("WEBP", ("RGB", {"lossless": True}), ("RGBA", {"exif": upright()}))
 
 
 def written(write, folder):
@@ -234,6 +251,10 @@ def formats(folder):
         "JPEG": Format(f"{inside}.jpg", jpeg_seeds, mutate, judge_picture),
         "GIF": Format(f"{inside}.gif", cache(partial(pictures, "GIF", ("L", {}))), mutate,
                       judge_picture),
+        "BMP": Format(f"{inside}.bmp", cache(partial(pictures, "BMP", ("L", {}), ("RGB", {}))),
+                      mutate, judge_picture),
+        "TIFF": Format(f"{inside}.tif", tiff_seeds, mutate, judge_picture),
+        "WebP": Format(f"{inside}.webp", webp_seeds, mutate, judge_picture),
         "HDF5 data": Format("a.h5", cache(partial(data_seeds, folder)), mutate, judge_data,
                             sealed_again),
         "HDF5 checkpoint": Format("a.h5", cache(partial(checkpoint_seeds, folder)), mutate,
