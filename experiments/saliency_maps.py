@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from cs231n_fer.analysis.saliency import choose_examples, saliency_map
 from cs231n_fer.classifiers.pretrained import PretrainedNet, load_pretrained
@@ -53,14 +52,12 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def read_picture(path: str | Path, size: int = 48) -> Pixels:
-    """Return the central square of a picture file as (size, size) uint8 gray values.
+def read_picture(path: str | Path, side: int = 48) -> Pixels:
+    """Return the central square of a picture file, as predict takes it: (side, side) uint8.
 
-    The picture is read by cs231n_fer.data_utils.pictures, cropped and resized.
     Raises ValueError for a file that is not a whole picture.
     """
-    gray = Image.fromarray(pictures.read_picture(path))
-    return np.asarray(ImageOps.fit(gray, (size, size), Image.Resampling.LANCZOS))
+    return pictures.center_square(pictures.read_picture(path), side)
 
 
 def choose_rows(net: PretrainedNet, data: Mapping[str, Any], rows: Sequence[int] | None) -> Labels:
