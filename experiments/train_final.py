@@ -33,10 +33,9 @@ from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.nets.ladder import RUNGS
 from cs231n_fer.nets.network import Network
 from cs231n_fer.optim import UPDATE_RULES
-from cs231n_fer.shapes import check
 from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.vis_utils.report import draw_run, measure
-from experiments import flags
+from experiments import flags, resuming
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -76,19 +75,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--init", type=flags.existing,
         help="checkpoint to start from; layers of equal name and shape take its weights (default: "
              "none)")
-    add("--resume", action="store_true", help="continue the run that wrote last.h5 to --out")
+    resuming.add_options(parser)
     return parser
-
-
-def check_same_run(config: Mapping[str, Any], path: Path) -> None:
-    """Raise ValueError if the run to resume had other settings than config.
-
-    path    config.json of that run; only the number of epochs and the environment may differ
-    """
-    before = json.loads(path.read_text(encoding="utf-8"))
-    for key in config.keys() - {"epochs", "environment"}:
-        check(config[key] == before.get(key), f"--resume: {key} is {config[key]!r}, but "
-                                              f"{path.parent} was trained with {before.get(key)!r}")
 
 
 def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequence[str] = ()
@@ -98,7 +86,7 @@ def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequen
     left_out    names of options that do not apply to this run
     """
     settings = {key: value.name if isinstance(value, Path) else value
-                for key, value in vars(args).items() if key not in ("out", "resume", *left_out)}
+                for key, value in vars(args).items() if key not in (*resuming.OWN, *left_out)}
     environment = {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
                    "python": platform.python_version(), "cores": os.cpu_count()}
     return {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
@@ -107,14 +95,14 @@ def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequen
 
 
 def begin(args: argparse.Namespace, config: Mapping[str, Any], model: Network) -> None:
-    """Print the settings of a run and its net, and load the weights of --init into the net.
+    """Print the settings of a run and its net, and load the weights of --init into a new net.
 
     Raises ValueError if the run to resume had other settings.
     """
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
-    if args.resume and (args.out / "config.json").exists():
-        check_same_run(config, args.out / "config.json")
-    if args.init:
+    if args.resume:
+        resuming.check_same_run(config, args.out / resuming.CONFIG)
+    elif args.init:
         print(warm_start(model, args.init))
 
 
@@ -132,15 +120,15 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
                     optim_config={"learning_rate": args.learning_rate}, lr_decay=args.lr_decay,
                     batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
                     recipe=Recipe(augmentation=HorizontalFlip() if args.flip else None),
-                    folder=RunFolder(args.out, resume=args.resume, info=info,
+                    folder=RunFolder(args.out, args.resume, args.overwrite, info=info,
                                      info_arrays={"mean_image": data["mean_image"]}))
-    write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
+    resuming.begin_folder(args.out, config, args.overwrite)
     return solver
 
 
 def main() -> None:
     """Train, and write all results to --out."""
-    args = make_parser().parse_args()
+    args = resuming.parsed(make_parser())
     data = load_data(args.data)
     args.epochs = args.epochs or (5 if data["synthetic"] else 40)
     solver = build(args, data)
@@ -159,4 +147,5 @@ if __name__ == "__main__":
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_final: {error}")
     except KeyboardInterrupt as stopped:
-        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with --resume")
+        command = resuming.command_to_continue(make_parser().parse_args().out)
+        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with\n    {command}")
