@@ -115,7 +115,8 @@ def tempered(probabilities: Array, temperature: float) -> Array:
     if temperature == 1:
         return probabilities
     powers: Array = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
 
 
 def load_pretrained(path: str | PathLike[str] | None = None) -> PretrainedNet:
