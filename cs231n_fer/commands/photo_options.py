@@ -37,7 +37,7 @@ def read_photos(options: argparse.Namespace, net: PretrainedNet) -> Iterator[Rea
     source = options.photo[0] if is_alone else options.photo
     for reading in readings(source, net=net, box=options.box, whole_picture=options.whole_picture):
         if reading.rgb is None and is_alone and Path(source).is_file():
-            raise ValueError(reading.error)
+            raise ValueError(f"{source}: {reading.error}")
         yield reading
 
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ..types import Pixels
 from .emotions import Face
 
-__all__ = ["COLORS", "caption", "color_of", "draw_emotions", "draw_label", "enlarged"]
+__all__ = ["COLORS", "caption", "color_of", "draw_emotions", "draw_label", "enlarged",
+           "with_room_beside"]
 
 Color: TypeAlias = tuple[int, int, int]
 
@@ -37,19 +38,27 @@ def draw_emotions(rgb: Pixels, faces: list[Face], class_names: tuple[str, ...]) 
     for number, face in enumerate(faces, start=1):
         box = tuple(scale * edge for edge in face.box[:4])
         draw_label(draw, box, caption(number, face, class_names), color_of(number))
-    if not faces:
-        return photo
-    height = LINE * (len(class_names) + 2)
-    rows = max(1, photo.height // height)
-    columns = -(-len(faces) // rows)
-    size = (photo.width + columns * PANEL, max(photo.height, min(rows, len(faces)) * height))
-    canvas = Image.new("RGB", size, "white")
-    canvas.paste(photo)
+    canvas, corners = with_room_beside(photo, len(faces), (PANEL, LINE * (len(class_names) + 2)))
     bars = ImageDraw.Draw(canvas)
-    for index, face in enumerate(faces):
-        corner = (photo.width + index // rows * PANEL, index % rows * height)
-        draw_bars(bars, corner, index + 1, face, class_names)
+    for number, (corner, face) in enumerate(zip(corners, faces, strict=True), start=1):
+        draw_bars(bars, corner, number, face, class_names)
     return canvas
+
+
+def with_room_beside(photo: Image.Image, count: int, size: tuple[int, int]
+                     ) -> tuple[Image.Image, list[tuple[int, int]]]:
+    """Return a photo with white columns of tiles at its right, and the corners (x, y) of the tiles.
+
+    count    number of tiles
+    size     (width, height) of a tile
+    """
+    width, height = size
+    rows = max(1, photo.height // height)
+    columns = -(-count // rows)
+    canvas = Image.new("RGB", (photo.width + columns * width,
+                               max(photo.height, min(rows, count) * height)), "white")
+    canvas.paste(photo)
+    return canvas, [(photo.width + n // rows * width, n % rows * height) for n in range(count)]
 
 
 def enlarged(rgb: Pixels) -> tuple[Image.Image, float]:

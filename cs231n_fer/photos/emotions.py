@@ -12,7 +12,7 @@ from ..classifiers.pretrained import PretrainedNet, load_pretrained
 from ..data_utils.pixels import faces_of, luma, rgb_of
 from ..shapes import check
 from ..types import Array, Pixels
-from .faces import SQUARES, Box, Detector, checked_box, crop, find_faces, square_of
+from .faces import Box, Detector, checked_box, crop, find_faces, square_of, squares_around
 from .sources import Source, pictures_in
 
 __all__ = ["UNSURE", "Face", "Reading", "read_emotions", "read_faces", "readings", "table"]
@@ -88,7 +88,7 @@ def readings(source: Source, *, net: PretrainedNet, detector: Detector | None = 
 def read_faces(image: ArrayLike, boxes: list[Box], net: PretrainedNet) -> list[Face]:
     """Return the Faces in the boxes of a picture, in their order.
 
-    Their probabilities are means over several squares around a box, see faces.SQUARES.
+    Their probabilities are means over several squares around a box, see faces.squares_around.
 
     image    (H, W), (H, W, 3) or (H, W, 4), see data_utils.pixels.rgb_of
     """
@@ -96,7 +96,8 @@ def read_faces(image: ArrayLike, boxes: list[Box], net: PretrainedNet) -> list[F
         return []
     gray = luma(rgb_of(image))
     size = net.model.input_shape[-1]
-    pixels = np.array([[crop(gray, box, size, *square) for square in SQUARES] for box in boxes])
+    pixels = np.array([[crop(gray, box, size, *square) for square in squares_around()]
+                       for box in boxes])
     views = net.predict(pixels.reshape(-1, size, size)).reshape(*pixels.shape[:2], -1)
     means = views.mean(axis=1)
     return [Face(box, square_of(box), pixels[n, 0], means[n]) for n, box in enumerate(boxes)]

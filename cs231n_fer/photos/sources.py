@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from ..data_utils.fer2013 import readable
 from ..data_utils.pictures import read_rgb, rgb_pixels
 from ..data_utils.pixels import rgb_of
 from ..types import Pixels
@@ -89,15 +90,15 @@ def _read(path: Path) -> Picture:
     try:
         return Picture(str(path), read_rgb(path))
     except (OSError, ValueError) as error:
-        return Picture(str(path), None, str(error))
+        return Picture(str(path), None, str(error).removeprefix(f"{readable(path)}: "))
 
 
-def pixels_of(image: ArrayLike | Image.Image) -> Pixels:
+def pixels_of(image: Any) -> Pixels:
     """Return RGB, uint8 (H, W, 3), of an array or of an image of Pillow; raises ValueError."""
     return rgb_pixels(image) if isinstance(image, Image.Image) else rgb_of(image)
 
 
-def _frame(number: int, image: ArrayLike) -> Picture:
+def _frame(number: int, image: Any) -> Picture:
     """Return a frame of a video."""
     name = f"frame {number}"
     try:

@@ -29,7 +29,7 @@ from cs231n_fer.analysis.metrics import wilson_interval
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.faces.synthetic import make_faces
 from cs231n_fer.files.checkpoint import write_text
-from cs231n_fer.photos.faces import LEAST_SCORE, SQUARES, Box, crop, find_faces
+from cs231n_fer.photos.faces import LEAST_SCORE, Box, crop, find_faces, squares_around
 from experiments.bench.report import QUICK_RESULTS, RESULTS, json_text
 
 PAGE = "photos.json"
@@ -149,7 +149,7 @@ def compare(net, pixels, labels, seed):
                        ("turned", held_out[turned])):
         chosen = [scenes[row] for row in some]
         boxes = [crop(scene.picture, scene.found, SIDE, margin, offset) for scene in chosen]
-        squares = [[crop(scene.picture, scene.found, SIDE, *square) for square in SQUARES]
+        squares = [[crop(scene.picture, scene.found, SIDE, *square) for square in squares_around(margin, offset)]
                    for scene in chosen]
         frames = [crop(scene.picture, scene.frame, SIDE, 1, 0) for scene in chosen]
         result[f"held_out_{name}"] = {"faces": len(some),

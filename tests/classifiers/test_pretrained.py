@@ -10,7 +10,13 @@ from PIL import Image
 
 import cs231n_fer
 from cs231n_fer.classifiers import DeepConvNet, load_model
-from cs231n_fer.classifiers.pretrained import WEIGHTS, PretrainedNet, export, load_pretrained
+from cs231n_fer.classifiers.pretrained import (
+    WEIGHTS,
+    PretrainedNet,
+    export,
+    load_pretrained,
+    tempered,
+)
 from cs231n_fer.data_utils import normalise, restore_pixels
 from cs231n_fer.faces.synthetic import make_faces
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
@@ -144,12 +150,87 @@ def test_every_door_gives_the_same_class_for_the_same_picture(tmp_path, monkeypa
     assert metrics["val_acc_with_mirror"] == np.mean(twice == y)
 
 
-@pytest.mark.parametrize("wrong", [images(2)[0], images(2).astype(np.float32), images(2)[:, None],
-                                   images(2)[:, 1:],
-                                   images(2)[:0]], ids=["one", "float", "channels", "size", "none"])
-def test_pictures_of_another_kind_get_an_error_that_says_what_came(checkpoint, wrong):
-    with pytest.raises(ValueError, match=r"images: got \w+ \(.*\), expected uint8 \(N, 48, 48\)"):
+FACES_OF_ANY_KIND = {
+    "one": (images(3)[0], 1), "channel": (images(3)[:, None], 3), "list": (list(images(3)), 3),
+    "nested lists": (images(3)[:1].tolist(), 1), "float32": (images(3).astype(np.float32), 3),
+    "float64": (images(3).astype(np.float64), 3), "0 to 1": (images(3) / 255, 3),
+    "int64": (images(3).astype(np.int64), 3), "uint16": (images(3).astype(np.uint16), 3),
+    "16 bits": (images(3).astype(np.uint16) * 257, 3),
+    "color": (images(3)[..., None].repeat(3, axis=-1), 3),
+    "one in color": (images(3)[0, ..., None].repeat(3, axis=-1), 1),
+    "read-only": (np.broadcast_to(images(3)[0], (2, 48, 48)), 2),
+}
+
+
+@pytest.mark.parametrize("kind", FACES_OF_ANY_KIND)
+def test_faces_of_any_type_scale_and_shape_get_the_same_probabilities(checkpoint, kind):
+    faces, count = FACES_OF_ANY_KIND[kind]
+    net = load_pretrained(checkpoint)
+    expected = net.predict(images(3))
+    expected = expected[[0, 0]] if kind == "read-only" else expected[:count]
+    np.testing.assert_array_equal(net.predict(faces), expected)
+
+
+def test_faces_of_another_size_are_resized_about_their_middle(checkpoint):
+    net = load_pretrained(checkpoint)
+    face = make_faces(0, [3]).pixels[0]
+    large = np.asarray(Image.fromarray(face).resize((480, 480), Image.Resampling.BICUBIC))
+    expected = net.predict(face)
+    wide = np.pad(large, ((0, 0), (100, 100)))
+    for again in (large, wide, wide.T[None, None].swapaxes(-1, -2)):
+        np.testing.assert_allclose(net.predict(again), expected, atol=0.05)
+    mixed = net.predict([face, large, wide])
+    np.testing.assert_array_equal(mixed[0], expected[0])
+    np.testing.assert_array_equal(mixed[1], mixed[2])
+    assert net.predict(large[::10, ::10][:31, :7]).shape == (1, 7)
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (images(2)[:0], r"images: got uint8 \(0, 48, 48\), expected pictures of faces \(N, 48, 48\)"),
+    (images(2)[0, 0], r"images: got uint8 \(48,\), expected pictures of faces"),
+    (images(8).reshape(2, 2, 2, 48, 48), r"images: got uint8 \(2, 2, 2, 48, 48\)"),
+    (images(4).reshape(2, 2, 48, 48), r"images: got uint8 \(2, 2, 48, 48\)"),
+    ([], r"images: got float64 \(0,\)"),
+    ([images(1)[0], [1, 2, 3]], r"images: got uint8 \(3,\)"),
+    (images(2) - 128.0, "images: numbers reach from -128 .*undo a normalization"),
+    (np.where(images(2) > 9, np.nan, 1.0), "images: numbers reach from nan to nan"),
+    (images(2) * 2.0, "images: numbers reach from 0 to 5.."),
+    (images(2).astype(np.int64) * 1000, "images: numbers reach from 0 to"),
+    (images(2) > 9, r"images: got bool \(2, 48, 48\), expected real numbers"),
+    (images(2).astype(complex), "images: got complex128"),
+    ("me.jpg", r"images: got <U6 \(\), expected real numbers"),
+    (np.ma.masked_array(images(2), images(2) > 9), "images: got a masked array"),
+])
+def test_pictures_of_another_kind_get_an_error_that_says_what_came(checkpoint, wrong, message):
+    with pytest.raises(ValueError, match=message):
         load_pretrained(checkpoint).predict(wrong)
+
+
+def test_the_probabilities_of_two_views_are_calibrated_by_the_temperature_in_the_file(
+    checkpoint, tmp_path
+):
+    arrays, info = load_checkpoint(checkpoint)
+    save_checkpoint(tmp_path / "warm.h5", arrays, {**info, "temperature": 2.0})
+    export(tmp_path / "warm.h5", tmp_path / "small.h5")
+    assert load_checkpoint(tmp_path / "small.h5")[1]["temperature"] == 2
+    warm = load_pretrained(tmp_path / "warm.h5")
+    plain = load_pretrained(checkpoint)
+    roots = np.sqrt(plain.predict(images(4)).astype(np.float64))
+    np.testing.assert_allclose(warm.predict(images(4)), roots / roots.sum(axis=1, keepdims=True),
+                               atol=1e-6)
+    np.testing.assert_array_equal(warm.predict(images(4), mirror=False),
+                                  plain.predict(images(4), mirror=False))
+    for bad in (0, -1, "hot", np.inf):
+        with pytest.raises(ValueError, match="temperature: got"):
+            tempered(plain.predict(images(4)), bad)
+
+
+def test_a_net_says_in_one_line_what_it_is(checkpoint):
+    net = load_pretrained(checkpoint)
+    size = sum(array.size for array in net.model.params.values())
+    assert repr(net) == (f"<PretrainedNet: DeepConvNet with {size:,} parameters; faces of 48 x 48 "
+                         "gray pixels -> A, B, C, D, E, F, G>")
+    assert repr(net.model) == f"<DeepConvNet: 1 x 48 x 48 -> 7, {size:,} parameters, float32>"
 
 
 def test_a_checkpoint_without_its_preprocessing_is_refused(checkpoint, tmp_path):
