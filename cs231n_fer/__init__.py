@@ -29,6 +29,7 @@ is for and how to extend it:
 
 Importing this package imports none of them; `cs231n_fer.layers` imports a room when it is named.
 """
+from importlib import import_module
 
 TYPE_CHECKING = False  # true for type checkers, which know the name; typing need not be imported
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "load_pretrained"]
 
 __version__ = "0.2.0"
+
+ROOMS = frozenset((
+    "analysis", "arrays", "classifiers", "commands", "data_utils", "exchange", "faces",
+    "fast_layers", "files", "gradient_check", "im2col", "kernels", "layer_utils", "layers", "nets",
+    "optim", "photos", "shapes", "solver", "types", "vis_utils"))
 
 
 def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "PretrainedNet":
@@ -54,60 +60,7 @@ def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "Pretrained
 
 def __getattr__(name: str) -> "Any":
     """Import a room when it is first named: all of them would take 1.5 seconds with the package."""
-    match name:
-        case "analysis":
-            import cs231n_fer.analysis
-            return cs231n_fer.analysis
-        case "arrays":
-            import cs231n_fer.arrays
-            return cs231n_fer.arrays
-        case "classifiers":
-            import cs231n_fer.classifiers
-            return cs231n_fer.classifiers
-        case "data_utils":
-            import cs231n_fer.data_utils
-            return cs231n_fer.data_utils
-        case "faces":
-            import cs231n_fer.faces
-            return cs231n_fer.faces
-        case "fast_layers":
-            import cs231n_fer.fast_layers
-            return cs231n_fer.fast_layers
-        case "files":
-            import cs231n_fer.files
-            return cs231n_fer.files
-        case "gradient_check":
-            import cs231n_fer.gradient_check
-            return cs231n_fer.gradient_check
-        case "im2col":
-            import cs231n_fer.im2col
-            return cs231n_fer.im2col
-        case "kernels":
-            import cs231n_fer.kernels
-            return cs231n_fer.kernels
-        case "layer_utils":
-            import cs231n_fer.layer_utils
-            return cs231n_fer.layer_utils
-        case "layers":
-            import cs231n_fer.layers
-            return cs231n_fer.layers
-        case "nets":
-            import cs231n_fer.nets
-            return cs231n_fer.nets
-        case "optim":
-            import cs231n_fer.optim
-            return cs231n_fer.optim
-        case "shapes":
-            import cs231n_fer.shapes
-            return cs231n_fer.shapes
-        case "solver":
-            import cs231n_fer.solver
-            return cs231n_fer.solver
-        case "types":
-            import cs231n_fer.types
-            return cs231n_fer.types
-        case "vis_utils":
-            import cs231n_fer.vis_utils
-            return cs231n_fer.vis_utils
-    raise AttributeError(f"module 'cs231n_fer' has no attribute {name!r}; "
+    if name in ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; "
                          "help(cs231n_fer) lists its rooms")
