@@ -15,7 +15,7 @@ from cs231n_fer.classifiers import (
 from cs231n_fer.layers import dropout_forward, dropout_forward_naive
 from cs231n_fer.layers.course_random import GlobalGenerator
 from cs231n_fer.solver import RunFolder, Solver
-from cs231n_fer.solver.diagnosis import origin
+from cs231n_fer.solver.diagnosis import Step, cause
 
 # The course's numbers come from NumPy's global generator, so these tests seed it.
 
@@ -135,8 +135,9 @@ def test_the_search_for_a_divergence_takes_any_generator_and_leaves_it_alone():
     net.params["W1"] = np.full((4, 8), 1e30, np.float32)
     net.params["W2"] = np.full((8, 3), 1e30, np.float32)
     state = net.rng.bit_generator.state
-    found = origin(net, np.ones((6, 4)), np.arange(6) % 3, state)
-    assert found == "the output of affine2 (Affine)"
+    X = np.ones((6, 4))
+    found = cause(net, Step(X, np.arange(6) % 3, X, number=2, rng_state=state))
+    assert found.where == "the output of affine2 (Affine)"
     np.testing.assert_array_equal(net.rng.random(3), np.random.Generator(mt19937(state)).random(3))
 
 
