@@ -12,6 +12,7 @@ from cs231n_fer.classifiers import (
     TwoLayerNet,
     load_model,
 )
+from cs231n_fer.files.checkpoint import save_checkpoint
 from cs231n_fer.layers import dropout_forward, dropout_forward_naive
 from cs231n_fer.layers.course_random import GlobalGenerator
 from cs231n_fer.solver import RunFolder, Solver
@@ -93,6 +94,12 @@ def test_nets_with_a_seed_and_other_nets_leave_the_global_generator_alone(tmp_pa
     FinalConvNet(num_filters=(2,), hidden_dim=3)
     net.save(tmp_path / "net.h5")
     load_model(tmp_path / "net.h5")
+    for options in ({}, {"seed": None}):  # a file of train_final.py names the class
+        described = {"kind": "TwoLayerNet", "options": {"input_dim": 4, **options}}
+        arrays = {f"params/{name}": array
+                  for name, array in TwoLayerNet(4, seed=0).params.items()}
+        save_checkpoint(tmp_path / "named.h5", arrays, {"model": described})
+        load_model(tmp_path / "named.h5")
     after = np.random.get_state()[1:3]  # noqa: NPY002
     np.testing.assert_array_equal(before[0], after[0])
     assert before[1] == after[1]
