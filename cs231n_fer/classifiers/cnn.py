@@ -1,7 +1,7 @@
 """The course's convolutional network (assignment 2)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..nets.chain import Chain
 from ..nets.network import Network, NetworkOptions
@@ -28,6 +28,8 @@ class ThreeLayerConvNet(Network):
     options        loss, reg, dtype, seed, max_params: see Network
     The defaults are the course's (assignment 2); baseline_net builds the paper's baseline.
     """
+
+    on_divergence: Literal["raise", "continue"] = "continue"  # as in the course
 
     def __init__(self, input_dim: Shape = (3, 32, 32), num_filters: int = 32, filter_size: int = 7,
                  hidden_dim: int = 100, num_classes: int = 10, *,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -45,6 +45,8 @@ class TwoLayerNet(Network):
     reg, dtype, seed, max_params: see Network
     """
 
+    on_divergence: Literal["raise", "continue"] = "continue"  # as in the course
+
     def __init__(self, input_dim: int = 3 * 32 * 32, hidden_dim: int = 100, num_classes: int = 10,
                  *, weight_scale: float = 1e-3, reg: float = 0.0, dtype: DTypeLike = np.float64,
                  seed: int | None = None, max_params: int | None = None) -> None:
@@ -69,6 +71,8 @@ class FullyConnectedNet(Network):
                          also fixes the dropout masks, the same ones in every pass
     Parameters have the course's names (assignment 2): W1, b1, gamma1, beta1, W2, ...
     """
+
+    on_divergence: Literal["raise", "continue"] = "continue"  # as in the course
 
     def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32,
                  num_classes: int = 10, dropout_keep_ratio: float = 1, *,

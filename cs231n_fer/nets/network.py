@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, TypedDict, overload
+from typing import Any, Literal, TypedDict, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -46,8 +46,11 @@ class Network(Independent):
     params and buffers are dictionaries of arrays. New arrays may be assigned to params at any time;
     the next pass uses them. teacher is None, or for distillation a function that returns the
     probabilities (N, C) of a batch: the loss function then gets them as a third argument.
-    A copy has parameters, buffers and a random generator of its own.
+    A copy has parameters, buffers and a random generator of its own. on_divergence is what a Solver
+    does where numbers become infinite or NaN, unless its Recipe says otherwise.
     """
+
+    on_divergence: Literal["raise", "continue"] = "raise"
 
     def __init__(self, layer: Layer, input_shape: Shape, *,
                  loss: Callable[..., tuple[float, Array]] = softmax_loss_fast, reg: float = 0.0,

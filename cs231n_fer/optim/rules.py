@@ -207,7 +207,7 @@ def check_config(rule: str, config: Mapping[str, Any]) -> None:
     config:  hyper-parameters and state
     """
     if rule not in DEFAULTS:
-        raise ValueError(f"update_rule: no rule {rule!r}{_hint(rule, DEFAULTS)}; "
+        raise ValueError(f"update_rule: no rule {rule!r}{hint(rule, DEFAULTS)}; "
                          f"the rules are {', '.join(DEFAULTS)}")
     for key, value in config.items():
         if key in DEFAULTS[rule]:
@@ -216,7 +216,7 @@ def check_config(rule: str, config: Mapping[str, Any]) -> None:
                 _check_number(rule, key, value)
         elif key not in STATE[rule]:
             known = (*DEFAULTS[rule], *STATE[rule])
-            raise ValueError(f"{rule}: no key {key!r}{_hint(key, known)}; "
+            raise ValueError(f"{rule}: no key {key!r}{hint(key, known)}; "
                              f"the keys are {', '.join(known)}")
     _check_step_count(rule, config.get("t", 0))
 
@@ -303,7 +303,7 @@ def _check_step_count(rule: str, t: Any) -> None:
                          "an int of at least 0")
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
     """Return ' (did you mean ...?)' where a known name is similar, else ''."""
     near = difflib.get_close_matches(str(name), list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
