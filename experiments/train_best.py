@@ -45,6 +45,7 @@ from cs231n_fer.shapes import check
 from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.distillation import distil
 from cs231n_fer.vis_utils.report import draw_run, measure
+from experiments import resuming
 from experiments.train_final import begin, describe
 
 
@@ -89,7 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
                                        "fastest (default: %(default)s)")
     add("--init", type=Path, help="checkpoint to start from; layers of equal name and shape take "
                                   "its weights")
-    add("--resume", action="store_true", help="continue the run that wrote last.h5 to --out")
+    resuming.add_options(parser)
     return parser
 
 
@@ -126,12 +127,12 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
                     average_decay=args.average_decay)
     info = {"model": {"kind": "DeepConvNet", "options": options}, "config": config,
             "script": "train_best", "class_names": list(data["class_names"]), "std": data["std"]}
-    folder = RunFolder(args.out, resume=args.resume, info=info,
+    folder = RunFolder(args.out, args.resume, args.overwrite, info=info,
                        info_arrays={"mean_image": data["mean_image"]})
     solver = Solver(model, data, update_rule=args.update_rule,
                     optim_config={"learning_rate": args.learning_rate}, batch_size=args.batch_size,
                     num_epochs=args.epochs, seed=args.seed, recipe=recipe, folder=folder)
-    write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
+    resuming.begin_folder(args.out, config, args.overwrite)
     return solver
 
 
@@ -151,7 +152,7 @@ def train(args: argparse.Namespace, data: Mapping[str, Any]) -> None:
 
 def main() -> None:
     """Parse the command line and train."""
-    args = make_parser().parse_args()
+    args = resuming.parsed(make_parser())
     train(args, load_data(args.data))
 
 
@@ -161,4 +162,5 @@ if __name__ == "__main__":
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_best: {error}")
     except KeyboardInterrupt as stopped:
-        sys.exit(f"train_best: {stopped or 'interrupted'}; continue with --resume")
+        command = resuming.command_to_continue(make_parser().parse_args().out)
+        sys.exit(f"train_best: {stopped or 'interrupted'}; continue with\n    {command}")

@@ -7,13 +7,17 @@
 Writes config.json, metrics.json, history.csv, best.h5, last.h5 and the paper's figures to --out.
 """
 # ruff: noqa: E402
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import json
 import os
 import platform
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 # Before NumPy: a step takes 169 ms with one thread of OpenBLAS. With two threads it takes 225 ms,
@@ -27,9 +31,9 @@ from cs231n_fer.data_utils import load_data
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.nets.network import Network
-from cs231n_fer.shapes import check
 from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.vis_utils.report import draw_run, measure
+from experiments import resuming
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -66,19 +70,8 @@ def make_parser() -> argparse.ArgumentParser:
                                        "fastest (default: %(default)s)")
     add("--init", type=Path, help="checkpoint to start from; layers of equal name and shape take "
                                   "its weights")
-    add("--resume", action="store_true", help="continue the run that wrote last.h5 to --out")
+    resuming.add_options(parser)
     return parser
-
-
-def check_same_run(config: Mapping[str, Any], path: Path) -> None:
-    """Raise ValueError if the run to resume had other settings than config.
-
-    path    config.json of that run; only the number of epochs and the environment may differ
-    """
-    before = json.loads(path.read_text(encoding="utf-8"))
-    for key in config.keys() - {"epochs", "environment"}:
-        check(config[key] == before.get(key), f"--resume: {key} is {config[key]!r}, but "
-                                              f"{path.parent} was trained with {before.get(key)!r}")
 
 
 def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequence[str] = ()
@@ -88,7 +81,7 @@ def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequen
     left_out    names of options that do not apply to this run
     """
     settings = {key: value.name if isinstance(value, Path) else value
-                for key, value in vars(args).items() if key not in ("out", "resume", *left_out)}
+                for key, value in vars(args).items() if key not in (*resuming.OWN, *left_out)}
     environment = {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
                    "python": platform.python_version(), "cores": os.cpu_count()}
     return {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
@@ -97,14 +90,14 @@ def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequen
 
 
 def begin(args: argparse.Namespace, config: Mapping[str, Any], model: Network) -> None:
-    """Print the settings of a run and its net, and load the weights of --init into the net.
+    """Print the settings of a run and its net, and load the weights of --init into a new net.
 
     Raises ValueError if the run to resume had other settings.
     """
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
-    if args.resume and (args.out / "config.json").exists():
-        check_same_run(config, args.out / "config.json")
-    if args.init:
+    if args.resume:
+        resuming.check_same_run(config, args.out / resuming.CONFIG)
+    elif args.init:
         print(warm_start(model, args.init))
 
 
@@ -122,16 +115,16 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
                     optim_config={"learning_rate": args.learning_rate}, lr_decay=args.lr_decay,
                     batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
                     recipe=Recipe(augmentation=HorizontalFlip() if args.flip else None),
-                    folder=RunFolder(args.out, resume=args.resume, info=info,
+                    folder=RunFolder(args.out, args.resume, args.overwrite, info=info,
                                      info_arrays={"mean_image": data["mean_image"]}))
-    write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
+    resuming.begin_folder(args.out, config, args.overwrite)
     return solver
 
 
 def main() -> None:
     """Train, and write all results to --out."""
     parser = make_parser()
-    args = parser.parse_args()
+    args = resuming.parsed(parser)
     if args.epochs is not None and args.epochs < 1:
         parser.error(f"--epochs: got {args.epochs}, expected at least 1")
     data = load_data(args.data)
@@ -152,4 +145,5 @@ if __name__ == "__main__":
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_final: {error}")
     except KeyboardInterrupt as stopped:
-        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with --resume")
+        command = resuming.command_to_continue(make_parser().parse_args().out)
+        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with\n    {command}")

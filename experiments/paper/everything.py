@@ -74,8 +74,8 @@ def train(args, words, seed, data):
     """
     folder = folder_of(args, words, data) / str(seed)
     if not (folder / "metrics.json").exists():
-        command = [*words, "--data", data["source"], "--seed", str(seed), "--out", str(folder),
-                   "--resume"]
+        command = [*words, "--data", data["source"], "--seed", str(seed), "--out", str(folder)]
+        command += ["--resume"] if (folder / "last.h5").exists() else []
         train_best.train(train_best.make_parser().parse_args(command), data)
     return result_of(folder, data)
 
