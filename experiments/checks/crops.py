@@ -149,8 +149,8 @@ def compare(net, pixels, labels, seed):
                        ("turned", held_out[turned])):
         chosen = [scenes[row] for row in some]
         boxes = [crop(scene.picture, scene.found, SIDE, margin, offset) for scene in chosen]
-        squares = [[crop(scene.picture, scene.found, SIDE, *square) for square in squares_around(margin, offset)]
-                   for scene in chosen]
+        squares = [[crop(scene.picture, scene.found, SIDE, *square)
+                    for square in squares_around(margin, offset)] for scene in chosen]
         frames = [crop(scene.picture, scene.frame, SIDE, 1, 0) for scene in chosen]
         result[f"held_out_{name}"] = {"faces": len(some),
                                       "original": score(net, pixels[some], labels[some]),
