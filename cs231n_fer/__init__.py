@@ -8,6 +8,7 @@ is for and how to extend it:
     shapes             output sizes and argument checks
     layers/            the book: the forward and backward pass of every layer, in NumPy alone
     layer_utils        sandwiches of layers, as in the course: the definitions of fused operations
+    im2col             layers/im2col with the names and arguments of the course
     arrays/            arrays in memory that is reused, and arrays that share one block of memory
     kernels/           the engine: compiled loops, in Numba alone, written with vectors/
     fast_layers/       compiled layers: kernels with the interface of layers/
@@ -26,16 +27,25 @@ is for and how to extend it:
     commands/          the command line, a thin layer over the functions of the other rooms
     __main__           python -m cs231n_fer
 
-Importing this package imports none of them.
+Importing this package imports none of them; `cs231n_fer.layers` imports a room when it is named.
 """
+from importlib import import_module
 
 TYPE_CHECKING = False  # true for type checkers, which know the name; typing need not be imported
 if TYPE_CHECKING:
     import os
+    from typing import Any
 
     from .classifiers.pretrained import PretrainedNet
 
+__all__ = ["__version__", "load_pretrained"]
+
 __version__ = "0.2.0"
+
+ROOMS = frozenset((
+    "analysis", "arrays", "classifiers", "commands", "data_utils", "exchange", "faces",
+    "fast_layers", "files", "gradient_check", "im2col", "kernels", "layer_utils", "layers", "nets",
+    "optim", "photos", "shapes", "solver", "types", "vis_utils"))
 
 
 def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "PretrainedNet":
@@ -46,3 +56,11 @@ def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "Pretrained
     from .classifiers.pretrained import load_pretrained
 
     return load_pretrained(path)
+
+
+def __getattr__(name: str) -> "Any":
+    """Import a room when it is first named: all of them would take 1.5 seconds with the package."""
+    if name in ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; "
+                         "help(cs231n_fer) lists its rooms")

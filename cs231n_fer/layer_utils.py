@@ -1,9 +1,12 @@
-"""The course's sandwiches: layers that often follow one another, under one pair of functions.
+"""Sandwiches, as in the course: layers that often follow one another, as one pair of functions.
 
-These compositions define the fused layers of fast_layers/, which must return the same results.
+These compositions are the definitions of the fused layers in fast_layers/, which must return the
+same results. Shapes and dtypes that don't fit raise the ValueError of the layer that finds them.
 """
+import numpy as np
+
 from . import layers as L
-from .shapes import check_pixels, common_floats
+from .shapes import check_pixels, checked_cache, common_floats
 from .types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 
 __all__ = [
@@ -27,7 +30,7 @@ def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
 
 def affine_relu_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of affine_relu_forward."""
-    affine_cache, relu_cache = cache
+    affine_cache, relu_cache = checked_cache(cache, (tuple, np.ndarray), "affine_relu")
     dscores = L.relu_backward(dout, relu_cache)
     return L.affine_backward(dscores, affine_cache)
 
@@ -45,7 +48,7 @@ def conv_relu_forward(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tu
 
 def conv_relu_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_forward."""
-    conv_cache, relu_cache = cache
+    conv_cache, relu_cache = checked_cache(cache, (tuple, np.ndarray), "conv_relu")
     dmaps = L.relu_backward(dout, relu_cache)
     return L.conv_backward_im2col(dmaps, conv_cache)
 
@@ -55,9 +58,9 @@ def conv_bn_relu_forward(
         conv_param: ConvParam, bn_param: BatchnormParam) -> tuple[Array, Cache]:
     """Compute convolution - spatial batchnorm - ReLU.
 
-    x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,); all arrays are converted to one
-    floating-point type. Returns out (N, F, Ho, Wo) and the caches of the layers. Raises ValueError
-    where x has an empty axis.
+    x (N, C, H, W), w (F, C, HH, WW), b, gamma, beta (F,), converted to a common floating-point
+    type. Returns out (N, F, Ho, Wo) and the caches of the layers. Raises ValueError if x has an
+    empty axis.
     """
     x, w, b, gamma, beta = common_floats("conv_bn_relu", x=x, w=w, b=b, gamma=gamma, beta=beta)
     check_pixels(x, "conv_bn_relu")
@@ -70,7 +73,8 @@ def conv_bn_relu_forward(
 def conv_bn_relu_backward(
         dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_forward."""
-    conv_cache, bn_cache, relu_cache = cache
+    conv_cache, bn_cache, relu_cache = checked_cache(cache, (tuple, tuple, np.ndarray),
+                                                     "conv_bn_relu")
     dnormed = L.relu_backward(dout, relu_cache)
     dmaps, dgamma, dbeta = L.spatial_batchnorm_backward(dnormed, bn_cache)
     dx, dw, db = L.conv_backward_im2col(dmaps, conv_cache)
@@ -92,7 +96,7 @@ def conv_relu_pool_forward(
 
 def conv_relu_pool_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of conv_relu_pool_forward."""
-    conv_relu_cache, pool_cache = cache
+    conv_relu_cache, pool_cache = checked_cache(cache, (tuple, tuple), "conv_relu_pool")
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)
     return conv_relu_backward(dmaps, conv_relu_cache)
 
@@ -114,6 +118,6 @@ def conv_bn_relu_pool_forward(
 def conv_bn_relu_pool_backward(
         dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return dx, dw, db, dgamma, dbeta of conv_bn_relu_pool_forward."""
-    conv_bn_relu_cache, pool_cache = cache
+    conv_bn_relu_cache, pool_cache = checked_cache(cache, (tuple, tuple), "conv_bn_relu_pool")
     dmaps = L.max_pool_backward_im2col(dout, pool_cache)
     return conv_bn_relu_backward(dmaps, conv_bn_relu_cache)

@@ -10,18 +10,20 @@ arrays, or float64 if there are no others; float16 becomes float32. A backward p
 dtype of its forward pass, whatever the dtype of dout.
 """
 import operator
+import warnings
 from collections.abc import Collection, Mapping
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .types import Array, ConvParam, Labels, PoolParam, Shape
+from .types import Array, Cache, ConvParam, Labels, PoolParam, Shape
 
 __all__ = [
-    "FLOATS", "check", "check_images", "check_parameters", "check_pixels", "common_dtype", "common_floats",
-    "conv_arguments", "conv_geometry", "conv_output_size", "gradient_like", "plain_array",
-    "pool_window", "real_numbers", "samples_and_labels", "scores_and_labels", "whole_number",
+    "FLOATS", "check", "check_images", "check_parameters", "check_pixels", "checked_cache",
+    "common_dtype", "common_floats", "conv_arguments", "conv_geometry", "conv_output_size",
+    "eps_of", "gradient_like", "plain_array", "pool_window", "real_numbers", "samples_and_labels",
+    "scores_and_labels", "warn_unknown", "whole_number",
 ]
 
 FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))  # in the byte order of the machine
@@ -100,6 +102,31 @@ def gradient_like(dout: ArrayLike, shape: Shape, dtype: np.dtype[Any], layer: st
         common_dtype(layer, {"dout": dout})
         return dout.astype(dtype)
     return dout
+
+
+def checked_cache(cache: Cache, kind: type | tuple[type, ...], layer: str) -> Any:
+    """Return the cache of a layer, the second result of its forward function.
+
+    kind   the type of the cache, or the types of its parts if it is a tuple
+    Raises ValueError for the cache of another layer, or of another rung of this one.
+    """
+    if type(cache) is kind:
+        return cache
+    if (type(cache) is tuple and isinstance(kind, tuple) and len(cache) == len(kind)
+            and all(map(isinstance, cache, kind))):
+        return cache
+    parts = f" of {len(cache)}" if isinstance(cache, tuple) else ""
+    raise ValueError(f"cache: is a {type(cache).__name__}{parts}, not the cache of this rung of "
+                     f"{layer}; take forward and backward from the same rung")
+
+
+def eps_of(settings: Mapping[str, Any]) -> float:
+    """Return the eps of a layer that normalizes, 1e-5 unless given; raises ValueError below 0."""
+    # float(): a NumPy float64 would turn float32 arrays into float64.
+    eps = float(settings.get("eps", 1e-5))
+    if not 0 <= eps < np.inf:
+        raise ValueError(f"eps: got {eps}, expected a finite number of at least 0")
+    return eps
 
 
 def whole_number(value: SupportsIndex, name: str, least: int) -> int:
@@ -186,13 +213,26 @@ def conv_arguments(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[Array, Arr
 
 def check_parameters(
         parameters: Mapping[str, object], expected: Collection[str], argument: str) -> None:
-    """Raise ValueError, naming missing and unknown keys, unless the keys are the expected ones."""
+    """Raise ValueError, naming missing and unknown keys, unless the expected keys are there.
+
+    Keys that are only unknown give a UserWarning: the course ignores them.
+    """
     if parameters.keys() == set(expected):
         return
     missing = sorted(set(expected) - set(parameters))
     unknown = sorted(set(parameters) - set(expected))
-    raise ValueError(f"{argument}: missing keys {missing}, unknown keys {unknown}; "
-                     f"expected exactly {sorted(expected)}")
+    message = (f"{argument}: missing keys {missing}, unknown keys {unknown}; "
+               f"expected exactly {sorted(expected)}")
+    check(not missing, message)
+    warn_unknown(parameters, expected, argument)
+
+
+def warn_unknown(parameters: Mapping[str, object], known: Collection[str], argument: str) -> None:
+    """Give a UserWarning if there are keys that nothing reads."""
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        warnings.warn(f"{argument}: has unknown keys {unknown}, which are ignored; expected "
+                      f"{sorted(known)}", UserWarning, stacklevel=4)
 
 
 def scores_and_labels(scores: ArrayLike, y: ArrayLike) -> tuple[Array, Labels]:

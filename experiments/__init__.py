@@ -5,6 +5,9 @@
     checks/    long-running checks of the README's promises, and the scripts that write its tables
 
 Start a script as a file, `python experiments/paper/depth.py`, or as a module,
-`python -m experiments.paper.depth`. To add an experiment, write a script in paper/ whose main(argv)
-ends with findings.save, and add its row to reproduce_paper.py.
+`python -m experiments.paper.depth`. flags reads the command line of all of them.
+
+To add an experiment, write a script in paper/ whose main(argv) ends with findings.save, and add its
+row to reproduce_paper.py. Its options take their types from flags, and get a row in WRONG of
+tests/experiments/test_flags.py.
 """

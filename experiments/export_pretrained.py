@@ -13,7 +13,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,11 +24,10 @@ from cs231n_fer.classifiers.pretrained import WEIGHTS, PretrainedNet, export, lo
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.data_utils.summary import occur_in
 from cs231n_fer.files.checkpoint import write_text
-from experiments import train_best, train_final
+from experiments import flags, train_best, train_final
 from experiments.bench.report import RESULTS
 from experiments.checks import calibration, readme_results
 
-ROOT = Path(__file__).resolve().parent.parent
 LOG = RESULTS / "best"
 PARSERS = {"train_best": train_best.make_parser, "train_final": train_final.make_parser}
 
@@ -76,8 +74,8 @@ The log is in [experiments/results/best](../../experiments/results/best).
 {per_class}
 
 ## Probabilities
-The mean over a face and its mirror image is calibrated with the temperature {temperature}, which was
-fitted on these pictures (`python experiments/checks/calibration.py`). The order of the emotions
+The mean over a face and its mirror image is calibrated with the temperature {temperature}, which
+was fitted on these pictures (`python experiments/checks/calibration.py`). The order of the emotions
 stays the same.
 
 | | expected calibration error, {bins} bins | log loss |
@@ -87,8 +85,8 @@ stays the same.
 | calibrated on the other half of the pictures | {halves} | {loss_halves} |
 | labels drawn from the calibrated probabilities | {chance} | |
 
-{sure:.0f} % of the pictures get a probability of at least {unsure}; {right:.0f} % of these predictions
-are right, and {wrong:.0f} % of the others, which `read_emotions` calls unsure.
+{sure:.0f} % of the pictures get a probability of at least {unsure}; {right:.0f} % of these
+predictions are right, and {wrong:.0f} % of the others, which `read_emotions` calls unsure.
 
 ## Photos
 {photos}
@@ -98,11 +96,12 @@ PrivateTest was not used. By default predict averages over a picture and its mir
 """
 
 
-PHOTOS = """Pictures of PublicTest were enlarged to 48 to 200 pixels and pasted into backgrounds, every second one
-turned by up to 20 degrees (`{command}`). Of {faces:,} faces the
-detector found {found:,}. On {held:,} of them, the net gets {original:.1f} % of the original pictures
-right, and {read:.1f} % of what `read_emotions` cuts out ({low:.1f} to {high:.1f} %). Photographs whose
-faces are smaller, turned further, covered or in profile were not measured."""
+PHOTOS = """Pictures of PublicTest were enlarged to 48 to 200 pixels and pasted into
+backgrounds, every second one turned by up to 20 degrees
+(`{command}`).
+Of {faces:,} faces the detector found {found:,}. On {held:,} of these, the net gets {original:.1f} %
+of the original pictures right, and {read:.1f} % ({low:.1f} to {high:.1f} %) of what `read_emotions`
+cuts out. Faces that are smaller, turned further, covered or in profile were not measured."""
 
 
 def share(right: int, total: int) -> str:
@@ -179,14 +178,13 @@ def photos_of(path: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Export a checkpoint, measure the exported net and write its card and log."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
-    add("checkpoint", type=Path, help="best.h5 of train_best.py or train_final.py")
-    add("--data", help="data set that it was trained on; default: look in the usual places")
-    add("--out", type=Path, default=WEIGHTS,
+    add("checkpoint", type=flags.existing, help="best.h5 of train_best.py or train_final.py")
+    add("--data", help="data set that it was trained on (default: look in the usual places)")
+    add("--out", type=flags.target, default=WEIGHTS,
         help="file to write; the card is written beside it as .md (default: the packaged net)")
-    add("--log", type=Path, default=LOG,
+    add("--log", type=flags.target_folder, default=LOG,
         help="folder for the log of the training (default: experiments/results/best)")
     args = parser.parse_args(argv)
     data = load_data(args.data)

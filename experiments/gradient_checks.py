@@ -15,13 +15,12 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import argparse
-
 import numpy as np
 
 from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.gradient_check.cases import CASES
 from cs231n_fer.gradient_check.verdicts import largest_errors
+from experiments import flags
 from experiments.bench.report import (
     GRADIENTS,
     RESULTS,
@@ -37,20 +36,19 @@ PROMISE = "Every gradient is correct, on every rung, in float32 and float64"
 
 def parse():
     """Parse and check the command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     parser.add_argument("--layer", default="",
-                        help="check only layers whose name contains this text")
-    parser.add_argument("--shapes", type=int, default=20, help="number of random shapes per row")
-    parser.add_argument("--seed", type=int, default=0)
+                        help="check only layers whose name contains this text (default: all)")
+    parser.add_argument("--shapes", type=flags.whole(1), default=20,
+                        help="number of random shapes per row (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.whole(), default=0,
+                        help="seed of the shapes and arrays (default: %(default)s)")
     options = parser.parse_args()
-    print(f"gradient checks: layer {options.layer or 'all'}, shapes {options.shapes}, seed "
-          f"{options.seed}, NumPy {np.__version__}")
-    if options.shapes < 1:
-        parser.error(f"--shapes: got {options.shapes}, expected at least 1")
     if not any(options.layer in case.layer for case in CASES):
         parser.error(f"--layer: no layer contains {options.layer!r}; there are "
                      f"{sorted({c.layer for c in CASES})}")
+    print(f"gradient checks: layer {options.layer or 'all'}, shapes {options.shapes}, seed "
+          f"{options.seed}, NumPy {np.__version__}")
     return options
 
 

@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Sequence
 
 from cs231n_fer.files.checkpoint import write_text
+from experiments import flags
 from experiments.paper import options
 from experiments.paper.findings import load_results, report
 
@@ -69,11 +70,11 @@ def is_done(args: argparse.Namespace, number: int, name: str) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the experiments and write the report; return 1 if an experiment failed, else 0."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     parser.add_argument("--only", type=int, nargs="+", metavar="N",
                         choices=[number for number, *_ in EXPERIMENTS],
-                        help="numbers of the experiments to run")
+                        help="numbers of the experiments to run: %(choices)s (default: those "
+                             "that are not done)")
     parser.add_argument("--report", action="store_true", help="train nothing, write the report")
     args, passed_on = parser.parse_known_args(argv)
     common = options.parser("reproduce_paper", "").parse_args(passed_on)

@@ -40,62 +40,76 @@ from cs231n_fer.data_utils.augment import (
 )
 from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.layers import smoothed_softmax_loss
+from cs231n_fer.nets.ladder import RUNGS
 from cs231n_fer.nets.network import Network
+from cs231n_fer.optim import UPDATE_RULES
 from cs231n_fer.optim.schedules import CosineWarmup
 from cs231n_fer.shapes import check
 from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.distillation import distil
 from cs231n_fer.vis_utils.report import draw_run, measure
+from experiments import flags, resuming
 from experiments.train_final import begin, describe
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the command line; the defaults are the recipe of the best net."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
     add("--data", help="prepared .h5 file, Kaggle's CSV file or archive, folder of images, or "
                        "'synthetic'; default: look for FER2013 in the usual places")
-    add("--out", type=Path, default=Path("runs/best"),
+    add("--out", type=flags.target_folder, default=Path("runs/best"),
         help="folder of the results (default: %(default)s)")
-    add("--epochs", type=int, default=150, help="number of epochs (default: %(default)s)")
-    add("--seed", type=int, default=0,
+    add("--epochs", type=flags.whole(1), default=150,
+        help="number of epochs (default: %(default)s)")
+    add("--seed", type=flags.whole(), default=0,
         help="seed of initialization, order, augmentation and dropout (default: %(default)s)")
-    add("--blocks", nargs="+", default=["32", "64", "96,96", "128,128,192"],
+    add("--blocks", type=block, nargs="+", default=["32", "64", "96,96", "128,128,192"],
         help="for each block the filters of its convolutions, separated by commas; a 2x2 max-pool "
              "follows each block (default: 32 64 96,96 128,128,192)")
-    add("--hidden-dim", type=int, default=0,
+    add("--hidden-dim", type=flags.whole(), default=0,
         help="units of a hidden affine layer; 0: global average pooling instead (default: 0)")
-    add("--dropout-keep", type=float, default=0.6,
+    add("--dropout-keep", type=flags.real(above=0, most=1), default=0.6,
         help="probability of keeping a feature before the scores (default: %(default)s)")
-    add("--batch-size", type=int, default=64, help="images per step (default: %(default)s)")
-    add("--update-rule", default="nesterov",
+    add("--batch-size", type=flags.whole(1), default=64,
+        help="images per step (default: %(default)s)")
+    add("--update-rule", choices=sorted(UPDATE_RULES), default="nesterov",
         help="function of cs231n_fer.optim (default: %(default)s)")
-    add("--learning-rate", type=float, default=0.05,
+    add("--learning-rate", type=flags.real(above=0), default=0.05,
         help="largest learning rate of the schedule (default: %(default)s)")
-    add("--warmup-epochs", type=float, default=2,
+    add("--warmup-epochs", type=flags.real(least=0), default=2,
         help="epochs in which the learning rate rises to its maximum (default: %(default)s)")
-    add("--reg", type=float, default=5e-4, help="L2 regularization strength (default: %(default)s)")
-    add("--smoothing", type=float, default=0.1,
+    add("--reg", type=flags.real(least=0), default=5e-4,
+        help="L2 regularization strength (default: %(default)s)")
+    add("--smoothing", type=flags.real(least=0, most=1), default=0.1,
         help="label smoothing, without --teacher (default: %(default)s)")
-    add("--teacher", type=Path, nargs="+",
-        help="checkpoints of teachers; their mean probabilities replace label smoothing")
-    add("--alpha", type=float, default=0.3,
+    add("--teacher", type=flags.existing, nargs="+",
+        help="checkpoints of teachers; their mean probabilities replace label smoothing (default: "
+             "none)")
+    add("--alpha", type=flags.real(least=0, most=1), default=0.3,
         help="weight of the labels in the loss with --teacher (default: %(default)s)")
-    add("--temperature", type=float, default=2.0,
+    add("--temperature", type=flags.real(above=0), default=2.0,
         help="temperature of the teachers' probabilities (default: %(default)s)")
-    add("--average-decay", type=float, default=0.999,
+    add("--average-decay", type=flags.real(least=0, below=1), default=0.999,
         help="decay per step of the running average of the weights (default: %(default)s)")
-    add("--rung", default="auto", help="implementation of the layers: naive, im2col or auto, the "
-                                       "fastest (default: %(default)s)")
-    add("--init", type=Path, help="checkpoint to start from; layers of equal name and shape take "
-                                  "its weights")
-    add("--resume", action="store_true", help="continue the run that wrote last.h5 to --out")
+    add("--rung", choices=("auto", *RUNGS), default="auto",
+        help="implementation of the layers; auto is the fastest (default: %(default)s)")
+    add("--init", type=flags.existing,
+        help="checkpoint to start from; layers of equal name and shape take its weights (default: "
+             "none)")
+    resuming.add_options(parser)
     return parser
 
 
 AUGMENTATION = Compose((HorizontalFlip(), RandomSimilarity(4, 12, 0.15, "edge"),
                         BrightnessContrast(0.3, 0.3), RandomErasing(0.5, 0.02, 0.2)))
+
+
+def block(text: str) -> str:
+    """Return the text of a block of --blocks, numbers of filters separated by commas."""
+    for number in text.split(","):
+        flags.whole(1)(number)
+    return text
 
 
 def load_teacher(path: Path, data: Mapping[str, Any]) -> Network:
@@ -127,12 +141,12 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
                     average_decay=args.average_decay)
     info = {"model": {"kind": "DeepConvNet", "options": options}, "config": config,
             "script": "train_best", "class_names": list(data["class_names"]), "std": data["std"]}
-    folder = RunFolder(args.out, resume=args.resume, info=info,
+    folder = RunFolder(args.out, args.resume, args.overwrite, info=info,
                        info_arrays={"mean_image": data["mean_image"]})
     solver = Solver(model, data, update_rule=args.update_rule,
                     optim_config={"learning_rate": args.learning_rate}, batch_size=args.batch_size,
                     num_epochs=args.epochs, seed=args.seed, recipe=recipe, folder=folder)
-    write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
+    resuming.begin_folder(args.out, config, args.overwrite)
     return solver
 
 
@@ -153,7 +167,11 @@ def train(args: argparse.Namespace, data: Mapping[str, Any]) -> None:
 
 def main() -> None:
     """Parse the command line and train."""
-    args = make_parser().parse_args()
+    parser = make_parser()
+    args = resuming.parsed(parser)
+    if args.warmup_epochs >= args.epochs:
+        parser.error(f"argument --warmup-epochs: got {args.warmup_epochs}, expected less than "
+                     f"--epochs {args.epochs}")
     train(args, load_data(args.data))
 
 
@@ -163,4 +181,5 @@ if __name__ == "__main__":
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_best: {error}")
     except KeyboardInterrupt as stopped:
-        sys.exit(f"train_best: {stopped or 'interrupted'}; continue with --resume")
+        command = resuming.command_to_continue(make_parser().parse_args().out)
+        sys.exit(f"train_best: {stopped or 'interrupted'}; continue with\n    {command}")

@@ -7,13 +7,17 @@
 Writes config.json, metrics.json, history.csv, best.h5, last.h5 and the paper's figures to --out.
 """
 # ruff: noqa: E402
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import json
 import os
 import platform
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 # Before NumPy: a step takes 169 ms with one thread of OpenBLAS. With two threads it takes 225 ms,
@@ -26,59 +30,53 @@ from cs231n_fer.classifiers import FinalConvNet, warm_start
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.files.checkpoint import write_text
+from cs231n_fer.nets.ladder import RUNGS
 from cs231n_fer.nets.network import Network
-from cs231n_fer.shapes import check
+from cs231n_fer.optim import UPDATE_RULES
 from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.vis_utils.report import draw_run, measure
+from experiments import flags, resuming
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the command line; the defaults are the paper's parameters."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
     flag = argparse.BooleanOptionalAction
     add("--data", help="prepared .h5 file, Kaggle's CSV file or archive, folder of images, or "
                        "'synthetic'; default: look for FER2013 in the usual places")
-    add("--out", type=Path, default=Path("runs/final"),
+    add("--out", type=flags.target_folder, default=Path("runs/final"),
         help="folder of the results (default: %(default)s)")
-    add("--epochs", type=int, help="default: 40 as in the paper, 5 on synthetic faces")
-    add("--seed", type=int, default=0,
+    add("--epochs", type=flags.whole(1),
+        help="number of epochs (default: 40 as in the paper, 5 on synthetic faces)")
+    add("--seed", type=flags.whole(), default=0,
         help="seed of initialization, order, augmentation and dropout (default: %(default)s)")
-    add("--batch-size", type=int, default=50, help="images per step (default: %(default)s)")
-    add("--update-rule", default="adam", help="function of cs231n_fer.optim (default: %(default)s)")
-    add("--learning-rate", type=float, default=0.00127,
+    add("--batch-size", type=flags.whole(1), default=50,
+        help="images per step (default: %(default)s)")
+    add("--update-rule", choices=sorted(UPDATE_RULES), default="adam",
+        help="function of cs231n_fer.optim (default: %(default)s)")
+    add("--learning-rate", type=flags.real(above=0), default=0.00127,
         help="learning rate of the first epoch (default: %(default)s)")
-    add("--lr-decay", type=float, default=0.95,
+    add("--lr-decay", type=flags.real(above=0, most=1), default=0.95,
         help="factor on the learning rate after each epoch (default: %(default)s)")
-    add("--reg", type=float, default=0.00172, help="L2 regularization strength "
-                                                   "(default: %(default)s)")
-    add("--filters", type=int, nargs="+", default=[32, 64, 96, 128],
+    add("--reg", type=flags.real(least=0), default=0.00172,
+        help="L2 regularization strength (default: %(default)s)")
+    add("--filters", type=flags.whole(1), nargs="+", default=[32, 64, 96, 128],
         help="number of filters of each block (default: 32 64 96 128)")
-    add("--hidden-dim", type=int, default=200,
+    add("--hidden-dim", type=flags.whole(1), default=200,
         help="units of the hidden affine layer (default: %(default)s)")
-    add("--dropout-keep", type=float, default=1,
+    add("--dropout-keep", type=flags.real(above=0, most=1), default=1,
         help="probability of keeping a hidden unit (default: 1, no dropout)")
     add("--batchnorm", action=flag, default=True, help="batch normalization (default: on)")
     add("--flip", action=flag, default=True,
         help="mirror half of the training images at random (default: on)")
-    add("--rung", default="auto", help="implementation of the layers: naive, im2col or auto, the "
-                                       "fastest (default: %(default)s)")
-    add("--init", type=Path, help="checkpoint to start from; layers of equal name and shape take "
-                                  "its weights")
-    add("--resume", action="store_true", help="continue the run that wrote last.h5 to --out")
+    add("--rung", choices=("auto", *RUNGS), default="auto",
+        help="implementation of the layers; auto is the fastest (default: %(default)s)")
+    add("--init", type=flags.existing,
+        help="checkpoint to start from; layers of equal name and shape take its weights (default: "
+             "none)")
+    resuming.add_options(parser)
     return parser
-
-
-def check_same_run(config: Mapping[str, Any], path: Path) -> None:
-    """Raise ValueError if the run to resume had other settings than config.
-
-    path    config.json of that run; only the number of epochs and the environment may differ
-    """
-    before = json.loads(path.read_text(encoding="utf-8"))
-    for key in config.keys() - {"epochs", "environment"}:
-        check(config[key] == before.get(key), f"--resume: {key} is {config[key]!r}, but "
-                                              f"{path.parent} was trained with {before.get(key)!r}")
 
 
 def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequence[str] = ()
@@ -88,7 +86,7 @@ def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequen
     left_out    names of options that do not apply to this run
     """
     settings = {key: value.name if isinstance(value, Path) else value
-                for key, value in vars(args).items() if key not in ("out", "resume", *left_out)}
+                for key, value in vars(args).items() if key not in (*resuming.OWN, *left_out)}
     environment = {"cs231n_fer": cs231n_fer.__version__, "numpy": np.__version__,
                    "python": platform.python_version(), "cores": os.cpu_count()}
     return {**settings, "data": Path(data["source"]).name, "data_sha256": data["source_sha256"],
@@ -97,14 +95,14 @@ def describe(args: argparse.Namespace, data: Mapping[str, Any], left_out: Sequen
 
 
 def begin(args: argparse.Namespace, config: Mapping[str, Any], model: Network) -> None:
-    """Print the settings of a run and its net, and load the weights of --init into the net.
+    """Print the settings of a run and its net, and load the weights of --init into a new net.
 
     Raises ValueError if the run to resume had other settings.
     """
     print(json.dumps(config, indent=2), model.summary(), sep="\n", flush=True)
-    if args.resume and (args.out / "config.json").exists():
-        check_same_run(config, args.out / "config.json")
-    if args.init:
+    if args.resume:
+        resuming.check_same_run(config, args.out / resuming.CONFIG)
+    elif args.init:
         print(warm_start(model, args.init))
 
 
@@ -122,18 +120,15 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
                     optim_config={"learning_rate": args.learning_rate}, lr_decay=args.lr_decay,
                     batch_size=args.batch_size, num_epochs=args.epochs, seed=args.seed,
                     recipe=Recipe(augmentation=HorizontalFlip() if args.flip else None),
-                    folder=RunFolder(args.out, resume=args.resume, info=info,
+                    folder=RunFolder(args.out, args.resume, args.overwrite, info=info,
                                      info_arrays={"mean_image": data["mean_image"]}))
-    write_text(args.out / "config.json", json.dumps(config, indent=2) + "\n")
+    resuming.begin_folder(args.out, config, args.overwrite)
     return solver
 
 
 def main() -> None:
     """Train, and write all results to --out."""
-    parser = make_parser()
-    args = parser.parse_args()
-    if args.epochs is not None and args.epochs < 1:
-        parser.error(f"--epochs: got {args.epochs}, expected at least 1")
+    args = resuming.parsed(make_parser())
     data = load_data(args.data)
     args.epochs = args.epochs or (5 if data["synthetic"] else 40)
     solver = build(args, data)
@@ -152,4 +147,5 @@ if __name__ == "__main__":
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"train_final: {error}")
     except KeyboardInterrupt as stopped:
-        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with --resume")
+        command = resuming.command_to_continue(make_parser().parse_args().out)
+        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with\n    {command}")

@@ -1,10 +1,17 @@
-"""Picture files made by hand, byte for byte, for what Pillow can't write."""
+"""Picture files by Pillow, and made by hand, byte for byte, where Pillow can't write them."""
+import io
 import struct
 import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SHORT = 3
 LONG = 4
+
+
+def saved(image, kind="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
 
 
 def chunk(kind, content):

@@ -1,9 +1,11 @@
 """The import law: which room may import which, read from the source of every module."""
 import ast
+import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -18,7 +20,7 @@ RANKS = {
     "shapes": 1,
     "arrays": 2,
     "files": 3, "layers": 3, "kernels": 3, "faces": 3,
-    "layer_utils": 4, "fast_layers": 4, "optim": 4, "data_utils": 4,
+    "im2col": 4, "layer_utils": 4, "fast_layers": 4, "optim": 4, "data_utils": 4,
     "nets": 5,
     "classifiers": 6, "solver": 6,
     "gradient_check": 7, "analysis": 7,
@@ -97,6 +99,7 @@ NAMES = [name for _, name in ALL]
 def test_every_room_has_a_rank_and_every_rank_a_room():
     # A new room goes into RANKS and into the reading order of the package's docstring.
     assert sorted({room(name) for name in NAMES}) == sorted(RANKS)
+    assert {"__main__", *cs231n_fer.ROOMS} == RANKS.keys()
 
 
 @pytest.mark.parametrize("path, name", ALL, ids=NAMES)
@@ -130,6 +133,22 @@ def test_the_book_imports_numpy_and_the_argument_checks_and_nothing_else():
 def test_the_language_of_kernels_knows_no_kernel():
     imported = imported_by("kernels.vectors", besides=("cs231n_fer.kernels.vectors",))
     assert {name for name in imported if name.startswith("cs231n_fer")} == {"cs231n_fer.shapes"}
+
+
+# The kernels' language has names of its own in each file, and doors that only explain hold nothing.
+LISTS = [(path, name) for path, name in ALL if room(name) not in ("kernels", "__main__") and
+         any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)]
+
+
+@pytest.mark.parametrize("path, name", LISTS, ids=[name for _, name in LISTS])
+def test_a_star_import_brings_what_the_module_lists_and_no_library(path, name):
+    module = importlib.import_module(f"cs231n_fer.{name}")
+    assert module.__all__
+    scope = {}
+    exec(f"from cs231n_fer.{name} import *", scope)
+    scope.pop("__builtins__")
+    assert scope.keys() == set(module.__all__)
+    assert not [key for key, value in scope.items() if isinstance(value, ModuleType)]
 
 
 FOLDERS = sorted({str(path.parent.relative_to(ROOT)) for top in ("cs231n_fer", "experiments")

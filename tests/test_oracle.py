@@ -87,6 +87,9 @@ def conv_bn(x, w, b, gamma, beta, conv_param, bn_param):
 ORACLE = {
     "affine": lambda x, w, b: F.linear(x.flatten(1), w.T, b),
     "conv": conv,
+    "grouped_conv": lambda x, w, b, p, groups: F.conv2d(x, w, b, p["stride"], p["pad"],
+                                                        groups=groups),
+    "pad": lambda x, pad, value: F.pad(x, (pad,) * 4, value=value),
     "avg_pool": window(F.avg_pool2d),
     "max_pool": window(F.max_pool2d),
     "global_avg_pool": lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1),

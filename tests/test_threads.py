@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from threading import Barrier
 
@@ -25,6 +26,7 @@ from cs231n_fer.data_utils.augment import (
 from cs231n_fer.fast_layers import set_threads
 from cs231n_fer.kernels.vectors.machine import MOST_THREADS, threads
 from cs231n_fer.nets.inference import MOST_SIZES, Predictor, features
+from cs231n_fer.nets.ladder import functions
 from cs231n_fer.nets.layer import TEST
 from cs231n_fer.solver import Recipe, Solver
 from cs231n_fer.solver.distillation import distil, teacher_of
@@ -105,6 +107,34 @@ def there_and_back(net, X):
     return np.concatenate([scores.ravel(), dX.ravel(), *(grad.ravel() for grad in grads.values())])
 
 
+def gradients(net, X):
+    """Return the loss and the gradients of a training pass, which also moves the running
+    averages."""
+    loss, grads = net.loss(X, classes(X))
+    return np.concatenate([[loss], grads.numbers])
+
+
+def through_layers(X):
+    """Return the outputs and gradients of operations of the ladder, whose plans depend on X."""
+    found = []
+    w = np.linspace(-1, 1, 45, dtype=np.float32).reshape(5, 1, 3, 3)
+    vectors = np.linspace(0.5, 1, 15, dtype=np.float32).reshape(3, 5)
+    conv = {"stride": 1, "pad": len(X) % 3}
+    pool = {"pool_height": 2, "pool_width": 2, "stride": 2}
+    for operation, arguments in {
+            "conv": (X, w, vectors[0], conv),
+            "conv_relu_pool": (X, w, vectors[0], conv, pool),
+            "conv_bn_relu_pool": (X, w, *vectors, conv, {"mode": "train"}, pool),
+            "max_pool": (X, pool), "avg_pool": (X, pool), "relu": (X,),
+            "affine": (X, np.ones((64, 5), np.float32), vectors[0]),
+            "spatial_groupnorm": (X, X[:1, :1, :1, :1], X[:1, :1, :1, :1], 1, {})}.items():
+        forward, backward = functions(operation, "auto")
+        out, cache = forward(*arguments)
+        back = backward(np.ones_like(out), cache)
+        found += [out, *(back if isinstance(back, tuple) else (back,))]
+    return np.concatenate([array.ravel() for array in found])
+
+
 def distilled(teacher, X):
     """Return the loss and the gradients of a student of a shared teacher."""
     student = distil(final_net(2), [final_net(1)], 0.5)
@@ -135,12 +165,21 @@ SHARED = {
     "features": (final_net, lambda shared, X: features(shared, X, batch_size=4)),
     "Network.predict": (mixed_net, lambda shared, X: shared.predict(X, batch_size=4)),
     "Network.backward": (final_net, there_and_back),
+    "Network.loss": (final_net, gradients),
+    "a Network that gets new Predictors": (final_net, lambda shared, X: Predictor(shared)(X)),
+    "a Network that is copied": (mixed_net, lambda shared, X: copy(shared).predict(X)),
+    "a Predictor that is copied": (lambda: Predictor(mixed_net()),
+                                   lambda shared, X: copy(shared)(X)),
+    "layers": (lambda: None, lambda shared, X: through_layers(X)),
     "saliency_map": (final_net, lambda shared,
                      X: saliency_map(shared, X, classes(X), batch_size=4)),
     "smooth_grad": (final_net, lambda shared, X: smooth_grad(shared, X, classes(X), copies=2)),
     "occlusion_map": (final_net, lambda shared, X: occlusion_map(shared, X, classes(X), size=4)),
     "augmentation": (lambda: AUGMENTATION, lambda shared,
                      X: shared(X, np.random.default_rng(len(X)))),
+    **{f"{type(part).__name__}": (lambda part=part: part, lambda shared,
+                                  X: shared(X, np.random.default_rng(len(X))))
+       for part in AUGMENTATION.augmentations},
     "Solver": (lambda: None, lambda shared, X: trained(X)),
 }
 
@@ -175,6 +214,22 @@ def test_they_do_so_as_well_where_the_threads_of_numba_serve_one_caller_at_a_tim
                            env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue",
                                 "PYTHONPATH": os.pathsep.join(sys.path)})
     assert (found.returncode, found.stdout) == (0, "workqueue\n"), found.stderr
+
+
+@compiled
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_threads_may_run_the_first_kernels_of_a_process_at_once(layer):
+    """Threads of Numba, plans and compiled code come into being in several threads at once."""
+    code = ("import numba; import numpy as np; from small_nets import pictures;"
+            "from test_threads import CALLERS, at_once, through_layers;"
+            "found = at_once(lambda caller: through_layers(pictures(3)).tobytes());"
+            "assert found == [through_layers(pictures(3)).tobytes()] * CALLERS;"
+            "print(numba.threading_layer())")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                           cwd=Path(__file__).parent, timeout=600,
+                           env={**os.environ, "NUMBA_THREADING_LAYER": layer,
+                                "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert (found.returncode, found.stdout) == (0, layer + "\n"), found.stderr
 
 
 def test_a_predictor_keeps_a_few_sizes_ready_and_for_each_as_many_as_callers_needed_at_once():

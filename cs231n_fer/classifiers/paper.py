@@ -26,7 +26,9 @@ def baseline_net(**options: Any) -> ThreeLayerConvNet:
     """
     defaults = {"input_dim": FACE_SHAPE, "filter_size": 5, "num_classes": NUM_EMOTIONS,
                 "weight_scale": None}
-    return ThreeLayerConvNet(**{**defaults, **options})
+    net = ThreeLayerConvNet(**{**defaults, **options})
+    net.on_divergence = "raise"  # a net of the paper, not of the course
+    return net
 
 
 def conv_block(filters: int, batchnorm: bool, size: int = 3, rung: str = "auto") -> Sandwich:

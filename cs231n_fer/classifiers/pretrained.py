@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 from ..arrays.copying import Independent
 from ..data_utils import normalise
 from ..data_utils.pixels import faces_of
-from ..fast_layers.plans import PLAN_IMAGES
 from ..files.checkpoint import load_checkpoint, save_checkpoint
 from ..layers.losses import log_softmax
 from ..nets.inference import Predictor
@@ -91,15 +90,14 @@ class PretrainedNet(Independent):
     def _probabilities(self, images: Pixels, mirror: bool) -> Array:
         """Return the probabilities of one batch, uint8 (N, 48, 48).
 
-        Compiled convolutions choose their algorithm by the number of images below PLAN_IMAGES: with
-        as many at least, a picture gets the same bits in any company.
+        Compiled convolutions choose their algorithm by the number of images, so that the other
+        pictures of a batch change a probability by about 2e-6. Filling up small batches would
+        prevent this, but one picture would take as long as 16.
         """
         views = [images, images[..., ::-1]] if mirror else [images]
-        missing = max(PLAN_IMAGES - len(images), 0)
         found: list[Array] = []
         for view in views:
-            X = self.preprocess(np.pad(view, ((0, missing), (0, 0), (0, 0))))
-            found.append(np.exp(log_softmax(self._scores(X)[:len(images)])))
+            found.append(np.exp(log_softmax(self._scores(self.preprocess(view)))))
         mean: Array = np.mean(found, axis=0, dtype=np.float32)
         return tempered(mean, self.info.get("temperature", 1.0)) if mirror else mean
 

@@ -1,6 +1,7 @@
 """From a checkpoint back to any of the named networks, and from one network to another."""
 from __future__ import annotations
 
+import math
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..files.checkpoint import load_checkpoint, restore
+from ..nets.description import LOSSES, layer_of
 from ..nets.ladder import RUNGS
 from ..nets.network import Network
 from ..shapes import check
@@ -27,12 +29,14 @@ MODELS: dict[str, type[Network]] = {
     "ResidualNet": ResidualNet,
 }
 
+COMPOSED = "Network"  # the kind of a network that Network.save described layer by layer
 NOT_IN_A_FILE = ("loss", "names")  # options whose values are no numbers, names and lists
 
 
 def load_model(path: str | PathLike[str]) -> tuple[Network, dict[str, Any]]:
-    """Rebuild the network of a checkpoint that train_final.py wrote; return (model, info).
+    """Rebuild the network of a checkpoint that train_final.py or Network.save wrote.
 
+    Returns (model, info). Of Network.save, the model is a Network with the same layers and names.
     info holds class_names, mean_image and std of the preprocessing, and the settings of the run.
     Raises ValueError if the file is no checkpoint or doesn't say which network it holds. A network
     with more parameters than the file has bytes is refused before its memory is allocated.
@@ -40,9 +44,9 @@ def load_model(path: str | PathLike[str]) -> tuple[Network, dict[str, Any]]:
     arrays, info = load_checkpoint(path)
     described = info["model"] if isinstance(info.get("model"), dict) else {}
     kind = described.get("kind")
-    if not isinstance(kind, str) or kind not in MODELS:
+    if not isinstance(kind, str) or kind not in (*MODELS, COMPOSED):
         raise ValueError(f"{path}: holds a network of kind {kind!r}, "
-                         f"expected one of {sorted(MODELS)}")
+                         f"expected one of {[*sorted(MODELS), COMPOSED]}")
     try:
         model = network_of(kind, described.get("options"), Path(path).stat().st_size)
     except Exception as error:  # odd options can raise anything, and nothing else runs here
@@ -61,6 +65,8 @@ def network_of(kind: str, options: Any, max_params: int) -> Network:
     Raises ValueError, or what the network raises for odd options.
     """
     check(isinstance(options, dict), f"options: got {options!r}, expected a dict")
+    if kind == COMPOSED:
+        return composed_network(options, max_params)
     for name in NOT_IN_A_FILE:
         check(name not in options, f"{name}: got {options.get(name)!r}, expected none in a file")
     keep = options.get("dropout_keep_ratio", 1)
@@ -69,7 +75,30 @@ def network_of(kind: str, options: Any, max_params: int) -> Network:
           f"dropout_keep_ratio: got {keep!r}, expected a number above 0 and at most 1")
     rungs = ("auto", *RUNGS)
     check(rung in rungs, f"rung: got {rung!r}, expected one of {rungs}")
+    # The weights come from the file: the course's nets must not draw from np.random for them.
+    seed = options.get("seed")
+    options = {**options, "seed": np.random.default_rng() if seed is None else seed}
     return MODELS[kind](**options, max_params=max_params)
+
+
+def composed_network(options: dict[str, Any], max_params: int) -> Network:
+    """Return the network that Network.save described; raises ValueError for odd options."""
+    expected = ["dtype", "input_shape", "layer", "loss", "names", "reg"]
+    check(sorted(options) == expected, f"options: got {sorted(options)}, expected {expected}")
+    loss = options["loss"]
+    check(isinstance(loss, str) and loss in LOSSES,
+          f"loss: got {loss!r}, expected one of {sorted(LOSSES)}")
+    shape = options["input_shape"]
+    check(isinstance(shape, list) and all(type(side) is int and side > 0 for side in shape),
+          f"input_shape: got {shape!r}, expected a list of positive integers")
+    names = options["names"]
+    check(isinstance(names, dict) and all(isinstance(name, str) for name in names.values()),
+          f"names: got {names!r}, expected a dict of names")
+    reg = options["reg"]
+    check(isinstance(reg, int | float) and math.isfinite(reg),
+          f"reg: got {reg!r}, expected a finite number")
+    return Network(layer_of(options["layer"]), tuple(shape), loss=LOSSES[loss], reg=reg,
+                   dtype=options["dtype"], names=names, max_params=max_params)
 
 
 def warm_start(model: Network, path: str | PathLike[str]) -> str:

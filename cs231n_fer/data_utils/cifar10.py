@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..shapes import check
 from ..types import Pixels
 from .fer2013 import readable
-from .load import data_folders
+from .find import data_folders
 from .pickled import read_pickle_values
 from .sources import Member, Source, open_source
 

@@ -30,7 +30,8 @@ Any one of these files will do (a free Kaggle account is needed):
   icml_face_data.csv, or train.csv and test.csv https://www.kaggle.com/competitions/
                   challenges-in-representation-learning-facial-expression-recognition-challenge/data
 Put it, unpacked or as downloaded, into the folder data/ of this repository (or of the working
-directory), or name it with --data PATH or the environment variable CS231N_FER_DATA."""
+directory), which is searched three levels deep, or name it with --data PATH or the environment
+variable CS231N_FER_DATA."""
 
 MOST_SHOWN = 20
 MOST_BAD = 100_000
@@ -78,6 +79,7 @@ class Faces:
     record    int64 (M,), index of the row among all rows of the source, bad ones included (aligns
               FER+)
     records   number of rows of the source, bad ones included
+    names     file names of pictures, without their folders; [] for the rows of a table
     """
 
     pixels: Pixels
@@ -85,6 +87,7 @@ class Faces:
     usage: Codes
     record: NDArray[np.int64]
     records: int
+    names: list[str] = field(default_factory=list)
 
 
 def join(parts: list[Faces]) -> Faces:
@@ -99,7 +102,8 @@ def join(parts: list[Faces]) -> Faces:
         usage=np.concatenate([part.usage for part in parts]),
         record=np.concatenate([part.record + start
                                for part, start in zip(parts, starts, strict=True)]),
-        records=int(ends[-1]))
+        records=int(ends[-1]),
+        names=[name for part in parts for name in part.names])
 
 
 def readable(name: object) -> str:

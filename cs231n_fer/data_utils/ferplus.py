@@ -1,13 +1,19 @@
-"""Read FER+ (Barsoum et al. 2016): ten votes for each row of fer2013.csv, aligned by row."""
+"""Read FER+ (Barsoum et al. 2016): ten votes for each row of fer2013.csv.
+
+The votes of a table are aligned by row; those of pictures by the names that FER+ gives them,
+fer0000000.png and so on.
+"""
 import csv
 import io
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..shapes import check, plain_array
-from .fer2013 import USAGES, BadRows, Codes, shorten
+from .compressed import unpacked
+from .fer2013 import USAGES, BadRows, Faces, shorten
 from .sources import Member
 
 __all__ = ["COLUMNS", "emotion_votes", "read_ferplus"]
@@ -20,42 +26,92 @@ OF_EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "
 
 
 class _Row(NamedTuple):
-    """The split code and the votes of a line."""
+    """The split code, the votes and the picture of a line; "" where FER+ found no face."""
 
     split: int
     votes: tuple[int, ...]
+    picture: str
 
 
-_BAD_ROW = _Row(-1, (0,) * len(COLUMNS))
+_BAD_ROW = _Row(-1, (0,) * len(COLUMNS), "")
 
 
-def read_ferplus(member: Member, usage: Codes, record: NDArray[np.int64], records: int,
-                 bad: BadRows) -> NDArray[np.uint8]:
+def read_ferplus(member: Member, faces: Faces, bad: BadRows) -> NDArray[np.uint8]:
     """Return the votes of the rows that were read, from fer2013new.csv.
 
     member    Member of that file (see sources)
-    usage     uint8 (M,), the splits of the rows
-    record    int64 (M,), their positions among all `records` rows of the source
-    bad       BadRows that takes each line whose votes cannot be read (its votes are then 0)
+    faces     the M rows: of a table, or of pictures with the names of FER+
+    bad       BadRows that takes each line whose votes cannot be read, and each picture that is not
+              listed or listed with several votes (their votes are then 0)
 
     Returns uint8 (M, 10) in the order of COLUMNS (NF: no face); all 0 where a line was bad. Raises
-    ValueError if the file has other columns, another number of rows, or another order of splits.
+    ValueError if the file has other columns; for a table if it has another number of rows, or
+    another order of splits; for pictures if none is listed, or if several have one name.
     """
     check(member.size <= LARGEST, f"ferplus: {member.base} has {member.size:,} bytes, expected at "
                                   f"most {LARGEST:,}: it is not fer2013new.csv")
     rows = _read_rows(member, bad)
-    if len(rows) != records:
-        raise ValueError(f"ferplus: {member.base} has {len(rows):,} rows but the faces have "
-                         f"{records:,}: it belongs to the complete fer2013.csv, row by row")
-    splits = np.array([row.split for row in rows], np.int64)[record]
-    wrong = np.flatnonzero((splits != usage) & (splits >= 0))
+    if faces.names:
+        rows = _by_name(rows, faces, member.base, bad)
+    else:
+        rows = _by_row(rows, faces, member.base)
+    return np.array([row.votes for row in rows], np.uint8).reshape(-1, len(COLUMNS))
+
+
+def _by_row(rows: list[_Row], faces: Faces, file: str) -> list[_Row]:
+    """Return the rows of FER+ for the rows of a table, which have the same order."""
+    if len(rows) != faces.records:
+        raise ValueError(f"ferplus: {file} has {len(rows):,} rows but the faces have "
+                         f"{faces.records:,}: it belongs to the complete fer2013.csv, row by row")
+    splits = np.array([row.split for row in rows], np.int64)[faces.record]
+    wrong = np.flatnonzero((splits != faces.usage) & (splits >= 0))
     if len(wrong):
         first = wrong[0]
-        raise ValueError(f"ferplus: {len(wrong):,} rows of {member.base} name another split than "
-                         f"the faces do, the first in line {record[first] + 2} "
-                         f"({USAGES[splits[first]]}, expected {USAGES[usage[first]]}): "
+        raise ValueError(f"ferplus: {len(wrong):,} rows of {file} name another split than "
+                         f"the faces do, the first in line {faces.record[first] + 2} "
+                         f"({USAGES[splits[first]]}, expected {USAGES[faces.usage[first]]}): "
                          "other rows or another order")
-    return np.array([row.votes for row in rows], np.uint8).reshape(-1, len(COLUMNS))[record]
+    return [rows[record] for record in faces.record]
+
+
+def _by_name(rows: list[_Row], faces: Faces, file: str, bad: BadRows) -> list[_Row]:
+    """Return the rows of FER+ for pictures, by their names without the ending."""
+    check(len(faces.names) == len(faces.usage),
+          f"ferplus: {file} can be matched with the rows of a table or with pictures, not with "
+          "both at once: prepare one of them")
+    names = [_stem(name) for name in faces.names]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    check(not repeated,
+          f"ferplus: {len(repeated):,} names occur several times among the pictures, the first is "
+          f"{shorten(repeated[0]) if repeated else ''}: whose votes these are cannot be told")
+    listed: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        listed[_stem(row.picture)].append(row)
+    listed.pop("", None)  # FER+ drops rows without a face, and names them not
+    check(bool(listed.keys() & set(names)),
+          f"ferplus: no picture has a name of {file}, such as {next(iter(listed), 'none')}.png; "
+          f"the first is {shorten(faces.names[0])}. Whose votes these are cannot be told: prepare "
+          "fer2013.csv instead")
+    return [_agreed(listed.get(stem, []), name, file, bad)
+            for name, stem in zip(faces.names, names, strict=True)]
+
+
+def _agreed(rows: list[_Row], name: str, file: str, bad: BadRows) -> _Row:
+    """Return the row of a picture, which FER+ may list twice with the same votes (it does so four
+    times); _BAD_ROW after its fault is noted.
+    """
+    if not rows:
+        bad.add(name, f"is not listed in {file}, so that it has no votes")
+        return _BAD_ROW
+    if any(row.votes != rows[0].votes for row in rows):
+        bad.add(name, f"is listed in {file} {len(rows)} times, with other votes")
+        return _BAD_ROW
+    return rows[0]
+
+
+def _stem(picture: str) -> str:
+    """Return the name of a picture in lower case, without its ending."""
+    return picture.lower().rsplit(".", 1)[0]
 
 
 def emotion_votes(votes: ArrayLike) -> NDArray[np.generic]:
@@ -72,7 +128,7 @@ def emotion_votes(votes: ArrayLike) -> NDArray[np.generic]:
 
 def _read_rows(member: Member, bad: BadRows) -> list[_Row]:
     """Return the split and the votes of every line after the header; faults go to bad."""
-    with member.open() as stream:
+    with unpacked(member.open(), member.name, LARGEST) as stream:
         text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
         lines = csv.reader(text, strict=True)
         try:
@@ -93,7 +149,7 @@ def _read_row(fields: list[str], place: str, bad: BadRows) -> _Row:
     if len(fields) != 2 + len(COLUMNS):
         bad.add(place, f"has {len(fields)} columns, expected {2 + len(COLUMNS)}")
         return _BAD_ROW
-    usage, _, *votes = (field.strip() for field in fields)
+    usage, picture, *votes = (field.strip() for field in fields)
     if usage not in USAGES:
         bad.add(place, f"usage is {shorten(usage)}, expected one of {', '.join(USAGES)}")
         return _BAD_ROW
@@ -101,4 +157,4 @@ def _read_row(fields: list[str], place: str, bad: BadRows) -> _Row:
         if not (vote.isascii() and vote.isdigit() and len(vote) <= 2):
             bad.add(place, f"{name} is {shorten(vote)}, expected a whole number of votes")
             return _BAD_ROW
-    return _Row(USAGES.index(usage), tuple(int(vote) for vote in votes))
+    return _Row(USAGES.index(usage), tuple(int(vote) for vote in votes), picture)

@@ -12,8 +12,9 @@ from .fer2013 import EMOTIONS, SIDE, Advance, BadRows, Faces, shorten
 from .pictures import read_picture
 from .sources import PICTURES, Member
 
-__all__ = ["is_picture", "read_pictures"]
+__all__ = ["TRAINING", "is_picture", "read_pictures", "split_of"]
 
+TRAINING = "training"
 VALIDATION = ("val", "valid", "validation")
 SPLITS = ({"train": 0, "training": 0, "publictest": 1, "privatetest": 2}
           | dict.fromkeys(VALIDATION, 1))
@@ -25,6 +26,14 @@ EMOTION_CODES = (ALIASES | {name.lower(): code for code, name in enumerate(EMOTI
 def is_picture(name: str) -> bool:
     """Whether a file name ends as a picture's does."""
     return name.lower().endswith(PICTURES)
+
+
+def split_of(folder: str) -> str:
+    """Return the kind of a split's folder by its name; "" for other folders."""
+    code = SPLITS.get(folder.lower())
+    if code is None:
+        return "test" if folder.lower() == "test" else ""
+    return (TRAINING, "validation", "private test")[code]
 
 
 def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda count: None
@@ -41,6 +50,7 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
     emotion = []
     usage = []
     record = []
+    names = []
     for index, member in enumerate(members):
         try:
             split_code, emotion_code = _codes(member.name, splits)
@@ -53,9 +63,11 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
             usage.append(split_code)
             emotion.append(emotion_code)
             record.append(index)
+            names.append(member.base)
         advance(1)
     return Faces(np.array(pixels, np.uint8).reshape(-1, SIDE, SIDE), np.array(emotion, np.uint8),
-                 np.array(usage, np.uint8), np.array(record, np.int64), len(members))
+                 np.array(usage, np.uint8), np.array(record, np.int64), len(members),
+                 names)
 
 
 def _codes(name: str, splits: dict[str, int]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ pickle can ask for, above all to import or call something, is an error.
 """
 import math
 import pickletools
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,21 +92,28 @@ class _Machine:
 
 
 def read_pickle_values(content: bytes) -> Any:
-    """Return what a pickle describes; arrays are NumPy's, and texts of Python 2 are str.
+    """Return what a pickle describes: a dict of plain values and arrays, or one of these.
+
+    Texts of Python 2 are str.
 
     Raises ValueError for damage, and for whatever is not numbers, texts, bytes, lists, tuples,
     dicts and plain arrays.
     """
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name == "STOP":
-                break
-            _follow(machine, opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of damaged escapes in texts
+            for opcode, argument, _ in pickletools.genops(content):
+                if opcode.name == "STOP":
+                    break
+                _follow(machine, opcode.name, argument)
         check(len(machine.stack) == 1 and not machine.marks, "ends with several values")
-        return _finished(machine.stack[0])
+        value = machine.stack[0]
+        if isinstance(value, dict):  # no deeper, because dicts can hold each other without end
+            return {key: _finished(entry) for key, entry in value.items()}
+        return _finished(value)
     # What damage can raise in pickletools and in NumPy; unhashable keys are TypeErrors.
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError, Warning) as error:
         raise ValueError(f"not a pickle of plain values and arrays ({error})") from error
 
 
@@ -209,9 +217,7 @@ def _array(content: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
 
 
 def _finished(value: Any) -> Any:
-    """Return a dict, or another value, with its arrays in the place of their descriptions."""
-    if isinstance(value, dict):
-        return {key: _finished(entry) for key, entry in value.items()}
+    """Return an array in the place of its description, and any other value as it is."""
     if isinstance(value, _Array):
         check(value.values is not None, "has an array without values")
         return value.values

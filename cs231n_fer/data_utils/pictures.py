@@ -28,14 +28,14 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ..shapes import check
+from ..shapes import check, plain_array, whole_number
 from ..types import Pixels
 from .fer2013 import readable
 from .pixels import luma, on_white, rgb_of_gray
 from .png_chunks import check_png
 from .sources import Source
 
-__all__ = ["FORMATS", "gray_pixels", "read_picture", "read_rgb", "rgb_pixels"]
+__all__ = ["FORMATS", "center_square", "gray_pixels", "read_picture", "read_rgb", "rgb_pixels"]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # no other decoder of Pillow is ever run
 LARGEST = 1 << 28  # bytes of a file
@@ -75,6 +75,24 @@ def _read(file: Source | IO[bytes], side: int | None) -> Pixels:
         return _decoded(_content(pathlib.Path(file)), side)
     except ValueError as error:
         raise ValueError(f"{readable(file)}: {error}") from error
+
+
+def center_square(gray: Pixels, side: int) -> Pixels:
+    """Return the central square of gray levels (H, W), uint8, resized to (side, side).
+
+    The one way to the size that a net takes, because its answer depends on the filter (Lanczos). A
+    picture that has this size already stays as it is.
+    Raises ValueError for another array.
+    """
+    gray = plain_array(gray, "gray")
+    check(gray.dtype == np.uint8 and gray.ndim == 2 and gray.size > 0,
+          f"gray: got {gray.dtype} {gray.shape}, expected uint8 (H, W) with a pixel at least")
+    side = whole_number(side, "side", 1)
+    length = min(gray.shape)
+    top = (gray.shape[0] - length) // 2
+    left = (gray.shape[1] - length) // 2
+    square = Image.fromarray(gray[top:top + length, left:left + length])
+    return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
 
 
 def gray_pixels(image: Image.Image, depth: int = 8) -> Pixels:

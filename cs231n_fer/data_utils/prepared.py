@@ -9,15 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from ..files.checkpoint import replacing
-from ..files.sealed import read_sealed, write_sealed
+from ..files.sealed import is_hdf5, read_sealed, write_sealed
 from ..shapes import check, plain_array
 from ..types import Pixels
+from .choice import choose, one_table
 from .fer2013 import (
     EMOTIONS,
     SIDE,
     UNLABELLED,
     USAGES,
-    WHERE_TO_GET_IT,
     Advance,
     BadRows,
     Codes,
@@ -27,30 +27,30 @@ from .fer2013 import (
     readable,
 )
 from .ferplus import COLUMNS, read_ferplus
-from .image_folder import is_picture, read_pictures
+from .image_folder import read_pictures
 from .kaggle import read_csv
-from .sources import Member, Source, open_source, sha256
+from .origin import Reading, attributes_of, files_to_read
+from .sources import Member, Source, member_of, open_source, open_table
 from .summary import format_summary, summarise
 
 __all__ = ["prepare", "read_prepared", "statistics", "write_prepared"]
 
 FORMAT = "fer-faces"
 VERSION = 1
-PREFERRED = (("fer2013.csv",), ("icml_face_data.csv",), ("train.csv", "test.csv"), ("train.csv",))
-NOT_FACES = ("fer2013new.csv", "example_submission.csv", "example_submissions.csv")
-
+ARRAYS = "pixels, emotion and usage"
+HOW_TO_SEAL = "python experiments/prepare_data.py FILE.h5 --out fer2013.h5"
 
 def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | None = None,
             skip_bad: bool = False, progress: bool = True, say: Say = print) -> dict[str, Any]:
     """Read a downloaded data set, check every row, and write it as a prepared HDF5 file.
 
-    source     path, or list of paths, of fer2013.csv, icml_face_data.csv, train.csv and test.csv, a
-               .zip or .tar.gz with them, a folder with them, or a folder (or archive) of
-               train/<emotion>/*.png|jpg
+    source     path, or list of paths, of fer2013.csv, icml_face_data.csv, train.csv and test.csv
+               (also compressed), a .zip or .tar.gz with them, a folder with them, or a folder (or
+               archive) of train/<emotion>/*.png|jpg; see choice
     out        path of the file to write: pixels uint8 (M, 48, 48), emotion uint8 (M,) (255
                unlabelled), usage uint8 (M,), mean_image float32 (48, 48), with ferplus also
-               ferplus_votes uint8 (M, 10); attributes std, format, version, source, source_sha256,
-               emotions, rows_left_out
+               ferplus_votes uint8 (M, 10); attributes std, format, version, emotions,
+               rows_left_out, and what origin says of the sources
     ferplus    path of FER+'s fer2013new.csv
     skip_bad   False: raise ValueError and write nothing if any row is bad. True: report every bad
                row and leave it out
@@ -60,14 +60,19 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
     Returns the summary (see summary.Summary), with left_out: list of (place, reason). Raises
     FileNotFoundError if a path is missing, ValueError for bad rows or a file that is not FER2013.
     """
-    paths = _with_test_csv([source] if isinstance(source, str | os.PathLike) else source, say)
+    sources = [source] if isinstance(source, str | os.PathLike) else source
+    for path in map(pathlib.Path, sources):
+        check(not (path.is_file() and is_hdf5(path)),
+              f"source: {path} is an HDF5 file, expected a download: give it to --data; if it is "
+              f"refused there, and holds {ARRAYS}: {HOW_TO_SEAL}")
+    readings = files_to_read(sources, say)
     bad = BadRows()
-    faces = _read_all(paths, bad, progress, say)
+    faces = _read_all(readings, bad, progress, say)
     votes = None
     if ferplus is not None:
         with open_source(ferplus) as members:
-            member = _only([m for m in members if m.base.lower().endswith(".csv")], ferplus)
-            votes = read_ferplus(member, faces.usage, faces.record, faces.records, bad)
+            member = one_table([m for m in members if ".csv" in m.base.lower()], ferplus)
+            votes = read_ferplus(member, faces, bad)
     if len(bad) and not skip_bad:
         raise ValueError(f"source: {len(bad):,} bad rows, so nothing was written "
                          f"(mend them, or leave them out with --skip-bad):\n{bad.report()}")
@@ -77,8 +82,7 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
     for place, reason in bad.rows:
         say(f"left out {place}: {reason}")
     summary = summarise(faces.pixels, faces.emotion, faces.usage)
-    attributes = {"source": ", ".join(readable(path.name) for path in paths),
-                  "source_sha256": sha256(paths), "rows_left_out": len(bad)}
+    attributes = {**attributes_of(readings, out), "rows_left_out": len(bad)}
     write_prepared(out, faces.pixels, faces.emotion, faces.usage, votes, attributes)
     say(format_summary(summary))
     say(f"bad rows left out: {len(bad):,}\nwritten: {readable(out)}")
@@ -127,7 +131,8 @@ def write_prepared(out: Source, pixels: Pixels, emotion: Codes, usage: Codes,
                           "statistics are taken of them")
     mean_image, std = statistics(arrays["pixels"][training])
     seal = {"std": std, "format": FORMAT, "version": VERSION, "emotions": list(EMOTIONS),
-            "source": "", "source_sha256": "", "rows_left_out": 0, **(attributes or {})}
+            "source": "", "source_sha256": "", "source_stamp": "", "source_paths": [],
+            "rows_left_out": 0, **(attributes or {})}
 
     def fill(file: Any) -> None:
         for name, array in {**arrays, "mean_image": mean_image}.items():
@@ -148,13 +153,13 @@ def read_prepared(path: Source) -> dict[str, Any]:
     except FileNotFoundError:
         raise FileNotFoundError(f"data: there is no {path}") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"data: {path} is not a whole prepared file: {error}; prepare it again"
-                         ) from error
+        raise ValueError(f"data: {path} is not a whole prepared file: {error}; prepare it again "
+                         f"from its download, or, if it holds {ARRAYS}: {HOW_TO_SEAL}") from error
     found = attributes if isinstance(attributes, dict) else {}
     came = f"format {found.get('format')}, version {found.get('version')}"
     check(came == f"format {FORMAT}, version {VERSION}",
-          f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: make it with "
-          "experiments/prepare_data.py")
+          f"data: {path} has {came}; expected format {FORMAT}, version {VERSION}: make it from "
+          "a download with experiments/prepare_data.py")
     _check_faces(arrays, f"data: {path}", "; prepare it again")
     std = found.get("std")
     mean_image = arrays.get("mean_image", np.zeros(0))
@@ -184,84 +189,39 @@ def _check_faces(arrays: Mapping[str, Any], place: str, cure: str = "") -> None:
           f"{cure}")
 
 
-def _with_test_csv(sources: Sequence[Source], say: Say) -> list[pathlib.Path]:
-    """Return the paths of the sources; train.csv alone brings the test.csv that lies beside it."""
-    paths = [pathlib.Path(path) for path in sources]
-    if len(paths) == 1 and paths[0].name.lower() == "train.csv":
-        test = paths[0].with_name("test.csv")
-        if test.is_file():
-            paths.append(test)
-            say(f"also reading {readable(test)} (kept as unlabelled rows)")
-    return paths
-
-
-def _read_all(paths: Sequence[pathlib.Path], bad: BadRows, progress: bool, say: Say) -> Faces:
+def _read_all(readings: Sequence[Reading], bad: BadRows, progress: bool, say: Say) -> Faces:
     """Return the faces of all sources, one source after another."""
     parts = []
-    for path in paths:
+    for _, path, files in readings:
+        if path.is_dir():
+            parts.append(_read_pictures([member_of(file, path) for _, file in files], path, bad,
+                                        progress))
+            continue
         with open_source(path) as members:
-            tables, pictures = _choose(members, path, say)
-            title = f"reading {readable(path.name)}"
+            tables, pictures, _ = choose(members, path, say)
             if pictures:
-                with tqdm(desc=title, disable=not progress, total=len(pictures), unit="pictures"
-                          ) as bar:
-                    parts.append(read_pictures(pictures, bad, bar.update))
-                continue
-            with tqdm(desc=title, disable=not progress, total=sum(table.size for table in tables),
-                      unit="B", unit_scale=True) as bar:
+                parts.append(_read_pictures(pictures, path, bad, progress))
+            with tqdm(desc=f"reading {readable(path.name)}", disable=not (progress and tables),
+                      total=sum(table.size for table in tables), unit="B", unit_scale=True) as bar:
                 parts += [_read_table(table, bad, bar.update, say) for table in tables]
     return join(parts)
 
 
+def _read_pictures(pictures: list[Member], path: pathlib.Path, bad: BadRows, progress: bool
+                   ) -> Faces:
+    """Return the faces of pictures."""
+    with tqdm(desc=f"reading {readable(path.name)}", disable=not progress, total=len(pictures),
+              unit="pictures") as bar:
+        return read_pictures(pictures, bad, bar.update)
+
+
 def _read_table(table: Member, bad: BadRows, advance: Advance, say: Say) -> Faces:
     """Return the faces of a CSV."""
-    with table.open() as stream:
+    with open_table(table) as stream:
         faces = read_csv(stream, table.base, bad, advance)
     if faces.records == 0:
         raise ValueError(f"source: {table.name} has a header and no rows: download it again")
-    if table.base.lower() == "test.csv" and faces.records != 7178:
+    if table.base.lower().startswith("test.csv") and faces.records != 7178:
         say(f"note: {table.name} has {faces.records:,} rows, not 7,178: "
             "its first half becomes PublicTest")
     return faces
-
-
-def _choose(members: list[Member], path: pathlib.Path, say: Say
-            ) -> tuple[list[Member], list[Member]]:
-    """Return (CSV members, picture members) to read: the most complete set of files among them."""
-    tables = [m for m in members
-              if m.base.lower().endswith(".csv") and m.base.lower() not in NOT_FACES]
-    if path.is_dir() and tables:
-        tables = [m for m in tables if "/" not in m.name]
-    itself = path.is_file() and members and members[0].name == readable(path.name)
-    if itself and not is_picture(path.name):
-        return members[:1], []
-    for wanted in PREFERRED:
-        named = [[m for m in tables if m.base.lower() == name] for name in wanted]
-        if all(named):
-            chosen = [_only(candidates, path) for candidates in named]
-            _report_unread(members, chosen, wanted, say)
-            return chosen, []
-    if tables:
-        return [_only(tables, path)], []
-    pictures = [m for m in members if is_picture(m.base)]
-    if not pictures:
-        raise ValueError(f"source: {path} holds no CSV of faces and no pictures\n{WHERE_TO_GET_IT}")
-    return [], pictures
-
-
-def _report_unread(members: list[Member], chosen: list[Member], wanted: Sequence[str], say: Say
-                   ) -> None:
-    """Say which members are not read, if any."""
-    unread = [m.name for m in members if m not in chosen]
-    if unread:
-        more = f" and {len(unread) - 5:,} more" if len(unread) > 5 else ""
-        say(f"reading {' and '.join(wanted)}; not read: {', '.join(unread[:5])}{more}")
-
-
-def _only(members: list[Member], path: Source) -> Member:
-    """Return the only member; ValueError for none and for several."""
-    if len(members) == 1:
-        return members[0]
-    names = ", ".join(m.name for m in members[:5]) or "none"
-    raise ValueError(f"source: {path} holds {len(members)} CSV files that could be meant "
-                     f"({names}): name one of them")

@@ -1,4 +1,7 @@
-"""One view of a file, a folder, a .zip and a .tar(.gz): named members that are read as streams.
+"""One view of a file, a folder, a .zip and a .tar: named members that are read as streams.
+
+A .zip, a .tar and a compressed .tar are recognised by their content. A compressed file that is no
+.tar is one member; open_table unpacks it.
 
 Nothing is ever extracted to disk, so a member called `../x` is only a name. A member's declared
 size is checked before its data is read, and both formats stop at the declared size, so a zip bomb
@@ -6,33 +9,36 @@ ends in an error. A .zip and a .tar.gz carry checksums of what they hold; both a
 which compares them.
 """
 import contextlib
-import gzip
 import hashlib
 import io
 import os
 import pathlib
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TypeAlias
 
+from .compressed import LARGEST_CSV, is_tar, unpacked
 from .fer2013 import readable
 
-__all__ = ["PICTURES", "Member", "Source", "open_source", "sha256", "source_files"]
+__all__ = ["ARCHIVES", "PICTURES", "Member", "Source", "member_of", "open_source", "open_table",
+           "sha256", "source_files"]
 
-LARGEST_CSV = 1 << 30  # bytes; fer2013.csv has 301,072,766
-LARGEST_PICTURE = 1 << 22
+LARGEST_PICTURE = 1 << 22  # bytes
 LARGEST_OTHER = 1 << 32  # only skipped over
 LARGEST_TAR = 1 << 32  # unpacked, all members together
 LARGEST_READ = 1 << 24  # at once, of a tar
 MOST_MEMBERS = 200_000
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
+ARCHIVES = (".zip", *TARS)
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 # What reading a damaged file raises,
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError)
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
 # and what opening one raises besides, for numbers and names in a damaged header. Raised by the code
 # that reads the members, the latter are no damage.
 HEAD_DAMAGE = (*DAMAGE, struct.error, NotImplementedError, UnicodeDecodeError, OverflowError)
@@ -42,11 +48,15 @@ Source: TypeAlias = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Member:
-    """A readable file: name (with "/" between folders), size in bytes, open() -> binary stream."""
+    """A readable file: name (with "/" between folders), size in bytes, open() -> binary stream.
+
+    path is where it lies, None in an archive.
+    """
 
     name: str
     size: int
     open: Callable[[], IO[bytes]]
+    path: pathlib.Path | None = None
 
     @property
     def base(self) -> str:
@@ -91,16 +101,21 @@ def source_files(source: Source) -> list[pathlib.Path]:
     return files
 
 
-def sha256(sources: Iterable[Source]) -> str:
-    """Return the hex SHA-256 of one source file, as sha256sum prints it.
+def open_table(member: Member) -> IO[bytes]:
+    """Return the stream of a CSV, unpacked if it is compressed."""
+    return unpacked(member.open(), member.name)
+
+
+def sha256(files: Sequence[tuple[str, pathlib.Path]]) -> str:
+    """Return the hex SHA-256 of one file, as sha256sum prints it.
+
+    files    (name, path) of each
 
     For several files it is the SHA-256 of the list that sha256sum prints for them.
     """
-    files = [(file.relative_to(path) if path.is_dir() else file.name, file)
-             for path in map(pathlib.Path, sources) for file in source_files(path)]
     if len(files) == 1:
         return _file_digest(files[0][1])
-    lines = "".join(f"{_file_digest(file)}  {name}\n" for name, file in files)
+    lines = "".join(f"{_file_digest(path)}  {name}\n" for name, path in files)
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -124,15 +139,20 @@ def _file_digest(file: pathlib.Path) -> str:
 def _members(path: pathlib.Path, stack: contextlib.ExitStack) -> Iterable[Member]:
     """Return the members of a source, unchecked; the stack closes its archive."""
     if path.is_dir():
-        return (Member(readable(file.relative_to(path).as_posix()), file.stat().st_size,
-                       partial(_open_file, file)) for file in source_files(path))
+        return (member_of(file, path) for file in source_files(path))
     if zipfile.is_zipfile(path):
         return _zip_members(path, stack.enter_context(zipfile.ZipFile(path)))
     if path.suffix.lower() == ".zip":
         raise ValueError(f"source: {path} is not a complete .zip file: download it again")
-    if path.name.lower().endswith((".tar.gz", ".tgz", ".tar")) or _is_tar(path):
+    if path.name.lower().endswith(TARS) or is_tar(_open_file(path), path.name):
         return _tar_members(path, _open_tar(path, stack))
-    return [Member(readable(path.name), path.stat().st_size, partial(_open_file, path))]
+    return [member_of(path, path.parent)]
+
+
+def member_of(file: pathlib.Path, folder: pathlib.Path) -> Member:
+    """Return a file in a folder as a Member."""
+    return Member(readable(file.relative_to(folder).as_posix()), file.stat().st_size,
+                  partial(_open_file, file), file)
 
 
 def _open_file(path: pathlib.Path) -> IO[bytes]:
@@ -160,20 +180,13 @@ def _open_zipped(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.Zip
                          "download it again") from error
 
 
-def _is_tar(path: pathlib.Path) -> bool:
-    """Whether a file of another name is a tar or gzip's packing of one; a CSV never is."""
-    with open(path, "rb") as file:
-        return path.suffix.lower() != ".csv" and (file.read(2) == b"\x1f\x8b"
-                                                  or tarfile.is_tarfile(path))
-
-
 class _Bounded(io.BufferedIOBase):
     """A stream that refuses to read much at once.
 
     tarfile reads a header of any declared size in one piece.
     """
 
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -194,17 +207,12 @@ class _Bounded(io.BufferedIOBase):
 
 
 def _open_tar(path: pathlib.Path, stack: contextlib.ExitStack) -> tarfile.TarFile:
-    """Return the TarFile of a .tar or .tar.gz.
+    """Return the TarFile of a .tar, compressed or not.
 
-    When the stack closes without an error, gzip's checksum has been compared.
+    When the stack closes without an error, the checksum of its compression has been compared.
     """
-    file = stack.enter_context(open(path, "rb"))
-    packed = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    stream: IO[bytes] | gzip.GzipFile = file
-    if packed:
-        stream = stack.enter_context(gzip.GzipFile(fileobj=file))
-        stack.push(partial(_read_to_end, stream))
+    stream = stack.enter_context(unpacked(_open_file(path), path.name, sys.maxsize))
+    stack.push(partial(_read_to_end, stream))
     try:
         return tarfile.TarFile(fileobj=_Bounded(stream))
     except HEAD_DAMAGE as error:
@@ -212,7 +220,7 @@ def _open_tar(path: pathlib.Path, stack: contextlib.ExitStack) -> tarfile.TarFil
                          "download it again") from error
 
 
-def _read_to_end(stream: gzip.GzipFile, error_type: type[BaseException] | None, *_: object) -> None:
+def _read_to_end(stream: IO[bytes], error_type: type[BaseException] | None, *_: object) -> None:
     if error_type is None:
         while stream.read(1 << 20):
             if stream.tell() > LARGEST_TAR:

@@ -21,13 +21,13 @@ from ..nets.sandwich import fuse
 from ..nets.shaping import Flatten
 from ..shapes import check
 from ..types import Shape
+from .layer_records import MOST_NUMBERS
 from .onnx_graph import Graph, Node, Values, read_graph
 from .onnx_layers import Part, parts_of
 from .onnx_paths import Branches, Step, steps_of
 
 __all__ = ["import_onnx"]
 
-MOST_NUMBERS = 2 ** 28  # in the output of a layer for one sample: 1 GiB in float32
 SCORES = ("Gemm", "MatMul", "Flatten", "Reshape", "Squeeze")  # operations that return matrices
 
 

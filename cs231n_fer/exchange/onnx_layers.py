@@ -48,7 +48,10 @@ def parts_of(node: Node, shape: Shape, batch: int) -> list[Part]:
     if reader is None:
         node.refuse("is an operation that no layer here computes; expected one of "
                     f"{', '.join(READERS)}")
-    return reader(node, shape, batch)
+    try:
+        return reader(node, shape, batch)
+    except (TypeError, IndexError, AttributeError, OverflowError) as error:
+        node.refuse(f"has inputs or attributes of odd types ({error})")
 
 
 def as_images(node: Node, shape: Shape) -> Shape:

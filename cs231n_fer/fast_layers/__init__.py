@@ -6,7 +6,7 @@ fast_layers/conv and kernels/conv are three levels of one ladder. A function her
 takes memory from the arena, calls a kernel and packs the cache. "Rung" is the word for one way to
 compute an operation; see nets/ladder.py.
 
-    conv, affine, pool, norm, activations, losses
+    conv, grouped, affine, pool, norm, activations, losses
                  single layers
     im2col       the im2col rung of networks: NumPy, and what makes it fast
     sandwiches   conv - ReLU [- max-pool], fused
@@ -64,6 +64,10 @@ from .conv import (
 from .im2col import conv_backward_im2col, conv_forward_im2col
 from .pool import max_pool_backward_fast, max_pool_forward_fast
 
+# The course's version with strides: a view of the windows and a matrix product, as im2col here.
+conv_forward_strides = conv_forward_im2col
+conv_backward_strides = conv_backward_im2col
+
 COMPILED = not DISABLED  # without the compiler kernels run as Python functions, for debugging
 
 __all__ = [
@@ -71,9 +75,11 @@ __all__ = [
     "affine_forward_fast",
     "conv_backward_fast",
     "conv_backward_im2col",
+    "conv_backward_strides",
     "conv_backward_winograd",
     "conv_forward_fast",
     "conv_forward_im2col",
+    "conv_forward_strides",
     "conv_forward_winograd",
     "max_pool_backward_fast",
     "max_pool_backward_im2col",

@@ -3,11 +3,13 @@
 The contract is that of layers/activations.py. The gain is reused memory; small arrays are left to
 NumPy.
 """
+import numpy as np
+
 from ..arrays import arena
 from ..kernels import elementwise
 from ..kernels.update import protected
 from ..layers.activations import relu_backward, relu_forward
-from ..shapes import common_floats, gradient_like
+from ..shapes import checked_cache, common_floats, gradient_like
 from ..types import Array
 
 __all__ = ["relu_backward_fast", "relu_forward_fast"]
@@ -28,6 +30,7 @@ def relu_forward_fast(x: Array) -> tuple[Array, Array]:
 
 def relu_backward_fast(dout: Array, cache: Array) -> Array:
     """Return dx, which is dout where the output was positive and 0 elsewhere."""
+    cache = checked_cache(cache, np.ndarray, "relu")
     if cache.size < SMALL:
         return relu_backward(dout, cache)
     dout = gradient_like(dout, cache.shape, cache.dtype, "relu")

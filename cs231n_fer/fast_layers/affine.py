@@ -10,7 +10,7 @@ from ..kernels import product
 from ..kernels.shape import VECTORS
 from ..kernels.vectors.machine import MOST_THREADS, lanes_of
 from ..layers.affine import affine_arguments
-from ..shapes import gradient_like
+from ..shapes import checked_cache, gradient_like
 from ..types import Array, Shape
 
 __all__ = ["affine_backward_fast", "affine_forward_fast", "matrix_product", "product_call",
@@ -34,7 +34,7 @@ def affine_forward_fast(x: Array, w: Array, b: Array) -> tuple[Array, AffineCach
 
 def affine_backward_fast(dout: Array, cache: AffineCache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of affine_forward_fast; dout (N, M)."""
-    shape, rows, w = cache
+    shape, rows, w = checked_cache(cache, (tuple, np.ndarray, np.ndarray), "affine")
     dout = gradient_like(dout, (len(rows), w.shape[1]), w.dtype, "affine")
     return gradient_of_rows(w, dout, shape), product_of(rows.T, dout), dout.sum(axis=0)
 

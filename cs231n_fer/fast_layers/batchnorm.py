@@ -25,7 +25,7 @@ from ..kernels import batchnorm as kernels
 from ..kernels import patches
 from ..kernels.arguments import Epilogue
 from ..layers.batchnorm import batchnorm_settings
-from ..shapes import check_pixels, common_floats, gradient_like
+from ..shapes import check_pixels, checked_cache, common_floats, gradient_like
 from ..types import Array, BatchnormParam, Cache, ConvParam, PoolParam
 from .channels import (
     Moments,
@@ -182,6 +182,8 @@ def conv_bn_relu_backward(dout: Array, cache: AnyCache, want_dx: bool = True) ->
 
     In training mode db is 0, as batchnorm removes every constant from the convolution's output.
     """
+    if not isinstance(cache, AnyCache):
+        checked_cache(cache, BatchnormCache, "conv_bn_relu")
     if cache.pool is not None:
         dout = max_pool_backward_fast(dout, cache.pool)
     return cache.backward(dout, want_dx)

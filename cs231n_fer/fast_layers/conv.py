@@ -3,6 +3,7 @@
 The contract is that of layers/conv.py.
 """
 from ..arrays.seam import channels_first
+from ..shapes import checked_cache
 from ..types import Array, ConvParam
 from .passes import LINEAR, Gradients, run_backward, run_forward
 from .plans import ConvCache, conv_cache
@@ -24,7 +25,7 @@ def conv_forward(x: Array, w: Array, b: Array, conv_param: ConvParam, rung: str 
 
 def conv_backward(dout: Array, cache: ConvCache, want_dx: bool = True) -> Gradients:
     """Return dx, dw, db of conv_forward; dx is None if want_dx is False."""
-    return run_backward(cache, dout, want_dx=want_dx)
+    return run_backward(checked_cache(cache, ConvCache, "conv"), dout, want_dx=want_dx)
 
 
 def conv_forward_fast(x: Array, w: Array, b: Array, conv_param: ConvParam,

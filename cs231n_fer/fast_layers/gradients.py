@@ -15,6 +15,7 @@ from ..kernels import gradients as kernels
 from ..kernels import update
 from ..kernels.parts import BLOCK
 from ..kernels.vectors.jit import DISABLED
+from ..shapes import real_numbers
 from ..types import Arrays, Shape
 
 __all__ = ["l2_gradients"]
@@ -29,7 +30,7 @@ def l2_gradients(params: Arrays, grads: Arrays, strengths: Mapping[str, float],
     strengths   {name: strength of the regularization, at least 0}; 0 for names that are missing
     Returns the loss of the regularization, 0.5 * sum of strength * sum(w ** 2), as a float, and the
     gradients dw + strength * w as a Flat in the memory orders of params. Raises ValueError where
-    names or shapes differ.
+    names or shapes differ, and for arrays of anything but real numbers.
     """
     check_fits(grads, params)
     flat = Flat(params)
@@ -43,7 +44,7 @@ def one_by_one(params: Arrays, grads: Arrays, strengths: Mapping[str, float], fl
     loss = 0.0
     for name, w in params.items():
         strength = float(strengths.get(name, 0))
-        dw = grads[name]
+        dw = real_numbers(grads[name], w.dtype, name)
         if strength:
             dw = dw + strength * w
             loss += 0.5 * strength * float(np.square(w, dtype=np.float64).sum())
@@ -53,13 +54,16 @@ def one_by_one(params: Arrays, grads: Arrays, strengths: Mapping[str, float], fl
 
 def in_one_pass(params: Arrays, grads: Arrays, strengths: Mapping[str, float], flat: Flat) -> float:
     """Do the same as one_by_one in one pass of a kernel."""
-    dw = [update.as_it_lies(np.asarray(grads[name]), view) for name, view in flat.items()]
-    w = [update.as_it_lies(np.asarray(params[name]), view) for name, view in flat.items()]
+    dtype = flat.numbers.dtype
+    dw = [update.as_it_lies(real_numbers(grads[name], dtype, name), view)
+          for name, view in flat.items()]
+    w = [update.as_it_lies(real_numbers(params[name], dtype, name), view)
+         for name, view in flat.items()]
     blocks = blocks_of(tuple(view.size for view in w))
     in_order = np.array([strengths.get(name, 0) for name in flat], np.float64)
     squares = np.empty(len(blocks))
-    total = kernels.gather(kernels.add_l2.address(flat.numbers.dtype), addresses(dw), addresses(w),
-                           blocks, flat.numbers, in_order, squares)
+    total = kernels.gather(kernels.add_l2.address(dtype), addresses(dw), addresses(w), blocks,
+                           flat.numbers, in_order, squares)
     return 0.5 * float(total)
 
 

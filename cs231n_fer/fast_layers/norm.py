@@ -15,7 +15,7 @@ from ..kernels import batchnorm as kernels
 from ..kernels.vectors.calls import Step
 from ..layers.batchnorm import batchnorm_settings
 from ..layers.layernorm import groupnorm_arguments
-from ..shapes import check_pixels, common_floats, gradient_like
+from ..shapes import check_pixels, checked_cache, common_floats, gradient_like
 from ..types import Array, BatchnormParam, NormParam
 from .channels import (
     Channels,
@@ -80,7 +80,7 @@ def spatial_batchnorm_forward_fast(x: Array, gamma: Array, beta: Array, bn_param
 
 def spatial_batchnorm_backward_fast(dout: Array, cache: BatchCache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    x, size, gamma, moments, vectors, train = cache
+    x, size, gamma, moments, vectors, train = checked_cache(cache, BatchCache, "spatial_batchnorm")
     dout = gradient_like(dout, channels_first(x).shape, x.dtype, "spatial_batchnorm")
     dout = contiguous(dout, (0, 2, 3, 1))
     sums = image_sums(kernels.gradient_sums, x, size, dout=dout, vectors=vectors)
@@ -119,7 +119,7 @@ def spatial_groupnorm_backward_fast(dout: Array, cache: GroupCache) -> tuple[Arr
     With m and a the means of dxhat = gamma dout and of dxhat xhat over a group,
     dx = rstd (dxhat - m - a xhat).
     """
-    x, size, gamma, mean, rstd = cache
+    x, size, gamma, mean, rstd = checked_cache(cache, GroupCache, "spatial_groupnorm")
     G = len(gamma)
     count = x[0].size // G
     dout = gradient_like(dout, channels_first(x).shape, x.dtype, "spatial_groupnorm")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..arrays.seam import channels_first
 from ..kernels.arguments import Epilogue
+from ..shapes import checked_cache
 from ..types import Array, Cache, ConvParam, PoolParam
 from .passes import Gradients, run_backward, run_forward
 from .plans import ConvCache, conv_cache
@@ -75,6 +76,7 @@ def conv_relu_backward(dout: Array, cache: ReluCache, want_dx: bool = True) -> G
 
     dx is None if want_dx is False.
     """
+    cache = checked_cache(cache, ReluCache, "conv_relu")
     if cache.pool is not None:
         dout = max_pool_backward_fast(dout, cache.pool)
     return run_backward(cache.conv, dout, relu=True, kept=cache.out, argmax=cache.argmax,

@@ -18,6 +18,7 @@ from ..nets.ladder import LADDER, functions
 from ..nets.network import Network
 from ..types import Array, Cache, Labels
 from . import draws as D
+from . import kinked_draws as K
 from .verdicts import Case
 
 __all__ = ["CASES"]
@@ -64,18 +65,18 @@ def on_the_ladder(operation: str, kind: str, draw: D.Draw, **draw_of_rung: D.Dra
 
 def fused(operation: str, *names: str) -> tuple[Case, ...]:
     """Return the cases of a fused sandwich; names say whether it contains "bn" and "pool"."""
-    winograd = D.draw_sandwich(*names, conv=D.draw_conv_3x3)
-    return on_the_ladder(operation, "kinked", D.draw_sandwich(*names), winograd=winograd)
+    winograd = K.draw_sandwich(*names, conv=D.draw_conv_3x3)
+    return on_the_ladder(operation, "kinked", K.draw_sandwich(*names), winograd=winograd)
 
 
 def of_loss(model: Callable[..., Network], layer: str) -> Case:
     """Return the case of a network's loss as a function of all its parameters."""
-    return Case(layer, "loss", "kinked", D.draw_network(model), network_forward, loss_backward)
+    return Case(layer, "loss", "kinked", K.draw_network(model), network_forward, loss_backward)
 
 
 def of_scores(model: Callable[..., Network], layer: str) -> Case:
     """Return the case of a network's scores as a function of the images."""
-    return Case(layer, "scores", "kinked", D.draw_picture(model), scores_forward, scores_backward)
+    return Case(layer, "scores", "kinked", K.draw_picture(model), scores_forward, scores_backward)
 
 
 DROP = {"p": 0.6, "mode": "train", "seed": 3}
@@ -93,6 +94,9 @@ CASES = (
     *on_the_ladder("affine", "linear", D.draw_affine),
     *on_the_ladder("conv", "linear", D.draw_conv, winograd=D.draw_conv_3x3),
     Case("conv", "numpy", "linear", D.draw_conv, L.conv_forward_im2col, L.conv_backward_im2col),
+    *on_the_ladder("grouped_conv", "linear", D.draw_grouped_conv),
+    Case("pad", "naive", "linear", D.draw_pad, L.pad_forward_naive, L.pad_backward_naive),
+    Case("pad", "numpy", "linear", D.draw_pad, L.pad_forward, L.pad_backward),
     *on_the_ladder("avg_pool", "linear", D.draw_pool),
     Case("global_avg_pool", "numpy", "linear", D.draw_images,
          L.global_avg_pool_forward, L.global_avg_pool_backward),

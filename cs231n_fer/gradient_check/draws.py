@@ -14,18 +14,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.random import Generator
 
-from .. import layers as L
-from ..nets.network import Network
-from ..shapes import conv_output_size
-from ..types import Array, Arrays, BatchnormParam, PoolParam, Shape
+from ..types import Arrays, Shape
 from .checks import GAP, spaced
+
+__all__ = ["Draw", "Problem", "draw_affine", "draw_conv", "draw_conv_3x3", "draw_distillation",
+           "draw_grouped_conv", "draw_groupnorm", "draw_image_norm", "draw_images", "draw_large",
+           "draw_layernorm", "draw_pad", "draw_pool", "draw_scores", "draw_spaced",
+           "draw_spaced_scores", "draw_test_mode", "draw_tiling_pool", "draw_vector_norm",
+           "draw_weighted_scores", "oddities"]
 
 Problem: TypeAlias = tuple[Arrays, tuple[Any, ...]]  # (arguments, rest)
 Draw: TypeAlias = Callable[[Generator], Problem]
-
-# The smallest difference of numbers that a ReLU or a max-pool compares. It is far larger than
-# rounding errors in float32, so both dtypes make the same decision.
-MARGIN = 1e-3
 
 
 def oddities(arguments: Arrays, rest: tuple[Any, ...]) -> set[str]:
@@ -90,6 +89,22 @@ def draw_conv(rng: Generator) -> Problem:
     stride = size(rng, 1, 4)
     pad = int(rng.choice([0, 1, max(HH, WW)]))
     return arguments, ({"stride": stride, "pad": pad},)
+
+
+def draw_grouped_conv(rng: Generator) -> Problem:
+    """Draw x, w, b of draw_conv for each of some groups; groups of one channel are depthwise."""
+    arguments, (conv_param,) = draw_conv(rng)
+    groups = size(rng, 1, 4)
+    N, C, H, W = arguments["x"].shape
+    F, _, HH, WW = arguments["w"].shape
+    return {"x": rng.normal(size=(N, groups * C, H, W)),
+            "w": rng.normal(size=(groups * F, C, HH, WW)),
+            "b": rng.normal(size=groups * F)}, (conv_param, groups)
+
+
+def draw_pad(rng: Generator) -> Problem:
+    """Draw x (N, C, H, W), a width of the border and its value."""
+    return {"x": rng.normal(size=rng.integers(1, 4, 4))}, (size(rng, 0, 4), float(rng.normal()))
 
 
 def draw_conv_3x3(rng: Generator) -> Problem:
@@ -212,85 +227,3 @@ def draw_distillation(rng: Generator) -> Problem:
     teacher = np.exp(rng.normal(size=arguments["x"].shape))
     teacher /= teacher.sum(axis=1, keepdims=True)
     return arguments, (y, teacher, rng.uniform(), rng.uniform(1, 4))
-
-
-def near_kinks(maps: Array, pool_param: PoolParam | None) -> bool:
-    """Return whether a ReLU, or a max-pool after it, compares numbers closer than MARGIN.
-
-    maps (N, F, Ho, Wo) is the input of the ReLU. Equal numbers don't count: they come from windows
-    full of zeros, and from positions where a filter covers nothing but padding.
-    """
-    if np.abs(maps).min() < MARGIN:
-        return True
-    if pool_param is None:
-        return False
-    height = pool_param["pool_height"]
-    width = pool_param["pool_width"]
-    columns = L.im2col(np.maximum(maps, 0), height, width, pool_param["stride"])
-    columns = columns.reshape(-1, height * width, maps.shape[1])
-    gaps = columns.max(axis=1, keepdims=True) - columns
-    return bool(((gaps > 1e-9) & (gaps < MARGIN)).any())
-
-
-def draw_sandwich(*names: str, conv: Draw = draw_conv) -> Draw:
-    """Return a draw for a fused convolution, repeated until no kink is near.
-
-    names   which of "bn" and "pool" follow the convolution
-    conv    draw for the convolution
-    The pool has windows of 2 x 2, which kernels fuse, or of 2 x 3.
-    """
-    def draw_once(rng: Generator) -> tuple[bool, Problem]:
-        arguments, (conv_param,) = conv(rng)
-        if "bn" in names:
-            # Four samples, so that a mean is over four numbers at least, see draw_vector_norm.
-            arguments["x"] = rng.normal(size=(4, *arguments["x"].shape[1:]))
-        F, _, HH, WW = arguments["w"].shape
-        H, W = arguments["x"].shape[2:]
-        Ho = conv_output_size(H, HH, **conv_param)
-        Wo = conv_output_size(W, WW, **conv_param)
-        width = min(int(rng.choice([2, 2, 3])), Wo)
-        pool: PoolParam = {"pool_height": min(2, Ho), "pool_width": width, "stride": 2}
-        # If all windows lie in the padding, the variance is 0, and eps = 1e-5 would multiply
-        # rounding errors by 300.
-        bn: BatchnormParam = {"mode": "train", "eps": 0.1, "momentum": 0.9}
-        x, w, b = arguments.values()
-        maps = L.conv_forward_im2col(x, w, b, conv_param)[0]
-        if "bn" in names:
-            gamma = rng.normal(size=(F,))
-            beta = rng.normal(size=(F,))
-            arguments.update(gamma=gamma, beta=beta)
-            maps = L.spatial_batchnorm_forward(maps, gamma, beta, bn.copy())[0]
-        near = near_kinks(maps, pool if "pool" in names else None)
-        settings = {"bn": bn, "pool": pool}
-        return near, (arguments, (conv_param, *(settings[name] for name in names)))
-
-    def draw(rng: Generator) -> Problem:
-        near = True
-        while near:
-            near, problem = draw_once(rng)
-        return problem
-
-    return draw
-
-
-def draw_network(make: Callable[..., Network]) -> Draw:
-    """Return a draw of a network's parameters as one vector; the rest is (network, X, y)."""
-    def draw(rng: Generator) -> Problem:
-        model = make(dtype=np.float64, seed=int(rng.integers(1 << 30)))
-        X = rng.normal(size=(rng.integers(2, 4), *model.input_shape))
-        y = rng.integers(0, model.predict(X).shape[1], len(X))
-        # Biases of 0 and gammas of 1 would hide errors in the gradients of their layers.
-        params = [array + 0.1 * rng.normal(size=array.shape) if array.ndim == 1 else array
-                  for array in model.params.values()]
-        return {"params": np.concatenate([array.ravel() for array in params])}, (model, X, y)
-
-    return draw
-
-
-def draw_picture(make: Callable[..., Network]) -> Draw:
-    """Return a draw of images X for a network; the rest is (network,)."""
-    def draw(rng: Generator) -> Problem:
-        _, (model, X, _) = draw_network(make)(rng)
-        return {"X": X}, (model,)
-
-    return draw

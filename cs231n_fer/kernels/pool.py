@@ -57,13 +57,16 @@ def take_maximum(x, out, argmax, image, p):
         for j in range(p.Wo):
             pixel = (image * p.Ho + i) * p.Wo + j
             for c in range(0, p.C, p.lanes):
-                best = get(x, pixel_of(p, image, i, j, 0), c, p.C, p.lanes)
+                corner = pixel_of(p, image, i, j, 0)
+                best = get(x, corner, c, p.C, p.lanes)
                 position = zeros(x, 1)
-                for k in range(1, p.HH * p.WW):
-                    z = get(x, pixel_of(p, image, i, j, k), c, p.C, p.lanes)
-                    stays = is_maximum(best, z)
-                    best = select(stays, best, z)
-                    position = select(stays, position, k * 1.0)
+                for row in range(p.HH):  # to divide k by WW takes 1.2 times as long for 3 x 3
+                    for column in range(p.WW):
+                        at = corner + (row * p.W + column) * p.C
+                        z = get(x, at, c, p.C, p.lanes)
+                        stays = is_maximum(best, z)
+                        best = select(stays, best, z)
+                        position = select(stays, position, (row * p.WW + column) * 1.0)
                 put(out, pixel * p.C, c, p.C, p.lanes, best)
                 store_bytes(argmax, pixel * p.Cp + c, position)
 

@@ -7,43 +7,49 @@
     grouped         convolution within groups of channels
     padding         a border around images
     pool            max-pooling and average pooling
+    averages        what holds for the running averages of batch normalization
     batchnorm       batch normalization
     layernorm       layer and group normalization
-    dropout         random zeros during training
+    dropout         random zeros in training
     losses          softmax, support vector machines, distillation, L2 regularization
     initializers    the weights before the first step
+    course_random   the random numbers of the course's notebooks
 
 A layer is a pair of functions:
 
-    out, cache = layer_forward(x, ...)      the cache keeps what the backward pass needs
+    out, cache = layer_forward(x, ...)      the cache holds what the backward pass needs
     dx, ... = layer_backward(dout, cache)   the chain rule
 
-Gradients are those of the loss: dout is the derivative of the loss with respect to out and has its
-shape; dx, dw and db belong to x, w and b in the same way. Two rules give every backward pass: the
-derivatives along a path multiply, and where a number is used several times, the gradients that
-come back from its uses add up.
+Gradients are those of the loss: dout is the derivative of the loss with respect to out and has the
+shape of out; dx, dw and db are the derivatives with respect to x, w and b. Two rules give every
+backward pass: the derivatives along a path multiply, and if a number is used several times, the
+gradients of its uses add up.
+
+In the derivations, names are those of variables in the code, d a / d b is the derivative of a with
+respect to b, and (n == i) is 1 if n equals i, else 0.
 
 A function whose name ends in _naive is the definition, in loops: easy to check, and slow. The other
 functions compute the same with whole arrays. These are the lower rungs of a ladder; the upper ones,
-compiled, are in fast_layers/, and nets/ladder.py lists the rungs that networks choose from.
+faster or compiled, are in fast_layers/, and nets/ladder.py lists the rungs available to networks.
 
 Images have the shape (N, C, H, W): N images of C channels, H pixels high and W pixels wide. Filters
-have the shape (F, C, HH, WW). Layers take float32 or float64 (shapes.py has the rule) and never
-write to their inputs. Where speed matters, images are stored with their channels last, as if the
-shape were (N, H, W, C); this is a matter of memory alone and changes no shape and no formula.
+have the shape (F, C, HH, WW). Layers take float32 or float64 (shapes.py states the rule) and never
+write to their inputs. A cache may hold arguments and the output themselves rather than copies, so
+neither may be changed before the backward pass.
 
 To add a layer:
 
-1. Write its functions, _naive first, and name them in `__all__` of their file and in this file.
-2. Add a row to CASES in gradient_check/cases.py for every rung, which compares its gradient with a
-   numerical one. In tests/, add a row to RUNGS in layers/test_layers.py (a rung against the one
+1. Write its functions, _naive first, and add their names to `__all__` there and here.
+2. For every rung, add a row to CASES in gradient_check/cases.py, which compares its gradient with a
+   numerical one. In tests/, add a row to RUNGS in layers/test_layers.py (each rung against the one
    below it), OTHERS in test_hostile_arrays.py (unusual memory layouts and dtypes), and ORACLE in
    test_oracle.py (PyTorch), which every layer in CASES needs.
-3. For networks, add a record to nets/records.py, and a row to CASES in tests/nets/test_records.py.
-   The docstring of fast_layers/ says how to add a compiled rung.
+3. For networks, add a record to nets/records.py and a row to CASES in tests/nets/test_records.py.
+   The docstring of fast_layers/ explains how to add a compiled rung.
 
-To add a loss: steps 1 and 2, but its rows in tests/ go into LOSSES in layers/test_losses.py, LOSSES
-in test_hostile_arrays.py, and ORACLE. A network takes any loss as it is: Network(..., loss=...).
+To add a loss: follow steps 1 and 2, but in tests/, add rows to LOSSES in layers/test_losses.py,
+LOSSES in test_hostile_arrays.py, and ORACLE. A network accepts any such loss:
+Network(..., loss=...).
 """
 from .activations import (
     leaky_relu_backward,
@@ -104,7 +110,7 @@ from .losses import (
     svm_loss,
     svm_loss_naive,
 )
-from .padding import pad_backward, pad_forward
+from .padding import pad_backward, pad_backward_naive, pad_forward, pad_forward_naive
 from .pool import (
     avg_pool_backward_im2col,
     avg_pool_backward_naive,
@@ -132,7 +138,7 @@ __all__ = [
     "conv_forward_im2col", "conv_backward_im2col",
     "grouped_conv_forward_naive", "grouped_conv_backward_naive",
     "grouped_conv_forward_im2col", "grouped_conv_backward_im2col",
-    "pad_forward", "pad_backward",
+    "pad_forward_naive", "pad_backward_naive", "pad_forward", "pad_backward",
     "max_pool_forward_naive", "max_pool_backward_naive",
     "max_pool_forward_im2col", "max_pool_backward_im2col",
     "max_pool_forward_reshape", "max_pool_backward_reshape",

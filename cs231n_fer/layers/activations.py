@@ -2,13 +2,13 @@
 
     relu(x) = max(x, 0)             leaky_relu(x) = x if x > 0, else slope * x
 
-The derivative is 1 where x > 0; elsewhere it is 0 for ReLU, and slope for leaky ReLU. (At exactly 0
-there is none, and we take that of the left.) The backward pass multiplies dout by the derivative.
-NaN stays NaN.
+The derivative is 1 where x > 0; elsewhere it is 0 for ReLU, and slope for leaky ReLU. (At 0 there
+is none, and we use the derivative from the left.) The backward pass multiplies dout by the
+derivative. NaN stays NaN.
 """
 import numpy as np
 
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache
 
 __all__ = [
@@ -30,7 +30,7 @@ def relu_forward_naive(x: Array) -> tuple[Array, Cache]:
 
 def relu_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where x was positive, 0 elsewhere."""
-    x: Array = cache
+    x: Array = checked_cache(cache, np.ndarray, "relu")
     dout = gradient_like(dout, x.shape, x.dtype, "relu")
     dx = np.zeros_like(x)
     for index in np.ndindex(x.shape):
@@ -42,8 +42,7 @@ def relu_backward_naive(dout: Array, cache: Cache) -> Array:
 def relu_forward(x: Array) -> tuple[Array, Cache]:
     """Return max(x, 0) for x of any shape.
 
-    The cache is out itself, which is positive exactly where x is, so that the memory of x can be
-    freed.
+    The cache is out, which is positive exactly where x is; x is not kept.
     """
     (x,) = common_floats("relu", x=x)
     out = np.maximum(x, 0)
@@ -52,7 +51,7 @@ def relu_forward(x: Array) -> tuple[Array, Cache]:
 
 def relu_backward(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where out was positive, 0 elsewhere."""
-    out: Array = cache
+    out: Array = checked_cache(cache, np.ndarray, "relu")
     return gradient_like(dout, out.shape, out.dtype, "relu") * (out > 0)
 
 
@@ -61,7 +60,7 @@ def leaky_relu_forward_naive(x: Array, slope: float = 0.01) -> tuple[Array, Cach
 
     x       any shape
     slope   at least 0 and below 1
-    The cache is (x, slope). Raises ValueError if slope is out of range.
+    Returns out and the cache (x, slope). Raises ValueError if slope is out of range.
     """
     (x,) = common_floats("leaky_relu", x=x)
     slope = leaky_slope(slope)
@@ -73,7 +72,7 @@ def leaky_relu_forward_naive(x: Array, slope: float = 0.01) -> tuple[Array, Cach
 
 def leaky_relu_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where x was positive, slope * dout elsewhere."""
-    x, slope = cache
+    x, slope = checked_cache(cache, (np.ndarray, float), "leaky_relu")
     dout = gradient_like(dout, x.shape, x.dtype, "leaky_relu")
     dx: Array = np.empty_like(x)
     for index in np.ndindex(x.shape):
@@ -90,13 +89,13 @@ def leaky_relu_forward(x: Array, slope: float = 0.01) -> tuple[Array, Cache]:
 
 def leaky_relu_backward(dout: Array, cache: Cache) -> Array:
     """Return dx: dout where x was positive, slope * dout elsewhere."""
-    x, slope = cache
+    x, slope = checked_cache(cache, (np.ndarray, float), "leaky_relu")
     dout = gradient_like(dout, x.shape, x.dtype, "leaky_relu")
     return np.where(x > 0, dout, slope * dout)
 
 
 def leaky_slope(slope: float) -> float:
-    """Return slope as a Python float; a NumPy float64 would turn float32 arrays into float64.
+    """Return slope as a Python float, as a NumPy float64 would turn float32 arrays into float64.
 
     Raises ValueError unless slope is at least 0 and below 1.
     """

@@ -2,8 +2,9 @@
 
     out[n, m] = b[m] + sum over d of x[n, d] * w[d, m]              out = x w + b
 
-For the backward pass, follow each number to where it is used. The input x[n, d] is used in all
-outputs of sample n, times w[d, m]; the weight w[d, m] in output m of all samples, times x[n, d]:
+For the backward pass, follow each number to where it is used. The input x[n, d] is used in every
+output of sample n, times w[d, m]; the weight w[d, m] in output m of every sample, times x[n, d];
+the bias b[m] in output m of every sample:
 
     dx[n, d] = sum over m of dout[n, m] * w[d, m]                   dx = dout w^T
     dw[d, m] = sum over n of x[n, d] * dout[n, m]                   dw = x^T dout
@@ -13,13 +14,15 @@ A sample may have any shape, for example (C, H, W); it is flattened to D numbers
 """
 import numpy as np
 
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache
 
 __all__ = [
     "affine_forward_naive", "affine_backward_naive",
     "affine_forward", "affine_backward",
 ]
+
+CACHE = (np.ndarray, np.ndarray, np.ndarray)  # x, w, b
 
 
 def affine_forward_naive(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
@@ -41,7 +44,7 @@ def affine_forward_naive(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
 
 def affine_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db: every dout (N, M) adds dout * w to dx, dout * x to dw and dout to db."""
-    x, w, b = cache
+    x, w, b = checked_cache(cache, CACHE, "affine")
     dout = gradient_like(dout, (len(x), len(b)), x.dtype, "affine")
     rows = x.reshape(len(x), len(w))
     drows = np.zeros_like(rows)
@@ -64,7 +67,7 @@ def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
 
 def affine_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx = dout w^T, dw = x^T dout, and db, the sums of the columns of dout (N, M)."""
-    x, w, b = cache
+    x, w, b = checked_cache(cache, CACHE, "affine")
     dout = gradient_like(dout, (len(x), len(b)), x.dtype, "affine")
     rows = x.reshape(len(x), len(w))
     return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(axis=0)

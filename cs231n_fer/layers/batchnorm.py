@@ -3,18 +3,27 @@
     mean = 1/N sum x                            var = 1/N sum (x - mean)^2
     xhat = (x - mean) / sqrt(var + eps)         out = gamma * xhat + beta
 
-(Ioffe & Szegedy 2015, algorithm 1.) Training also keeps running averages of mean and var. In test
-mode they take the place of the batch's mean and var, so that the result for a sample doesn't depend
-on the rest of its batch. For images, the mean and the variance of a channel are taken over N, H and
-W (spatial batchnorm).
+(Ioffe & Szegedy 2015, algorithm 1.) Training also keeps running averages of mean and var. Test mode
+uses them in place of the mean and var of the batch, so the output for a sample doesn't depend on
+the other samples. For images, the mean and the variance of a channel are taken over N, H and W
+(spatial batchnorm).
 
-The backward pass is here three times: naive, in loops; as the graph of the forward pass, one line
-per node; and as the formula that the graph simplifies to, which reads memory less often.
+There are three backward passes: naive, in loops; graph, one line for each node of the forward pass;
+and alt, the formula that the graph simplifies to.
 """
 import numpy as np
 
-from ..shapes import check, check_pixels, common_floats, gradient_like, plain_array
+from ..shapes import (
+    check_pixels,
+    checked_cache,
+    common_floats,
+    eps_of,
+    gradient_like,
+    plain_array,
+    warn_unknown,
+)
 from ..types import Array, BatchnormParam, Cache, Shape
+from .averages import check_apart, check_average
 
 __all__ = [
     "batchnorm_forward_naive", "batchnorm_backward_naive",
@@ -22,6 +31,9 @@ __all__ = [
     "spatial_batchnorm_forward_naive", "spatial_batchnorm_backward_naive",
     "spatial_batchnorm_forward", "spatial_batchnorm_backward",
 ]
+
+CACHE = (np.ndarray, np.ndarray, np.ndarray, str)  # x - mean, rstd, gamma, mode
+SETTINGS = frozenset(("mode", "eps", "momentum", "running_mean", "running_var"))
 
 
 def batchnorm_forward_naive(
@@ -52,18 +64,23 @@ def batchnorm_forward_naive(
 
 
 def batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: dx[i] adds up the effect of x[i] on every out[n] of its feature.
+    """Return dx, dgamma, dbeta: dx[i] is the sum of the effects of x[i] on every out[n].
 
-    A change of x[i] also changes the mean and the variance. With rstd = (var + eps)^(-1/2):
+    A change of x[i] also changes the mean and the variance of its feature. With centered = x - mean
+    and rstd = (var + eps)^(-1/2):
 
-        d mean    / d x[i] = 1/N
-        d var     / d x[i] = 2 (x[i] - mean) / N
-        d rstd    / d x[i] = -rstd^3 / 2 * d var / d x[i] = -rstd^2 * xhat[i] / N
-        d xhat[n] / d x[i] = rstd * ((n == i) - 1/N - xhat[n] * xhat[i] / N)
+        d mean        / d x[i] = 1/N
+        d centered[n] / d x[i] = (n == i) - 1/N
+        d var         / d x[i] = 2/N sum over n of centered[n] * ((n == i) - 1/N)
+                               = 2/N centered[i]                       as sum(centered) = 0
+        d rstd        / d x[i] = -1/2 rstd^3 * d var / d x[i]
+                               = -rstd^2 * xhat[i] / N
+        d xhat[n]     / d x[i] = rstd * ((n == i) - 1/N) + centered[n] * d rstd / d x[i]
+                               = rstd * ((n == i) - (1 + xhat[n] * xhat[i]) / N)
 
     In test mode the mean and the variance are constants: d xhat[n] / d x[i] = rstd * (n == i).
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     xhat = centered * rstd
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "batchnorm")
     N, D = dout.shape
@@ -83,7 +100,7 @@ def batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, A
 def column_means(x: Array) -> Array:
     """Return the mean of every column of x (N, D), as the product of a row of 1/N with x.
 
-    This uses BLAS, whose blocked sums have smaller rounding errors.
+    BLAS adds in blocks, which makes rounding errors smaller than those of x.mean(axis=0).
     """
     return np.full(len(x), 1 / len(x), dtype=x.dtype) @ x
 
@@ -102,7 +119,9 @@ def batchnorm_forward(
     gamma, beta  (D,) scale and shift
     bn_param     {"mode": "train" or "test", "eps": 1e-5, "momentum": 0.9,
                  "running_mean": (D,), "running_var": (D,)}; only the mode is required. Training
-                 updates the running averages in place; if they are missing, they start at 0
+                 updates the running averages in place; missing ones are added as zeros. They are
+                 float32 or float64, and share no memory with each other or with an argument.
+                 With eps 0, a feature without variance gives NaN: 0 / 0
     Returns out (N, D) and the cache (x - mean, 1 / sqrt(var + eps), gamma, mode). Raises ValueError
     if a shape or a setting is wrong.
     """
@@ -124,22 +143,29 @@ def batchnorm_forward(
 
 
 def batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: walk the graph of the forward pass backwards, one line per node.
+    """Return dx, dgamma, dbeta: walk the graph of the forward pass backward, one line per node.
 
         x -> mean -> centered -> square -> var -> std -> rstd -> xhat -> out
 
-    A node multiplies the gradient by its derivative:
+    Every node multiplies the gradient by its derivative. Those of the square root and of the
+    reciprocal follow from the product rule, if both sides are differentiated:
 
-        rstd = 1 / std                  -1 / std^2 = -rstd^2
-        std = sqrt(var + eps)           1 / (2 sqrt(var + eps)) = rstd / 2
-        var, the mean of square         1/N for every sample
-        square = centered^2             2 * centered
-        mean of x                       1/N for every sample
+        std * std  = var + eps      2 std * d std / d var = 1           d std  / d var = rstd / 2
+        std * rstd = 1              rstd + std * d rstd / d std = 0     d rstd / d std = -rstd^2
 
-    Gradients from several uses add up: x is used for mean and for centered, and centered for square
-    and for xhat; gamma, beta, rstd and mean are used for all samples, hence the sums over axis 0.
+    The others are
+
+        out      = gamma * xhat + beta    d out / d xhat = gamma
+        xhat     = centered * rstd        d xhat / d centered = rstd,   d xhat / d rstd = centered
+        var      = 1/N sum square         d var / d square[n] = 1/N
+        square   = centered * centered    d square / d centered = 2 centered
+        centered = x - mean               d centered / d x = 1,         d centered / d mean = -1
+        mean     = 1/N sum x              d mean / d x[n] = 1/N
+
+    Gradients of several uses add up: x is used in mean and centered, centered in square and xhat;
+    gamma, beta, rstd and mean are used in all samples, hence the sums over axis 0.
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
     N = len(dout)
     xhat = centered * rstd
@@ -162,16 +188,25 @@ def batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
 def batchnorm_backward_alt(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dgamma, dbeta by the formula that the graph simplifies to.
 
-    In batchnorm_backward, the term 2 * centered * dsquare is -rstd * xhat * mean(dxhat * xhat) when
-    written out. Over the batch it adds up to 0, as xhat does, so dmean / N is -rstd * mean(dxhat):
+    Write the lines of batchnorm_backward out, one after the other; sum and mean are over the batch:
 
-        dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
-           = gamma * rstd * (dout - dbeta / N - xhat * dgamma / N)
+        drstd     = sum(dxhat * centered)
+        dvar      = -rstd^3 / 2 * sum(dxhat * centered)
+        dsquare   = -rstd^3 / (2 N) * sum(dxhat * centered)
+        2 * centered * dsquare
+                  = -rstd^3 * centered * mean(dxhat * centered)
+                  = -rstd * xhat * mean(dxhat * xhat)               as centered * rstd = xhat
+        dcentered = rstd * (dxhat - xhat * mean(dxhat * xhat))
+        dmean / N = -mean(dcentered)
+                  = -rstd * mean(dxhat)                             as mean(xhat) = 0
+        dx        = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
+                  = gamma * rstd * (dout - dbeta / N - xhat * dgamma / N)
 
-    The gradient loses its mean and its part along xhat, because out doesn't change (but for eps) if
-    all x are shifted by a constant, or scaled about their mean.
+    The last line uses dxhat = gamma * dout. What is subtracted is the mean of the gradient and its
+    component along xhat: shifting all x by a constant, or scaling them about their mean, leaves out
+    as it is (except for eps), so the gradient along these two directions is 0.
     """
-    centered, rstd, gamma, mode = cache
+    centered, rstd, gamma, mode = checked_cache(cache, CACHE, "batchnorm")
     dout = gradient_like(dout, centered.shape, centered.dtype, "batchnorm")
     N = len(dout)
     dbeta = column_means(dout) * N
@@ -186,15 +221,12 @@ def batchnorm_backward_alt(dout: Array, cache: Cache) -> tuple[Array, Array, Arr
 
 
 def as_rows(x: Array) -> Array:
-    """Return images x (N, C, H, W) as rows (N * H * W, C), one per pixel.
-
-    The rows are a view of channels-last images, and a copy of others.
-    """
+    """Return images x (N, C, H, W) as rows (N * H * W, C), one per pixel."""
     return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
 def as_images(rows: Array, shape: Shape) -> Array:
-    """Return a view of rows (N * H * W, C) as images of a shape (N, C, H, W): undo as_rows."""
+    """Return a view of rows (N * H * W, C) as images of a shape (N, C, H, W); undoes as_rows."""
     N, C, H, W = shape
     return rows.reshape(N, H, W, C).transpose(0, 3, 1, 2)
 
@@ -210,7 +242,7 @@ def spatial_batchnorm_forward_naive(
 
 def spatial_batchnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    shape, rows_cache = cache
+    shape, rows_cache = checked_cache(cache, (tuple, tuple), "spatial_batchnorm")
     dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
     dx, dgamma, dbeta = batchnorm_backward_naive(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta
@@ -223,7 +255,8 @@ def spatial_batchnorm_forward(
     x            (N, C, H, W)
     gamma, beta  (C,) scale and shift
     bn_param     the settings of batchnorm_forward, with running averages (C,)
-    Returns out (N, C, H, W) and a cache. Raises ValueError if a shape or a setting is wrong.
+    Returns out (N, C, H, W) and the cache (x.shape, cache of batchnorm_forward). Raises ValueError
+    if a shape or a setting is wrong.
     """
     x = plain_array(x, "x")
     check_pixels(x, "spatial_batchnorm")
@@ -233,7 +266,7 @@ def spatial_batchnorm_forward(
 
 def spatial_batchnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    shape, rows_cache = cache
+    shape, rows_cache = checked_cache(cache, (tuple, tuple), "spatial_batchnorm")
     dout = gradient_like(dout, shape, rows_cache[0].dtype, "spatial_batchnorm")
     dx, dgamma, dbeta = batchnorm_backward_alt(as_rows(dout), rows_cache)
     return as_images(dx, dout.shape), dgamma, dbeta
@@ -244,8 +277,8 @@ def batchnorm_settings(
         bn_param: BatchnormParam) -> tuple[str, float, float, Array, Array]:
     """Return (mode, eps, momentum, running_mean, running_var) after checking all arguments.
 
-    Running averages that are missing are added to bn_param, as zeros. Raises ValueError if a shape
-    or a setting is wrong.
+    Missing running averages are added to bn_param as zeros. Raises ValueError if a shape or a
+    setting is wrong.
     """
     D = x.shape[-1]
     if x.ndim != 2 or not x.size:
@@ -256,23 +289,14 @@ def batchnorm_settings(
     mode = bn_param.get("mode")
     if mode not in ("train", "test"):
         raise ValueError(f"bn_param: mode is {mode!r}, expected 'train' or 'test'")
-    # float(): a NumPy float64 would turn float32 arrays into float64.
-    eps = float(bn_param.get("eps", 1e-5))
+    if not bn_param.keys() <= SETTINGS:
+        warn_unknown(bn_param, SETTINGS, "bn_param")
+    eps = eps_of(bn_param)
     momentum = float(bn_param.get("momentum", 0.9))
     running_mean = bn_param.setdefault("running_mean", np.zeros(D, dtype=x.dtype))
     check_average("running_mean", running_mean, D, mode)
     running_var = bn_param.setdefault("running_var", np.zeros(D, dtype=x.dtype))
     check_average("running_var", running_var, D, mode)
+    if mode == "train":
+        check_apart(running_mean, running_var, x, gamma, beta)
     return mode, eps, momentum, running_mean, running_var
-
-
-def check_average(name: str, average: object, D: int, mode: str) -> None:
-    """Raise ValueError unless a running average is a float array (D,), writable for training."""
-    if not isinstance(average, np.ndarray):
-        raise ValueError(f"bn_param: {name} is {type(average).__name__}, "
-                         f"expected a float array ({D},), one number per feature")
-    if average.shape != (D,) or average.dtype.kind != "f":
-        raise ValueError(f"bn_param: {name} is {average.dtype} {average.shape}, "
-                         f"expected a float array ({D},), one number per feature")
-    check(mode == "test" or average.flags.writeable,
-          f"bn_param: {name} is read-only, but training mode updates it in place; give a copy")

@@ -10,18 +10,28 @@ not flipped.
     +-----------+        +-----+        +-------+
     | +-----+   |        |     |        | o     |     o = sum(window * w) + b
     | |     |   |   *    |     |   =    |       |     the next output to the right belongs to the
-    | +-----+   |        +-----+        |       |     window that lies `stride` pixels further
+    | +-----+   |        +-----+        |       |     window `stride` pixels to the right
     +-----------+                       +-------+
 
-For the backward pass, look at a single output, o = sum(window * w) + b. By the product rule it adds
-dout * w to the gradient of its window, dout * window to dw, and dout to db. The gradients of pixels
-that lie in several windows, and of weights that are used in all of them, add up.
+For the backward pass, take a single output o = out[n, f, i, j] and its gradient do:
+
+    d o / d window[c, hh, ww] = w[c, hh, ww]               do * w is added to dx, at the window
+    d o / d w[c, hh, ww]      = window[c, hh, ww]          do * window is added to dw
+    d o / d b                 = 1                          do is added to db
+
+A pixel lies in several windows, and a weight is used in all of them, so their gradients add up.
 
 Rungs: naive, the definition in loops, and im2col, one matrix product.
 """
 import numpy as np
 
-from ..shapes import conv_arguments, conv_geometry, conv_output_size, gradient_like
+from ..shapes import (
+    checked_cache,
+    conv_arguments,
+    conv_geometry,
+    conv_output_size,
+    gradient_like,
+)
 from ..types import Array, Cache, ConvParam
 from .im2col import col2im, im2col
 
@@ -29,6 +39,8 @@ __all__ = [
     "conv_forward_naive", "conv_backward_naive",
     "conv_forward_im2col", "conv_backward_im2col",
 ]
+
+ARRAYS = (np.ndarray, np.ndarray)  # x and w, with which caches begin
 
 
 def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam) -> tuple[Array, Cache]:
@@ -60,11 +72,11 @@ def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam) -> t
 
 
 def conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db: the loops of the forward pass, now from the outputs to the inputs.
+    """Return dx, dw, db in the shapes of x, w, b: every output adds its share to all three.
 
     dout   (N, F, Ho, Wo)
     """
-    x, w, b, (stride, pad) = cache
+    x, w, b, (stride, pad) = checked_cache(cache, (*ARRAYS, np.ndarray, tuple), "conv")
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)
@@ -88,9 +100,9 @@ def conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]
 
 
 def filters_as_matrix(w: Array) -> Array:
-    """Return filters w (F, C, HH, WW) as a matrix (HH * WW * C, F): one column per filter.
+    """Return filters w (F, C, HH, WW) as a matrix (HH * WW * C, F) with one column per filter.
 
-    A column lists the weights in the order in which a row of im2col lists the pixels.
+    The weights in a column have the same order as the pixels in a row of im2col.
     """
     F, C, HH, WW = w.shape
     return w.transpose(2, 3, 1, 0).reshape(HH * WW * C, F)
@@ -100,8 +112,7 @@ def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> 
     """Convolve by a matrix product: out = im2col(x) @ filters_as_matrix(w) + b.
 
     Arguments, out and errors are those of conv_forward_naive. The cache is (x, w, (stride, pad)).
-    It leaves out the columns, which are up to HH * WW times as large as x; the backward pass
-    computes them again.
+    It doesn't hold cols, up to HH * WW times as large as x; the backward pass computes it again.
     """
     x, w, b = conv_arguments(x, w, b)
     stride, pad = conv_geometry(conv_param)
@@ -115,11 +126,20 @@ def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> 
 
 
 def conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db by the backward pass of the affine layer out = cols @ filters + b.
+    """Return dx, dw, db by the backward pass of the affine layer rows = cols @ filters + b.
 
-    Arguments are those of conv_backward_naive.
+    Let r = (n, i, j) count windows, k = (hh, ww, c) the numbers in a window, and f filters:
+
+        rows[r, f]     = b[f] + sum over k of cols[r, k] * filters[k, f]
+        dfilters[k, f] = sum over r of cols[r, k] * drows[r, f]          dfilters = cols^T drows
+        dcols[r, k]    = sum over f of drows[r, f] * filters[k, f]       dcols = drows filters^T
+        db[f]          = sum over r of drows[r, f]
+
+    dw is dfilters in the shape of w. Every cols[r, k] is a copy of a pixel, so the gradient of the
+    pixel is the sum over its copies: dx = col2im(dcols). Arguments and results are those of
+    conv_backward_naive.
     """
-    x, w, (stride, pad) = cache
+    x, w, (stride, pad) = checked_cache(cache, (*ARRAYS, tuple), "conv")
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)

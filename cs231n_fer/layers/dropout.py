@@ -2,14 +2,20 @@
 
     out = x * mask,    mask = 1/p with probability p, else 0
 
-The numbers that are kept are divided by p ("inverted" dropout), so that the expected value of the
-mask is 1, and that of out is x. In test mode out = x, and nothing needs to be scaled. For a given
-mask the layer is linear, and dx = dout * mask.
+The scale 1/p makes the expected output equal to the input ("inverted" dropout):
+
+    E[mask] = p * 1/p + (1 - p) * 0 = 1,    E[out] = x * E[mask] = x
+
+so that test mode, out = x, needs no scale. (A mask of ones and zeros would give E[out] = p * x, and
+test mode would have to multiply by p.) For a given mask the layer is linear:
+
+    d out / d x = mask,    dx = dout * mask
 """
 import numpy as np
 
-from ..shapes import check, common_floats, gradient_like
+from ..shapes import check, checked_cache, common_floats, gradient_like
 from ..types import Array, Cache, DropoutParam
+from .course_random import GlobalGenerator
 
 __all__ = [
     "dropout_forward_naive", "dropout_backward_naive",
@@ -38,9 +44,9 @@ def dropout_forward_naive(x: Array, dropout_param: DropoutParam) -> tuple[Array,
 
 def dropout_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx = dout * mask, one number at a time; in test mode, return dout."""
-    mask = cache
-    if mask is None:
-        return dout
+    if cache is None:
+        return common_floats("dropout", dout=dout)[0]
+    mask: Array = checked_cache(cache, np.ndarray, "dropout")
     dout = gradient_like(dout, mask.shape, mask.dtype, "dropout")
     dx = np.empty_like(dout)
     for index in np.ndindex(dout.shape):
@@ -55,7 +61,8 @@ def dropout_forward(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache
     dropout_param  {"p": probability of KEEPING a number, above 0 and at most 1,
                    "mode": "train" or "test",
                    "rng": np.random.Generator that draws the mask,
-                   "seed": int, which without an rng gives the same mask in every call}
+                   "seed": int, used without an rng; gives the same mask in every call}; without
+                   both, NumPy's global random numbers draw it, as in the course
     Returns out and the cache, which is the mask, or None in test mode. Raises ValueError if p or
     mode is missing or out of range.
     """
@@ -63,27 +70,28 @@ def dropout_forward(x: Array, dropout_param: DropoutParam) -> tuple[Array, Cache
     p, mode, rng = dropout_settings(dropout_param)
     if mode == "test":
         return x, None
-    mask = np.empty_like(x)  # in the memory order of x, so that out has it too
+    mask = np.empty_like(x)  # has the dtype and the strides of x, and so has out
     np.multiply(rng.random(x.shape) < p, 1 / p, out=mask, casting="same_kind")
     return x * mask, mask
 
 
 def dropout_backward(dout: Array, cache: Cache) -> Array:
     """Return dx = dout * mask; in test mode, return dout."""
-    mask = cache
-    if mask is None:
-        return dout
+    if cache is None:
+        return common_floats("dropout", dout=dout)[0]
+    mask: Array = checked_cache(cache, np.ndarray, "dropout")
     dx: Array = gradient_like(dout, mask.shape, mask.dtype, "dropout") * mask
     return dx
 
 
 def dropout_settings(dropout_param: DropoutParam) -> tuple[float, str, np.random.Generator]:
-    """Return (p, mode, generator of the mask); raises ValueError if p or mode is out of range."""
+    """Return p, mode and the generator of the mask; raises ValueError if p or mode is invalid."""
     p = dropout_param.get("p")
     mode = dropout_param.get("mode")
     if p is None or not 0 < p <= 1:
         raise ValueError(f"dropout_param: p is {p}, expected the probability of keeping a number, "
                          "above 0 and at most 1")
     check(mode in ("train", "test"), f"dropout_param: mode is {mode!r}, expected 'train' or 'test'")
-    rng = dropout_param.get("rng") or np.random.default_rng(dropout_param.get("seed"))
-    return float(p), str(mode), rng
+    seed = dropout_param.get("seed")
+    unseeded = GlobalGenerator() if seed is None else np.random.default_rng(seed)
+    return float(p), str(mode), dropout_param.get("rng") or unseeded

@@ -1,15 +1,15 @@
-"""Grouped convolution: the channels are split into groups, and each group has filters of its own.
+"""Grouped convolution: the channels are split into groups, each of which has its own filters.
 
     x (N, C, H, W)                           w (F, C / groups, HH, WW)
     channels of group g: C / groups          filters of group g: F / groups
 
-Group g of the output is the convolution of group g of x with group g of the filters, and nothing
-else (Krizhevsky et al. 2012, section 3.5). With groups = C every filter sees one channel: this is
-depthwise convolution (Howard et al. 2017). The weights are fewer by a factor of `groups`, and so
-are the multiplications.
+Group g of the output is the convolution of group g of x with group g of the filters (Krizhevsky et
+al. 2012, section 3.5). With groups = C, every filter sees a single channel: this is depthwise
+convolution (Howard et al. 2017). There are fewer weights by a factor of `groups`, and as many fewer
+multiplications.
 
-The gradient of a sum of independent terms is the list of their gradients: the backward pass is
-that of an ordinary convolution, group by group.
+No number of a group is used in another group, so the backward pass is that of an ordinary
+convolution, group by group.
 
 Rungs: naive, the definition, and im2col, one batched matrix product.
 """
@@ -39,7 +39,7 @@ def grouped_conv_arguments(x: Array, w: Array, b: Array, groups: int
                            ) -> tuple[Array, Array, Array, int]:
     """Return x, w and b in one dtype, and groups as an int.
 
-    Raises ValueError if the shapes don't fit together or groups doesn't divide C and F.
+    Raises ValueError if the shapes don't fit together, or if groups doesn't divide C and F.
     """
     x, w, b = common_floats("grouped_conv", x=x, w=w, b=b)
     groups = whole_number(groups, "groups", 1)
@@ -59,7 +59,7 @@ def grouped_conv_arguments(x: Array, w: Array, b: Array, groups: int
 
 def grouped_conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvParam, groups: int
                                ) -> tuple[Array, Cache]:
-    """Convolve every group of channels with its own filters.
+    """Convolve every group of channels with its own filters, by the definition.
 
     x           (N, C, H, W) images, float32 or float64
     w           (F, C / groups, HH, WW) filters
@@ -76,7 +76,7 @@ def grouped_conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvPar
 
 
 def grouped_conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db for dout (N, F, Ho, Wo): those of the groups, one after the other."""
+    """Return dx, dw, db for dout (N, F, Ho, Wo): those of the groups, concatenated."""
     shape = _out_shape([part[0].shape for part in cache], [part[1].shape for part in cache],
                        cache[0][3])
     dout = gradient_like(dout, shape, cache[0][0].dtype, "grouped_conv")
@@ -95,7 +95,7 @@ def _out_shape(x_shapes: list[Shape], w_shapes: list[Shape], geometry: tuple[int
 
 def grouped_conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam, groups: int
                                 ) -> tuple[Array, Cache]:
-    """Convolve by one batched matrix product, of all groups.
+    """Convolve all groups by one batched matrix product.
 
     Arguments, out and errors are those of grouped_conv_forward_naive; the cache is
     (x, w, (stride, pad), groups).
@@ -110,7 +110,10 @@ def grouped_conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvPa
 
 
 def grouped_conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dw, db for dout (N, F, Ho, Wo), as the backward pass of cols @ filters + b."""
+    """Return dx, dw, db for dout (N, F, Ho, Wo): the backward pass of cols @ filters + b.
+
+    See conv_backward_im2col for the derivation.
+    """
     x, w, (stride, pad), groups = cache
     N, F, Ho, Wo = _out_shape([x.shape], [w.shape], (stride, pad))
     dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "grouped_conv").transpose(0, 2, 3, 1)
@@ -120,10 +123,11 @@ def grouped_conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Arra
     C = w.shape[1]  # channels of a group
     dfilters = _columns(x, w, stride, pad, groups).transpose(0, 2, 1) @ rows
     dw = dfilters.reshape(groups, HH, WW, C, F // groups).transpose(0, 4, 3, 1, 2).reshape(w.shape)
+    db = dout.sum(axis=(0, 1, 2))
     dcols = rows @ _filters(w, groups).transpose(0, 2, 1)  # (groups, rows, HH * WW * C)
     dcols = dcols.reshape(groups, -1, HH * WW, C).transpose(1, 2, 0, 3)
-    dx = col2im(dcols.reshape(len(dcols), -1), x.shape, HH, WW, stride, pad)
-    return dx, dw, dout.sum(axis=(0, 1, 2))
+    dcols = dcols.reshape(len(dcols), HH * WW * groups * C)
+    return col2im(dcols, x.shape, HH, WW, stride, pad), dw, db
 
 
 def _columns(x: Array, w: Array, stride: int, pad: int, groups: int) -> Array:

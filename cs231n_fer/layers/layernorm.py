@@ -2,14 +2,23 @@
 
     xhat = (x - mean) / sqrt(var + eps)         out = gamma * xhat + beta
 
-Layer normalization takes mean and variance over all features of a sample (Ba et al. 2016), group
-normalization over all pixels of a group of channels (Wu & He 2018). No sample depends on another:
-training and test are the same, and there are no running averages. The derivatives are those of
-batchnorm.py, with the features of a sample in the place of the batch.
+Layer normalization takes the mean and the variance over all features of a sample (Ba et al. 2016),
+group normalization over all pixels of a group of channels (Wu & He 2018). No sample depends on
+another: training and test are the same, and there are no running averages.
+
+The backward pass is that of batchnorm by transposition. Batchnorm normalizes the columns of x, and
+layer normalization the rows, which are the columns of x^T. So in batchnorm's formula
+
+    dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
+
+x, xhat and dxhat are transposed, which leaves the formula as it is, except that mean is taken along
+a row, and that there is one rstd per row. gamma and beta scale and shift columns in both layers, so
+dxhat = dout * gamma, and dgamma and dbeta are sums over the samples. In group normalization, a row
+holds all pixels of a group: N * G rows of (C // G) * H * W numbers.
 """
 import numpy as np
 
-from ..shapes import check, check_pixels, common_floats, gradient_like
+from ..shapes import check, check_pixels, checked_cache, common_floats, eps_of, gradient_like
 from ..types import Array, Cache, NormParam
 
 __all__ = [
@@ -19,6 +28,8 @@ __all__ = [
     "spatial_groupnorm_forward", "spatial_groupnorm_backward",
 ]
 
+CACHE = (np.ndarray, np.ndarray, np.ndarray)  # xhat, rstd, gamma
+
 
 def layernorm_forward_naive(
         x: Array, gamma: Array, beta: Array, ln_param: NormParam) -> tuple[Array, Cache]:
@@ -26,12 +37,12 @@ def layernorm_forward_naive(
 
     x            (N, D)
     gamma, beta  (D,) scale and shift
-    ln_param     {"eps": 1e-5}, or {}
-    Returns out (N, D) and the cache (xhat, rstd, gamma), where rstd is 1 / sqrt(var + eps). Raises
-    ValueError if the shapes don't fit together.
+    ln_param     {"eps": 1e-5}, or {}; with eps 0, a sample without variance gives NaN: 0 / 0
+    Returns out (N, D) and the cache (xhat, rstd, gamma), where rstd (N, 1) is 1 / sqrt(var + eps).
+    Raises ValueError if the shapes don't fit together.
     """
     x, gamma, beta = layernorm_arguments(x, gamma, beta)
-    eps = float(ln_param.get("eps", 1e-5))
+    eps = eps_of(ln_param)
     N, D = x.shape
     xhat = np.empty_like(x)
     rstd = np.empty((N, 1), dtype=x.dtype)
@@ -45,11 +56,12 @@ def layernorm_forward_naive(
 
 
 def layernorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: dx[n, i] adds up the effect of x[n, i] on every out[n, d].
+    """Return dx, dgamma, dbeta: dx[n, i] is the sum of the effects of x[n, i] on every out[n, d].
 
-    d xhat[n, d] / d x[n, i] = rstd[n] * ((d == i) - (1 + xhat[n, d] * xhat[n, i]) / D)
+    d xhat[n, d] / d x[n, i] = rstd[n] * ((d == i) - (1 + xhat[n, d] * xhat[n, i]) / D),
+    as in batchnorm_backward_naive.
     """
-    xhat, rstd, gamma = cache
+    xhat, rstd, gamma = checked_cache(cache, CACHE, "layernorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
     N, D = dout.shape
     dx = np.zeros_like(xhat)
@@ -66,14 +78,14 @@ def layernorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, A
 
 
 def normalise_rows(rows: Array, eps: float) -> tuple[Array, Array]:
-    """Return xhat (R, K), the rows with mean 0 and variance 1, and rstd (R, 1)."""
+    """Return xhat (R, K), whose rows have mean 0 and variance 1, and rstd (R, 1)."""
     centered = rows - rows.mean(axis=1, keepdims=True)
     rstd = 1 / np.sqrt((centered * centered).mean(axis=1, keepdims=True) + eps)
     return centered * rstd, rstd
 
 
 def normalise_rows_backward(dxhat: Array, xhat: Array, rstd: Array) -> Array:
-    """Return rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), as in batchnorm, by rows."""
+    """Return rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), with means over rows."""
     along = (dxhat * xhat).mean(axis=1, keepdims=True)
     dx: Array = rstd * (dxhat - dxhat.mean(axis=1, keepdims=True) - xhat * along)
     return dx
@@ -86,13 +98,13 @@ def layernorm_forward(
     Arguments, results and errors are those of layernorm_forward_naive.
     """
     x, gamma, beta = layernorm_arguments(x, gamma, beta)
-    xhat, rstd = normalise_rows(x, float(ln_param.get("eps", 1e-5)))
+    xhat, rstd = normalise_rows(x, eps_of(ln_param))
     return gamma * xhat + beta, (xhat, rstd, gamma)
 
 
 def layernorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, D), dgamma (D,), dbeta (D,)."""
-    xhat, rstd, gamma = cache
+    xhat, rstd, gamma = checked_cache(cache, CACHE, "layernorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "layernorm")
     dx = normalise_rows_backward(dout * gamma, xhat, rstd)
     return dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
@@ -105,7 +117,7 @@ def spatial_groupnorm_forward_naive(
     x            (N, C, H, W)
     gamma, beta  (1, C, 1, 1) scale and shift
     G            number of groups, a divisor of C
-    gn_param     {"eps": 1e-5}, or {}
+    gn_param     {"eps": 1e-5}, or {}; with eps 0, a group without variance gives NaN: 0 / 0
     Returns out (N, C, H, W) and the cache (xhat, rstd, gamma, G), where rstd (N * G, 1) is
     1 / sqrt(var + eps). Raises ValueError if the shapes don't fit together.
     """
@@ -121,12 +133,12 @@ def spatial_groupnorm_forward_naive(
             var = sum((group[index] - mean) ** 2 for index in np.ndindex(group.shape)) / group.size
             rstd[n * G + g] = 1 / np.sqrt(var + eps)
             xhat[n, g * size:(g + 1) * size] = (group - mean) * rstd[n * G + g]
-    return gamma * xhat + beta, (xhat, rstd, gamma, G)
+    return gamma * xhat + beta, (xhat, rstd, gamma, int(G))
 
 
 def spatial_groupnorm_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma, dbeta: dx adds up the effect of every x on every xhat of its group."""
-    xhat, rstd, gamma, G = cache
+    """Return dx, dgamma, dbeta: dx is the sum of the effects of x on every xhat of its group."""
+    xhat, rstd, gamma, G = checked_cache(cache, (*CACHE, int), "spatial_groupnorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     N, C, H, W = dout.shape
     size = C // G
@@ -156,12 +168,12 @@ def spatial_groupnorm_forward(
     x, gamma, beta, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     xhat, rstd = normalise_rows(x.reshape(len(x) * G, -1), eps)
     xhat = xhat.reshape(x.shape)
-    return gamma * xhat + beta, (xhat, rstd, gamma, G)
+    return gamma * xhat + beta, (xhat, rstd, gamma, int(G))
 
 
 def spatial_groupnorm_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx (N, C, H, W), dgamma (1, C, 1, 1), dbeta (1, C, 1, 1)."""
-    xhat, rstd, gamma, G = cache
+    xhat, rstd, gamma, G = checked_cache(cache, (*CACHE, int), "spatial_groupnorm")
     dout = gradient_like(dout, xhat.shape, xhat.dtype, "spatial_groupnorm")
     dxhat = dout * gamma
     rows = (len(dout) * G, -1)
@@ -199,4 +211,4 @@ def groupnorm_arguments(
     check(gamma.shape == beta.shape == (1, C, 1, 1),
           f"spatial_groupnorm: gamma has shape {gamma.shape} and beta {beta.shape}, "
           f"expected {(1, C, 1, 1)}")
-    return x, gamma, beta, float(gn_param.get("eps", 1e-5))
+    return x, gamma, beta, eps_of(gn_param)

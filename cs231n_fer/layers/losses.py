@@ -9,19 +9,13 @@ For one sample, with scores x[j] and label y:
     smoothed  distill, with a teacher that gives all classes 1/C          (Szegedy et al. 2016)
 
 The loss of a batch is the mean over its samples. Every function returns the loss as a Python float
-and its gradient dx, in the shape and the dtype of x.
-
-The gradient of the softmax loss is the vector of probabilities minus the one-hot label: write the
-loss as a difference, and differentiate it.
-
-    -log p[y] = log(sum over k of exp(x[k])) - x[y]
-
-    d(-log p[y]) / d x[j] = exp(x[j]) / (sum over k of exp(x[k])) - (j == y) = p[j] - (j == y)
+and its gradient dx, with the shape and the dtype of x. The docstrings derive the gradient for one
+sample, before the division by N.
 """
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..shapes import check, common_floats, plain_array, real_numbers, scores_and_labels
+from ..shapes import check, common_floats, real_numbers, scores_and_labels
 from ..types import Array, Labels
 
 __all__ = [
@@ -35,7 +29,7 @@ __all__ = [
 
 def softmax_loss_naive(
         x: Array, y: Labels, class_weights: ArrayLike | None = None) -> tuple[float, Array]:
-    """Add up -log p[y], one number at a time; see softmax_loss."""
+    """Compute the softmax loss and dx, one number at a time; see softmax_loss."""
     x, y = scores_and_labels(x, y)
     weights = sample_weights(x, y, class_weights).tolist()
     total = sum(weights)
@@ -54,7 +48,7 @@ def softmax_loss_naive(
 def log_softmax(x: Array) -> Array:
     """Return log(exp(x) / sum(exp(x))) for every row of x.
 
-    A constant that is subtracted from a row cancels; with the maximum of the row, no exp overflows.
+    A constant subtracted from a row cancels. If it is the maximum of the row, no exp overflows.
     """
     shifted = x - x.max(axis=1, keepdims=True)
     log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -63,15 +57,22 @@ def log_softmax(x: Array) -> Array:
 
 def softmax_loss(
         x: Array, y: Labels, class_weights: ArrayLike | None = None) -> tuple[float, Array]:
-    """Return the cross-entropy of the softmax of scores, and dx = (p - onehot(y)) / N.
+    """Return the cross-entropy of the softmax of the scores, and dx = (p - onehot(y)) / N.
 
     x               (N, C) scores
     y               (N,) labels from 0 to C - 1
-    class_weights   (C,) numbers above 0, or None for ones. The loss is then the weighted mean, the
-                    sum of w[y] (-log p[y]) divided by the sum of w[y] over the batch, as in
-                    PyTorch's CrossEntropyLoss(weight), and dx = w[y] (p - onehot(y)) / sum of w[y];
-                    a common factor of the weights cancels
-    Raises ValueError if an argument doesn't fit.
+    class_weights   (C,) numbers above 0, or None. The loss is then the weighted mean, the sum of
+                    w[y] (-log p[y]) divided by the sum of w[y] over the batch, as in PyTorch's
+                    CrossEntropyLoss(weight), and dx = w[y] (p - onehot(y)) / sum of w[y]; a common
+                    factor of the weights cancels
+    Raises ValueError if an argument has a wrong shape, dtype or value.
+
+    The gradient, with s = sum over k of exp(x[k]) and p[j] = exp(x[j]) / s:
+
+        loss             = -log p[y] = log s - x[y]
+        d log s / d x[j] = 1/s * d s / d x[j] = exp(x[j]) / s = p[j]
+        d x[y]  / d x[j] = (j == y)
+        dx[j]            = p[j] - (j == y)
     """
     x, y = scores_and_labels(x, y)
     weights = sample_weights(x, y, class_weights)
@@ -87,7 +88,7 @@ def softmax_loss(
 
 
 def svm_loss_naive(x: Array, y: Labels) -> tuple[float, Array]:
-    """Add up the violated margins, one at a time; see svm_loss."""
+    """Compute the hinge loss and dx, one margin at a time; see svm_loss."""
     x, y = scores_and_labels(x, y)
     N, C = x.shape
     loss = 0.0
@@ -107,7 +108,8 @@ def svm_loss(x: Array, y: Labels) -> tuple[float, Array]:
 
     x   (N, C) scores
     y   (N,) labels from 0 to C - 1
-    A violated margin x[j] - x[y] + 1 > 0 adds 1/N to dx[j] and subtracts 1/N from dx[y].
+    The derivative of max(0, margin) is 0 unless margin > 0. A margin is x[j] - x[y] + 1, so each
+    positive one adds 1/N to dx[j] and subtracts 1/N from dx[y].
     """
     x, y = scores_and_labels(x, y)
     rows = np.arange(len(x))
@@ -120,7 +122,7 @@ def svm_loss(x: Array, y: Labels) -> tuple[float, Array]:
 
 
 def l2_svm_loss_naive(x: Array, y: Labels) -> tuple[float, Array]:
-    """Add up the squared margins, one at a time; see l2_svm_loss."""
+    """Compute the squared hinge loss and dx, one margin at a time; see l2_svm_loss."""
     x, y = scores_and_labels(x, y)
     N, C = x.shape
     loss = 0.0
@@ -139,7 +141,9 @@ def l2_svm_loss(x: Array, y: Labels) -> tuple[float, Array]:
 
     x   (N, C) scores
     y   (N,) labels from 0 to C - 1
-    With t = 1 for the label's class and -1 for the others, dx = -2 t max(0, 1 - t x) / N.
+    Let t be 1 for the class of the label, -1 for the others, and margin = max(0, 1 - t x). By the
+    chain rule, d margin^2 / d x = 2 margin * (-t), also where the margin is 0, so
+    dx = -2 t margin / N.
     """
     x, y = scores_and_labels(x, y)
     t = np.full_like(x, -1)
@@ -151,7 +155,7 @@ def l2_svm_loss(x: Array, y: Labels) -> tuple[float, Array]:
 def distillation_loss_naive(
         x: Array, y: Labels, teacher_probs: Array,
         alpha: float = 0.8, T: float = 1.0) -> tuple[float, Array]:
-    """Compute the paper's equation 1 as it stands, one sample at a time; see distillation_loss."""
+    """Compute equation 1 of the paper and dx, one sample at a time; see distillation_loss."""
     x, y = scores_and_labels(x, y)
     teacher_probs, alpha, T = check_teacher(x, teacher_probs, alpha, T)
     N, C = x.shape
@@ -174,20 +178,31 @@ def distillation_loss_naive(
 def distillation_loss(
         x: Array, y: Labels, teacher_probs: Array,
         alpha: float = 0.8, T: float = 1.0) -> tuple[float, Array]:
-    """Return a mix of the softmax loss and the KL divergence from a teacher, and dx.
+    """Return a weighted sum of the softmax loss and the KL divergence from a teacher, and dx.
 
     x              (N, C) scores of the student
     y              (N,) labels from 0 to C - 1
     teacher_probs  (N, C) probabilities of the teacher, at the same temperature T
-    alpha          weight of the softmax loss, 0 to 1; the paper takes 0.8
+    alpha          weight of the softmax loss, 0 to 1; the paper uses 0.8
     T              temperature, above 0: probabilities are the softmax of scores / T
-    The KL divergence of the student's p from the teacher's q is the sum of q (log q - log p), where
-    0 log 0 is 0. Its gradient is (p - q) / T, that of the softmax loss with q in the place of the
-    one-hot label; T^2 keeps the size of the gradient when T changes (Hinton et al. 2015).
+    Raises ValueError if an argument has a wrong shape, dtype or value.
 
-    With T = 1 this is the paper's equation 1, whose f_j in the second term we read as the student's
-    log-probability: with raw scores in its place, the term would have no lower bound. Raises
-    ValueError if an argument doesn't fit.
+    The gradient of the KL divergence of p = softmax(x / T) from q = teacher_probs, where 0 log 0 is
+    0 and s = sum over k of exp(x[k] / T):
+
+        soft                = sum over j of q[j] (log q[j] - log p[j])
+        log p[j]            = x[j] / T - log s
+        d log s    / d x[i] = 1/s * exp(x[i] / T) / T = p[i] / T
+        d log p[j] / d x[i] = ((j == i) - p[i]) / T
+        d soft     / d x[i] = -1/T sum over j of q[j] ((j == i) - p[i])
+                            = (p[i] * sum(q) - q[i]) / T
+
+    As sum(q) = 1, this is (p - q) / T: the gradient of the softmax loss with q in place of the
+    one-hot label. For large T, p - q itself shrinks as 1/T, so the factor T^2 in the loss keeps
+    the size of the gradient (Hinton et al. 2015, section 2).
+
+    With T = 1 this is equation 1 of the paper, where we take f_j in the second term to be the
+    student's log-probability: with raw scores the term would have no lower bound.
     """
     x, y = scores_and_labels(x, y)
     teacher_probs, alpha, T = check_teacher(x, teacher_probs, alpha, T)
@@ -195,7 +210,7 @@ def distillation_loss(
     log_p = log_softmax(x / T)
     log_q = np.log(np.where(teacher_probs > 0, teacher_probs, 1))
     soft = float((teacher_probs * (log_q - log_p)).sum() / len(x))
-    # The rows of teacher_probs sum to 1, up to rounding.
+    # T times the gradient; rows of teacher_probs sum to 1 only up to rounding.
     dsoft = np.exp(log_p) * teacher_probs.sum(axis=1, keepdims=True) - teacher_probs
     dx = alpha * dhard + dsoft.astype(x.dtype) * ((1 - alpha) * T / len(x))
     return alpha * hard + (1 - alpha) * T ** 2 * soft, dx
@@ -207,16 +222,16 @@ def smoothed_softmax_loss(x: Array, y: Labels, smoothing: float = 0.1) -> tuple[
     x           (N, C) scores
     y           (N,) labels from 0 to C - 1
     smoothing   0 to 1
-    The target is smoothing / C for every class, plus 1 - smoothing for the label's, and
-    dx = (p - target) / N. The loss is the cross-entropy with the target, less the constant
-    smoothing * log(C).
+    The target probability is smoothing / C for every class, plus 1 - smoothing for that of the
+    label; dx = (p - target) / N. The loss is the cross-entropy of the target minus the constant
+    smoothing * log(C), as it uses the KL divergence from the uniform distribution.
     """
     x, y = scores_and_labels(x, y)
     return distillation_loss(x, y, np.full_like(x, 1 / x.shape[1]), 1 - smoothing)
 
 
 def l2_loss(w: Array, reg: float) -> tuple[float, Array]:
-    """Return the L2 regularization 0.5 * reg * sum(w^2) of w, of any shape, and dw = reg * w.
+    """Return the L2 penalty 0.5 * reg * sum(w^2) of w, of any shape, and dw = reg * w.
 
     Raises ValueError if reg is negative.
     """
@@ -226,11 +241,11 @@ def l2_loss(w: Array, reg: float) -> tuple[float, Array]:
 
 
 def sample_weights(x: Array, y: Labels, class_weights: ArrayLike | None) -> Array:
-    """Return the weights (N,) of the samples: those of their classes, or ones if there are none.
+    """Return the weight of each sample (N,): that of its class, or 1 if class_weights is None.
 
-    They are scaled by a power of 2 so that the largest is from 0.5 to 1, as no weight or sum then
-    overflows; the factor cancels exactly. Raises ValueError unless class_weights are C finite
-    numbers above 0.
+    The weights are scaled by a power of 2 so that the largest is from 0.5 to 1, and neither a
+    weight nor their sum overflows; this factor cancels exactly. Raises ValueError unless
+    class_weights has C finite numbers above 0.
     """
     if class_weights is None:
         return np.ones(len(x), x.dtype)
@@ -247,10 +262,10 @@ def check_teacher(
         x: Array, teacher_probs: Array, alpha: float, T: float) -> tuple[Array, float, float]:
     """Return teacher_probs as an array, and alpha and T as Python floats.
 
-    NumPy's float64 would turn float32 scores into float64. Raises ValueError unless teacher_probs
-    are probabilities in the shape of x, alpha is from 0 to 1, and T is above 0.
+    (A NumPy float64 would turn float32 scores into float64.) Raises ValueError unless teacher_probs
+    has the shape of x and holds probabilities, alpha is from 0 to 1, and T is above 0.
     """
-    teacher_probs = plain_array(teacher_probs, "teacher_probs")
+    (teacher_probs,) = common_floats("distillation", teacher_probs=teacher_probs)
     check(teacher_probs.shape == x.shape,
           f"teacher_probs: has shape {teacher_probs.shape}, expected {x.shape}, "
           "the shape of the scores")

@@ -1,25 +1,55 @@
 """Padding: a border of one value around every image.
 
-Convolution and im2col pad with zeros by themselves. Max-pooling has no padding of its own; with a
-border of -inf, which never is a maximum, its windows may reach over the edge of the image, as those
-of ResNet's first pool do (He et al. 2016).
+Convolution and im2col add their padding themselves. Max-pooling has none; after a border of -inf,
+which is never the maximum, its windows can extend beyond the image, as in the first pool of ResNet
+(He et al. 2016).
 
-The border is a constant, so that the gradient of x is the inner part of dout.
+The border is constant, and every pixel is copied once:
+
+    out[n, c, i + pad, j + pad] = x[n, c, i, j]
+    dx[n, c, i, j] = dout[n, c, i + pad, j + pad]
+
+Rungs: naive, the definition, and one copy of the whole array.
 """
 import numpy as np
 
 from ..shapes import check_images, common_floats, gradient_like, whole_number
 from ..types import Array, Cache
 
-__all__ = ["pad_forward", "pad_backward"]
+__all__ = ["pad_forward_naive", "pad_backward_naive", "pad_forward", "pad_backward"]
+
+
+def pad_forward_naive(x: Array, pad: int, value: float = 0.0) -> tuple[Array, Cache]:
+    """Return x with a border, pixel by pixel; arguments, returns and errors as pad_forward."""
+    (x,) = common_floats("pad", x=x)
+    check_images(x, "pad")
+    pad = whole_number(pad, "pad", 0)
+    N, C, H, W = x.shape
+    out = np.empty((N, C, H + 2 * pad, W + 2 * pad), x.dtype)
+    for i in range(H + 2 * pad):
+        for j in range(W + 2 * pad):
+            inside = pad <= i < pad + H and pad <= j < pad + W
+            out[:, :, i, j] = x[:, :, i - pad, j - pad] if inside else value
+    return out, (x.shape, x.dtype, pad)
+
+
+def pad_backward_naive(dout: Array, cache: Cache) -> Array:
+    """Return dx (N, C, H, W): pixel by pixel, what dout holds in its place."""
+    (N, C, H, W), dtype, pad = cache
+    dout = gradient_like(dout, (N, C, H + 2 * pad, W + 2 * pad), dtype, "pad")
+    dx = np.empty((N, C, H, W), dtype)
+    for i in range(H):
+        for j in range(W):
+            dx[:, :, i, j] = dout[:, :, i + pad, j + pad]
+    return dx
 
 
 def pad_forward(x: Array, pad: int, value: float = 0.0) -> tuple[Array, Cache]:
     """Return x (N, C, H, W) with a border, (N, C, H + 2 pad, W + 2 pad), and the cache.
 
     pad     width of the border, 0 or more
-    value   of the border
-    Raises ValueError for other shapes or a negative pad.
+    value   value of the border
+    Raises ValueError unless x has four axes and pad is an integer of at least 0.
     """
     (x,) = common_floats("pad", x=x)
     check_images(x, "pad")

@@ -9,15 +9,23 @@
       7 0 | 9 1
       6 5 | 3 8
 
-The gradient of a maximum goes to the pixel that it was taken from; if several pixels are equal, to
-the first in reading order (after a ReLU, windows full of zeros are common). NaN is larger than any
-number, as for np.argmax: the first NaN of a window is its maximum and gets the gradient. The
-gradient of a mean goes to all pixels of its window in equal parts.
+For the backward pass, number the pixels of a window from 0 to HH * WW - 1 in reading order, and let
+argmax be the number of the largest. A small change of this pixel changes the maximum by the same
+amount; a small change of any other pixel leaves the maximum as it is. The mean changes by the
+change of a pixel divided by HH * WW:
 
-Windows may overlap; those that don't fit entirely are left out.
+    max   out = window[argmax]                  d out / d window[k] = (k == argmax)
+    mean  out = sum(window) / (HH * WW)         d out / d window[k] = 1 / (HH * WW)
+
+So the maximum routes its gradient to one pixel, and the mean divides it among all. If several
+pixels are the largest, the maximum has no derivative, and we take the first as argmax (after a
+ReLU, windows full of zeros are common). NaN counts as larger than any number, as in np.argmax: the
+first NaN of a window is its maximum and gets the gradient. Windows may overlap: a pixel that is the
+maximum of several windows gets the sum of their gradients. Windows that don't fit entirely are left
+out.
 
 Rungs: naive, the definition; im2col, one pass over x for each of the HH * WW offsets in a window;
-for the maximum also reshape, where the windows tile the image.
+for the maximum also reshape, if the windows tile the image.
 """
 from collections.abc import Iterator
 
@@ -26,6 +34,7 @@ import numpy as np
 from ..shapes import (
     check,
     check_images,
+    checked_cache,
     common_floats,
     conv_output_size,
     gradient_like,
@@ -42,6 +51,9 @@ __all__ = [
     "global_avg_pool_forward", "global_avg_pool_backward",
 ]
 
+MAX_CACHE = (tuple, np.ndarray, np.dtype, tuple)  # shape of x, argmax, dtype, (HH, WW, stride)
+AVG_CACHE = (tuple, np.dtype, tuple)
+
 
 def max_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
     """Take the maximum of every window, by the definition.
@@ -49,7 +61,7 @@ def max_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cach
     x           (N, C, H, W)
     pool_param  {"pool_height": HH, "pool_width": WW, "stride": distance between windows}
     Returns out (N, C, Ho, Wo), Ho = 1 + (H - HH) // stride, and the cache (x, (HH, WW, stride)).
-    Raises ValueError if no window fits.
+    Raises ValueError if no window fits, or if pool_param has wrong keys or values.
     """
     (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
@@ -65,8 +77,8 @@ def max_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cach
 
 
 def max_pool_backward_naive(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W): every dout (N, C, Ho, Wo) is added to the maximum of its window."""
-    x, (HH, WW, stride) = cache
+    """Return dx (N, C, H, W): every dout (N, C, Ho, Wo) is added to the argmax of its window."""
+    x, (HH, WW, stride) = checked_cache(cache, (np.ndarray, tuple), "max_pool")
     N, C, H, W = x.shape
     Ho, Wo = pooled_size(x.shape, HH, WW, stride)
     dout = gradient_like(dout, (N, C, Ho, Wo), x.dtype, "pool")
@@ -97,8 +109,8 @@ def offsets_in_window(
 def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
     """Take the maximum over the offsets in a window, for all windows at once.
 
-    Arguments, out and errors are those of max_pool_forward_naive. Instead of x, the cache keeps the
-    argmax of every window: one byte per output for windows of up to 256 pixels.
+    Arguments, out and errors are those of max_pool_forward_naive. Instead of x, the cache holds the
+    argmax of every window, one byte each for windows of up to 256 pixels.
     """
     (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
@@ -108,9 +120,8 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
     argmax = np.zeros_like(out, dtype=np.min_scalar_type(HH * WW - 1))
     for k, (rows, columns) in enumerate(offsets[1:], start=1):
         candidate = x[:, :, rows, columns]
-        # `>` leaves a tie with the earlier offset. The argmax is the last k whose pixel was greater
-        # than all before; np.maximum is 3.5 times as fast as argmax[candidate > out] = k. For out,
-        # np.maximum passes NaN on.
+        # The argmax is the last k whose pixel was greater than all before it; `>` keeps the earlier
+        # of equal pixels. This is argmax[candidate > out] = k, as k grows. np.maximum keeps NaN.
         np.maximum(argmax, (candidate > out) * argmax.dtype.type(k), out=argmax)
         np.maximum(out, candidate, out=out)
     if np.isnan(out).any():  # the first NaN of a window is its maximum, as for np.argmax
@@ -120,8 +131,8 @@ def max_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 
 def max_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W): every dout is added to the pixel that its argmax names."""
-    shape, argmax, dtype, window = cache
+    """Return dx (N, C, H, W): every dout is added to the argmax of its window."""
+    shape, argmax, dtype, window = checked_cache(cache, MAX_CACHE, "max_pool")
     dout = gradient_like(dout, argmax.shape, dtype, "pool")
     dx: Array = np.zeros_like(argmax, dtype=dtype, shape=shape)
     for k, (rows, columns) in enumerate(offsets_in_window(*window, *dout.shape[2:])):
@@ -130,31 +141,30 @@ def max_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
 
 
 def max_pool_forward_reshape(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
-    """Take the maximum of windows that tile the image: a reshape makes every window one row.
+    """Take the maximum of windows that tile the image: a reshape makes every window a row.
 
     Arguments and out are those of max_pool_forward_naive. Raises ValueError unless
-    pool_height = pool_width = stride divides H and W.
+    pool_height = pool_width = stride, and stride divides H and W.
     """
     (x,) = common_floats("pool", x=x)
     HH, WW, stride, Ho, Wo = pool_geometry(x, pool_param)
     N, C, H, W = x.shape
-    check(HH == WW == stride and H % stride == 0 and W % stride == 0,
-          f"pool_param: the reshape rung needs windows that tile the image, got {HH} x {WW}, "
-          f"stride {stride} on {H} x {W}; use max_pool_forward_im2col")
+    check_tiles(H, W, HH, WW, stride)
     windows = x.reshape(N, C, Ho, HH, Wo, WW).transpose(0, 1, 2, 4, 3, 5)
     windows = windows.reshape(N, C, Ho, Wo, HH * WW)
-    argmax = windows.argmax(axis=-1)[..., None]
-    out = np.take_along_axis(windows, argmax, axis=-1)[..., 0]
+    argmax = windows.argmax(axis=-1)
+    out = np.take_along_axis(windows, argmax[..., None], axis=-1)[..., 0]
     return out, (x.shape, argmax, x.dtype, (HH, WW, stride))
 
 
 def max_pool_backward_reshape(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): dout at the argmax of every window, 0 elsewhere."""
-    (N, C, H, W), argmax, dtype, (HH, WW, stride) = cache
-    dout = gradient_like(dout, argmax.shape[:-1], dtype, "pool")
+    (N, C, H, W), argmax, dtype, (HH, WW, stride) = checked_cache(cache, MAX_CACHE, "max_pool")
+    check_tiles(H, W, HH, WW, stride)
+    dout = gradient_like(dout, argmax.shape, dtype, "pool")
     Ho, Wo = dout.shape[2:]
     dwindows = np.zeros((N, C, Ho, Wo, HH * WW), dtype=dout.dtype)
-    np.put_along_axis(dwindows, argmax, dout[..., None], axis=-1)
+    np.put_along_axis(dwindows, argmax[..., None].astype(np.intp), dout[..., None], axis=-1)
     dwindows = dwindows.reshape(N, C, Ho, Wo, HH, WW).transpose(0, 1, 2, 4, 3, 5)
     return dwindows.reshape(N, C, H, W)
 
@@ -179,8 +189,8 @@ def avg_pool_forward_naive(x: Array, pool_param: PoolParam) -> tuple[Array, Cach
 
 
 def avg_pool_backward_naive(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W): every dout is shared equally among the pixels of its window."""
-    x_shape, dtype, (HH, WW, stride) = cache
+    """Return dx (N, C, H, W): every pixel of a window gets an equal share of its dout."""
+    x_shape, dtype, (HH, WW, stride) = checked_cache(cache, AVG_CACHE, "avg_pool")
     Ho, Wo = pooled_size(x_shape, HH, WW, stride)
     dout = gradient_like(dout, (*x_shape[:2], Ho, Wo), dtype, "pool")
     dx = np.zeros(x_shape, dtype=dout.dtype)
@@ -192,7 +202,7 @@ def avg_pool_backward_naive(dout: Array, cache: Cache) -> Array:
 
 
 def avg_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cache]:
-    """Add up the offsets in a window, for all windows at once, and divide by their number.
+    """Add up the pixels at every offset, for all windows at once, and divide by HH * WW.
 
     Arguments, results and errors are those of avg_pool_forward_naive.
     """
@@ -208,8 +218,8 @@ def avg_pool_forward_im2col(x: Array, pool_param: PoolParam) -> tuple[Array, Cac
 
 
 def avg_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W): every pixel of a window gets an equal share of its dout."""
-    shape, dtype, (HH, WW, stride) = cache
+    """Return dx (N, C, H, W): the pixels at every offset get an equal share of dout."""
+    shape, dtype, (HH, WW, stride) = checked_cache(cache, AVG_CACHE, "avg_pool")
     Ho, Wo = pooled_size(shape, HH, WW, stride)
     dout = gradient_like(dout, (*shape[:2], Ho, Wo), dtype, "pool")
     share = dout / (HH * WW)
@@ -222,7 +232,8 @@ def avg_pool_backward_im2col(dout: Array, cache: Cache) -> Array:
 def global_avg_pool_forward(x: Array) -> tuple[Array, Cache]:
     """Return out (N, C), the mean of every channel of x (N, C, H, W) (Lin et al. 2014).
 
-    The cache is (x.shape, x.dtype). Raises ValueError unless x consists of images with pixels.
+    The cache is (x.shape, x.dtype). Raises ValueError unless x has four axes, and H and W at least
+    one pixel.
     """
     (x,) = common_floats("global_avg_pool", x=x)
     check_images(x, "global_avg_pool")
@@ -232,8 +243,8 @@ def global_avg_pool_forward(x: Array) -> tuple[Array, Cache]:
 
 
 def global_avg_pool_backward(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W): dout (N, C) is shared equally among the H * W pixels of a channel."""
-    shape, dtype = cache
+    """Return dx (N, C, H, W): every pixel of a channel gets an equal share of its dout (N, C)."""
+    shape, dtype = checked_cache(cache, (tuple, np.dtype), "global_avg_pool")
     N, C, H, W = shape
     dout = gradient_like(dout, (N, C), dtype, "global_avg_pool")
     return np.broadcast_to((dout / (H * W))[:, :, None, None], shape).copy()
@@ -242,15 +253,23 @@ def global_avg_pool_backward(dout: Array, cache: Cache) -> Array:
 def pool_geometry(x: Array, pool_param: PoolParam) -> tuple[int, int, int, int, int]:
     """Return (HH, WW, stride, Ho, Wo) for the pooling of x (N, C, H, W).
 
-    Raises ValueError if x has other axes, pool_param bad keys or values, or if no window fits.
+    Raises ValueError if x doesn't have four axes, pool_param has wrong keys or values, or no window
+    fits.
     """
     check_images(x, "pool")
     HH, WW, stride = pool_window(pool_param)
     return HH, WW, stride, *pooled_size(x.shape, HH, WW, stride)
 
 
+def check_tiles(H: int, W: int, HH: int, WW: int, stride: int) -> None:
+    """Raise ValueError unless square windows without overlap cover images of H x W pixels."""
+    check(HH == WW == stride and H % stride == 0 and W % stride == 0,
+          f"pool_param: the reshape rung needs windows that tile the image, got {HH} x {WW}, "
+          f"stride {stride} on {H} x {W}; use max_pool_forward_im2col")
+
+
 def pooled_size(shape: Shape, HH: int, WW: int, stride: int) -> tuple[int, int]:
-    """Return (Ho, Wo), the size of images of a shape (N, C, H, W) after pooling."""
+    """Return (Ho, Wo), the size that images of a shape (N, C, H, W) have after pooling."""
     Ho = conv_output_size(shape[2], HH, stride, 0)
     Wo = conv_output_size(shape[3], WW, stride, 0)
     return Ho, Wo

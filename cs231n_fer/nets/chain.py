@@ -1,6 +1,6 @@
 """Layers made of layers: Chain runs them one after the other, Residual adds a shortcut.
 
-Both are layers themselves, so they nest to any depth; the names of parameters are paths, unique at
+Both are layers themselves and nest to any depth. Parameters are named by paths, which are unique at
 any depth.
 """
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from ..shapes import check
 from ..types import Array, Arrays, Cache, Shape
-from .layer import Layer, Mode, Row, Shapes
+from .layer import Layer, Mode, Row, Shapes, shape_after
 from .paths import INLINE, Value, join, pick, put
 
 __all__ = ["Chain", "NamedLayer", "Residual"]
@@ -28,16 +28,16 @@ NamedLayer: TypeAlias = tuple[str, Layer]
 class Chain(Layer):
     """Layers that run one after the other.
 
-    layers   tuple of (name, layer) pairs; the arrays of a layer are found below its name, see
-             paths.INLINE
+    layers   tuple of (name, layer) pairs; the paths of a layer's arrays begin with its name, except
+             for the name paths.INLINE
     """
     layers: tuple[NamedLayer, ...]
 
     def __init__(self, layers: Iterable[Layer | NamedLayer]) -> None:
-        """Name the layers that come without a name: Chain((Conv(8), ReLU())) has conv1 and relu1.
+        """Name the layers given without a name: Chain((Conv(8), ReLU())) has conv1 and relu1.
 
-        Raises ValueError if a name is that of another layer or the beginning of its path, because
-        the two layers would share parameters, or if something is no layer.
+        Raises ValueError if two layers have the same name, or if a name is the beginning of another
+        layer's path, because such layers would share parameters, or if an entry isn't a layer.
         """
         object.__setattr__(self, "layers", _named(layers))  # the dataclass is frozen
         names = sorted(name + "/" for name in self.inner_names())
@@ -52,7 +52,7 @@ class Chain(Layer):
         return shape
 
     def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Return the parameters and buffers of all layers, each below its layer's name."""
+        """Return the parameters and buffers of all layers, with the layer's name in their paths."""
         params: Arrays = {}
         buffers: Arrays = {}
         for name, layer in self.layers:
@@ -74,7 +74,7 @@ class Chain(Layer):
         return params, buffers
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
-        """Feed the output of each layer to the next; return the last output and all caches."""
+        """Pass the output of each layer to the next; return the last output and all caches."""
         caches = []
         for name, layer in self.layers:
             x, cache = layer.forward(pick(params, name), pick(buffers, name), x, mode)
@@ -82,21 +82,21 @@ class Chain(Layer):
         return x, caches
 
     def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
-        """Backpropagate through the layers, last to first.
+        """Backpropagate through the layers, from the last to the first.
 
         dout    gradient of the loss with respect to the output of the chain, of the same shape
-        cache   the list of caches from forward, one for each layer
-        Returns (dx, grads): the gradient with respect to the input, and those of the parameters by
-        path.
+        cache   list of caches returned by forward, one for each layer
+        Returns (dx, grads): the gradient with respect to the input, and the gradients of the
+        parameters by path.
 
         This is the chain rule: if layer i computes x_i = f_i(x_{i-1}), then dL/dx_{i-1} is dL/dx_i
-        times the Jacobian of f_i. So the dx of one layer is the dout of the layer before it, and no
+        times the Jacobian of f_i. So the dx of a layer is the dout of the layer before it, and no
         layer needs to know its neighbors.
         """
         return _backpropagate(self.layers, dout, cache)
 
     def gradients(self, dout: Array, cache: Cache) -> Arrays:
-        """Return the gradients of the parameters alone: the first layer doesn't compute dx."""
+        """Return the gradients of the parameters; the first layer doesn't compute dx."""
         if not self.layers:
             return {}
         name, first = self.layers[0]
@@ -117,7 +117,7 @@ class Chain(Layer):
         return Chain(tuple((name, change(layer)) for name, layer in self.layers))
 
     def inner_names(self) -> list[str]:
-        """Return the names of the layers, and in place of INLINE those inside of that layer."""
+        """Return the names of the layers; for INLINE, those of the layers inside it instead."""
         found: list[str] = []
         for name, layer in self.layers:
             found += layer.inner_names() if name == INLINE else [name]
@@ -127,11 +127,11 @@ class Chain(Layer):
         """Yield the rows of the layers in order."""
         for name, layer in self.layers:
             yield from layer.rows(join(path, name), shape)
-            shape = layer.out_shape(shape)
+            shape = shape_after(layer, join(path, name), shape)
 
 
 def _named(layers: Iterable[Layer | NamedLayer]) -> tuple[NamedLayer, ...]:
-    """Return (name, layer) pairs; a layer without a name is called after its kind and number."""
+    """Return (name, layer) pairs; a layer without a name is named after its class and number."""
     found: list[NamedLayer] = []
     kinds: Counter[str] = Counter()
     for position, entry in enumerate(layers, start=1):
@@ -146,7 +146,7 @@ def _named(layers: Iterable[Layer | NamedLayer]) -> tuple[NamedLayer, ...]:
 
 def _backpropagate(layers: tuple[NamedLayer, ...], dout: Array, caches: list[Cache]
                    ) -> tuple[Array, Arrays]:
-    """Return dx of the first of some layers, and the gradients of all their parameters by path."""
+    """Return dx of the first of these layers, and the gradients of their parameters by path."""
     grads: Arrays = {}
     for (name, layer), cache in zip(reversed(layers), reversed(caches), strict=True):
         dout, layer_grads = layer.backward(dout, cache)
@@ -158,9 +158,9 @@ def _backpropagate(layers: tuple[NamedLayer, ...], dout: Array, caches: list[Cac
 class Residual(Layer):
     """body(x) + shortcut(x) (He et al. 2016, equations 1 and 2).
 
-    body       a layer, in most cases a Chain
-    shortcut   the empty Chain is the identity; a Chain with a 1 x 1 Conv changes the shape as the
-               body does
+    body       a layer, usually a Chain
+    shortcut   an empty Chain is the identity; if the body changes the shape, a Chain with a 1 x 1
+               Conv that changes it alike
     """
     body: Layer
     shortcut: Layer = Chain(())
@@ -175,13 +175,13 @@ class Residual(Layer):
         return body
 
     def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Return the parameters and buffers below "body" and "shortcut"."""
+        """Return the parameters and buffers, with "body" or "shortcut" in their paths."""
         body_params, body_buffers = self.body.init(rng, shape, dtype)
         short_params, short_buffers = self.shortcut.init(rng, shape, dtype)
         return _both(body_params, short_params), _both(body_buffers, short_buffers)
 
     def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
-        """Return the shapes of the parameters and buffers below "body" and "shortcut"."""
+        """Return the shapes of the parameters and buffers, named as in init."""
         body_params, body_buffers = self.body.array_shapes(shape)
         short_params, short_buffers = self.shortcut.array_shapes(shape)
         return _both(body_params, short_params), _both(body_buffers, short_buffers)
@@ -197,7 +197,7 @@ class Residual(Layer):
         return outs[0] + outs[1], caches
 
     def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
-        """Backpropagate dout through both branches; dx is the sum of theirs."""
+        """Backpropagate dout through both branches; dx is the sum of their gradients."""
         body_cache, short_cache = cache
         dbody, body_grads = self.body.backward(dout, body_cache)
         dshort, short_grads = self.shortcut.backward(dout, short_cache)
@@ -222,5 +222,5 @@ class Residual(Layer):
 
 
 def _both(body: dict[str, Value], shortcut: dict[str, Value]) -> dict[str, Value]:
-    """Return the entries of both branches of a Residual, below their names."""
+    """Return the entries of both branches of a Residual, with their names in the paths."""
     return {**put("body", body), **put("shortcut", shortcut)}

@@ -22,12 +22,12 @@ class GroupedConv(Layer):
     """Convolution within groups of channels (Krizhevsky et al. 2012).
 
     filters        number of filters
-    groups         divisor of the channels and of filters; the number of channels: depthwise
+    groups         a divisor of channels and filters; as many as channels for depthwise convolution
     size           height and width of a filter
-    stride, pad    of the windows; pad None keeps height and width where size is odd and stride 1
-    bias           False leaves b out of the parameters: right before a batchnorm, which cancels it
+    stride, pad    see layers.conv; with pad None, an odd size and stride 1 keep height and width
+    bias           False omits b from the parameters; for use before a batchnorm, which cancels it
     weight_scale   standard deviation of the initial weights; None: He's rule
-    rung           of the ladder
+    rung           rung of the ladder
     """
     filters: int
     groups: int
@@ -40,7 +40,7 @@ class GroupedConv(Layer):
 
     @property
     def conv_param(self) -> ConvParam:
-        """The course's dictionary of stride and padding."""
+        """Stride and padding as the course's dictionary."""
         pad = (self.size - 1) // 2 if self.pad is None else self.pad
         return {"stride": self.stride, "pad": pad}
 
@@ -82,5 +82,5 @@ class GroupedConv(Layer):
         return dx, ({"w": dw, "b": db} if self.bias else {"w": dw})
 
     def flops(self, shape: Shape) -> int:
-        """Return 2 for each product of a weight with a pixel."""
+        """Return 2 for every product of a weight and a pixel."""
         return 2 * prod(self.out_shape(shape)) * shape[0] // self.groups * self.size ** 2

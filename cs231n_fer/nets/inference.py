@@ -1,8 +1,8 @@
 """Inference: a network whose parameters no longer change, prepared once for many forward passes.
 
-Batchnorm is folded into the weights, Winograd's transforms of the weights are computed, memory is
-allocated, and a pass becomes a list of calls with all their arguments. A batch with fewer images
-than threads splits its images among them.
+Preparing it folds batchnorm into the weights, computes Winograd's transforms of the weights,
+allocates memory, and turns a pass into a list of calls with all their arguments. If a batch has
+fewer images than there are threads, several threads work on one image.
 """
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MOST_SIZES = 4  # batch sizes whose prepared passes are kept
 
 
 class Call(NamedTuple):
-    """A call of a prepared pass, and how many numbers of scratch memory each thread needs."""
+    """A call of a prepared pass; scratch is the size of the workspace that each thread needs."""
     function: Callable[..., object]
     arguments: tuple[Any, ...]
     scratch: int = 0
@@ -52,7 +52,7 @@ Bound: TypeAlias = tuple[Callable[..., object], tuple[Any, ...]]  # a function, 
 
 
 class Pass(NamedTuple):
-    """A prepared pass for batches of one size: the calls read x and write scores."""
+    """A prepared pass for batches of one size: its calls read x and write scores."""
     x: Array
     calls: list[Bound]
     scores: Array
@@ -61,11 +61,11 @@ class Pass(NamedTuple):
 class Predictor(Independent):
     """Test-time scores of a network as it is now: predictor(X (N, *input_shape)) -> (N, classes).
 
-    network   a Network; later changes of its parameters have no effect here
-    until     name of a layer of its Chain: return the input (N, ...) of this layer instead
-    The first call for a batch size N prepares memory and weights. Any number of threads may call a
-    Predictor at once: a thread prepares a pass of its own while all others are in use, and leaves
-    it for later calls.
+    network   a Network; later changes of its parameters have no effect
+    until     name of a layer of its Chain whose input (N, ...) is returned instead of the scores
+    The first call with a batch size N prepares memory and weights. Any number of threads may call a
+    Predictor at the same time: a thread that finds all prepared passes in use prepares another one
+    and keeps it for later calls.
     """
 
     def __init__(self, network: Network, until: str | None = None) -> None:
@@ -79,7 +79,7 @@ class Predictor(Independent):
         self.ready: dict[tuple[int, int], list[Pass]] = {}  # (N, threads) -> passes not in use
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave prepared passes out of a copy: they hold addresses and arrays in use."""
+        """Exclude prepared passes from copies: they hold addresses and arrays in use."""
         return {**self.__dict__, "params": packed(self.params), "ready": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ class Predictor(Independent):
         self.__dict__.update(state, params=unpacked(state["params"]))
 
     def __call__(self, X: Array) -> Array:
-        """Return the scores (N, classes) of X (N, *input_shape), N >= 1; raises ValueError."""
+        """Return the scores (N, classes) of X; ValueError unless X is (N, *input_shape), N >= 1."""
         X = real_numbers(X, self.dtype, "X")
         if not X.ndim or X.shape[1:] != self.input_shape or not len(X):
             expected = ", ".join(map(str, self.input_shape))
@@ -103,14 +103,14 @@ class Predictor(Independent):
         return scores
 
     def _take(self, key: tuple[int, int]) -> Pass | None:
-        """Take a prepared pass away from the other threads, or return None; a pop is atomic."""
+        """Take a prepared pass that no thread uses, or return None; pop is atomic."""
         try:
             return self.ready[key].pop()
         except (KeyError, IndexError):
             return None
 
     def _keep(self, key: tuple[int, int], ready: Pass) -> None:
-        """Leave a pass for later calls; the first one beyond MOST_SIZES replaces all others."""
+        """Keep a pass for later calls; one more batch size than MOST_SIZES drops all others."""
         if key not in self.ready and len(self.ready) >= MOST_SIZES:
             self.ready.clear()
         self.ready.setdefault(key, []).append(ready)
@@ -123,10 +123,10 @@ class Predictor(Independent):
 
 
 def copied_to(dtype: np.dtype[Any], arrays: Arrays, shapes: Mapping[str, Shape]) -> Arrays:
-    """Return copies of arrays by name in a dtype, in their memory order.
+    """Return copies of arrays by name, converted to a dtype, in their memory order.
 
-    A network converts a parameter of another dtype in every pass; here all get the network's once.
-    Raises ValueError if an array doesn't have the shape that its layer gave it.
+    A network converts parameters of another dtype in every pass; this does so once. Raises
+    ValueError if an array doesn't have the shape that its layer specifies.
     """
     found: Arrays = {}
     for name, shape in shapes.items():
@@ -137,7 +137,7 @@ def copied_to(dtype: np.dtype[Any], arrays: Arrays, shapes: Mapping[str, Shape])
 
 
 def features(network: Network, X: Array, batch_size: int = 256) -> Array:
-    """Return the input (N, C, H, W) of a network's head: of its first affine or averaging layer.
+    """Return the input (N, C, H, W) of a network's head, its first Affine or GlobalAvgPool layer.
 
     Raises ValueError if the network has no such layer.
     """
@@ -150,7 +150,7 @@ def features(network: Network, X: Array, batch_size: int = 256) -> Array:
 
 
 def chain_of(network: Network) -> Chain:
-    """Return the Chain of a network; raises ValueError if its layer is another."""
+    """Return the layer of a network; raises ValueError unless it is a Chain."""
     if not isinstance(network.layer, Chain):
         kind = type(network.layer).__name__
         raise ValueError(f"network: its layer is of type {kind}, expected a Chain")
@@ -158,7 +158,7 @@ def chain_of(network: Network) -> Chain:
 
 
 def before(chain: Chain, name: str) -> Chain:
-    """Return the layers of a Chain before the named one, as a Chain."""
+    """Return the layers before the named one as a Chain; raises ValueError for unknown names."""
     names = [other for other, _ in chain.layers]
     known = ", ".join(other for other in names if other != INLINE)
     check(name in names, f"until: got {name!r}, expected one of {known}")
@@ -166,10 +166,10 @@ def before(chain: Chain, name: str) -> Chain:
 
 
 def with_scratch(calls: Calls, dtype: np.dtype[Any]) -> list[Bound]:
-    """Return (function, arguments) of calls; those that need scratch memory share it.
+    """Return the (function, arguments) of calls; those that need a workspace share one.
 
-    With memory of its own for each layer, weights and memory exceed L2: 210 instead of 174 us for
-    one face.
+    With a workspace for each layer, weights and workspaces exceed the L2 cache: 210 instead of
+    174 us for one face.
     """
     most = max((call.scratch for call in calls), default=0)
     scratch = arena.empty((threads(), most), dtype)
@@ -178,13 +178,13 @@ def with_scratch(calls: Calls, dtype: np.dtype[Any]) -> list[Bound]:
 
 
 def calls_of(layer: Layer, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
-    """Return the calls that compute a layer's output from x, and the array that they write to."""
+    """Return the calls that compute a layer's output from x, and the array they write it to."""
     prepare: Callable[..., tuple[Calls, Array]] = PREPARE.get(type(layer), any_calls)
     return prepare(layer, params, buffers, x)
 
 
 def any_calls(layer: Layer, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
-    """Prepare a layer of any kind: call it as the network does."""
+    """Prepare a layer of any kind: its forward pass is called as in the network."""
     out = arena.empty((len(x), *layer.out_shape(x.shape[1:])), x.dtype)
     return [Call(run_layer, (layer, params, buffers, x, out))], out
 
@@ -216,13 +216,13 @@ def in_memory_order(x: Array) -> tuple[Calls, Array]:
 
 
 def copied(x: Array) -> tuple[Calls, Array]:
-    """Return a copy of x in C order, and the call that makes it."""
+    """Return the call that copies x, and the copy, which is in C order."""
     copy = arena.empty(x.shape, x.dtype)
     return [Call(np.copyto, (copy, x))], copy
 
 
 def affine_calls(layer: Affine, params: Arrays, buffers: Arrays, x: Array) -> tuple[Calls, Array]:
-    """Prepare an affine layer, for images with its weights in their memory order (H, W, C)."""
+    """Prepare an affine layer; for images, its weights are reordered to (H, W, C)."""
     if not COMPILED or layer.rung != "auto":
         return any_calls(layer, params, buffers, x)
     w = params["w"]
@@ -240,7 +240,7 @@ def affine_calls(layer: Affine, params: Arrays, buffers: Arrays, x: Array) -> tu
 
 
 def can_run(sandwich: Sandwich) -> bool:
-    """Return whether one call of a kernel computes a sandwich."""
+    """Return whether a single call of a kernel computes the sandwich."""
     pool = sandwich.pool
     return COMPILED and is_fused(sandwich.conv.rung) and (pool is None or is_2x2(pool.pool_param))
 

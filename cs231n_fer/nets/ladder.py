@@ -1,19 +1,18 @@
-"""The ladder: operation -> rung -> (forward, backward). Nothing else knows which functions a rung
-stands for.
+"""The ladder: operation -> rung -> (forward, backward). It alone maps rungs to functions.
 
 naive     the definition, in loops
-im2col    NumPy: convolution is one matrix product of what im2col lays out; the best without a
+im2col    NumPy: convolution is a matrix product, see layers/im2col.py; the fastest rung without a
           compiler
-fast      compiled kernels; direct convolution with any window and stride; fused sandwiches
-winograd  compiled kernels; 3 x 3 convolution of stride 1 by Winograd's algorithm
-auto      the fastest rung of each operation for its shapes; im2col where NUMBA_DISABLE_JIT=1
+fast      compiled kernels: direct convolution with any window and stride, fused sandwiches
+winograd  compiled kernels: 3 x 3 convolution with stride 1 by Winograd's algorithm
+auto      the fastest rung of each operation for its shapes; im2col if NUMBA_DISABLE_JIT=1
 
-A rung is chosen for a whole network, so it is named after its convolution. An operation that lacks
-a rung runs on the next lower one that it has. All rungs of an operation take the same arguments and
-return the same results: tests compare each rung with the one below it.
+A rung is chosen for a whole network and named after its algorithm for convolution. An operation
+without this rung uses the next lower one that it has. All rungs of an operation take the same
+arguments and return the same results: tests compare each rung with the one below it.
 
-The backward pass of conv on all rungs but naive, and that of a compiled sandwich, also take
-want_dx=False, because the first layer of a network needs no dx.
+The first layer of a network needs no dx. So the backward functions of conv, except on the naive
+rung, and those of compiled sandwiches accept want_dx=False and then return None as dx.
 """
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ from .. import fast_layers as F
 from .. import layer_utils as U
 from .. import layers as L
 from ..fast_layers import batchnorm as B
-from ..fast_layers import conv, im2col
+from ..fast_layers import conv, grouped, im2col
 from ..fast_layers import norm as N
 from ..fast_layers import pool as P
 from ..fast_layers import sandwiches as S
@@ -42,13 +41,13 @@ RUNGS = ("naive", "im2col", "fast", "winograd")
 
 
 class Pair(NamedTuple):
-    """The two functions of an operation on a rung."""
+    """The forward and backward functions of an operation on a rung."""
     forward: Forward
     backward: Backward
 
 
 def compiled(forward: Forward, backward: Backward) -> dict[str, tuple[Forward, Backward]]:
-    """Return the compiled rungs of an operation that begins with a convolution."""
+    """Return the compiled rungs of a convolution or of a sandwich, which begins with one."""
     rungs = ("fast", "winograd", "auto")
     return {rung: (partial(forward, rung=rung), backward) for rung in rungs}
 
@@ -65,7 +64,8 @@ LADDER: dict[str, dict[str, tuple[Forward, Backward]]] = {
              **compiled(conv.conv_forward, conv.conv_backward)},
     "grouped_conv": {
         "naive": (L.grouped_conv_forward_naive, L.grouped_conv_backward_naive),
-        "im2col": (L.grouped_conv_forward_im2col, L.grouped_conv_backward_im2col)},
+        "im2col": (L.grouped_conv_forward_im2col, L.grouped_conv_backward_im2col),
+        **compiled(grouped.grouped_conv_forward, grouped.grouped_conv_backward)},
     "max_pool": {"naive": (L.max_pool_forward_naive, L.max_pool_backward_naive),
                  "im2col": (L.max_pool_forward_im2col, L.max_pool_backward_im2col),
                  "fast": (P.max_pool_forward_fast, P.max_pool_backward_fast)},
@@ -108,5 +108,5 @@ def functions(operation: str, rung: str) -> Pair:
 
 
 def is_fused(rung: str) -> bool:
-    """Return whether a sandwich runs as one operation: on naive and im2col it does not."""
+    """Return whether a sandwich runs as one operation on a rung: not on naive and im2col."""
     return rung in ("fast", "winograd") or (rung == "auto" and F.COMPILED)

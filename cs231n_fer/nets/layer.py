@@ -1,16 +1,17 @@
-"""The contract of a layer: a frozen record of hyperparameters, without arrays or state.
+"""The interface of a layer: a frozen record of hyperparameters, without arrays or state.
 
-One record can therefore serve many networks and threads. Arrays are passed in and returned by name:
+The same record can therefore be used by many networks and threads. Arrays are passed in and
+returned by name:
 
-    out_shape(shape)                      shape of one output from that of one input, both without N
+    out_shape(shape)                      -> shape of an output, given that of an input, without N
     init(rng, shape, dtype)               -> (params, buffers), new arrays
     array_shapes(shape)                   -> (params, buffers), the shapes of these arrays
     forward(params, buffers, x, mode)     -> (out, cache)
-    backward(dout, cache)                 -> (dx, grads), grads.keys() == params.keys()
-    gradients(dout, cache)                -> grads alone: the first layer of a net needs no dx
-    flops(shape)                          multiplications and additions to run one sample forward
+    backward(dout, cache)                 -> (dx, grads), where grads has the keys of params
+    gradients(dout, cache)                -> grads; the first layer of a network needs no dx
+    flops(shape)                          -> multiplications and additions to run one sample forward
 
-Buffers are the running averages: a forward pass in training mode updates them in place. Parameters
+Buffers are the running averages; a forward pass in training mode updates them in place. Parameters
 are never written to.
 """
 from __future__ import annotations
@@ -25,7 +26,7 @@ from numpy.typing import DTypeLike
 
 from ..types import Array, Arrays, Cache, Shape
 
-__all__ = ["TEST", "Layer", "Mode", "Row", "Shapes"]
+__all__ = ["TEST", "Layer", "Mode", "Row", "Shapes", "check_shapes", "shape_after"]
 
 Shapes: TypeAlias = dict[str, Shape]
 Row: TypeAlias = "tuple[str, Layer, Shape, Shape]"  # path, layer, input shape, output shape
@@ -33,13 +34,13 @@ Row: TypeAlias = "tuple[str, Layer, Shape, Shape]"  # path, layer, input shape, 
 
 @dataclass(frozen=True)
 class Mode:
-    """How to run a forward pass: for training or for testing, and what draws dropout masks."""
+    """The mode of a forward pass: training or test, and the generator that draws dropout masks."""
     train: bool
     rng: Generator | None = None
 
     @property
     def name(self) -> Literal["train", "test"]:
-        """Return "train" or "test", as the course's parameter dictionaries spell it."""
+        """Return "train" or "test", as in the course's parameter dictionaries."""
         return "train" if self.train else "test"
 
 
@@ -48,14 +49,14 @@ TEST = Mode(train=False)
 
 @dataclass(frozen=True)
 class Layer(ABC):
-    """A layer without parameters whose output has the shape of its input; others override that."""
+    """Base class of layers: without parameters, and with outputs in the shape of the inputs."""
 
     def out_shape(self, shape: Shape) -> Shape:
-        """Return the shape of one output; raises ValueError if the input has too few axes."""
+        """Return the shape of an output; raises ValueError if the input has too few axes."""
         return shape
 
     def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Return new parameters and buffers by name; random ones are drawn from rng."""
+        """Return new parameters and buffers by name; rng draws the random ones."""
         return {}, {}
 
     def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
@@ -64,7 +65,7 @@ class Layer(ABC):
 
     @abstractmethod
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
-        """Return the output for a batch x (N, *shape), and what backward needs."""
+        """Return the output for a batch x (N, *shape), and the cache for backward."""
 
     @abstractmethod
     def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
@@ -79,13 +80,30 @@ class Layer(ABC):
         return 0
 
     def replace_inner(self, change: Callable[[Layer], Layer]) -> Layer:
-        """Return the layer with change(inner) in place of the layers directly inside it."""
+        """Return this layer with every layer directly inside it replaced by change(layer)."""
         return self
 
     def inner_names(self) -> list[str]:
-        """Return the names of the layers inside it."""
+        """Return the names of the layers inside this one."""
         return []
 
     def rows(self, path: str, shape: Shape) -> Iterator[Row]:
-        """Yield a row for every layer inside it at any depth, or for itself if there are none."""
-        yield path, self, shape, self.out_shape(shape)
+        """Yield a row for every layer inside it at any depth, or for itself if it has none."""
+        yield path, self, shape, shape_after(self, path, shape)
+
+
+def shape_after(layer: Layer, path: str, shape: Shape) -> Shape:
+    """Return layer.out_shape(shape); an error names the path of the layer, and its input shape."""
+    try:
+        return layer.out_shape(shape)
+    except ValueError as error:
+        if not path:
+            raise
+        raise ValueError(f"{error} (layer {path!r}, whose input has shape {shape})") from error
+
+
+def check_shapes(layer: Layer, shape: Shape) -> None:
+    """Raise ValueError, naming the path of the layer, where layers inside it don't fit together."""
+    for _ in layer.rows("", shape):
+        pass
+    layer.out_shape(shape)

@@ -1,9 +1,12 @@
-"""A network: a layer, in most cases a Chain, with its arrays, a loss and L2 regularization."""
+"""A network: a layer, usually a Chain, with its arrays, a loss and L2 regularization."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, TypedDict, overload
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypedDict, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -11,47 +14,59 @@ from numpy.typing import DTypeLike
 from ..arrays.copying import Independent, packed, unpacked
 from ..fast_layers.gradients import l2_gradients
 from ..fast_layers.losses import softmax_loss_fast
+from ..files.checkpoint import check_fits, load_checkpoint, restore, save_checkpoint
 from ..shapes import check, real_numbers
 from ..types import Array, Arrays, Cache, Labels, Shape
-from .layer import TEST, Layer, Mode
+from .description import described, loss_name
+from .layer import TEST, Layer, Mode, check_shapes
 
-__all__ = ["Network", "NetworkOptions"]
+__all__ = ["LossOptions", "Network", "NetworkOptions"]
 
 
-class NetworkOptions(TypedDict, total=False):
-    """The keywords that named networks hand on to Network, which explains them."""
+class LossOptions(TypedDict, total=False):
+    """The keyword arguments that the course's networks pass on to Network, which documents them."""
 
     loss: Callable[..., tuple[float, Array]]
+    max_params: int | None
+
+
+class NetworkOptions(LossOptions, total=False):
+    """The keyword arguments that the other named networks pass on."""
+
     reg: float
     dtype: DTypeLike
-    seed: int | None
-    max_params: int | None
+    seed: int | np.random.Generator | None
 
 
 class Network(Independent):
     """A layer with its parameters and buffers, a loss function and L2 regularization.
 
-    layer         a Layer, in most cases a Chain
+    layer         a Layer, usually a Chain
     input_shape   shape of one sample, (C, H, W) or (D,)
     loss          (scores (N, C), y (N,)) -> (loss, dscores), a loss of layers or fast_layers
-    reg           strength of the regularization 0.5 * reg * sum(w ** 2) of the weights of
-                  convolutional and affine layers
+    reg           strength of the L2 regularization, which adds 0.5 * reg * sum(w ** 2) for the
+                  weights of every convolutional and affine layer
     dtype         float32 or float64
-    seed          of the initial parameters and the dropout masks; None takes a random one
-    names         {path: public name} for parameters with names of their own: the course says "W1"
-                  where the path is "affine1/w"
-    max_params    largest number of parameters; a larger network is refused before its memory is
-                  allocated, as load_model requires for what a file asks for
+    seed          seed of the initial parameters and the dropout masks, or a Generator that draws
+                  them; None: a random seed
+    names         {path: public name} of parameters whose name isn't their path, such as "W1" in the
+                  course for "affine1/w"
+    max_params    largest number of parameters; a larger network raises ValueError before memory is
+                  allocated, which protects load_model from files that ask for too much
 
     params and buffers are dictionaries of arrays. New arrays may be assigned to params at any time;
-    the next pass uses them. teacher is None, or for distillation a function that returns the
-    probabilities (N, C) of a batch: the loss function then gets them as a third argument.
-    A copy has parameters, buffers and a random generator of its own.
+    the next pass uses them. teacher is None, or, for distillation, a function that returns the
+    probabilities (N, C) for a batch, which the loss function then gets as its third argument.
+    Copies share no parameters, buffers or random generator. on_divergence is what a Solver does
+    where numbers become infinite or NaN, unless its Recipe says otherwise.
     """
+
+    on_divergence: Literal["raise", "continue"] = "raise"
 
     def __init__(self, layer: Layer, input_shape: Shape, *,
                  loss: Callable[..., tuple[float, Array]] = softmax_loss_fast, reg: float = 0.0,
-                 dtype: DTypeLike = np.float32, seed: int | None = None,
+                 dtype: DTypeLike = np.float32,
+                 seed: int | np.random.Generator | None = None,
                  names: Mapping[str, str] | None = None, max_params: int | None = None) -> None:
         self.layer = layer
         self.input_shape = tuple(input_shape)
@@ -63,7 +78,7 @@ class Network(Independent):
         check(reg >= 0, f"reg: got {reg}, expected 0 or more")
         check(self.dtype in (np.float32, np.float64),
               f"dtype: got {self.dtype}, expected float32 or float64")
-        layer.out_shape(self.input_shape)  # layers that don't fit together raise their error here
+        check_shapes(layer, self.input_shape)
         param_shapes, _ = layer.array_shapes(self.input_shape)
         self.names = {path: (names or {}).get(path, path) for path in param_shapes}
         if max_params is not None:
@@ -82,7 +97,7 @@ class Network(Independent):
         return f"<{type(self).__name__}: {taken} -> {given}, {size:,} parameters, {self.dtype}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pack the parameters, which keep their memory order in a copy."""
+        """Pack the parameters, so that copies keep their memory order."""
         return {**self.__dict__, "params": packed(self.params)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -92,13 +107,17 @@ class Network(Independent):
     def forward(self, X: Array, mode: Mode = TEST) -> tuple[Array, Cache]:
         """Return the scores (N, classes) of X (N, *input_shape), and the cache for backward.
 
-        Where input_shape is (D,), samples may have any shape of D numbers. Raises ValueError if X
-        has another shape or no samples.
+        If input_shape is (D,), samples may have any shape of D numbers. Raises ValueError if X has
+        another shape or no samples.
         """
+        if np.asarray(X).dtype == np.uint8:
+            warnings.warn("X: holds uint8 pixels, which a network takes as numbers up to 255; "
+                          "normalize them first, for example by data_utils.normalise",
+                          UserWarning, stacklevel=3)
         X = real_numbers(X, self.dtype, "X")
         if not X.ndim or len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
-        # A net of vectors flattens its samples, as in the course; images keep their axes.
+        # A network of vectors flattens its samples, as in the course; images keep their axes.
         shape = X.shape[1:]
         flat = X.ndim > 1 and self.input_shape == (prod(shape),)
         if shape != self.input_shape and not flat:
@@ -109,7 +128,7 @@ class Network(Independent):
     def backward(self, dscores: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dX and the gradients by name, without regularization.
 
-        dscores (N, classes) is the gradient of the loss with respect to the scores of forward.
+        dscores (N, classes) is the gradient of the loss with respect to the scores from forward.
         """
         dX, grads = self.layer.backward(dscores, cache)
         return dX, {self.names[path]: grads[path] for path in self.names}
@@ -124,14 +143,14 @@ class Network(Independent):
     def loss(self, X: Array, y: Labels | None = None) -> Array | tuple[float, Arrays]:
         """Return the training loss and its gradients, or the test-time scores if y is None.
 
-        X   (N, *input_shape), converted to the network's dtype
+        X   (N, *input_shape), converted to the dtype of the network
         y   (N,) integer labels from 0 to classes - 1, or None
-        With labels: (loss, grads). loss is a float, the mean loss of the batch plus 0.5 * reg *
-        sum(w ** 2). grads are its gradients under the names of params, as a Flat. The layers run in
+        With labels: (loss, grads). loss is a float, the mean loss of the batch plus the L2
+        regularization. grads is a Flat of gradients with the names of params. Layers run in
         training mode: dropout draws masks from rng, batchnorm uses the statistics of the batch and
-        updates the running averages in buffers. Parameters stay as they are.
+        updates the running averages in buffers. Parameters don't change.
         Without labels: scores (N, classes) in test mode, which changes nothing.
-        Raises ValueError if X or y has another shape, or y a label out of range.
+        Raises ValueError if X or y has another shape, or if a label is out of range.
         """
         if y is None:
             return self.forward(X)[0]
@@ -145,7 +164,7 @@ class Network(Independent):
         return loss + added, grads
 
     def regularised(self) -> list[str]:
-        """Return the names of the parameters with L2 regularization: weights, but no biases."""
+        """Return the names of the parameters with L2 regularization: weights, but not biases."""
         return self._weights if self.reg else []
 
     def predict(self, X: Array, batch_size: int = 256) -> Array:
@@ -153,8 +172,39 @@ class Network(Independent):
         batches = [X[start:start + batch_size] for start in range(0, len(X), batch_size)]
         return np.concatenate([self.loss(batch) for batch in batches])
 
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write parameters, buffers and layers to a checkpoint, which load and load_model read.
+
+        Raises ValueError for a layer or a loss function that is not of this package, or a parameter
+        of another dtype than the network's, and OSError if the file cannot be written.
+        """
+        for name, array in self.params.items():
+            check(np.asarray(array).dtype == self.dtype,
+                  f"params: {name} is {np.asarray(array).dtype}, the network has {self.dtype}; "
+                  f"convert it with astype(np.{self.dtype})")
+        options = {"layer": described(self.layer), "input_shape": list(self.input_shape),
+                   "loss": loss_name(self.loss_function), "reg": self.reg,
+                   "dtype": str(self.dtype), "names": self.names}
+        arrays = {f"params/{name}": array for name, array in self.params.items()}
+        arrays |= {f"buffers/{name}": array for name, array in self.buffers.items()}
+        save_checkpoint(path, arrays, {"model": {"kind": "Network", "options": options}})
+
+    def load(self, path: str | PathLike[str]) -> bool:
+        """Take over the parameters and buffers of a checkpoint; return False if there is no file.
+
+        Raises ValueError, and changes nothing, if the file is no checkpoint or is of another
+        network.
+        """
+        if not Path(path).exists():
+            return False
+        arrays, _ = load_checkpoint(path)
+        check_fits(self.buffers, arrays, "buffers", path)
+        restore(self.params, arrays, "params", path)
+        restore(self.buffers, arrays, "buffers", path)
+        return True
+
     def summary(self) -> str:
-        """Return a table of the layers: output shapes, parameters, FLOPs for one sample forward."""
+        """Return a table of the layers: output shapes, parameters, and FLOPs of a forward pass."""
         rows = list(self.layer.rows("", self.input_shape))
         path_width = max(len(path) for path, *_ in rows)
         kind_width = max(len(type(layer).__name__) for _, layer, *_ in rows)

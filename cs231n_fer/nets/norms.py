@@ -1,4 +1,4 @@
-"""The layers that normalize: records of hyperparameters, see layer.py."""
+"""Normalization layers: records of hyperparameters, see layer.py."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,25 +21,25 @@ class BatchNorm(Layer):
 
     eps        added to the variance
     momentum   weight of the old running averages when a training step updates them
-    rung       of the ladder, for images
+    rung       rung of the ladder, for images
     """
     eps: float = 1e-5
     momentum: float = 0.9
     rung: str = "auto"
 
     def bn_param(self, mode: Mode, averages: Arrays) -> BatchnormParam:
-        """Return the course's dictionary for a pass that reads or updates running averages."""
+        """Return the course's dictionary for a pass that reads or updates the running averages."""
         return {"mode": mode.name, "eps": self.eps, "momentum": self.momentum,
                 "running_mean": averages["running_mean"], "running_var": averages["running_var"]}
 
     def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Return gamma one, beta zero; as buffers running mean zero, running variance one."""
+        """Return gamma = 1 and beta = 0; as buffers, running_mean = 0 and running_var = 1."""
         C = shape[0]
         params: Arrays = {"gamma": np.ones(C, dtype), "beta": np.zeros(C, dtype)}
         return params, {"running_mean": np.zeros(C, dtype), "running_var": np.ones(C, dtype)}
 
     def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
-        """Return (C,) four times."""
+        """Return the shape (C,) of the two parameters and the two buffers."""
         C = shape[:1]
         return {"gamma": C, "beta": C}, {"running_mean": C, "running_var": C}
 
@@ -65,12 +65,12 @@ class LayerNorm(Layer):
     eps: float = 1e-5
 
     def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Return gamma one, beta zero."""
+        """Return gamma = 1 and beta = 0."""
         D = shape[0]
         return {"gamma": np.ones(D, dtype), "beta": np.zeros(D, dtype)}, {}
 
     def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
-        """Return (D,) for both."""
+        """Return the shape (D,) of both parameters."""
         return {"gamma": shape[:1], "beta": shape[:1]}, {}
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
@@ -87,21 +87,21 @@ class LayerNorm(Layer):
 class GroupNorm(Layer):
     """Group normalization of images (Wu & He 2018).
 
-    groups   number of groups of channels, which are normalized together; it divides C
+    groups   number of groups, a divisor of C; the channels of a group are normalized together
     eps      added to the variance
-    rung     of the ladder
+    rung     rung of the ladder
     """
     groups: int
     eps: float = 1e-5
     rung: str = "auto"
 
     def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Return gamma one, beta zero, (1, C, 1, 1) as in the course."""
+        """Return gamma = 1 and beta = 0, of shape (1, C, 1, 1) as in the course."""
         C = shape[0]
         return {"gamma": np.ones((1, C, 1, 1), dtype), "beta": np.zeros((1, C, 1, 1), dtype)}, {}
 
     def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
-        """Return (1, C, 1, 1) for both."""
+        """Return the shape (1, C, 1, 1) of both parameters."""
         return {"gamma": (1, shape[0], 1, 1), "beta": (1, shape[0], 1, 1)}, {}
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:

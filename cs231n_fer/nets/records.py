@@ -1,7 +1,6 @@
-"""The layers of networks: records of hyperparameters, bound to the functions of the ladder.
+"""The layers of networks: records of hyperparameters, which call the functions of the ladder.
 
-Those that normalize are in norms.py; layer.py says what forward, backward and the other methods
-take and return.
+Normalization layers are in norms.py. layer.py describes the arguments and results of the methods.
 """
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ __all__ = ["Affine", "AvgPool", "Conv", "Dropout", "GlobalAvgPool", "LeakyReLU",
 
 
 def initial_weights(rng: Generator, shape: Shape, dtype: DTypeLike, scale: float | None) -> Array:
-    """Return weights of He's rule (He et al. 2015), or normal ones of standard deviation scale."""
+    """Return weights drawn by He's rule if scale is None, else with standard deviation scale."""
     if scale is None:
         return L.he_normal(rng, shape, dtype)
     return L.scaled_normal(rng, shape, scale, dtype)
@@ -35,10 +34,10 @@ class Conv(Layer):
 
     filters        number of filters
     size           height and width of a filter
-    stride, pad    of the windows; pad None keeps height and width where size is odd and stride 1
-    bias           False leaves b out of the parameters: right before a batchnorm, which cancels it
+    stride, pad    see layers.conv; with pad None, an odd size and stride 1 keep height and width
+    bias           False omits b from the parameters; for use before a batchnorm, which cancels it
     weight_scale   standard deviation of the initial weights; None: He's rule
-    rung           of the ladder
+    rung           rung of the ladder
     """
     filters: int
     size: int = 3
@@ -50,7 +49,7 @@ class Conv(Layer):
 
     @property
     def conv_param(self) -> ConvParam:
-        """The course's dictionary of stride and padding."""
+        """Stride and padding as the course's dictionary."""
         pad = (self.size - 1) // 2 if self.pad is None else self.pad
         return {"stride": self.stride, "pad": pad}
 
@@ -63,7 +62,7 @@ class Conv(Layer):
         return (self.filters, *sizes)
 
     def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Draw w (F, C, HH, WW), in channels-last memory order; b (F,) is zero."""
+        """Draw w (F, C, HH, WW), stored as (HH, WW, C, F); b (F,) is zero."""
         shapes, _ = self.array_shapes(shape)
         params = {"w": initial_weights(rng, shapes["w"], dtype, self.weight_scale)}
         if self.bias:
@@ -88,14 +87,14 @@ class Conv(Layer):
         return dx, ({"w": dw, "b": db} if self.bias else {"w": dw})
 
     def gradients(self, dout: Array, cache: Cache) -> Arrays:
-        """Return the gradients of w and b; only the naive rung computes dx nevertheless."""
+        """Return the gradients of w and b; dx is not computed, except on the naive rung."""
         if self.rung == "naive":
             return super().gradients(dout, cache)
         _, dw, db = functions("conv", self.rung).backward(dout, cache, want_dx=False)
         return {"w": dw, "b": db} if self.bias else {"w": dw}
 
     def flops(self, shape: Shape) -> int:
-        """Return 2 for each product of a weight with a pixel."""
+        """Return 2 for every product of a weight and a pixel."""
         return 2 * prod(self.out_shape(shape)) * shape[0] * self.size ** 2
 
 
@@ -105,7 +104,7 @@ class Affine(Layer):
 
     units          number of outputs
     weight_scale   standard deviation of the initial weights; None: He's rule
-    rung           of the ladder
+    rung           rung of the ladder
     """
     units: int
     weight_scale: float | None = None
@@ -135,7 +134,7 @@ class Affine(Layer):
         return dx, {"w": dw, "b": db}
 
     def flops(self, shape: Shape) -> int:
-        """Return 2 for each weight."""
+        """Return 2 for every weight."""
         return 2 * prod(shape) * self.units
 
 
@@ -169,7 +168,7 @@ class LeakyReLU(Layer):
 
 @dataclass(frozen=True)
 class _Pool(Layer):
-    """Pooling over windows of size x size; stride None is the size: windows without overlap."""
+    """Pooling over windows of size x size; stride None: size, so that windows don't overlap."""
     size: int = 2
     stride: int | None = None
     rung: str = "auto"
@@ -177,7 +176,7 @@ class _Pool(Layer):
 
     @property
     def pool_param(self) -> PoolParam:
-        """The course's dictionary of window and stride."""
+        """Window and stride as the course's dictionary."""
         stride = self.stride or self.size
         return {"pool_height": self.size, "pool_width": self.size, "stride": stride}
 
@@ -229,14 +228,14 @@ class Dropout(Layer):
     """Inverted dropout (Srivastava et al. 2014).
 
     keep   probability of keeping a number
-    seed   None draws masks from the mode's generator; a seed draws the same mask in every pass, as
-           numeric gradient checks need it
+    seed   None: the generator of the mode draws the masks; with a seed, every pass has the same
+           mask, as numerical gradient checks require
     """
     keep: float = 0.5
     seed: int | None = None
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
-        """Drop numbers of x in training mode, return x in test mode."""
+        """Drop random numbers of x in training mode; return x in test mode."""
         settings: DropoutParam = {"p": self.keep, "mode": mode.name}
         if self.seed is None:
             settings["rng"] = mode.rng

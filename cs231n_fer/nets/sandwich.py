@@ -1,4 +1,4 @@
-"""Sandwiches: convolution, batchnorm, ReLU and max-pool as one fused operation."""
+"""Sandwiches: convolution, batchnorm, ReLU and max-pooling as one fused operation."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -27,39 +27,39 @@ PATTERNS = ((Conv, BatchNorm, ReLU, MaxPool), (Conv, BatchNorm, ReLU),
 class Sandwich(Chain):
     """A Chain of conv [- batchnorm] - ReLU [- max-pool] that runs as one fused operation.
 
-    Parameters and results are those of the Chain. Where the convolution is on rung "naive" or
-    "im2col", which fuse nothing, a Sandwich runs as the Chain. Raises ValueError for other layers.
+    Parameters and results are those of the Chain. If the rung of the convolution is "naive" or
+    "im2col", which fuse nothing, the layers run one by one. Raises ValueError for other layers.
     """
 
     def __init__(self, layers: Iterable[Layer | NamedLayer]) -> None:
-        """Refuse layers that aren't a sandwich."""
+        """Raise ValueError for layers that aren't a sandwich."""
         super().__init__(layers)
         kinds = tuple(type(layer) for _, layer in self.layers)
         check(kinds in PATTERNS, f"Sandwich: got {[kind.__name__ for kind in kinds]}, "
                                  "expected Conv [, BatchNorm], ReLU [, MaxPool]")
 
     def __reduce__(self) -> tuple[type[Sandwich], tuple[tuple[NamedLayer, ...]]]:
-        """Leave the cached functions out of a copy: another process may have no compiler."""
+        """Exclude the cached functions from copies: another process may have no compiler."""
         return type(self), (self.layers,)
 
     @cached_property
     def conv(self) -> Conv:
-        """Its convolution."""
+        """The convolution."""
         return next(layer for _, layer in self.layers if isinstance(layer, Conv))
 
     @cached_property
     def norm(self) -> BatchNorm | None:
-        """Its batchnorm, or None."""
+        """The batchnorm, or None."""
         return next((layer for _, layer in self.layers if isinstance(layer, BatchNorm)), None)
 
     @cached_property
     def pool(self) -> MaxPool | None:
-        """Its max-pool, or None."""
+        """The max-pool, or None."""
         return next((layer for _, layer in self.layers if isinstance(layer, MaxPool)), None)
 
     @cached_property
     def paths(self) -> dict[str, str]:
-        """The paths of its arrays: {"w": "conv/w", "gamma": "bn/gamma", ...}."""
+        """The paths of the arrays: {"w": "conv/w", "gamma": "bn/gamma", ...}."""
         names = {Conv: ("w", "b") if self.conv.bias else ("w",),
                  BatchNorm: ("gamma", "beta", "running_mean", "running_var")}
         found: dict[str, str] = {}
@@ -70,13 +70,13 @@ class Sandwich(Chain):
 
     @cached_property
     def functions(self) -> Pair:
-        """The forward and backward function of the fused operation."""
+        """The forward and backward functions of the fused operation."""
         norm = "_bn" if self.norm else ""
         pool = "_pool" if self.pool else ""
         return functions(f"conv{norm}_relu{pool}", self.conv.rung)
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
-        """Run the fused operation, or the Chain where nothing is fused."""
+        """Run the fused operation, or the layers one by one if nothing is fused."""
         if not is_fused(self.conv.rung):
             return super().forward(params, buffers, x, mode)
         paths = self.paths
@@ -93,34 +93,34 @@ class Sandwich(Chain):
         return self.functions.forward(*arrays, *settings)
 
     def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
-        """Return dx and the gradients by the paths of the Chain."""
+        """Return dx and the gradients of the parameters by their paths in the Chain."""
         if not is_fused(self.conv.rung):
             return super().backward(dout, cache)
         return self._fused_backward(dout, cache, want_dx=True)
 
     def gradients(self, dout: Array, cache: Cache) -> Arrays:
-        """Return the gradients of the parameters alone."""
+        """Return the gradients of the parameters; dx is not computed if the layers are fused."""
         if not is_fused(self.conv.rung):
             return super().gradients(dout, cache)
         return self._fused_backward(dout, cache, want_dx=False)[1]
 
     def _fused_backward(self, dout: Array, cache: Cache, want_dx: bool) -> tuple[Array, Arrays]:
-        """Return dx (None unless it is wanted) and the gradients of the parameters."""
+        """Return dx, or None unless want_dx, and the gradients of the parameters."""
         dx, *grads = self.functions.backward(dout, cache, want_dx=want_dx)
         names = ("w", "b", "gamma", "beta")[:len(grads)]
         found = dict(zip(names, grads, strict=True))
         return dx, {self.paths[name]: grad for name, grad in found.items() if name in self.paths}
 
     def replace_inner(self, change: Callable[[Layer], Layer]) -> Layer:
-        """Return itself: what is fused stays as it is."""
+        """Return this layer: the layers of a sandwich are not replaced."""
         return self
 
 
 def fuse(layer: Layer) -> Layer:
-    """Return a layer with every conv [- batchnorm] - ReLU [- max-pool] in its Chains, at any depth,
-    as a Sandwich.
+    """Return a layer with every conv [- batchnorm] - ReLU [- max-pool] in its Chains fused.
 
-    The paths of parameters stay the same. A Chain that is one sandwich becomes that Sandwich.
+    Chains are searched at any depth. The paths of parameters stay the same. A Chain that consists
+    of a single sandwich becomes that Sandwich.
     """
     inner = layer.replace_inner(fuse)
     if type(inner) is not Chain:
@@ -140,6 +140,6 @@ def fuse(layer: Layer) -> Layer:
 
 
 def _sandwich_length(layers: tuple[NamedLayer, ...]) -> int:
-    """Return the length of the longest sandwich that a chain begins with; 0 if there is none."""
+    """Return the length of the longest sandwich at the beginning of some layers, or 0."""
     kinds = tuple(type(layer) for _, layer in layers)
     return next((len(pattern) for pattern in PATTERNS if kinds[:len(pattern)] == pattern), 0)

@@ -1,11 +1,11 @@
-"""Layers that move numbers and compute none: Flatten and Pad, see layer.py."""
+"""Layers that move numbers without computing any: Flatten and Pad, see layer.py."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
 
 from .. import layers as L
-from ..shapes import check, gradient_like
+from ..shapes import check, gradient_like, whole_number
 from ..types import Array, Arrays, Cache, Shape
 from .layer import Layer, Mode
 
@@ -33,10 +33,10 @@ class Flatten(Layer):
 
 @dataclass(frozen=True)
 class Pad(Layer):
-    """A border around every image, such as -inf before a MaxPool whose windows reach beyond it.
+    """A border around every image, such as -inf before a MaxPool whose windows extend beyond it.
 
     pad     width of the border
-    value   of the border
+    value   value of the border
     """
     pad: int
     value: float = 0.0
@@ -44,12 +44,13 @@ class Pad(Layer):
     def out_shape(self, shape: Shape) -> Shape:
         """Return (C, H + 2 pad, W + 2 pad) for (C, H, W)."""
         check(len(shape) == 3, f"Pad: input shape is {shape}, expected (C, H, W)")
-        return (shape[0], *(side + 2 * self.pad for side in shape[1:]))
+        width = whole_number(self.pad, "pad", 0)
+        return (shape[0], *(side + 2 * width for side in shape[1:]))
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
         """Return x with its border."""
         return L.pad_forward(x, self.pad, self.value)
 
     def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
-        """Return dx, which has no border, and no gradients."""
+        """Return dx, dout without its border, and no gradients."""
         return L.pad_backward(dout, cache), {}

@@ -1,16 +1,16 @@
-"""Update rules (rules, built on the formulas in formulas) and learning-rate schedules (schedules).
+"""Update rules (rules, which use the formulas in formulas) and learning-rate schedules (schedules).
 
-To add a rule: a function in rules, its entries in DEFAULTS, STATE and UPDATE_RULES, and its name in
-`__all__` there and here. A hyper-parameter that must be below 1 goes into BELOW_ONE. Only if none
-of the four formulas fits, add one: a function in formulas, its entry in FORMULAS, a step in
+To add a rule: write a function in rules, add entries to DEFAULTS, STATE and UPDATE_RULES, and its
+name to `__all__` there and here. A hyper-parameter that must be below 1 belongs in BELOW_ONE. If
+none of the four formulas fits, add one: a function in formulas, its entry in FORMULAS, a step in
 kernels/update.py, which has room for two arrays of state, and its entry in formulas._one_pass. In
-tests/, the rule needs its textbook formula in scalar_steps of optim/test_optim.py, and rows in
-PUBLISHED of optim/test_optim_config.py, STATE of test_hostile_arrays.py and RULES of
+tests/, add the textbook formula of the rule to scalar_steps in optim/test_optim.py, and rows to
+PUBLISHED in optim/test_optim_config.py, STATE in test_hostile_arrays.py and RULES in
 test_oracle.py.
 
-To add a schedule: a frozen record in schedules, called with (epoch, num_epochs, val_acc_history),
-its name in `__all__` there, and rows in CURVES and ALL of tests/optim/test_schedules.py.
-Recipe(schedule=...) takes it.
+To add a schedule: write a frozen record in schedules, called with (epoch, num_epochs,
+val_acc_history), and add its name to `__all__` there and rows to CURVES and ALL in
+tests/optim/test_schedules.py. It is then passed as Recipe(schedule=...).
 """
 from .rules import (
     BELOW_ONE,

@@ -1,7 +1,7 @@
-"""The four formulas behind all update rules, in NumPy and as one pass over memory.
+"""The four formulas behind all update rules, in NumPy and compiled into one pass over memory.
 
-A formula takes arrays of one shape and Python floats, leaves its inputs unchanged and returns new
-arrays: (next_w, *next state). The fast rung is kernels/update.py.
+A formula takes arrays of one shape and Python floats, leaves its inputs unchanged, and returns new
+arrays: (next_w, *next state). The compiled formulas, the "fast" rung, are in kernels/update.py.
 """
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Numbers = tuple[float, ...]  # hyper-parameters of one step
 
 def update_step(name: str, rung: str, arrays: tuple[Array, ...], numbers: Numbers
                 ) -> Sequence[Array]:
-    """Return (next_w, *next state), new arrays like w.
+    """Return (next_w, *next state), new arrays with the shape, dtype and memory layout of w.
 
     name      key of FORMULAS
-    rung      "numpy", "fast", or "auto": the fast one where Numba compiles and w is float32 or
+    rung      "numpy", "fast" or "auto", which is "fast" if Numba compiles and w is float32 or
               float64
-    arrays    (w, dw, *state) of one shape
-    numbers   hyper-parameters in the order in which the NumPy function unpacks them
+    arrays    (w, dw, *state), of one shape
+    numbers   hyper-parameters, in the order in which the NumPy function unpacks them
     Raises ValueError for an unknown rung.
     """
     if rung == "auto":
@@ -39,14 +39,14 @@ def update_step(name: str, rung: str, arrays: tuple[Array, ...], numbers: Number
 
 @cache
 def _compiles() -> bool:
-    """Return whether Numba compiles; asked at the first update, so that optim needs no Numba."""
+    """Return whether Numba compiles. The first update imports it, so that optim needs no Numba."""
     from ..kernels.vectors.jit import DISABLED
 
     return not DISABLED
 
 
 def _one_pass(name: str, arrays: tuple[Array, ...], numbers: Numbers) -> Sequence[Array]:
-    """Compute a formula on the fast rung, which is imported at the first update as well."""
+    """Compute a formula on the fast rung, which is also imported at the first update."""
     from ..kernels import update
 
     kernels = {"sgd": update.sgd, "momentum": update.momentum,
@@ -63,7 +63,7 @@ def sgd_numpy(w: Array, dw: Array, numbers: Numbers) -> tuple[Array]:
 
 
 def momentum_numpy(w: Array, dw: Array, velocity: Array, numbers: Numbers) -> tuple[Array, Array]:
-    """Return (w + v' + look_ahead (v' - v), v') with v' = keep v - rate dw."""
+    """Return (w + v' + look_ahead (v' - v), v') with v = velocity, v' = keep v - rate dw."""
     rate, keep, look_ahead = numbers
     next_w = _scaled(dw, rate, w)
     next_velocity = _scaled(velocity, keep, w)
@@ -78,7 +78,7 @@ def momentum_numpy(w: Array, dw: Array, velocity: Array, numbers: Numbers) -> tu
 
 
 def rms_numpy(w: Array, dw: Array, cache: Array, numbers: Numbers) -> tuple[Array, Array]:
-    """Return (w - rate dw / (sqrt(c') + epsilon), c') with c' = keep c + add dw^2."""
+    """Return (w - rate dw / (sqrt(c') + epsilon), c') with c = cache, c' = keep c + add dw^2."""
     rate, keep, add, epsilon = numbers
     square = np.multiply(dw, dw, out=np.empty_like(w))
     next_cache = _average(cache, square, keep, add, workspace=square)
@@ -112,7 +112,7 @@ FORMULAS: dict[str, Callable[..., tuple[Array, ...]]] = {
 
 
 def _scaled(array: Array, factor: float, like: Array) -> Array:
-    """Return factor * array as a new array with the dtype and the memory layout of `like`."""
+    """Return factor * array as a new array with the dtype and memory layout of `like`."""
     return np.multiply(array, factor, out=np.empty_like(like), casting="same_kind")
 
 

@@ -8,11 +8,12 @@
     adam           m, v = averages of dw and dw^2         w -= lr m^ / (sqrt(v^) + eps)
     adamw          like adam, with weight decay           w -= lr weight_decay w
 
-`config` holds hyper-parameters (missing ones come from DEFAULTS) and the state of one parameter
-array (its names are in STATE; initially zero). As in the course, the dict that is passed in is
-updated and returned, so both `w, c = adam(w, dw, c)` and `w, _ = adam(w, dw, c)` work. Its keys are
-bound to new arrays: `w`, `dw` and the arrays in `config` are never written to. A shallow copy of a
-config is therefore a snapshot, and a run that is resumed from it gives the same bits.
+`config` holds the hyper-parameters (DEFAULTS has the missing ones) and the state of one parameter
+array (STATE has the names; all are initially zero). m^ and v^ are m and v, corrected for their
+initial value. As in the course, the dict that is passed in is updated and returned, so both
+`w, c = adam(w, dw, c)` and `w, _ = adam(w, dw, c)` work. The update binds its keys to new arrays,
+and never writes to `w`, `dw` or the arrays in `config`. A shallow copy of a config is therefore a
+snapshot, and a run resumed from it gives the same bits.
 
 The seven rules share the four formulas of formulas.py.
 """
@@ -69,7 +70,7 @@ STATE: dict[str, tuple[str, ...]] = {  # t counts steps; every other entry is an
     "adamw": ("m", "v", "t"),
 }
 
-# Decay rates of averages: with a rate of 1 an average would never change.
+# Decay rates of averages; at 1 an average would never change.
 BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
 
 
@@ -78,11 +79,10 @@ def sgd(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -
 
     w, dw:   arrays of one shape, float32 or float64
     config:  {learning_rate} or None
-    rung:    "numpy", "fast" (Numba) or "auto", which is "fast" where Numba compiles; the same for
-             all rules
-    Returns (next_w, config): next_w has the dtype and the memory layout of w.
-    Raises ValueError for an unknown key, a value out of range or one that the dtype of w rounds to
-    infinity, an epsilon that it rounds to 0, or shapes that differ, as all rules do.
+    rung:    "numpy", "fast" (Numba) or "auto", which is "fast" if Numba compiles; all rules take it
+    Returns (next_w, config); next_w has the dtype and memory layout of w. Like all rules, it raises
+    ValueError for an unknown key, a value that is out of range or rounds to infinity in the dtype
+    of w, an epsilon that rounds to 0, or shapes that differ.
     """
     w, dw, config, hyper = _settle("sgd", w, dw, config)
     numbers = (hyper["learning_rate"],)
@@ -91,16 +91,16 @@ def sgd(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -
 
 
 def sgd_momentum(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step of momentum, whose velocity averages past steps (Polyak 1964).
+    """Compute a step with momentum: the velocity v accumulates past steps (Polyak 1964).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, momentum in [0, 1), velocity}
     Returns (next_w, config).
 
-    As in the course and in the paper, the velocity holds the learning rate of every past step:
-    v = mu v - lr dw, w += v. PyTorch's holds gradients alone: v = mu v + dw, w -= lr v. The steps
-    are equal as long as the learning rate is; after a change of it from a to b, the old part of the
-    velocity still moves w at the rate a here, and at b there.
+    As in the course and in the paper, the velocity includes the learning rate of every past step:
+    v = mu v - lr dw, w += v. PyTorch's holds gradients only: v = mu v + dw, w -= lr v. The steps
+    are equal while the learning rate is constant; after a change from a to b, past gradients still
+    move w at the rate a here, and at the rate b there.
     """
     w, dw, config, hyper = _settle("sgd_momentum", w, dw, config)
     numbers = (hyper["learning_rate"], hyper["momentum"], 0.0)
@@ -109,7 +109,7 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None, rung: str = 
 
 
 def nesterov(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step of Nesterov momentum, at the looked-ahead point (Bengio et al. 2013, eq. 7).
+    """Compute a step of Nesterov momentum; w is the look-ahead point (Bengio et al. 2013, eq. 7).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, momentum in [0, 1), velocity, as in sgd_momentum}
@@ -122,7 +122,7 @@ def nesterov(w: Array, dw: Array, config: Config | None = None, rung: str = "aut
 
 
 def adagrad(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step divided by the root of the sum of all squared gradients (Duchi et al. 2011).
+    """Compute a step divided by the root of the sum of squared gradients (Duchi et al. 2011).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, epsilon, cache: the sum}
@@ -135,7 +135,7 @@ def adagrad(w: Array, dw: Array, config: Config | None = None, rung: str = "auto
 
 
 def rmsprop(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
-    """Compute a step divided by the root mean squared gradient (Tieleman and Hinton 2012).
+    """Compute a step divided by the root mean square of gradients (Tieleman and Hinton 2012).
 
     w, dw:   arrays of one shape
     config:  {learning_rate, decay_rate in [0, 1), epsilon, cache: the running average}
@@ -151,11 +151,10 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None, rung: str = "auto
 def adam(w: Array, dw: Array, config: Config | None = None, rung: str = "auto") -> Updated:
     """Compute a step from averages of the gradient and its square (Kingma and Ba 2015, alg. 1).
 
-    The averages are corrected for their initial value of 0.
+    The averages m and v start at 0; dividing them by 1 - beta1^t and 1 - beta2^t corrects the bias.
 
     w, dw:   arrays of one shape
-    config:  {learning_rate, beta1 and beta2 in [0, 1), epsilon, m, v, t: steps so far, incremented
-             before use}
+    config:  {learning_rate, beta1 and beta2 in [0, 1), epsilon, m, v, t: number of steps so far}
     Returns (next_w, config).
     """
     w, dw, config, hyper = _settle("adam", w, dw, config)
@@ -175,9 +174,9 @@ def adamw(w: Array, dw: Array, config: Config | None = None, rung: str = "auto")
 
 def _adam(name: str, w: Array, dw: Array, config: Config, hyper: dict[str, float], rung: str
           ) -> Array:
-    """Update m, v and t in `config` and return the next weights."""
+    """Update m, v and t in `config`, and return the next weights."""
     t = int(config["t"]) + 1
-    # The bias corrections are applied to scalars, so that no arrays m^ and v^ are needed.
+    # The bias corrections are applied to scalars, which saves the arrays m^ and v^.
     rate = hyper["learning_rate"] / (1 - hyper["beta1"] ** t)
     root_scale = 1 / math.sqrt(1 - hyper["beta2"] ** t)
     shrink = hyper["learning_rate"] * hyper.get("weight_decay", 0.0)
@@ -201,13 +200,13 @@ UPDATE_RULES: dict[str, Callable[..., Updated]] = {
 
 
 def check_config(rule: str, config: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a rule exists and its hyper-parameters and step count are in range.
+    """Raise ValueError unless the rule exists and its hyper-parameters and step count are in range.
 
     rule:    a key of UPDATE_RULES
     config:  hyper-parameters and state
     """
     if rule not in DEFAULTS:
-        raise ValueError(f"update_rule: no rule {rule!r}{_hint(rule, DEFAULTS)}; "
+        raise ValueError(f"update_rule: no rule {rule!r}{hint(rule, DEFAULTS)}; "
                          f"the rules are {', '.join(DEFAULTS)}")
     for key, value in config.items():
         if key in DEFAULTS[rule]:
@@ -216,18 +215,18 @@ def check_config(rule: str, config: Mapping[str, Any]) -> None:
                 _check_number(rule, key, value)
         elif key not in STATE[rule]:
             known = (*DEFAULTS[rule], *STATE[rule])
-            raise ValueError(f"{rule}: no key {key!r}{_hint(key, known)}; "
+            raise ValueError(f"{rule}: no key {key!r}{hint(key, known)}; "
                              f"the keys are {', '.join(known)}")
     _check_step_count(rule, config.get("t", 0))
 
 
 def _settle(rule: str, w: Array, dw: Array, config: Config | None
             ) -> tuple[Array, Array, Config, dict[str, float]]:
-    """Check the arguments and complete `config`; return w, dw, config and hyper-parameters.
+    """Check the arguments and complete `config`; return w, dw, config and the hyper-parameters.
 
     All arrays are returned in the dtype of w, in native byte order. The hyper-parameters are Python
-    floats, because a NumPy float64 scalar, read from a file for example, would promote float32
-    arrays to float64.
+    floats, because a NumPy float64, for example read from a file, would promote float32 arrays to
+    float64.
     """
     config = {} if config is None else config
     check_config(rule, config)
@@ -251,7 +250,7 @@ def _settle(rule: str, w: Array, dw: Array, config: Config | None
 
 
 def _like_weights(rule: str, key: str, values: Array, w: Array) -> Array:
-    """Return values in the dtype of w; raise ValueError unless they are real and of its shape."""
+    """Return values in the dtype of w; raise ValueError unless they are real in the shape of w."""
     array: Array = plain_array(values, key)
     if array.shape != w.shape:
         raise ValueError(f"{rule}: {key} has shape {array.shape}, expected {w.shape}, "
@@ -274,10 +273,10 @@ def _check_number(rule: str, key: str, value: Any) -> None:
 
 
 def _check_rounded(rule: str, numbers: Mapping[str, float], dtype: np.dtype[Any]) -> None:
-    """Raise ValueError for a number that the dtype of w would round to infinity, or epsilon to 0.
+    """Raise ValueError if the dtype of w rounds a number to infinity, or epsilon to 0.
 
-    Infinity times a gradient of 0 is NaN, and so is 0 / epsilon where epsilon is rounded to 0. A
-    subnormal epsilon may be rounded to 0 by the processor.
+    Infinity times a gradient of 0 is NaN, and so is 0 / epsilon if epsilon is rounded to 0. The
+    processor may round a subnormal epsilon to 0.
     """
     limits = np.finfo(dtype)
     largest = float(limits.max)
@@ -303,7 +302,7 @@ def _check_step_count(rule: str, t: Any) -> None:
                          "an int of at least 0")
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    """Return ' (did you mean ...?)' where a known name is similar, else ''."""
+def hint(name: str, known: Iterable[str]) -> str:
+    """Return " (did you mean ...?)" if a known name is similar, else ""."""
     near = difflib.get_close_matches(str(name), list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,14 +1,14 @@
-"""Schedules: the factor by which the base learning rate is multiplied at a point of the training.
+"""Schedules: the factor that multiplies the base learning rate at a point of the training.
 
 A schedule is a frozen record of hyper-parameters, called as
 `schedule(epoch, num_epochs, val_acc_history) -> factor`:
 
     epoch            float, epochs since the start, 0 <= epoch <= num_epochs (3.5: half of the 4th)
-    num_epochs       int, length of the whole training
+    num_epochs       int, total number of epochs
     val_acc_history  validation accuracies so far, oldest first; only Plateau reads them
 
-A schedule keeps no state: equal arguments give equal factors, so a resumed training continues on
-the same curve. Hyper-parameters and epochs out of range raise ValueError.
+A schedule has no state: equal arguments give equal factors, so a resumed training follows the same
+curve. Hyper-parameters and epochs that are out of range raise ValueError.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Accuracies = Sequence[float]  # validation accuracies, oldest first
 
 @dataclass(frozen=True)
 class Exponential:
-    """Multiply the learning rate by `decay` after every epoch: lr_decay of the course.
+    """Multiply the learning rate by `decay` after every epoch, like the course's lr_decay.
 
     decay:  float in (0, 1]; 1 keeps the learning rate constant
     """
@@ -64,10 +64,10 @@ class Step:
 
 @dataclass(frozen=True)
 class CosineWarmup:
-    """Increase linearly from `floor` to 1, then decrease along half a cosine to `floor` at the end.
+    """Increase linearly from `floor` to 1, then decrease to `floor` along half a cosine.
 
     warmup_epochs:  float of at least 0 and less than num_epochs, in epochs
-    floor:          float in [0, 1], the smallest factor; with 0 and a warm-up, the first step is 0
+    floor:          float in [0, 1], the smallest factor; if 0, a warm-up starts at rate 0
     Source: Loshchilov and Hutter 2017, eq. 5, without restarts.
     """
 
@@ -99,11 +99,11 @@ class CosineWarmup:
 class Plateau:
     """Multiply the learning rate by `factor` after `patience` accuracies without a new best.
 
-    patience:   int of at least 1, a number of accuracies; counting restarts after a reduction. The
-                last of them reduces the rate already, where PyTorch's ReduceLROnPlateau waits for
-                one more: patience=p here is patience=p - 1 there
+    patience:   int of at least 1, a number of accuracies; the count restarts after a reduction.
+                The last of them already reduces the rate, while PyTorch's ReduceLROnPlateau waits
+                for one more: patience=p here is patience=p - 1 there
     factor:     float in (0, 1]
-    min_delta:  float of at least 0; a new best exceeds the old one by more than this
+    min_delta:  float of at least 0; a new best must exceed the old one by more than this
     """
 
     patience: int = 5
@@ -117,7 +117,7 @@ class Plateau:
               f"Plateau: min_delta is {self.min_delta!r}, expected a finite number of at least 0")
 
     def __call__(self, epoch: float, num_epochs: int, val_acc_history: Accuracies = ()) -> float:
-        """Return factor ** (reductions), counted from the whole history."""
+        """Return factor ** (number of reductions in the whole history)."""
         _check_epoch(epoch, num_epochs)
         best = -math.inf
         waited = 0

@@ -14,7 +14,7 @@ from ..types import Labels
 from .recipe import Recipe
 from .run_folder import RunFolder
 
-__all__ = ["check_count", "check_known", "check_records", "split_of"]
+__all__ = ["check_known", "check_numbers", "check_records", "split_of"]
 
 
 def split_of(data: Mapping[str, ArrayLike], split: str) -> tuple[NDArray[Any], Labels]:
@@ -27,10 +27,17 @@ def split_of(data: Mapping[str, ArrayLike], split: str) -> tuple[NDArray[Any], L
     return samples_and_labels(data[X_name], data[y_name], X_name, y_name)
 
 
-def check_count(name: str, value: object, least: int) -> None:
-    """Raise ValueError unless a value is an int of at least `least`."""
-    check(isinstance(value, int | np.integer) and value >= least,
-          f"{name}: got {value!r}, expected an int of at least {least}")
+LEAST = {"batch_size": 1, "num_epochs": 0, "seed": 0, "print_every": 1, "num_train_samples": 1,
+         "num_val_samples": 1}
+OPTIONAL = ("print_every", "num_train_samples", "num_val_samples")  # may be None
+
+
+def check_numbers(**numbers: object) -> None:
+    """Raise ValueError unless the numbers of a Solver, by the names in LEAST, are in range."""
+    for name, value in numbers.items():
+        check(isinstance(value, int | np.integer) and value >= LEAST[name]
+              or value is None and name in OPTIONAL,
+              f"{name}: got {value!r}, expected an int of at least {LEAST[name]}")
 
 
 def check_records(recipe: object, folder: object) -> None:

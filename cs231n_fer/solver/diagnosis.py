@@ -6,6 +6,7 @@ layers are replaced by their parts, which run one by one in NumPy.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +18,9 @@ from ..nets.layer import Layer, Mode
 from ..nets.network import Network
 from ..nets.sandwich import Sandwich
 from ..types import Array, Arrays, Cache, Labels, Model
+from .run_state import RunState
 
-__all__ = ["finite", "origin"]
+__all__ = ["LOWER", "Finding", "Step", "cause", "diverged", "finite"]
 
 
 def finite(arrays: Mapping[str, Array]) -> bool:
@@ -28,37 +30,102 @@ def finite(arrays: Mapping[str, Array]) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 
-def origin(model: Model, X: Array, y: Labels, rng_state: Mapping[str, Any] | None = None) -> str:
-    """Return where in a training step the first infinite or NaN number occurred.
+@dataclass(frozen=True)
+class Finding:
+    """Where numbers became infinite or NaN, and what helps against it.
 
-    model       is not changed
-    X, y        the batch
-    rng_state   of the bit generator of model.rng before the step, for the same dropout masks
-    Returns a text, such as "the output of block2/conv (Conv)".
+    where    a text that follows "it began in", such as "the output of block2/conv (Conv)"
+    advice   what to do
     """
+
+    where: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A training step that can be run again.
+
+    X, y        the batch as the model got it
+    raw         the same samples before their augmentation
+    number      of the step, counted from 1 over the whole training
+    rng_state   of the bit generator of model.rng before the step, for the same dropout masks; None:
+                its present state
+    """
+
+    X: Array
+    y: Labels
+    raw: Array
+    number: int
+    rng_state: Mapping[str, Any] | None = None
+
+
+LOWER = "train with a lower learning rate"
+STANDARDIZE = "scale the samples, as in (X - X.mean(axis=0)) / X.std()"
+
+
+def cause(model: Model, step: Step) -> Finding:
+    """Return where in a training step the first infinite or NaN number occurred, and what helps.
+
+    model   is not changed
+    """
+    if not finite({"X": step.raw}):
+        return Finding("the images of the batch",
+                       "leave out such samples; X_train has been changed since Solver checked it")
+    if not finite({"X": step.X}):
+        return Finding("the augmentation of the batch", "mend the augmentation")
     if not isinstance(model, Network):
-        return "the model"
-    if not finite({"X": X}):
-        return "the images of the batch"
-    spoiled = [name for name, array in model.params.items() if not finite({name: array})]
-    if spoiled:
-        return f"the update of {spoiled[0]} in the step before"
-    rng = np.random.default_rng(0)
-    rng.bit_generator.state = rng_state or model.rng.bit_generator.state
-    found: list[str] = []
+        return Finding("the model", f"check its loss and its gradients, or {LOWER}")
     with np.errstate(all="ignore"):
-        layer = traced(model.layer, "", found)
-        params = {path: model.params[name] for path, name in model.names.items()}
-        buffers = {name: buffer.copy() for name, buffer in model.buffers.items()}
-        images = np.asarray(X).astype(model.dtype, copy=False)
-        scores, cache = layer.forward(params, buffers, images, Mode(True, rng))
-        taught = () if model.teacher is None else (model.teacher(X),)
-        loss, dscores = model.loss_function(scores, y, *taught)
-        if not found and not finite({"loss": np.asarray(loss), "dscores": dscores}):
-            return "the loss function"
-        if not found:
-            layer.gradients(dscores, cache)
-    return found[0] if found else "the L2 regularisation"
+        images = np.asarray(step.X).astype(model.dtype, copy=False)
+        if not finite({"X": images}):
+            return Finding(f"the conversion of the batch to {model.dtype}", STANDARDIZE)
+        for name, array in model.params.items():
+            if not finite({name: array}):
+                return (Finding(f"the update of {name} in the step before", LOWER)
+                        if step.number > 1 else
+                        Finding(f"the initial values of {name}", "give it finite values"))
+        return in_layers(model, step, images)
+
+
+def diverged(what: str, state: RunState, learning_rate: float, found: Finding, number: int) -> str:
+    """Return the message about a run that diverged.
+
+    what            became infinite or NaN
+    state           of the run
+    learning_rate   of the step
+    found           where it began, and what helps
+    number          of the step, counted from 1
+    """
+    epoch = state.saved_epoch
+    saved = "none" if epoch is None else f"last.h5, of epoch {epoch}"
+    return (f"{what} in epoch {state.epoch + 1}, step {number}, at learning rate "
+            f"{learning_rate:g}; it began in {found.where}; last good checkpoint: {saved}; "
+            f"{found.advice}")
+
+
+def in_layers(model: Network, step: Step, images: Array) -> Finding:
+    """Do the work of cause() where batch and parameters are finite: run the step again."""
+    rng = deepcopy(model.rng)
+    if step.rng_state:
+        rng.bit_generator.state = step.rng_state
+    found: list[str] = []
+    layer = traced(model.layer, "", found)
+    params = {path: model.params[name] for path, name in model.names.items()}
+    buffers = {name: buffer.copy() for name, buffer in model.buffers.items()}
+    scores, cache = layer.forward(params, buffers, images, Mode(True, rng))
+    taught = () if model.teacher is None else (model.teacher(step.X),)
+    if not found and not all(finite({"taught": array}) for array in taught):
+        return Finding("the probabilities of the teacher", "check the teacher's weights")
+    loss, dscores = model.loss_function(scores, step.y, *taught)
+    if not found and not finite({"loss": np.asarray(loss), "dscores": dscores}):
+        return Finding("the loss function", f"check it and its arguments, or {LOWER}")
+    if not found:
+        layer.gradients(dscores, cache)
+    if found:
+        return Finding(found[0], LOWER if step.number > 1 else
+                       f"no step has been done yet: use smaller initial weights, or {STANDARDIZE}")
+    return Finding("the L2 regularisation", f"use a smaller reg, or {LOWER}")
 
 
 def traced(layer: Layer, path: str, found: list[str]) -> Layer:

@@ -2,7 +2,8 @@
 
 A checkpoint holds these texts, and a run is resumed only if they agree. Functions and classes with
 a name are described by it: editing their code changes the program, not the settings. Lambdas and
-nested functions are described by their code and by the values that they have captured.
+nested functions are described by their code, and by the values that they have captured or read from
+global numbers and texts.
 """
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..nets.network import Network
 from ..types import Model
 
 __all__ = ["describe", "describe_array", "excerpts", "fingerprint"]
@@ -33,7 +35,8 @@ def fingerprint(model: Model, data: Mapping[str, NDArray[Any]], choices: Mapping
                 ) -> dict[str, str]:
     """Return {name: text} of everything that decides the bits of a training.
 
-    model     its class, and the attributes in NET
+    model     its class, and the attributes in NET; of one that is no Network all public ones that
+              are numbers, texts or made of them, as they are before the training
     data      arrays by name
     choices   schedule, augmentation and sampler by name
     """
@@ -43,7 +46,20 @@ def fingerprint(model: Model, data: Mapping[str, NDArray[Any]], choices: Mapping
     for name, value in attributes(model).items():
         if name in NET:
             found[name] = describe(value)
+    if not isinstance(model, Network):
+        others = {name: value for name, value in attributes(model).items()
+                  if name not in (*NET, *WEIGHTS) and name[0] != "_" and is_plain(value)}
+        found["attributes"] = describe(dict(sorted(others.items())))
     return {name: shortened(text) for name, text in found.items()}
+
+
+def is_plain(value: object) -> bool:
+    """Return whether a value is a number, a text, or a list, tuple or dict of these."""
+    if isinstance(value, dict):
+        return all(is_plain(item) for item in (*value, *value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return isinstance(value, (*PLAIN, np.generic))
 
 
 def shortened(text: str) -> str:
@@ -76,7 +92,8 @@ def describe(value: Any, inside: tuple[int, ...] = ()) -> str:
     if isinstance(value, set | frozenset):
         return f"{{{', '.join(sorted(map(part, value)))}}}"
     if is_dataclass(value) and not isinstance(value, type):
-        values = ", ".join(f"{field.name}={part(vars(value)[field.name])}"
+        held_values = attributes(value)
+        values = ", ".join(f"{field.name}={part(held_values[field.name])}"
                            for field in fields(value))
         return f"{type(value).__qualname__}({values})"
     return describe_object(value, part)
@@ -95,6 +112,9 @@ def describe_object(value: Any, part: Callable[[Any], str]) -> str:
         captured = [held(cell) for cell in value.__closure__ or ()]
         defaults = (value.__defaults__, value.__kwdefaults__)
         decides = [part(value.__code__), part(defaults), part(captured)]
+        read = {name: value.__globals__[name] for name in value.__code__.co_names
+                if name in value.__globals__ and is_plain(value.__globals__[name])}
+        decides += [part(read)] if read else []
         return f"{name_of(value)} {digest(text.encode() for text in decides)}"
     if isinstance(value, CodeType):
         return f"{value.co_code.hex()} {part(value.co_names)} {part(value.co_consts)}"
@@ -105,6 +125,8 @@ def describe_object(value: Any, part: Callable[[Any], str]) -> str:
     if isinstance(value, np.random.Generator):
         return part(value.bit_generator.state)
     found = attributes(value)
+    if not found and " at 0x" not in repr(value):  # of a class written in C, as deque and Fraction
+        return f"{name_of(type(value))} {value!r}"
     if "__wrapped__" in found:  # compiled by Numba, or decorated
         return part(found["__wrapped__"])
     if "params" in found:  # a network or a Predictor: its other attributes are workspaces
@@ -133,8 +155,17 @@ def digest(parts: Iterable[bytes]) -> str:
 
 
 def attributes(value: object) -> dict[str, Any]:
-    """Return the attributes of an object by name; {} if it has none."""
-    return vars(value) if hasattr(value, "__dict__") else {}
+    """Return the attributes of an object by name, those in slots as well; {} if it has none."""
+    slots = [slot for kind in type(value).__mro__ for slot in slots_of(kind)]
+    found = {slot: getattr(value, slot) for slot in slots if hasattr(value, slot)}
+    return {**found, **(vars(value) if hasattr(value, "__dict__") else {})}
+
+
+def slots_of(kind: type) -> tuple[str, ...]:
+    """Return the names of the attributes that a class keeps in slots."""
+    slots = vars(kind).get("__slots__", ())
+    names = (slots,) if isinstance(slots, str) else tuple(slots)
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
 
 
 def name_of(thing: type | FunctionType | BuiltinMethodType) -> str:

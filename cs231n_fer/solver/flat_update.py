@@ -1,4 +1,4 @@
-"""An update rule applied to all parameters of a model at once, as views of one flat array."""
+"""An update rule of this package applied to all parameters at once, as views of one flat array."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -27,6 +27,7 @@ class FlatUpdate:
 
     def __init__(self, rule: str, settings: Mapping[str, Any], params: Arrays) -> None:
         self.rule = UPDATE_RULES[rule]
+        self.text = rule
         self.settings = {**DEFAULTS[rule], **settings}
         self._config: dict[str, Any] = {
             key: Flat(params, value) if isinstance(value, np.ndarray) else value
@@ -45,9 +46,29 @@ class FlatUpdate:
         return {key: Flat(flat, value) if isinstance(value, np.ndarray) else value
                 for key, value in self._config.items()}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what state() returned."""
-        self._config = dict(state)
+    def configs(self, params: Arrays) -> dict[str, dict[str, Any]]:
+        """Return the config of every parameter, as the course's Solver keeps it in optim_configs.
+
+        The arrays in it are read-only views of the state.
+        """
+        state = self.state()
+        return {name: {key: read_only(value[name]) if isinstance(value, Flat) else value
+                       for key, value in state.items()} for name in params}
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return (arrays, numbers): the state, as a checkpoint holds it."""
+        state = self.state()
+        arrays = {f"{key}/{name}": array for key, value in state.items() if isinstance(value, Flat)
+                  for name, array in value.items()}
+        return arrays, {key: value for key, value in state.items() if not isinstance(value, Flat)}
+
+    def restore(self, arrays: Arrays, numbers: Mapping[str, Any], params: Arrays) -> None:
+        """Continue from what stored() returned, with parameters of the same names and shapes."""
+        self._config = dict(numbers)
+        for key in {name.split("/")[0] for name in arrays}:
+            found = {name.removeprefix(key + "/"): array for name, array in arrays.items()
+                     if name.startswith(key + "/")}
+            self._config[key] = flattened(found, params)
         self._flat = None
 
     def apply(self, params: Arrays, grads: Arrays, learning_rate: float) -> None:
@@ -71,3 +92,10 @@ class FlatUpdate:
         self._config = {key: flattened(value, flat).numbers if isinstance(value, Flat) else value
                         for key, value in self.state().items()}
         return flat
+
+
+def read_only(array: Any) -> Any:
+    """Return a view of an array that cannot be written on."""
+    view = array.view()
+    view.setflags(write=False)
+    return view

@@ -7,15 +7,19 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..shapes import check
 from ..types import Array, Arrays, Labels, Model
 
 __all__ = [
     "Buffered",
+    "accuracy_of",
     "buffers_of",
+    "check_finite",
     "copies",
     "generator_of",
+    "generator_state",
+    "goes_on_after_nan",
     "laid_out_like",
-    "predicted_labels",
 ]
 
 
@@ -39,6 +43,36 @@ def generator_of(model: Model) -> np.random.Generator | None:
     return rng
 
 
+def generator_state(rng: np.random.Generator) -> dict[str, Any]:
+    """Return the state of a generator of any kind as JSON can hold it: arrays become lists."""
+    state: dict[str, Any] = jsonable(rng.bit_generator.state)
+    return state
+
+
+def jsonable(value: Any) -> Any:
+    """Return a state, a dict of dicts, arrays and numbers, with lists in place of arrays."""
+    if isinstance(value, dict):
+        return {key: jsonable(inner) for key, inner in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def goes_on_after_nan(model: Model, choice: str | None) -> bool:
+    """Return whether a training goes on where numbers become infinite or NaN.
+
+    choice   on_divergence of the Recipe; None: what the model says
+    """
+    own: str = getattr(model, "on_divergence", "raise")
+    return (choice or own) == "continue"
+
+
+def check_finite(model: Model) -> None:
+    """Raise ValueError if a parameter or a buffer of a model holds a NaN or an infinite number."""
+    for name, array in {**buffers_of(model), **model.params}.items():
+        check(np.isfinite(array).all(),
+              f"model: {name} holds a NaN or an infinite number before the first step, expected "
+              "finite ones; initialize it anew, or load another checkpoint")
+
+
 def copies(arrays: Mapping[str, Array]) -> Arrays:
     """Return copies of arrays by name, in their memory layouts."""
     return {name: array.copy(order="K") for name, array in arrays.items()}
@@ -51,10 +85,22 @@ def laid_out_like(layout: Array, values: Array) -> Array:
     return copy
 
 
-def predicted_labels(model: Model, X: NDArray[Any], batch_size: int) -> tuple[Labels, int]:
-    """Return the argmax of the scores of X (N, ...), (N,), and the number of classes."""
+def accuracy_of(model: Model, X: NDArray[Any], y: Labels, batch_size: int, name: str,
+                largest: int) -> float:
+    """Return the fraction of samples X (N, ...) whose highest score is that of their label y (N,).
+
+    batch_size   samples in a forward pass
+    name         of the labels in error messages
+    largest      label, of these and other samples
+    Raises ValueError for a label beyond the classes of the scores.
+    """
     predicted = []
     for begin in range(0, len(X), batch_size):
         scores = np.asarray(model.loss(X[begin:begin + batch_size]))
         predicted.append(np.argmax(scores, axis=1))
-    return np.concatenate(predicted), scores.shape[1]
+    classes = scores.shape[1]
+    check(largest < classes,
+          f"{name}: the largest label is {largest}, expected labels from 0 to {classes - 1}; "
+          f"use a model of {largest + 1} classes, or "
+          f"np.unique({name}, return_inverse=True)[1]")
+    return float(np.mean(np.concatenate(predicted) == y))

@@ -27,6 +27,10 @@ class Recipe:
                     it is called after every epoch and ends the training by returning a true value
     keep            "best": train() leaves the parameters with the best validation accuracy in the
                     model; "last": those of the last step
+    on_divergence   "raise": a loss, gradient or weight that is infinite or NaN ends the training
+                    with a FloatingPointError; "continue": a warning says so, and the training goes
+                    on, as in the course; None: what the model's attribute on_divergence says, which
+                    is "continue" for the course's nets, else "raise"
     Raises ValueError for a value out of range.
     """
 
@@ -36,8 +40,11 @@ class Recipe:
     average_decay: float = 0.0
     stop: Callable[[History], object] | None = None
     keep: Literal["best", "last"] = "best"
+    on_divergence: Literal["raise", "continue"] | None = None
 
     def __post_init__(self) -> None:
         check(0 <= self.average_decay < 1,
               f"average_decay: got {self.average_decay!r}, expected a number in [0, 1)")
         check(self.keep in ("best", "last"), f"keep: got {self.keep!r}, expected 'best' or 'last'")
+        check(self.on_divergence in (None, "raise", "continue"),
+              f"on_divergence: got {self.on_divergence!r}, expected 'raise', 'continue' or None")

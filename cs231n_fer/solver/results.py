@@ -1,4 +1,6 @@
 """What a run has achieved so far, by the names that the course's Solver has for it."""
+from typing import Any
+
 from ..types import Arrays
 from .recipe import History
 from .run_state import RunState
@@ -35,6 +37,11 @@ class RunResults:
     def history(self) -> History:
         """A dict for every epoch: the rows of history.csv."""
         return self.state.history
+
+    @property
+    def optim_configs(self) -> dict[str, dict[str, Any]]:
+        """The config of every parameter: hyper-parameters of the last step, and read-only state."""
+        return self.state.update.configs(self.state.model.params)
 
     @property
     def best_val_acc(self) -> float:

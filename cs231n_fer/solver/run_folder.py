@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.flat import Flat, flattened
 from ..files.checkpoint import (
     below,
     check_fits,
@@ -36,7 +35,7 @@ from ..files.checkpoint import (
 )
 from ..shapes import check
 from .fingerprint import excerpts
-from .model_parts import buffers_of, generator_of
+from .model_parts import buffers_of, generator_of, generator_state
 from .recipe import History
 from .run_state import RunState
 
@@ -58,6 +57,7 @@ LAST = "last.h5"
 BEFORE = "before.h5"
 BEST = "best.h5"
 HISTORY = "history.csv"
+FILES = (LAST, BEFORE, BEST, HISTORY)
 
 Contents = dict[str, NDArray[Any]]  # arrays of a checkpoint by name
 
@@ -69,13 +69,15 @@ class RunFolder:
     path          folder, made if needed; files are written after every epoch and upon Ctrl-C
     resume        continue from last.h5 in the folder, if there is one. Only num_epochs may differ:
                   other data, another network or other settings are refused
+    overwrite     remove the files of an earlier run; without it and resume they are refused
     info          dict of what JSON can hold, kept in every checkpoint
     info_arrays   arrays by name, likewise
-    Raises ValueError if path is no path.
+    Raises ValueError if path is no path, or for both resume and overwrite.
     """
 
     path: Path
     resume: bool = False
+    overwrite: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
     info_arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
@@ -83,6 +85,27 @@ class RunFolder:
         check(isinstance(self.path, str | os.PathLike) and str(self.path) != "",
               f"path: got {self.path!r}, expected the path of a folder")
         object.__setattr__(self, "path", Path(self.path))
+        check(not (self.resume and self.overwrite),
+              "resume, overwrite: got both, expected one: go on with the run, or replace it")
+
+    def begin(self, state: RunState) -> None:
+        """Load the run that is to be resumed, or make sure that there is no other run.
+
+        Raises ValueError if the folder holds files of a run that are neither to be resumed nor
+        overwritten, or that can't be resumed.
+        """
+        found = [name for name in FILES if (self.path / name).exists()]
+        if self.resume or self.overwrite:
+            for name in FILES:
+                sweep(self.path / name)
+        if self.resume:
+            self.load(state)
+            return
+        check(self.overwrite or not found,
+              f"folder: {self.path} holds {', '.join(found)} of another run; go on with it by "
+              "resume=True, replace it by overwrite=True, or take another folder")
+        for name in found:
+            (self.path / name).unlink()
 
     def save_epoch(self, state: RunState, improved: bool) -> None:
         """Write the files of a completed epoch; best.h5 only if it improved or does not exist."""
@@ -97,6 +120,7 @@ class RunFolder:
             duplicate(self.path / LAST, self.path / BEFORE)
         arrays, info = self.contents(state)
         best = {f"best/{name}": array for name, array in best_of(state).items()}
+        info = {**info, "num_epochs": state.num_epochs}
         save_checkpoint(self.path / LAST, {**arrays, **best}, info)
         state.saved_epoch = state.epoch
         write_text(self.path / HISTORY, history_csv(state.history))
@@ -109,14 +133,13 @@ class RunFolder:
     def load(self, state: RunState) -> None:
         """Replace the state of a new run by that of last.h5, if there is one.
 
-        Raises ValueError if last.h5 is of another run, or damaged together with before.h5.
+        Raises ValueError if last.h5 is of another run, or damaged or lost together with before.h5.
         """
-        for name in (LAST, BEFORE, BEST, HISTORY):  # temporary files of a killed process
-            file = Path(os.path.realpath(self.path / name))
-            for leftover in file.parent.glob(f".{file.name}.*.tmp"):
-                leftover.unlink(missing_ok=True)
         path = self.path / LAST
-        if not path.exists():
+        if not path.exists() and not (self.path / BEFORE).exists():
+            check(not (self.path / BEST).exists(),
+                  f"resume: {self.path} holds {BEST}, but neither {LAST} nor {BEFORE}; start a new "
+                  "run in another folder")
             return
         arrays, info = load_newest(self.path)
         check("settings" in info, f"resume: {path} holds no run of a Solver")
@@ -137,6 +160,13 @@ class RunFolder:
             load_checkpoint(self.path / BEST)
         except (ValueError, FileNotFoundError):
             (self.path / BEST).unlink(missing_ok=True)  # so that the next epoch writes it again
+
+
+def sweep(path: Path) -> None:
+    """Remove the temporary files that a killed process has left beside a file."""
+    file = Path(os.path.realpath(path))
+    for leftover in file.parent.glob(f".{file.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def duplicate(path: Path, other: Path) -> None:
@@ -169,12 +199,8 @@ def contents_of(state: RunState) -> tuple[Contents, dict[str, Any]]:
     """Return (arrays, info): everything that decides how a run continues, without best weights."""
     arrays: Contents = {f"params/{name}": array for name, array in state.model.params.items()}
     arrays |= {f"buffers/{name}": array for name, array in buffers_of(state.model).items()}
-    numbers = {}
-    for key, value in state.update.state().items():
-        if isinstance(value, Flat):
-            arrays |= {f"optim/{key}/{name}": array for name, array in value.items()}
-        else:
-            numbers[key] = value
+    update, numbers = state.update.stored()
+    arrays |= {f"optim/{name}": array for name, array in update.items()}
     arrays |= state.average.arrays() if state.average else {}
     arrays["loss_history"] = np.array(state.loss_history)
     rng = generator_of(state.model)
@@ -189,7 +215,7 @@ def contents_of(state: RunState) -> tuple[Contents, dict[str, Any]]:
         "settings": state.settings,
         "fingerprint": state.fingerprint,
         "optim_numbers": numbers,
-        "rng": rng.bit_generator.state if rng else None,
+        "rng": generator_state(rng) if rng else None,
     }
 
 
@@ -199,10 +225,7 @@ def take_contents(state: RunState, arrays: Contents, info: Mapping[str, Any], pa
     restore(buffers_of(state.model), arrays, "buffers", path)
     if state.average:
         state.average.restore(arrays, path)
-    update = dict(info["optim_numbers"])
-    for key in {name.split("/")[1] for name in arrays if name.startswith("optim/")}:
-        update[key] = flattened(below(arrays, f"optim/{key}"), state.model.params)
-    state.update.restore(update)
+    state.update.restore(below(arrays, "optim"), info["optim_numbers"], state.model.params)
     if info["rng"] is not None:
         rng = generator_of(state.model)
         if rng is None:
@@ -211,6 +234,7 @@ def take_contents(state: RunState, arrays: Contents, info: Mapping[str, Any], pa
     state.loss_history = arrays["loss_history"].tolist()
     state.epoch = info["epoch"]
     state.step = info.get("step", 0)
+    state.num_epochs = info.get("num_epochs")
     state.best_val_acc = info["best_val_acc"]
     state.best_epoch = info["best_epoch"]
     state.train_acc_history = info["train_acc_history"]
@@ -225,20 +249,21 @@ def check_same_run(state: RunState, info: Mapping[str, Any], path: Path) -> None
     if info.get("fingerprint"):  # replaces the reprs in the settings, which may hold addresses
         now |= state.fingerprint
         before |= info["fingerprint"]
-    for name in {**now, **before}:
-        if now.get(name) != before.get(name):
-            came, expected = excerpts(str(now.get(name)), str(before.get(name)))
+    for name, value in before.items():  # an earlier version may have described less
+        if now.get(name) != value:
+            came, expected = excerpts(str(now.get(name)), str(value))
             raise ValueError(f"{name}: got {came}, but {path} was trained with {expected}")
 
 
 def load_newest(folder: Path) -> tuple[Contents, dict[str, Any]]:
-    """Return (arrays, info) of last.h5; if it is damaged, of before.h5, which then replaces it.
+    """Return (arrays, info) of last.h5; if it can't be read, of before.h5, which then replaces it.
 
-    Warns if last.h5 is damaged. Raises ValueError if both are.
+    Warns if last.h5 is damaged or lost. Raises ValueError if both are.
     """
+    damage: Exception
     try:
         return load_checkpoint(folder / LAST)
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:
         damage = error
     try:
         found = load_checkpoint(folder / BEFORE)

@@ -9,37 +9,38 @@ from __future__ import annotations
 import inspect
 import math
 import time
+import warnings
 import zlib
 from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import Any, NoReturn
+from contextlib import closing, nullcontext
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays.copying import Independent
 from ..files.checkpoint import save_checkpoint
-from ..optim import check_config
 from ..optim.schedules import Exponential
-from ..shapes import check, samples_and_labels
+from ..shapes import samples_and_labels
 from ..types import Draws, Labels, Model
-from .arguments import check_count, check_known, check_records, split_of
+from .arguments import check_known, check_numbers, check_records, split_of
 from .averaging import WeightAverage
-from .diagnosis import finite, origin
+from .batches import TRAIN_SUBSET, batches_of, check_normalized, generator
+from .diagnosis import LOWER, Finding, Step, cause, diverged, finite
 from .fingerprint import fingerprint
-from .flat_update import FlatUpdate
+from .horizon import check_horizon
 from .interrupts import interrupts_noted
-from .model_parts import buffers_of, copies, generator_of, laid_out_like, predicted_labels
-from .progress import epoch_line, progress_bar
+from .model_parts import accuracy_of, check_finite, generator_of, goes_on_after_nan
+from .own_update import Rule, update_of
+from .progress import progress_of
 from .recipe import Recipe
 from .results import RunResults
 from .run_folder import RunFolder, contents_of
 from .run_state import RunState
-from .samplers import Indices, checked_order, rows_of_draws
+from .samplers import Indices
 
 __all__ = ["Solver"]
 
-ORDER, AUGMENTATION, TRAIN_SUBSET = range(3)  # purposes of random generators
 EVALUATION_BATCH = 256  # samples at a time after an epoch: a tenth faster than 100
 
 
@@ -51,43 +52,38 @@ class Solver(RunResults, Independent):
     data    {"X_train", "y_train", "X_val", "y_val"}: samples (N, ...) and integer labels (N,)
 
     Keywords of the course:
-    update_rule         name of a rule in optim.rules
+    update_rule         name of a rule in optim.rules, or a function (w, dw, config) -> (w, config)
     optim_config        its hyper-parameters, {"learning_rate": ...}
     lr_decay            factor on the learning rate after every epoch
     batch_size          samples in a step; the batches of an epoch differ by at most one sample
     num_epochs          epochs of training; an epoch shows every sample once, or what a sampler says
     num_train_samples   random training samples used to measure accuracy after an epoch; None: all
     num_val_samples     the same for validation samples
-    print_every         steps between updates of the displayed loss
+    print_every         steps between the lines of the course's Solver; None: a progress bar
     verbose             show progress
     checkpoint_name     if given, write NAME_epoch_E.h5 after every epoch E
 
     Beyond the course:
     seed                of the order of the samples and of their augmentation
-    recipe              Recipe(augmentation=, schedule=, sampler=, average_decay=, stop=, keep=)
-    folder              RunFolder(path, resume=, info=, info_arrays=): write checkpoints there
+    recipe              Recipe(augmentation=, schedule=, sampler=, average_decay=, stop=, ...)
+    folder              RunFolder(path, resume=, overwrite=, ...): write checkpoints there
 
-    Raises ValueError for an unknown keyword, a value out of range, unsuitable data, or a checkpoint
-    of another run. A run that diverges ends with a FloatingPointError that says where it began. The
+    Raises ValueError for an unknown keyword, a value out of range, unsuitable data, or a folder of
+    another run. A run that diverges ends with a FloatingPointError that says where it began. The
     first Ctrl-C ends the step, saves, and says how to continue; the second one ends at once.
     """
 
-    def __init__(self, model: Model, data: Mapping[str, ArrayLike], *, update_rule: str = "sgd",
-                 optim_config: Mapping[str, Any] | None = None, lr_decay: float = 1.0,
-                 batch_size: int = 100, num_epochs: int = 10, num_train_samples: int | None = 1000,
-                 num_val_samples: int | None = None, print_every: int = 10, verbose: bool = True,
+    def __init__(self, model: Model, data: Mapping[str, ArrayLike], *,
+                 update_rule: str | Rule = "sgd", optim_config: Mapping[str, Any] | None = None,
+                 lr_decay: float = 1.0, batch_size: int = 100, num_epochs: int = 10,
+                 num_train_samples: int | None = 1000, num_val_samples: int | None = None,
+                 print_every: int | None = None, verbose: bool = True,
                  checkpoint_name: str | None = None, seed: int = 0, recipe: Recipe | None = None,
                  folder: RunFolder | None = None, **unknown: object) -> None:
         check_known(unknown, inspect.signature(Solver).parameters)
-        check_config(update_rule, optim_config or {})
-        check_count("batch_size", batch_size, least=1)
-        check_count("num_epochs", num_epochs, least=0)
-        check_count("print_every", print_every, least=1)
-        check_count("seed", seed, least=0)
-        if num_train_samples is not None:
-            check_count("num_train_samples", num_train_samples, least=1)
-        if num_val_samples is not None:
-            check_count("num_val_samples", num_val_samples, least=1)
+        check_numbers(batch_size=batch_size, num_epochs=num_epochs, seed=seed,
+                      print_every=print_every, num_train_samples=num_train_samples,
+                      num_val_samples=num_val_samples)
         recipe = Recipe() if recipe is None else recipe
         check_records(recipe, folder)
         self.model = model
@@ -105,26 +101,27 @@ class Solver(RunResults, Independent):
         self.schedule = Exponential(lr_decay) if recipe.schedule is None else recipe.schedule
         self.folder = folder
         self.state = self._new_state(update_rule, optim_config or {})
-        self.learning_rate: float = self.state.update.settings["learning_rate"]
+        self.learning_rate = float(self.state.update.settings["learning_rate"])
         self._interrupts: list[int] = []
-        if folder:
+        if folder or checkpoint_name:
             arrays = {"X_train": self.X_train, "y_train": self.y_train,
                       "X_val": self.X_val, "y_val": self.y_val}
             choices = {"schedule": self.schedule, "augmentation": recipe.augmentation,
                        "sampler": recipe.sampler}
             self.state.fingerprint = fingerprint(model, arrays, choices)
-            if folder.resume:
-                folder.load(self.state)
+        if folder:
+            folder.begin(self.state)
+            check_horizon(self.schedule, self.state, num_epochs)
 
-    def _new_state(self, update_rule: str, optim_config: Mapping[str, Any]) -> RunState:
+    def _new_state(self, update_rule: str | Rule, optim_config: Mapping[str, Any]) -> RunState:
         """Return the state of a run that has not begun."""
         decay = self.recipe.average_decay
-        update = FlatUpdate(update_rule, optim_config, self.model.params)
+        update = update_of(update_rule, optim_config, self.model.params)
         average = WeightAverage(self.model, decay) if decay else None
         # Earlier checkpoints hold the same names and values, and can be resumed.
         settings = {
             "seed": self.seed,
-            "update_rule": update_rule,
+            "update_rule": update.text,
             "optim_config": update.settings,
             "batch_size": self.batch_size,
             "num_train_samples": self.num_train_samples,
@@ -138,10 +135,23 @@ class Solver(RunResults, Independent):
         return RunState(self.model, update, average, settings)
 
     def train(self) -> None:
-        """Train until num_epochs; then give the model the parameters that recipe.keep names."""
+        """Train until num_epochs; then give the model the parameters that recipe.keep names.
+
+        After num_epochs was raised, train() goes on from the last step, with the bits of one long
+        run, unless other parameters have been put into the model. Raises ValueError where this
+        changes the past of the schedule, for initial parameters that are not finite, and for
+        batches that a normalization cannot normalize.
+        """
         stop = self.recipe.stop
-        with interrupts_noted() as self._interrupts:
+        check_horizon(self.schedule, self.state, self.num_epochs)
+        self.state.num_epochs = self.num_epochs
+        self.state.give_last()
+        goes_on = goes_on_after_nan(self.model, self.recipe.on_divergence)
+        quiet = np.errstate(all="ignore") if goes_on else nullcontext()
+        with quiet, interrupts_noted() as self._interrupts:
             if not self.val_acc_history:
+                if not goes_on:
+                    check_finite(self.model)
                 self._evaluate()
             while self.epoch < self.num_epochs:
                 if stop and self.history and stop(self.history):
@@ -153,11 +163,7 @@ class Solver(RunResults, Independent):
 
     def restore_best(self) -> None:
         """Give the model its best parameters and buffers so far, by validation accuracy."""
-        for name, array in self.state.best_params.items():
-            self.model.params[name] = laid_out_like(self.model.params[name], array)
-        buffers = buffers_of(self.model)
-        for name, array in self.state.best_buffers.items():
-            buffers[name][...] = array
+        self.state.give_best()
 
     def check_accuracy(self, X: ArrayLike, y: ArrayLike, num_samples: int | None = None,
                        batch_size: int = 100) -> float:
@@ -176,75 +182,50 @@ class Solver(RunResults, Independent):
         """Do the work of check_accuracy; error messages call the labels by a name."""
         largest = int(y.max())
         if num_samples is not None and num_samples < len(X):
-            chosen = self._generator(TRAIN_SUBSET).choice(len(X), num_samples, replace=False)
+            rng = generator(self.seed, self.epoch, TRAIN_SUBSET)
+            chosen = rng.choice(len(X), num_samples, replace=False)
             X = X[chosen]
             y = y[chosen]
-        predicted, classes = predicted_labels(self.model, X, batch_size)
-        check(largest < classes,
-              f"{name}: the largest label is {largest}, expected labels from 0 to {classes - 1}; "
-              f"use a model of {largest + 1} classes, or "
-              f"np.unique({name}, return_inverse=True)[1]")
-        return float(np.mean(predicted == y))
-
-    def _generator(self, purpose: int) -> np.random.Generator:
-        """Return the random generator of this epoch for a purpose."""
-        return np.random.default_rng([self.seed, self.epoch, purpose])
+        return accuracy_of(self.model, X, y, batch_size, name, largest)
 
     def _train_epoch(self) -> None:
         """Train for one epoch: a step for every batch, then an evaluation, then the checkpoints.
 
-        The sampler returns the indices of the epoch's samples, in order. They are split into
-        ceil(M / batch_size) batches whose sizes differ by at most one, because batch normalization
-        has no variance to normalize by in a last batch of one sample.
-
-        Order and augmentation are drawn for the whole epoch from generators that depend on seed and
-        epoch alone. An epoch that was interrupted is thus resumed by drawing the same numbers again
-        and skipping the steps that are done. Ctrl-C takes effect only between two steps, when
-        weights, state of the update rule, and number of steps belong together.
-
-        After the last step, the accuracies are measured (with the averaged weights, if there are
-        any), a row is appended to the history, and checkpoints are written. Weights that the last
-        update made infinite or NaN raise a FloatingPointError before that, so that no checkpoint
-        holds them.
+        Ctrl-C takes effect only between two steps, when weights, state of the update rule, and
+        number of steps belong together. An epoch that was interrupted is resumed by skipping the
+        steps that are done, see batches.py. Weights that the last update made infinite or NaN raise
+        a FloatingPointError before the evaluation, so that no checkpoint holds them.
         """
         state = self.state
         start = time.perf_counter()
         learning_rate = self._learning_rate(self.epoch)
-        order = self._order()
+        batches = batches_of(self.recipe, self.y_train, self.batch_size, self.seed, self.epoch)
+        check_normalized(self.model, batches.samples)
+        steps = len(batches.samples)
         resumed_at = state.step
-        first_loss = len(state.loss_history) - resumed_at
-        steps = math.ceil(len(order) / self.batch_size)
-        batches = np.array_split(order, steps)
-        drawn = self._draws(order)
-        draws = [None] * steps if drawn is None else np.array_split(drawn, steps)
-        with progress_bar(self.epoch + 1, self.num_epochs, steps, self.verbose) as bar:
-            bar.update(resumed_at)
+        with closing(progress_of(self.verbose, self.print_every)) as shown:
+            shown.begin(self.epoch + 1, self.num_epochs, steps, resumed_at)
             for i in range(resumed_at, steps):
                 self._stop_if_interrupted()
-                self._step(batches[i], draws[i], self.epoch + i / steps)
+                self._step(batches.samples[i], batches.draws[i], self.epoch + i / steps)
                 state.step = i + 1
-                if i % self.print_every == 0:
-                    bar.set_postfix_str(f"loss {state.loss_history[-1]:.4f}", refresh=False)
-                bar.update()
+                shown.step(len(state.loss_history), state.loss_history[-1])
             seconds = time.perf_counter() - start
             if not finite(self.model.params):
                 self._diverged("weights: became infinite or NaN", learning_rate,
-                               "the update of this step", step=0)
+                               Finding("the update of this step", LOWER), len(state.loss_history))
             state.epoch += 1
             state.step = 0
             improved = self._evaluate()
-            state.history.append({
-                "epoch": state.epoch,
-                "loss": float(np.mean(state.loss_history[first_loss:])),
-                "train_acc": state.train_acc_history[-1],
-                "val_acc": state.val_acc_history[-1],
-                "learning_rate": learning_rate,
-                "seconds": round(seconds, 3),
-                "images_per_second": round(len(order) * (1 - resumed_at / steps) / seconds, 1),
-            })
+            images = sum(map(len, batches.samples)) * (1 - resumed_at / steps)
+            state.note_epoch(steps, learning_rate, seconds, images)
             left = (self.num_epochs - self.epoch) * (time.perf_counter() - start)
-            bar.set_postfix_str(epoch_line(state.history[-1], left), refresh=False)
-        self._save_epoch(improved)
+            shown.end(state.history[-1], left)
+        if self.checkpoint_name:
+            contents = self.folder.contents if self.folder else contents_of
+            save_checkpoint(f"{self.checkpoint_name}_epoch_{self.epoch}.h5", *contents(state))
+        if self.folder:
+            self.folder.save_epoch(state, improved)
 
     def _step(self, chosen: Indices, draws: Draws | None, epoch: float) -> None:
         """Train on one batch: augment it, compute loss and gradients, and update all parameters.
@@ -254,12 +235,11 @@ class Solver(RunResults, Independent):
         epoch    time for the schedule: completed epochs, plus the completed part of this one
 
         The loss is appended to loss_history, and the running average of the weights follows them.
-        If the loss or a gradient is infinite or NaN, no parameter is updated. Instead the batch is
-        run again to find the layer where that began, with the same dropout masks: the state of the
-        model's random generator is noted before the step. Raises FloatingPointError with what was
-        found.
+        If the loss or a gradient is infinite or NaN, the batch is run again to find the layer where
+        that began, with the same dropout masks: the state of the model's random generator is noted
+        before the step. Raises FloatingPointError with what was found, or warns and goes on.
         """
-        X = self.X_train[chosen]
+        raw = X = self.X_train[chosen]
         y = self.y_train[chosen]
         if self.recipe.augmentation and draws is not None:
             X = self.recipe.augmentation.apply(X, draws)
@@ -267,67 +247,44 @@ class Solver(RunResults, Independent):
         rng = generator_of(self.model)
         rng_state = rng.bit_generator.state if rng else None
         loss, grads = self.model.loss(X, y)
-        if not math.isfinite(loss):
-            self._diverged(f"loss: became {loss}", learning_rate,
-                           origin(self.model, X, y, rng_state))
-        if not finite(grads):
-            self._diverged("gradient: became infinite or NaN", learning_rate,
-                           origin(self.model, X, y, rng_state))
+        if not (math.isfinite(loss) and finite(grads)):
+            what = ("gradient: became infinite or NaN" if math.isfinite(loss)
+                    else f"loss: became {loss}")
+            step = Step(X, y, raw, len(self.loss_history) + 1, rng_state)
+            self._diverged(what, learning_rate, cause(self.model, step), step.number)
         self.state.loss_history.append(float(loss))
         self.state.update.apply(self.model.params, grads, learning_rate)
         if self.state.average:
             self.state.average.follow(self.model, len(self.state.loss_history))
 
-    def _diverged(self, what: str, learning_rate: float, began: str, step: int = 1) -> NoReturn:
-        """Raise the FloatingPointError of a run that diverged.
-
-        what    became infinite or NaN
-        began   where it began, as origin() says
-        step    1 if the failed step is not in loss_history, else 0
-        """
-        epoch = self.state.saved_epoch
-        saved = "none" if epoch is None else f"last.h5, of epoch {epoch}"
-        raise FloatingPointError(
-            f"{what} in epoch {self.epoch + 1}, step {len(self.loss_history) + step}, at learning "
-            f"rate {learning_rate:g}; it began in {began}; last good checkpoint: {saved}; "
-            "train with a lower learning rate")
+    def _diverged(self, what: str, learning_rate: float, found: Finding, number: int) -> None:
+        """Raise the FloatingPointError of a run that diverged in a step, or warn the first time."""
+        message = diverged(what, self.state, learning_rate, found, number)
+        if not goes_on_after_nan(self.model, self.recipe.on_divergence):
+            raise FloatingPointError(message)
+        if not self.state.diverged:
+            warnings.warn(f"{message}; going on, see Recipe(on_divergence=...)", stacklevel=2)
+        self.state.diverged = True
 
     def _stop_if_interrupted(self) -> None:
         """After a Ctrl-C, save the run and raise a KeyboardInterrupt that says how to continue."""
         if not self._interrupts:
             return
-        where = (f"interrupted in epoch {self.epoch + 1} of {self.num_epochs}, "
-                 f"after {self.state.step} of its steps")
-        if not self.folder:
-            raise KeyboardInterrupt(f"{where}; nothing is saved, as there is no folder")
-        self.folder.save_last(self.state)
-        raise KeyboardInterrupt(f"{where}; saved in {self.folder.path}: "
-                                "to continue, start the same run with resume")
-
-    def _save_epoch(self, improved: bool) -> None:
-        """Write the checkpoints of a completed epoch."""
-        if self.checkpoint_name:
-            path = f"{self.checkpoint_name}_epoch_{self.epoch}.h5"
-            contents = self.folder.contents if self.folder else contents_of
-            save_checkpoint(path, *contents(self.state))
+        saved = "nothing is saved, as there is no folder"
         if self.folder:
-            self.folder.save_epoch(self.state, improved)
-
-    def _order(self) -> Indices:
-        """Return the indices (M,) of the samples of this epoch, in order."""
-        return checked_order(self.recipe.sampler, self._generator(ORDER), self.y_train)
-
-    def _draws(self, order: Indices) -> Draws | None:
-        """Return the random numbers of the augmentation of this epoch, (M, columns)."""
-        augmentation = self.recipe.augmentation
-        if augmentation is None:
-            return None
-        rows, count = rows_of_draws(order, len(self.X_train))
-        return augmentation.draw(self._generator(AUGMENTATION), count)[rows]
+            self.folder.save_last(self.state)
+            saved = f"saved in {self.folder.path}: to continue, start the same run with resume"
+        raise KeyboardInterrupt(f"interrupted in epoch {self.epoch + 1} of {self.num_epochs}, "
+                                f"after {self.state.step} of its steps; {saved}")
 
     def _learning_rate(self, epoch: float) -> float:
-        """Return the learning rate at a time, in epochs."""
-        return self.learning_rate * self.schedule(epoch, self.num_epochs, self.val_acc_history)
+        """Return the learning rate at a time, in epochs; raise ValueError unless it is finite."""
+        factor = self.schedule(epoch, self.num_epochs, self.val_acc_history)
+        rate = self.learning_rate * factor
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"schedule: gave {factor!r} at epoch {epoch:g}, which makes the "
+                             f"learning rate {rate!r}, expected a finite number of at least 0")
+        return rate
 
     def _evaluate(self) -> bool:
         """Append both accuracies; keep the best parameters, and return whether these are."""
@@ -337,12 +294,6 @@ class Solver(RunResults, Independent):
                                        EVALUATION_BATCH, "y_train")
             val_acc = self._accuracy(self.X_val, self.y_val, self.num_val_samples,
                                      EVALUATION_BATCH, "y_val")
-            state.train_acc_history.append(train_acc)
-            state.val_acc_history.append(val_acc)
-            improved = val_acc > state.best_val_acc
-            if improved:
-                state.best_val_acc = val_acc
-                state.best_epoch = state.epoch
-                state.best_params = copies(self.model.params)
-                state.best_buffers = copies(buffers_of(self.model))
-        return improved
+            shown = progress_of(self.verbose, self.print_every)
+            shown.evaluated(self.epoch, self.num_epochs, train_acc, val_acc)
+            return state.note_accuracies(train_acc, val_acc)

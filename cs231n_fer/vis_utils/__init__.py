@@ -3,6 +3,7 @@
     style          colors, axes, legends, and how a figure is written
     placement      heights of labels that would otherwise cover each other
     tiles          small pictures: examples, saliency maps, the course's visualize_grid
+    grids          the course's vis_grid and vis_nn
     figures        class distribution, confusion matrix, comparison with people
     comparisons    several nets: with intervals, against cost, over the settings of a search
     curves         accuracy and loss over epochs; has the names of comparisons too
@@ -22,14 +23,17 @@ from .figures import (
     plot_confusion,
     plot_human_comparison,
 )
+from .grids import vis_grid, vis_nn
 from .style import (
     BLUE,
     GREY,
     INK,
+    MUTED,
     ORANGE,
     PALE,
     SKY,
     SPLIT_COLOURS,
+    add_note,
     finish_axes,
     new_axes,
     new_figure,
@@ -43,10 +47,12 @@ __all__ = [
     "GREY",
     "HUMAN_FER2013",
     "INK",
+    "MUTED",
     "ORANGE",
     "PALE",
     "SKY",
     "SPLIT_COLOURS",
+    "add_note",
     "finish_axes",
     "new_axes",
     "new_figure",
@@ -57,5 +63,7 @@ __all__ = [
     "plot_saliency",
     "plot_tiles",
     "save_figure",
+    "vis_grid",
+    "vis_nn",
     "visualize_grid",
 ]

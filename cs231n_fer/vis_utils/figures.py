@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from ..analysis.metrics import per_class_accuracy, wilson_interval
 from ..shapes import check, plain_array
 from ..types import Array
-from .style import BLUE, GREY, INK, ORANGE, SKY, SPLIT_COLOURS, finish_axes, legend_above, new_axes
+from .style import (
+    BLUE,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    SKY,
+    SPLIT_COLOURS,
+    finish_axes,
+    legend_above,
+    new_axes,
+)
 
 __all__ = ["EKMAN", "HUMAN_FER2013", "plot_class_distribution", "plot_confusion",
            "plot_human_comparison"]
@@ -59,6 +70,7 @@ def plot_class_distribution(counts: Mapping[str, NDArray[Any]], names: Sequence[
 def plot_confusion(confusion: NDArray[Any], names: Sequence[str], ax: Axes | None = None) -> Axes:
     """Plot a confusion matrix with the count and the share of its row (figure 6 of the paper).
 
+    A cell without faces has no share.
     confusion    (C, C) integer counts, rows true, columns predicted
     names        C class names
     """
@@ -69,14 +81,17 @@ def plot_confusion(confusion: NDArray[Any], names: Sequence[str], ax: Axes | Non
     ax = new_axes(ax, (7.7, 6.8))
     totals = confusion.sum(axis=1)
     shares = confusion / np.maximum(totals, 1)[:, None]
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=2)  # up to the blue that dark text is read on
     for (i, j), share in np.ndenumerate(shares):
-        color = "white" if share > 0.6 else INK
+        if not confusion[i, j]:
+            ax.text(j, i, "0" if totals[i] else "–", ha="center", va="center", color=MUTED,
+                    fontsize=9)
+            continue
         weight = "bold" if i == j else "normal"
-        percent = f"{100 * share:.0f} %" if totals[i] else "–"
-        ax.text(j, i - 0.13, f"{confusion[i, j]:,}", ha="center", va="center", color=color,
+        percent = f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
+        ax.text(j, i - 0.13, f"{confusion[i, j]:,}", ha="center", va="center", color=INK,
                 fontsize=11, fontweight=weight)
-        ax.text(j, i + 0.2, percent, ha="center", va="center", color=color, fontsize=9)
+        ax.text(j, i + 0.2, percent, ha="center", va="center", color=INK, fontsize=9)
     rows = [f"{name} ({total:,})" for name, total in zip(names, totals, strict=True)]
     ax.set_xticks(range(len(names)), names)
     ax.set_yticks(range(len(names)), rows)
@@ -90,7 +105,7 @@ def plot_confusion(confusion: NDArray[Any], names: Sequence[str], ax: Axes | Non
 
 def plot_human_comparison(confusion: NDArray[Any], names: Sequence[str], ax: Axes | None = None,
                           dataset: str = "FER2013", confidence: float = 0.95,
-                          voters: Array | None = None) -> Axes:
+                          voters: Array | None = None, people: bool = True) -> Axes:
     """Plot the accuracy on each emotion beside that of people (paper: figure 8, table 1, sec. 5.2).
 
     confusion     (C, C) integer counts, rows true; the bars show Wilson intervals
@@ -99,30 +114,35 @@ def plot_human_comparison(confusion: NDArray[Any], names: Sequence[str], ax: Axe
     confidence    level of the intervals, between 0 and 1
     voters        (C, 3) accuracy of people on the same faces with the bounds of its interval, in
                   percent; None if there are no such people
+    people        whether to show Ekman's participants and the paper's authors, who saw photographs;
+                  False for synthetic faces
     """
     confusion = plain_array(confusion, "confusion")
     groups = [_bars_of_net(confusion, dataset, confidence)]
     check(len(names) == len(confusion),
           f"names: got {len(names)}, expected {len(confusion)}, one per row")
     if voters is not None:
-        people = plain_array(voters, "voters")
-        check(people.shape == (len(names), 3),
-              f"voters: got shape {people.shape}, expected {(len(names), 3)}")
-        groups.append(Bars(f"People on {dataset}", people, SKY))
-    ekman = np.repeat([[EKMAN.get(name, np.nan)] for name in names], 3, axis=1)
-    groups.append(Bars("People in Ekman's study", ekman, GREY))
+        answers = plain_array(voters, "voters")
+        check(answers.shape == (len(names), 3),
+              f"voters: got shape {answers.shape}, expected {(len(names), 3)}")
+        groups.append(Bars(f"People on {dataset}", answers, SKY))
+    if people:
+        ekman = np.repeat([[EKMAN.get(name, np.nan)] for name in names], 3, axis=1)
+        groups.append(Bars("People in Ekman's study", ekman, GREY))
     ax = new_axes(ax, (9, 4.8) if voters is None else (11, 4.8))
     for place, group in enumerate(groups):
         x = np.arange(len(names)) + 0.8 * ((place + 0.5) / len(groups) - 0.5)
         _draw_bars(ax, x, 0.76 / len(groups), group)
-    _mark_authors(ax)
+    if people:
+        _mark_authors(ax)
     ax.set_xticks(range(len(names)), names)
     ax.tick_params(axis="x", length=0)
     ax.set_ylim(0, 100)
     legend_above(ax, 10, columns=3)
+    beside = " beside people" if len(groups) > 1 else ""
     right = _percent_right(confusion)
-    return finish_axes(ax, f"Accuracy per emotion beside people ({right:.1f} % overall)",
-                       "Emotion", "Accuracy (%)", pad=32)
+    return finish_axes(ax, f"Accuracy per emotion{beside} ({right:.1f} % overall)", "Emotion",
+                       "Accuracy (%)", pad=32)
 
 
 class Bars(NamedTuple):

@@ -56,7 +56,9 @@ class TrainingRun(NamedTuple):
     history: History
     confusion: NDArray[Any]    # (C, C) counts on validation, rows true, columns predicted
     explained: Explained
-    dataset: str = "FER2013"   # name of the faces in the comparison with people
+    dataset: str = "FER2013"   # name of the faces
+    net: str = ""              # what the net is and how it began, such as "FinalConvNet, seed 0"
+    photographs: bool = True   # False: people, who saw photographs, are left out of the figures
 
 
 def measure(solver: Solver, data: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
@@ -110,6 +112,7 @@ def training_run(solver: Solver, data: Mapping[str, Any], scores: Array) -> Trai
     predicted = probabilities.argmax(axis=1)
     chosen = np.concatenate(choose_examples(probabilities, y))
     X = data["X_val"][chosen]
+    size = sum(array.size for array in network.params.values())
     return TrainingRun(
         class_names=names,
         counts_by_split={"Training": np.bincount(data["y_train"], minlength=len(names)),
@@ -120,7 +123,9 @@ def training_run(solver: Solver, data: Mapping[str, Any], scores: Array) -> Trai
         confusion=confusion_matrix(y, scores.argmax(axis=1), len(names)),
         explained=Explained(pixels(X), saliency_map(network, X, predicted[chosen]),
                             labels=y[chosen], predicted=predicted[chosen]),
-        dataset="built-in faces" if data["synthetic"] else "FER2013",
+        dataset="synthetic faces" if data["synthetic"] else "FER2013",
+        net=f"{type(network).__name__}, {size:,} parameters, seed {solver.seed}",
+        photographs=not data["synthetic"],
     )
 
 
@@ -143,7 +148,10 @@ def write_training_figures(folder: str | Path, run: TrainingRun) -> list[Path]:
         "saliency": tiles.plot_saliency(explained.images, explained.maps, explained.predicted,
                                         names, labels=explained.labels),
         "per_class_accuracy": figures.plot_human_comparison(run.confusion, names,
-                                                            dataset=run.dataset),
+                                                            dataset=run.dataset,
+                                                            people=run.photographs),
     }
     folder = Path(folder)
+    for ax in axes.values():
+        style.add_note(ax, ", ".join(filter(None, (run.dataset, run.net))))
     return [style.save_figure(ax, folder / f"{name}.png", close=True) for name, ax in axes.items()]

@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter
 
 from ..files.checkpoint import replacing
 
-__all__ = ["BLUE", "COLOURS", "GREY", "INK", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
-           "finish_axes", "grouped", "legend_above", "new_axes", "new_figure", "save_figure"]
+__all__ = ["BLUE", "COLOURS", "GREY", "INK", "MUTED", "ORANGE", "PALE", "SKY", "SPLIT_COLOURS",
+           "add_note", "finish_axes", "grouped", "legend_above", "new_axes", "new_figure",
+           "save_figure"]
 
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
@@ -23,6 +24,7 @@ SKY = "#56B4E9"
 GREY = "#B8B8B8"
 PALE = "#E6E6E6"
 INK = "#333333"
+MUTED = "#6B6B6B"
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", SKY, "#E69F00", INK, "#8A8A8A")
 SPLIT_COLOURS = (BLUE, SKY, GREY, ORANGE)
 
@@ -69,6 +71,15 @@ def finish_axes(ax: Axes, title: str, xlabel: str, ylabel: str, pad: float = 12)
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_axisbelow(True)
     return ax
+
+
+def add_note(figure: Figure | Axes, text: str) -> None:
+    """Write in small print below a Figure, or that of an Axes, what it was drawn from.
+
+    text    such as "synthetic faces, FinalConvNet, seed 0"
+    """
+    root = figure.figure.figure
+    root.supxlabel(text, x=0.02, ha="left", fontsize=8, color=MUTED)
 
 
 def grouped() -> FuncFormatter:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..shapes import check, plain_array
 from ..types import Array, Labels, Pixels
-from .style import BLUE, INK, ORANGE, new_axes
+from .style import BLUE, INK, MUTED, ORANGE, legend_above, new_axes
 
 __all__ = ["plot_examples", "plot_saliency", "plot_tiles", "visualize_grid"]
 
@@ -65,7 +65,8 @@ def plot_examples(images: Pixels, labels: Labels, names: Sequence[str], ax: Axes
 
 def plot_saliency(images: Pixels, maps: Array, predicted: Labels, names: Sequence[str],
                   labels: Labels | None = None, reacts_to: Labels | None = None,
-                  ax: Axes | None = None, columns: int = 4) -> Axes:
+                  ax: Axes | None = None, columns: int = 4,
+                  sources: Sequence[str] | None = None) -> Axes:
     """Plot pairs of a face and its saliency map with their classes (figure 7 of the paper).
 
     images       (N, H, W) uint8
@@ -75,37 +76,53 @@ def plot_saliency(images: Pixels, maps: Array, predicted: Labels, names: Sequenc
     labels       (N,) integer true classes, or None where they are unknown
     reacts_to    (N,) integer classes whose score the maps explain; default: predicted
     columns      number of pairs side by side
+    sources      N texts below the faces, such as the names of their files
     """
     images = _checked_images(images)
     maps = plain_array(maps, "maps")
     check(maps.shape == images.shape,
-          f"maps: got shape {maps.shape}, expected {images.shape} as images")
-    predicted = _checked_labels(predicted, "predicted", images, names)
-    explained = predicted
-    if reacts_to is not None:
-        explained = _checked_labels(reacts_to, "reacts_to", images, names)
-    captions = [f"predicted {names[label]}" for label in predicted]
-    colors = [INK] * len(images)
-    if labels is not None:
-        labels = _checked_labels(labels, "labels", images, names)
-        captions = [f"true {names[label]}\n{caption}"
-                    for label, caption in zip(labels, captions, strict=True)]
-        colors = [BLUE if right else ORANGE for right in labels == predicted]
+          f"maps: got shape {maps.shape}, expected {images.shape}, one per image")
+    check(sources is None or len(sources) == len(images),
+          f"sources: got {len(sources or ())}, expected {len(images)}, one per image")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     width = 2.25
-    height = 1.55
-    ax = new_axes(ax, (1.35 * width * max(columns, 2), 1.35 * height * rows + 0.4))
-    for n, image in enumerate(images):
+    height = 1.55 if sources is None else 1.7
+    shown = max(columns, 2)
+    ax = new_axes(ax, (1.35 * width * shown, 1.35 * height * rows + 0.6))
+    for n, (caption, color) in enumerate(_captions(predicted, labels, images, names)):
         x = n % columns * width
         y = n // columns * height
-        _gray(ax, image, x, y)
+        _gray(ax, images[n], x, y)
         _heat(ax, maps[n], x + 1.03, y, "magma")
-        ax.text(x, y - 0.04, captions[n], ha="left", va="bottom", fontsize=9, color=colors[n])
-        ax.text(x + 1.03, y - 0.04, f"moves score of\n{names[explained[n]]}", ha="left",
-                va="bottom", fontsize=9, color=INK)
-    size = (width * max(columns, 2) - 0.22, height * rows - 0.55)
-    return _finish_tiles(ax, size, 0.42, "Saliency: pixels that move the score most")
+        ax.text(x, y - 0.04, caption, ha="left", va="bottom", fontsize=9, color=color)
+        if sources is not None:
+            ax.text(x, y + 1.03, sources[n], ha="left", va="top", fontsize=8, color=MUTED)
+    scored = "the predicted emotion"
+    if reacts_to is not None:
+        scored = "the emotion above them"
+        for n, label in enumerate(_checked_labels(reacts_to, "reacts_to", images, names)):
+            ax.text(n % columns * width + 1.03, n // columns * height - 0.04, names[label],
+                    ha="left", va="bottom", fontsize=9, color=INK)
+    size = (width * shown - 0.22, height * rows - 0.55 + 0.05 * (sources is not None))
+    if labels is not None:
+        ax.plot([], [], "s", color=BLUE, label="right prediction")
+        ax.plot([], [], "s", color=ORANGE, label="wrong prediction")
+        legend_above(ax)
+    _finish_tiles(ax, size, 0.42, f"Saliency: pixels that move the score of {scored} most",
+                  pad=6 if labels is None else 24)
+    return ax
+
+
+def _captions(predicted: Labels, labels: Labels | None, images: Pixels, names: Sequence[str]
+              ) -> list[tuple[str, str]]:
+    """Return the caption of each face and its color, by which right and wrong are told apart."""
+    predicted = _checked_labels(predicted, "predicted", images, names)
+    if labels is None:
+        return [(f"predicted {names[label]}", INK) for label in predicted]
+    labels = _checked_labels(labels, "labels", images, names)
+    return [(f"true {names[true]}\npredicted {names[guess]}", BLUE if true == guess else ORANGE)
+            for true, guess in zip(labels, predicted, strict=True)]
 
 
 def plot_tiles(tiles: NDArray[Any], rows: Sequence[str], columns: Sequence[str],
@@ -153,12 +170,13 @@ def _heat(ax: Axes, values: NDArray[Any], left: float, top: float, cmap: str) ->
               vmin=0, vmax=highest)
 
 
-def _finish_tiles(ax: Axes, size: tuple[float, float], caption: float, title: str) -> Axes:
+def _finish_tiles(ax: Axes, size: tuple[float, float], caption: float, title: str, pad: float = 6
+                  ) -> Axes:
     """Fit ax to tiles of size (width, height) with captions above them, and give it its title."""
     width, height = size
     ax.set(xlim=(0, width), ylim=(height, -caption), aspect="equal")
     ax.set_axis_off()
-    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK)
+    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=pad)
     return ax
 
 

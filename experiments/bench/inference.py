@@ -17,6 +17,7 @@ if __package__ is None:  # started as a file, not with -m
 
 import tempfile
 
+from experiments import flags
 from experiments.bench import cases, options
 from experiments.bench.nets import NETS
 
@@ -27,9 +28,11 @@ OTHERS = [{"label": "ONNX Runtime", "group": "ONNX Runtime", "peer": "onnx_runti
 def parse():
     parser = options.parser(__doc__)
     add = parser.add_argument
-    add("--nets", nargs="+", choices=NETS, default=["final", "final + bn"])
-    add("--batches", type=int, nargs="+", default=[1, 50, 256])
-    add("--compile", type=int, nargs="*", metavar="BATCH", default=[1, 50],
+    add("--nets", nargs="+", choices=NETS, default=["final", "final + bn"],
+        help="networks to time (default: final and final + bn)")
+    add("--batches", type=flags.whole(1), nargs="+", default=[1, 50, 256],
+        help="batch sizes (default: 1 50 256)")
+    add("--compile", type=flags.whole(1), nargs="*", metavar="BATCH", default=[1, 50],
         help="batch sizes for which torch.compile is timed too, about a minute per variant "
              "(default: 1 50)")
     return parser

@@ -15,6 +15,7 @@ if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 
+from experiments import flags
 from experiments.bench import options
 from experiments.bench.cases import PEAK, peak_rate, percent
 from experiments.bench.interleave import time_in_turns
@@ -29,8 +30,10 @@ AGREE = 1e-4  # largest difference of probes, which lie between -1 and 1, in flo
 def parse():
     parser = options.parser(__doc__)
     parser.set_defaults(rungs=None, rounds=4, block_seconds=0.3)  # there are some hundred workers
-    parser.add_argument("--operations", nargs="+", choices=LADDER, default=list(LADDER))
-    parser.add_argument("--batch", type=int, default=50)
+    parser.add_argument("--operations", nargs="+", choices=LADDER, default=list(LADDER),
+                        help="operations to time (default: all)")
+    parser.add_argument("--batch", type=flags.whole(1), default=50,
+                        help="batch size (default: %(default)s)")
     return parser
 
 

@@ -1,8 +1,10 @@
 """The common command line of the benchmarks, and what they print and write."""
-import argparse
 import shlex
 import sys
 from pathlib import Path
+
+from cs231n_fer.nets.ladder import RUNGS
+from experiments import flags
 
 from . import machine
 from .interleave import SIMD, WAITING
@@ -14,26 +16,28 @@ def parser(description):
 
     description    docstring of the script
     """
-    made = argparse.ArgumentParser(description=description,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = flags.Parser(description)
     add = made.add_argument
-    add("--threads", type=int, nargs="+",
+    add("--threads", type=flags.whole(1), nargs="+",
         help="numbers of threads, the same for all engines (default: all cores; also 1 where "
              "engines are compared)")
-    add("--rungs", nargs="+", default=["auto"],
-        help="rungs of this engine; ratios refer to the first")
-    add("--rounds", type=int, help="timed blocks per worker (default 8; 3 with --quick)")
-    add("--block-seconds", type=float, help="duration of a block (default 0.6; 0.3 with --quick)")
-    add("--limit", type=float, default=300,
+    add("--rungs", nargs="+", choices=("auto", *RUNGS), default=["auto"],
+        help="rungs of this engine; ratios refer to the first (default: auto)")
+    add("--rounds", type=flags.whole(1),
+        help="timed blocks per worker (default 8; 3 with --quick)")
+    add("--block-seconds", type=flags.real(above=0),
+        help="duration of a block (default 0.6; 0.3 with --quick)")
+    add("--limit", type=flags.real(above=0), default=300,
         help="seconds after which an engine that is not ready is skipped "
              "(default: %(default)s)")
     add("--simd", choices=sorted(SIMD),
-        help="restrict this engine and PyTorch to this instruction set")
+        help="restrict this engine and PyTorch to this instruction set (default: the best one)")
     add("--waiting", choices=sorted(WAITING), default="passive",
         help="idle OpenMP threads: passive ones sleep at once, default ones spin briefly "
              "(default: %(default)s)")
     add("--machine", metavar="NAME",
-        help="suffix for the results and the table of a second machine, such as zen3")
+        help="suffix for the results and the table of a second machine, such as zen3 (default: "
+             "none)")
     add("--quick", action="store_true",
         help="a smoke test of about a minute; results and page go to runs/")
     add("--page", action="store_true", help="also write the table to experiments/results/SPEED.md")

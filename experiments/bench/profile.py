@@ -14,7 +14,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import time
 from statistics import median
 
@@ -33,6 +32,7 @@ from cs231n_fer.kernels import (
     update,
 )
 from cs231n_fer.solver import Solver
+from experiments import flags
 from experiments.bench import machine, options
 from experiments.bench.nets import FACE_SHAPE, NETS
 from experiments.bench.peers import fma_peak, ours
@@ -58,14 +58,17 @@ PEAK = "multiply-adds at the FMA peak"
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS))
-    parser.add_argument("--batch", type=int, default=50)
-    parser.add_argument("--steps", type=int, default=100,
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS),
+                        help="networks to time (default: all)")
+    parser.add_argument("--batch", type=flags.whole(1), default=50,
+                        help="batch size (default: %(default)s)")
+    parser.add_argument("--steps", type=flags.whole(1), default=100,
                         help="number of steps, whose median is reported (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--quick", action="store_true",
+                        help="a smoke test; results and page go to runs/")
+    parser.add_argument("--page", action="store_true",
+                        help="also write the table to experiments/results/SPEED.md")
     return parser.parse_args()
 
 

@@ -16,6 +16,7 @@ if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 
+from experiments import flags
 from experiments.bench import machine, options
 from experiments.bench.cases import PEAK, described, flops_of, peak_rate, percent
 from experiments.bench.interleave import time_in_turns
@@ -38,10 +39,11 @@ SECTIONS = {  # name: (heading, first column)
 
 def parse():
     parser = options.parser(__doc__)
-    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--batch", type=int, default=50,
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS),
+                        help="what is varied (default: everything)")
+    parser.add_argument("--batch", type=flags.whole(1), default=50,
                         help="batch size for depth, width and data (default: %(default)s)")
-    parser.add_argument("--threads-batch", type=int, default=256,
+    parser.add_argument("--threads-batch", type=flags.whole(1), default=256,
                         help="batch size for threads (default: %(default)s)")
     return parser
 

@@ -14,7 +14,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import tempfile
 import time
 from collections import Counter
@@ -23,23 +22,29 @@ from contextlib import contextmanager
 from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils import load_data
 from cs231n_fer.data_utils.augment import HorizontalFlip
+from cs231n_fer.nets.ladder import RUNGS
 from cs231n_fer.solver import Recipe, RunFolder, Solver
+from experiments import flags
 from experiments.bench import machine, options
 from experiments.bench.nets import LEARNING_RATE, REG
 from experiments.bench.report import table
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
-    add("--epochs", type=int, default=2)
-    add("--batch-size", type=int, default=50)
-    add("--images", type=int, help="number of training faces to use (default: all)")
-    add("--batchnorm", action="store_true")
-    add("--rung", default="auto")
-    add("--quick", action="store_true")
-    add("--page", action="store_true")
+    add("--epochs", type=flags.whole(1), default=2, help="number of epochs (default: %(default)s)")
+    add("--batch-size", type=flags.whole(1), default=50,
+        help="images per step (default: %(default)s)")
+    add("--images", type=flags.whole(1),
+        help="number of training faces to use (default: all)")
+    add("--batchnorm", action="store_true", help="time the net with batch normalization")
+    add("--rung", choices=("auto", *RUNGS), default="auto",
+        help="implementation of the layers (default: %(default)s)")
+    add("--quick", action="store_true",
+        help="a smoke test of one epoch; results and page go to runs/")
+    add("--page", action="store_true",
+        help="also write the table to experiments/results/SPEED.md")
     return parser
 
 

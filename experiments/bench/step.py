@@ -17,6 +17,7 @@ if __package__ is None:  # started as a file, not with -m
 
 import tempfile
 
+from experiments import flags
 from experiments.bench import cases, options
 from experiments.bench.nets import NETS
 
@@ -28,11 +29,12 @@ ONE_THREAD = (50,)
 def parse():
     parser = options.parser(__doc__)
     add = parser.add_argument
-    add("--nets", nargs="+", choices=NETS, default=list(NETS))
-    add("--batches", type=int, nargs="+",
+    add("--nets", nargs="+", choices=NETS, default=list(NETS),
+        help="networks to time (default: all)")
+    add("--batches", type=flags.whole(1), nargs="+",
         help="batch sizes (default: the paper's 50; with several threads, the final net also runs "
              "16, 128 and 256)")
-    add("--compile", type=int, nargs="*", metavar="BATCH", default=[50],
+    add("--compile", type=flags.whole(1), nargs="*", metavar="BATCH", default=[50],
         help="batch sizes for which torch.compile is timed too, about a minute per variant "
              "(default: 50)")
     return parser

@@ -1,6 +1,10 @@
 """Draw a contact sheet of synthetic faces: a row for every emotion, and one with the masks."""
-import argparse
+import sys
 from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
 
 import numpy as np
 
@@ -11,7 +15,8 @@ from cs231n_fer.faces.synthetic import (
     emotions_of,
     make_faces,
 )
-from cs231n_fer.vis_utils import new_axes, save_figure
+from cs231n_fer.vis_utils import INK, new_axes, save_figure
+from experiments import flags
 
 GAP = 2  # pixels between faces
 MASK_COLOURS = np.array([[255, 170, 0], [0, 200, 255], [255, 60, 90]], np.float32)
@@ -39,10 +44,14 @@ def overlay(faces):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--columns", type=int, default=12, help="faces per row")
-    parser.add_argument("--out", type=Path, default=Path("experiments/results/synthetic_faces.png"))
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--seed", type=flags.whole(), default=0,
+                        help="seed of the faces (default: %(default)s)")
+    parser.add_argument("--columns", type=flags.whole(1), default=12,
+                        help="faces per row (default: %(default)s)")
+    parser.add_argument("--out", type=flags.target,
+                        default=Path("experiments/results/synthetic_faces.png"),
+                        help="picture to write (default: %(default)s)")
     args = parser.parse_args()
     print("contact sheet:", ", ".join(f"{name} {value}" for name, value in vars(args).items()))
 
@@ -60,7 +69,8 @@ def main():
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.set_frame_on(False)
-    save_figure(ax, args.out)
+    ax.set_title(f"Synthetic faces of seed {args.seed}", loc="left", fontweight="bold", color=INK)
+    save_figure(ax, args.out, close=True)
     print(f"wrote {args.out}")
     for e, name in enumerate(CLASS_NAMES):
         mean = faces.action_units[emotion[chosen] == e].mean(axis=0)

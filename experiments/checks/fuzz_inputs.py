@@ -28,6 +28,7 @@ import numpy as np
 import PIL
 
 from cs231n_fer.files.checkpoint import write_text
+from experiments import flags
 from experiments.bench.report import table
 from experiments.checks.fuzzing import pool
 from experiments.checks.fuzzing.formats import formats
@@ -39,14 +40,18 @@ NAMES = ("CSV", "zip", "tar.gz", "PNG", "JPEG", "GIF", "BMP", "TIFF", "WebP", "H
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
-    add("--files", type=int, default=1000, help="number of files per format")
-    add("--seed", type=int, default=0)
-    add("--formats", nargs="+", choices=NAMES, default=list(NAMES))
-    add("--only", type=int, help="number of the only file to read, of one format")
-    add("--out", type=Path, default=RESULT)
+    add("--files", type=flags.whole(1), default=1000,
+        help="number of files per format (default: %(default)s)")
+    add("--seed", type=flags.whole(), default=0,
+        help="seed of the changes to the files (default: %(default)s)")
+    add("--formats", nargs="+", choices=NAMES, default=list(NAMES),
+        help="formats of the files (default: all)")
+    add("--only", type=flags.whole(),
+        help="number of the only file to read, of one format (default: all files)")
+    add("--out", type=flags.target, default=RESULT,
+        help="file of the result (default: experiments/results/reliability/fuzz.json)")
     add("--worker", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 

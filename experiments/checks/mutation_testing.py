@@ -18,7 +18,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import ast
 import difflib
 import multiprocessing
@@ -37,6 +36,7 @@ from cosmic_ray.mutating import mutate_code  # noqa: E402
 from hypothesis import Phase, settings  # noqa: E402
 
 from cs231n_fer.files.checkpoint import write_text  # noqa: E402
+from experiments import flags  # noqa: E402
 from experiments.bench.report import json_text  # noqa: E402
 from experiments.checks import equivalent_mutants  # noqa: E402
 
@@ -44,8 +44,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "experiments" / "results" / "reliability" / "mutation.json"
 FILES = [*sorted((ROOT / "cs231n_fer" / "layers").glob("[!_]*.py")),
          ROOT / "cs231n_fer" / "optim" / "rules.py"]
-LAYERS = ["tests/layers/test_layer_edges.py", "tests/layers/test_layers.py", "tests/test_course.py",
-          "tests/gradient_check/test_gradients.py"]
+LAYERS = ["tests/layers/test_layer_edges.py", "tests/layers/test_layers.py",
+          "tests/course/test_notebooks.py", "tests/gradient_check/test_gradients.py"]
 WORDS = {"activations": "relu", "im2col": "conv or im2col", "batchnorm": "batchnorm or bn_param",
          "layernorm": "layernorm or groupnorm or groups",
          "initializers": "weight or shape"}  # of other files: the name of the file
@@ -127,13 +127,14 @@ def outcome(path, code, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", type=int, default=300,
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--sample", type=flags.whole(), default=300,
                         help="number of mutants to run, 0 for all (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=flags.whole(), default=0,
+                        help="seed of the sample (default: %(default)s)")
     parser.add_argument("--only", default="",
-                        help="mutate only files whose names contain this text, and write no result")
+                        help="mutate only files whose names contain this text, and write no result "
+                             "(default: all files)")
     options = parser.parse_args()
     files = [path for path in FILES if options.only in path.name]
     print(f"mutation testing: {len(files)} files, sample {options.sample or 'all'}, seed "

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 
 from cs231n_fer.files.checkpoint import write_text
+from experiments import flags
 from experiments.bench.report import RESULTS, ROOT, json_text
 
 
 def main():
+    flags.Parser(__doc__).parse_args()
     import torch
     print(f"oracle: PyTorch {torch.__version__}, NumPy {np.__version__}")
     failed = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests" / "test_oracle.py")])

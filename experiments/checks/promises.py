@@ -12,11 +12,10 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
-
 import pytest
 
 from cs231n_fer.files.checkpoint import write_text
+from experiments import flags
 from experiments.bench.report import RESULTS, ROOT, json_text
 
 PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all tests)
@@ -43,9 +42,16 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
     "memory": ("Memory use does not grow during training; 2,000 steps need no more than 500, and "
                "no large array is allocated",
                ["test_promises", "test_engine"], "two_thousand or allocates_nothing"),
-    "threads": ("Threads that share a network get the same bits as a single thread; also with "
-                "Numba's workqueue threading layer",
-                ["test_promises", "test_engine"], "share_a_network or threads_of_a_program")}
+    "threads": ("Threads that share networks, pretrained nets and augmentations get the bits of a "
+                "single thread; also with Numba's workqueue threading layer",
+                ["test_promises", "test_engine", "test_threads"],
+                "share_a_network or threads_of_a_program or what_threads_share or do_so_as_well "
+                "or first_kernels"),
+    "pictures": ("A picture of any mode, depth and orientation is read exactly or refused; color "
+                 "under transparent pixels changes nothing", ["test_pictures"], ""),
+    "discovery": ("Downloaded data is found where people unpack it, and a replaced source is "
+                  "noticed; of several downloads, the choice is printed", ["test_choice"], "")}
+
 
 
 class Counts:
@@ -72,8 +78,7 @@ def run(files, expression):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"one of {', '.join(PROMISES)} (default: all)")
     chosen = parser.parse_args().names or list(PROMISES)

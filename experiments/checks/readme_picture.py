@@ -13,8 +13,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
-
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -23,6 +21,7 @@ from cs231n_fer import load_pretrained
 from cs231n_fer.analysis.saliency import smooth_grad
 from cs231n_fer.faces.synthetic import CLASS_NAMES, make_faces
 from cs231n_fer.vis_utils import INK, save_figure
+from experiments import flags
 from experiments.bench.report import RESULTS
 
 PICTURE = RESULTS / "readme_faces.png"
@@ -100,11 +99,11 @@ def draw(pixels, maps, texts):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", type=int, default=3000,
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--faces", type=flags.whole(1), default=3000,
                         help="number of faces to choose from (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=PICTURE)
+    parser.add_argument("--out", type=flags.target, default=PICTURE,
+                        help="picture to write (default: experiments/results/readme_faces.png)")
     args = parser.parse_args()
     net = load_pretrained()
     faces = make_faces(0, range(args.faces))

@@ -13,7 +13,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import csv
 import json
 import re
@@ -23,7 +22,7 @@ from typing import NamedTuple
 
 from cs231n_fer.analysis.metrics import wilson_interval
 from cs231n_fer.files.checkpoint import write_text
-from experiments import train_best, train_final
+from experiments import flags, train_best, train_final
 from experiments.bench.report import README, RESULTS, ROOT, replace_between, table
 
 FINAL = RESULTS / "final"
@@ -200,9 +199,9 @@ def fill(path, name, body):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, help="folder of a finished run to publish")
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--run", type=flags.target_folder,
+                        help="folder of a finished run to publish (default: none)")
     args = parser.parse_args()
     if args.run:
         keep(args.run, FINAL)

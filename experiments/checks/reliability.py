@@ -14,6 +14,7 @@ if __package__ is None:  # started as a file, not with -m
 
 import json
 
+from experiments import flags
 from experiments.bench.report import README, RELIABILITY, RESULTS, write_page
 
 FOLDER = RESULTS / "reliability"
@@ -81,6 +82,7 @@ def short_body(folder):
 
 
 def main():
+    flags.Parser(__doc__).parse_args()
     print(write_page(RELIABILITY, "reliability", body(FOLDER)))
     print(write_page(README, "reliability", short_body(FOLDER)))
 

@@ -6,19 +6,23 @@ A copy of the package gets a kernel of one line, so that a compilation takes hal
 cache and everything else are the package's own. Exits with 1 if a process fails, gives a wrong
 result, or compiles when it should not.
 """
-import argparse
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
 import ctypes
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 
 import cs231n_fer
 from cs231n_fer.files.checkpoint import write_text
+from experiments import flags
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "reliability" / "cache.json"
 KERNEL = "from .vectors.jit import jit\n\n\n@jit\ndef times_two(x):\n    return x * 2\n"
@@ -148,9 +152,10 @@ CASES = {  # name: (function, the start of every result)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--out", type=flags.target, default=RESULTS,
+                        help="file of the result (default: "
+                             "experiments/results/reliability/cache.json)")
     args = parser.parse_args()
     print("torture_cache: no randomness", flush=True)
     rows = {}

@@ -10,15 +10,18 @@ best.h5 must equal those of the uninterrupted run bit for bit, except for times.
 begins, until all kills are done. Children are forked from a parent that trains nothing, so they
 know only what is on the disk. Exits with 1 if anything differs, or if a run can't be resumed.
 """
-import argparse
+import sys
+from pathlib import Path
+
+if __package__ is None:  # started as a file, not with -m
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
 import json
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
@@ -26,8 +29,10 @@ from cs231n_fer.classifiers import FinalConvNet
 from cs231n_fer.data_utils.augment import HorizontalFlip
 from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.files.checkpoint import load_checkpoint, write_text
+from cs231n_fer.nets.ladder import RUNGS
 from cs231n_fer.solver import Recipe, RunFolder, Solver
 from cs231n_fer.solver.run_folder import BEST, LAST
+from experiments import flags
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "reliability" / "resume.json"
 
@@ -147,14 +152,19 @@ def torture(kills, seed, epochs, rung, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--epochs", type=int, default=12, help="number of epochs per run")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rung", default="im2col",
-                        help="rung of the net; auto loads compiled kernels after every kill")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--kills", type=flags.whole(1), default=200,
+                        help="number of kills (default: %(default)s)")
+    parser.add_argument("--epochs", type=flags.whole(1), default=12,
+                        help="number of epochs per run (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.whole(), default=0,
+                        help="seed of the runs and the kills (default: %(default)s)")
+    parser.add_argument("--rung", choices=("auto", *RUNGS), default="im2col",
+                        help="rung of the net; auto loads compiled kernels after every kill "
+                             "(default: %(default)s)")
+    parser.add_argument("--out", type=flags.target, default=RESULTS,
+                        help="file of the result (default: "
+                             "experiments/results/reliability/resume.json)")
     args = parser.parse_args()
     print(f"torture_resume: kills {args.kills}, epochs {args.epochs}, seed {args.seed}, rung "
           f"{args.rung}, compiled {COMPILED}, NumPy {np.__version__}", flush=True)

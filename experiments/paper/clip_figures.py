@@ -29,5 +29,6 @@ def draw_clip(clip, probabilities, names):
         face = ax.inset_axes((k - half, -0.36, 2 * half, 0.17), transform=ax.get_xaxis_transform())
         face.imshow(clip.pixels[k], cmap="gray", vmin=0, vmax=255)
         face.set_axis_off()
-    title = f"A clip of {names[clip.emotion]}: probabilities over time, and how far it is shown"
+    title = (f"A synthetic clip of {names[clip.emotion]}: probabilities over time, and how far it "
+             "is shown")
     return finish_axes(ax, title, "Frame", "Probability (%)", pad=32)

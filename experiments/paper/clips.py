@@ -15,7 +15,6 @@ if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     import experiments.paper  # noqa: F401  here, before NumPy
 
-import argparse
 import time
 
 import numpy as np
@@ -25,6 +24,7 @@ from cs231n_fer.data_utils import normalise
 from cs231n_fer.faces.clips import BINS, clip_bins, clip_mean, make_clip
 from cs231n_fer.layers.losses import log_softmax
 from cs231n_fer.vis_utils import curves
+from experiments import flags
 from experiments.paper import findings, options
 from experiments.paper.clip_figures import draw_clip
 from experiments.paper.findings import Finding, verdict_on
@@ -115,7 +115,7 @@ def conclude(results, still):
 
 
 def main(argv=None):
-    faces = argparse.ArgumentParser(add_help=False)
+    faces = flags.Parser(None, add_help=False)
     faces.add_argument("--data")
     argv = faces.parse_known_args(argv)[1]
     made = options.parser("clips", __doc__, epochs=10)

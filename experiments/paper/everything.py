@@ -22,7 +22,7 @@ from cs231n_fer.classifiers import load_model
 from cs231n_fer.files.checkpoint import load_checkpoint
 from cs231n_fer.shapes import check
 from cs231n_fer.vis_utils import curves
-from experiments import train_best
+from experiments import flags, train_best
 from experiments.paper import findings, options
 from experiments.paper.findings import Finding, verdict_on
 from experiments.paper.runs import data_digest, located, train_seeds
@@ -35,7 +35,7 @@ RECIPE = "the paper's recipe"
 
 def parse(argv):
     parser = options.parser("everything", __doc__, seeds=3)
-    parser.add_argument("--teacher", type=Path,
+    parser.add_argument("--teacher", type=flags.existing,
                         help="checkpoint to learn from (default runs/best/best.h5)")
     args, data = options.begin(parser, argv)
     args.teacher = args.teacher or (None if args.quick
@@ -74,8 +74,8 @@ def train(args, words, seed, data):
     """
     folder = folder_of(args, words, data) / str(seed)
     if not (folder / "metrics.json").exists():
-        command = [*words, "--data", data["source"], "--seed", str(seed), "--out", str(folder),
-                   "--resume"]
+        command = [*words, "--data", data["source"], "--seed", str(seed), "--out", str(folder)]
+        command += ["--resume"] if (folder / "last.h5").exists() else []
         train_best.train(train_best.make_parser().parse_args(command), data)
     return result_of(folder, data)
 

@@ -7,7 +7,7 @@ from statistics import mean
 
 from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.shapes import check
-from cs231n_fer.vis_utils import save_figure
+from cs231n_fer.vis_utils import add_note, save_figure
 from experiments.bench import machine
 from experiments.bench.report import json_text, table
 
@@ -75,7 +75,7 @@ def stem(number, name):
 
 
 def save(args, data, number, *, title, header, rows, findings, figures=None, results=(),
-         seconds=None, notes=()):
+         seconds=None, notes=(), synthetic=()):
     """Write the results of an experiment as NUMBER_NAME.json and a PNG for each figure.
 
     args       of options.begin
@@ -87,11 +87,13 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
     results    of runs.train; the JSON stores them without confusion matrix and paths
     seconds    total time; by default the sum over the results
     notes      sentences below the table
+    synthetic  names of the figures that show synthetic faces, whatever data is
     Returns the path of the JSON.
     """
     name = stem(number, args.name)
     files = {key: f"{name}_{key}.png" for key in figures or {}}
     for key, figure in (figures or {}).items():
+        add_note(figure, drawn_from(data, results, args.seeds, key in synthetic))
         save_figure(figure, args.results / files[key], close=True)
     found = []
     for finding in findings:
@@ -117,6 +119,18 @@ def save(args, data, number, *, title, header, rows, findings, figures=None, res
         print(f"{finding.verdict}: {finding.statement}\n    {finding.ours}")
     print("results:", os.path.relpath(args.results / f"{name}.json"))
     return args.results / f"{name}.json"
+
+
+def drawn_from(data, results, seeds, synthetic=False):
+    """Return the note below a figure: its faces, the kinds of net and their seeds.
+
+    synthetic   whether the faces are synthetic although data are not
+    """
+    faces = "synthetic faces" if synthetic or data["synthetic"] else Path(data["source"]).name
+    kinds = dict.fromkeys(result["run"]["model"]["kind"] for result in results
+                          if "model" in result["run"])
+    range_of_seeds = "seed 0" if seeds == 1 else f"seeds 0 to {seeds - 1}"
+    return ", ".join([faces, *kinds, range_of_seeds])
 
 
 def save_nets(args, data, number, *, nets, others=(), notes=(), **rest):

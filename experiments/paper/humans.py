@@ -28,6 +28,7 @@ NOTES = ["Of Ekman's participants the paper reports only their accuracy (table 1
          "detect anger in the upper and happiness in the lower half of the face (experiment 8), "
          "not which emotions they confuse.",
          "People: a single voter of FER+, counting answers that are one of the seven emotions."]
+SYNTHETIC = "synthetic faces"  # beside them no people are drawn, who saw photographs
 NOBODY = "Nobody voted on these faces: FER2013 prepared with --ferplus has the votes."
 LEFT_OUT = ("Excluded: {} of {:,} faces, on which most voters saw no face or no voter chose one "
             "of the seven emotions.")
@@ -64,7 +65,8 @@ def draw(answers, crowd, y, names, dataset):
     """Return the figures: accuracy per emotion of nets and people, and their confusions."""
     nets = counts_of(answers, y)
     if crowd is None:
-        return {"figure8": vis_utils.plot_human_comparison(nets, names, dataset=dataset)}
+        return {"figure8": vis_utils.plot_human_comparison(nets, names, dataset=dataset,
+                                                           people=dataset != SYNTHETIC)}
     people = by_emotion(crowd.right, crowd.y)
     voters_accuracy = np.array([people.get(label, (np.nan,) * 3) for label in range(len(names))])
     panels = curves.panels(2, (7.7, 6.8))
@@ -118,7 +120,7 @@ def main(argv=None):
                           "most frequent error of the net", "of people"],
                   findings=judge.conclude(answers, y, crowd),
                   figures=draw(answers, crowd, y, names,
-                               "synthetic faces" if data["synthetic"] else "FER2013"))
+                               SYNTHETIC if data["synthetic"] else "FER2013"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """The command line that the scripts of paper/ share, their data, and their printed settings."""
-import argparse
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from cs231n_fer.data_utils import load_data
-from cs231n_fer.shapes import check
+from experiments import flags
 from experiments.bench import machine
 
 from .runs import Run
@@ -29,23 +28,22 @@ def parser(name, description, epochs=PAPER_EPOCHS, seeds=1):
     description     the script's docstring
     epochs, seeds   defaults of --epochs and --seeds; with --quick they are QUICK_EPOCHS and 1
     """
-    made = argparse.ArgumentParser(name, description=description,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = flags.Parser(description, name)
     made.set_defaults(defaults=(epochs, seeds))
     add = made.add_argument
     add("--data",
         help="prepared .h5, Kaggle's CSV or archive, an image folder, or 'synthetic' (default: as "
-             "training)")
+             "train_final.py)")
     add("--quick", action="store_true",
         help="run a smoke test on a few synthetic faces; its results are meaningless")
-    add("--seeds", type=int,
+    add("--seeds", type=flags.whole(1),
         help=f"number of seeds, from 0 to SEEDS - 1 (default {seeds}; 1 with --quick)")
-    add("--epochs", type=int,
+    add("--epochs", type=flags.whole(1),
         help="number of epochs of a training; the learning rate's decay is stretched to fit "
              f"(default {epochs}; {QUICK_EPOCHS} with --quick)")
-    add("--runs", type=Path,
+    add("--runs", type=flags.target_folder,
         help="folder of all trainings, where finished ones are found again (default runs/paper)")
-    add("--results", type=Path,
+    add("--results", type=flags.target_folder,
         help="folder of JSON files and figures (default experiments/results/paper; with --quick "
              "runs/paper-quick/results)")
     return made
@@ -55,8 +53,7 @@ def begin(made, argv=None):
     """Parse the command line, load the faces, print the settings; returns (args, data).
 
     args    also has name (of the script) and command (which repeats it)
-    Raises SystemExit for a wrong option, ValueError for fewer than one epoch or seed, and what
-    load_data raises.
+    Raises SystemExit for a wrong option, and what load_data raises.
     """
     args = made.parse_args(argv)
     args.name = made.prog
@@ -64,8 +61,6 @@ def begin(made, argv=None):
     epochs, seeds = (QUICK_EPOCHS, 1) if args.quick else args.defaults
     args.epochs = epochs if args.epochs is None else args.epochs
     args.seeds = args.seeds or seeds
-    check(args.epochs >= 1 and args.seeds >= 1,
-          f"--epochs, --seeds: got {args.epochs} and {args.seeds}, expected at least 1")
     folders(args)
     if args.quick and args.data is None:
         data = load_data("synthetic", **QUICK_FACES)

@@ -24,6 +24,7 @@ from cs231n_fer.analysis.saliency import share_inside
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.faces.synthetic import CLASS_NAMES, MASK_NAMES
 from cs231n_fer.vis_utils import curves
+from experiments import flags
 from experiments.paper import attention, findings, options
 from experiments.paper import attention_findings as judge
 from experiments.paper.attention import METHODS
@@ -91,16 +92,18 @@ def draw_known(faces, maps, makes, parts):
                       *(maps[method][first] for method in METHODS)], axis=1)
     panels = curves.panels(3, (5, 6))
     for ax, method in zip(panels, METHODS, strict=True):
-        curves.plot_groups(parts[method], ax, title=f"{method} in brows, eyes, mouth",
+        curves.plot_groups(parts[method], ax, title=f"{method} in parts of synthetic faces",
                            reference=(1, "chance"), xlabel="Share of the map, times chance",
                            decimals=1)
     return {"maps": vis_utils.plot_tiles(tiles, [CLASS_NAMES[label] for label in faces.y[first]],
                                          ("synthetic face", "what the\nemotion changes", *METHODS),
-                                         title="Maps beside the truth",
+                                         title="Synthetic faces: maps beside the truth",
                                          cmaps=("gray", *["magma"] * 4)),
             "parts": panels[0],
-            "chance": curves.plot_groups(makes, title="Maps in the pixels that make the emotion",
-                                         decimals=2, xlabel="Share of the map, times chance",
+            "chance": curves.plot_groups(makes, decimals=2,
+                                         title="Maps in the pixels that make the emotion "
+                                               "(synthetic faces)",
+                                         xlabel="Share of the map, times chance",
                                          reference=(1, "chance"))}
 
 
@@ -173,10 +176,10 @@ def data_part(data, results, count):
 
 def parse():
     parser = options.parser("saliency", __doc__, seeds=3)
-    parser.add_argument("--faces", type=int, default=100,
+    parser.add_argument("--faces", type=flags.whole(1), default=100,
                         help="number of faces of each emotion that get maps (default 100; at most "
                              "10 with --quick)")
-    parser.add_argument("--synthetic-epochs", type=int, default=10,
+    parser.add_argument("--synthetic-epochs", type=flags.whole(1), default=10,
                         help="number of epochs of the nets on synthetic faces (default 10)")
     return parser
 
@@ -201,7 +204,7 @@ def main(argv=None):
                           *(f"{method}, relative to chance" for method in METHODS), "upper half",
                           "accuracy: all / upper / lower"],
                   rows=[first + second for first, second in zip(known_rows, rows, strict=True)],
-                  figures=known_figures | figures,
+                  figures=known_figures | figures, synthetic=tuple(known_figures),
                   results=results if known is results else results + known)
 
 

@@ -19,6 +19,7 @@ if __package__ is None:  # started as a file, not with -m
 
 from cs231n_fer.solver.search import LogUniform, draw, survivors
 from cs231n_fer.vis_utils import curves
+from experiments import flags
 from experiments.paper import findings, options
 from experiments.paper import trials as trainings
 from experiments.paper.findings import Finding, verdict_on
@@ -35,11 +36,11 @@ IN_FULL = 2  # trials that are trained for all epochs
 
 def parse():
     parser = options.parser("search", __doc__)
-    parser.add_argument("--trials", type=int,
+    parser.add_argument("--trials", type=flags.whole(1),
                         help="number of random trials (default 30; 4 with --quick)")
-    parser.add_argument("--search-seed", type=int, default=0,
+    parser.add_argument("--search-seed", type=flags.whole(), default=0,
                         help="seed of the random trials (default 0)")
-    parser.add_argument("--processes", type=int, default=1,
+    parser.add_argument("--processes", type=flags.whole(1), default=1,
                         help="number of processes that share the trials and threads (default 1)")
     parser.add_argument("--worker", action="store_true",
                         help="run trials without writing results")

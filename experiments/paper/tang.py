@@ -22,6 +22,7 @@ import numpy as np
 
 from cs231n_fer.layers.losses import log_softmax
 from cs231n_fer.vis_utils import curves
+from experiments import flags
 from experiments.paper import findings, options
 from experiments.paper.findings import Finding, verdict_on
 from experiments.paper.runs import PREPROCESSING, load_trained, train, train_seeds
@@ -38,10 +39,10 @@ PLAIN = "L2-SVM, only the mean image subtracted"
 
 def parse(argv):
     parser = options.parser("tang", __doc__, epochs=20, seeds=3)
-    parser.add_argument("--trials", type=int,
+    parser.add_argument("--trials", type=flags.whole(1),
                         help="number of learning rates tried for each loss (default 4; 2 with "
                              "--quick)")
-    parser.add_argument("--trial-epochs", type=int,
+    parser.add_argument("--trial-epochs", type=flags.whole(1),
                         help="number of epochs of a trial (default 3; 1 with --quick)")
     args, data = options.begin(parser, argv)
     args.trials = args.trials or (2 if args.quick else 4)

@@ -25,6 +25,7 @@ from cs231n_fer.analysis.linear_svm import fit_linear_svm
 from cs231n_fer.files.checkpoint import load_checkpoint
 from cs231n_fer.nets.inference import features
 from cs231n_fer.vis_utils import curves
+from experiments import flags
 from experiments.paper import findings, options
 from experiments.paper.cifar import load_cifar10, waves
 from experiments.paper.findings import Finding, verdict_on
@@ -52,9 +53,9 @@ def parse(argv):
     parser.add_argument("--cifar", type=Path, default=Path("data/cifar-10-binary.tar.gz"),
                         help="CIFAR-10's binary archive, or HDF5 as in cifar.py (default "
                              "data/cifar-10-binary.tar.gz)")
-    parser.add_argument("--checkpoint", type=Path,
-                        help="checkpoint of a net to use instead of pre-training one")
-    parser.add_argument("--pretrain-epochs", type=int,
+    parser.add_argument("--checkpoint", type=flags.existing,
+                        help="checkpoint of a net to use (default: none, pre-train one)")
+    parser.add_argument("--pretrain-epochs", type=flags.whole(1),
                         help="number of epochs on CIFAR-10 (default 15; 3 with --quick)")
     return options.begin(parser, argv)
 

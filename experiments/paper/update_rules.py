@@ -18,6 +18,7 @@ if __package__ is None:  # started as a file, not with -m
 from dataclasses import replace
 
 from cs231n_fer.vis_utils import curves
+from experiments import flags
 from experiments.paper import findings, options
 from experiments.paper.findings import Finding, verdict_on
 from experiments.paper.runs import train, train_seeds
@@ -40,10 +41,10 @@ SLIGHTLY = 0.03  # the largest gain that counts as "slightly better"
 
 def parse():
     parser = options.parser("update_rules", __doc__, epochs=12, seeds=3)
-    parser.add_argument("--trials", type=int,
+    parser.add_argument("--trials", type=flags.whole(1),
                         help="number of learning rates tried for each rule (default 5; 2 with "
                              "--quick)")
-    parser.add_argument("--trial-epochs", type=int,
+    parser.add_argument("--trial-epochs", type=flags.whole(1),
                         help="number of epochs of a trial (default 3; 1 with --quick)")
     return parser
 

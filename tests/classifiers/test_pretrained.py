@@ -19,7 +19,6 @@ from cs231n_fer.classifiers.pretrained import (
 )
 from cs231n_fer.data_utils import normalise, restore_pixels
 from cs231n_fer.faces.synthetic import make_faces
-from cs231n_fer.fast_layers import COMPILED
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.vis_utils.report import training_run
 
@@ -90,17 +89,14 @@ def test_an_exported_net_predicts_the_same_but_for_the_rounding_of_its_weights_a
     np.testing.assert_array_equal(load_pretrained(tmp_path / "again.h5").predict(images(9)), found)
 
 
-def test_a_picture_gets_the_same_bits_in_any_company():
+def test_the_other_pictures_of_a_batch_change_a_probability_by_rounding_alone():
     net = load_pretrained()
     faces = make_faces(0, range(40)).pixels
     together = net.predict(faces)
     for size in (1, 2, 3, 17):
         apart = np.concatenate([net.predict(faces[start:start + size])
                                 for start in range(0, len(faces), size)])
-        if COMPILED:
-            np.testing.assert_array_equal(apart, together)
-        else:  # the blocks of BLAS depend on the number of rows
-            np.testing.assert_allclose(apart, together, atol=1e-6)
+        np.testing.assert_allclose(apart, together, atol=5e-6)
 
 
 def seen_by_saliency_maps(checkpoint, faces, folder, monkeypatch):
@@ -112,7 +108,8 @@ def seen_by_saliency_maps(checkpoint, faces, folder, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "saliency_map", lambda model, X, y: seen.append((y, X)))
     monkeypatch.setattr(module, "plot_saliency", lambda *rest, **more: None)
-    monkeypatch.setattr(module, "save_figure", lambda figure, path: path)
+    monkeypatch.setattr(module, "add_note", lambda figure, text: None)
+    monkeypatch.setattr(module, "save_figure", lambda figure, path, close: path)
     monkeypatch.setattr("sys.argv", ["saliency_maps", str(checkpoint), *paths])
     module.main()
     return seen[0]
@@ -120,7 +117,7 @@ def seen_by_saliency_maps(checkpoint, faces, folder, monkeypatch):
 
 def solver_of(model):
     """Return what a report needs of a finished Solver."""
-    return SimpleNamespace(model=model, train_acc_history=[1.0], val_acc_history=[1.0],
+    return SimpleNamespace(model=model, seed=0, train_acc_history=[1.0], val_acc_history=[1.0],
                            loss_history=[1.0], epoch=1, best_epoch=1,
                            history=[{"seconds": 1.0, "images_per_second": 1.0}])
 

@@ -87,6 +87,9 @@ BAD_ARCHIVES = {  # name: (file name, content, part of the error)
     "a tar.gz that is a zip inside": ("a.tar.gz", gzip.compress(ZIP), "download it again"),
     "a tar.gz with a false checksum": ("a.tar.gz", GZIP[:-8] + b"\0\0\0\0" + GZIP[-4:],
                                        "is damaged"),
+    "a tar.gz with a false checksum where a member should be": (
+        "a.tar.gz", gzip.compress(tar_of(("x", b"", {"size": 1 << 16})))[:-8] + bytes(8),
+        "is damaged"),
     "a tar.gz without its last bytes": ("a.tar.gz", GZIP[:-5], "is damaged"),
     "a tar.gz with something behind it": ("a.tar.gz", GZIP + b"something", "is damaged"),
     "a tar that declares 8 GB": ("a.tar", tar_of(("x", b"", {"size": 8 << 30})),

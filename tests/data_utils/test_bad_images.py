@@ -1,12 +1,11 @@
 """Tests of pictures that can't be used, which are named, left out and counted."""
-import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
 from downloads import PIXELS, quiet
-from picture_files import chunk, png, png_of, tiff
+from picture_files import chunk, png, png_of, saved, tiff
 from PIL import Image
 
 from cs231n_fer.data_utils.image_folder import is_picture
@@ -16,12 +15,6 @@ from cs231n_fer.data_utils.prepared import read_prepared
 from cs231n_fer.data_utils.sources import LARGEST_PICTURE
 
 FACE = Image.fromarray(PIXELS[0])
-
-
-def saved(image, kind="PNG", **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def turned(orientation, kind="JPEG"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cs231n_fer import data_utils
-from cs231n_fer.data_utils import EMOTIONS, find_data, load, load_data, normalise
+from cs231n_fer.data_utils import EMOTIONS, choice, find_data, load_data, normalise
 from cs231n_fer.data_utils.prepared import read_prepared, write_prepared
 
 COUNT = 30
@@ -19,17 +19,6 @@ for array in (PIXELS, EMOTION, USAGE):
 TEXTS = [" ".join(map(str, face.ravel().tolist())) for face in PIXELS]
 CSV = "emotion,pixels,Usage\n" + "".join(
     f"{EMOTION[i]},{TEXTS[i]},{data_utils.USAGES[USAGE[i]]}\n" for i in range(COUNT))
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A working directory of our own with an empty data/, and no data anywhere else."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CS231N_FER_DATA", raising=False)
-    monkeypatch.setattr(load, "__file__",
-                        str(tmp_path / "repository" / "cs231n_fer" / "data_utils" / "load.py"))
-    (tmp_path / "data").mkdir()
-    return tmp_path
 
 
 def silent(line):
@@ -52,7 +41,7 @@ def test_an_explicit_path_comes_before_the_variable_and_that_before_data(place, 
 
 
 def test_the_data_folder_of_the_repository_serves_from_anywhere(place):
-    expected = written(place / "repository" / "data" / "fer2013.h5")
+    expected = written(place / "other" / "data" / "fer2013.h5")
     assert find_data() == expected
     (place / "data").rmdir()
     assert find_data() == expected
@@ -172,6 +161,6 @@ def test_normalise_takes_pictures_with_or_without_the_channel_axis():
 
 def test_the_readme_of_data_names_the_files_that_the_code_looks_for():
     readme = pathlib.Path(__file__).parents[2] / "data" / "README.md"
-    for name in (*load.TABLES, "fer2013.h5", "CS231N_FER_DATA", "--data", "--skip-bad",
+    for name in (*choice.TABLES, "fer2013.h5", "CS231N_FER_DATA", "--data", "--skip-bad",
                  "data/cache"):
         assert name in readme.read_text(encoding="utf-8"), name

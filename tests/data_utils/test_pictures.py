@@ -2,17 +2,14 @@
 import io
 import os
 import struct
-import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from picture_files import SHORT, chunk, png_of, tiff
+from picture_files import SHORT, chunk, png_of, saved, tiff
 from PIL import Image
 
 from cs231n_fer.data_utils import pictures
-from cs231n_fer.data_utils.pictures import gray_pixels, read_picture
+from cs231n_fer.data_utils.pictures import center_square, gray_pixels, read_picture
 
 DEEP = np.array([[0, 257, 25700, 65535], [65280, 32768, 255, 256]], np.uint16)
 LEVELS = np.array([[0, 1, 100, 255], [255, 128, 0, 1]], np.uint8)  # the upper eight bits
@@ -28,12 +25,6 @@ def on_white(gray, opacity):
     """Return gray mixed with white, by exact integers rounded to the nearest."""
     mixed = gray.astype(int) * opacity + 255 * (255 - opacity.astype(int))
     return (2 * mixed + 255) // 510
-
-
-def saved(image, kind="PNG", **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def rows(array):
@@ -239,153 +230,6 @@ def test_a_picture_of_any_orientation_is_turned_upright(orientation, kind, optio
     assert np.abs(gray.astype(int) - expected).max() <= (1 if kind == "JPEG" else 0)
 
 
-def exif_of(*entries, order=">"):
-    """Return EXIF data of entries (tag, type, count, four bytes)."""
-    return ((b"MM\0*" if order == ">" else b"II*\0") + struct.pack(order + "IH", 8, len(entries))
-            + b"".join(struct.pack(order + "HHI", *entry[:3]) + entry[3] for entry in entries)
-            + bytes(4))
-
-
-TURNED = (0x0112, 3, 1, b"\0\6\0\0")
-SOUND = {  # name: EXIF data with an orientation of 6 and a fault elsewhere
-    "a text where a number belongs": exif_of(TURNED, (0x011A, 2, 4, b"abc\0")),
-    "a rational of no place": exif_of(TURNED, (0x011A, 5, 1, b"\xff\xff\xff\xff")),
-    "an unknown type": exif_of(TURNED, (0x0131, 99, 1, bytes(4))),
-    "a type of 0": exif_of(TURNED, (0x0131, 0, 0, bytes(4))),
-    "a pointer to nowhere": exif_of(TURNED, (0x8769, 4, 1, b"\xff\xff\xff\0")),
-    "a pointer that is a text": exif_of(TURNED, (0x8769, 2, 4, b"abc\0")),
-    "two orientations, the first of which counts": exif_of((0x0112, 3, 2, b"\0\6\0\3")),
-    "a date of bytes": exif_of(TURNED, (0x0132, 7, 4, b"\xff\xfe\xfd\xfc")),
-}
-
-
-@pytest.mark.parametrize("name", SOUND)
-def test_a_malformed_tag_beside_the_orientation_does_no_harm(name):
-    for kind in ("PNG", "JPEG"):
-        content = saved(Image.fromarray(WIDE), kind, exif=b"Exif\0\0" + SOUND[name])
-        assert read_picture(io.BytesIO(content)).shape == (6, 4)
-
-
-def test_an_orientation_that_may_be_lost_among_faulty_tags_is_not_guessed():
-    faulty = exif_of((0x011A, 5, 1, b"\xff\xff\xff\xff"))
-    for kind in ("PNG", "JPEG"):
-        content = saved(Image.fromarray(WIDE), kind, exif=b"Exif\0\0" + faulty)
-        with pytest.raises(ValueError, match=r"^not a readable picture \("):
-            read_picture(io.BytesIO(content))
-
-
-MALFORMED = {  # name: EXIF data whose orientation cannot be read
-    "an orientation of 9": exif_of((0x0112, 3, 1, b"\0\x09\0\0")),
-    "an orientation that is a text": exif_of((0x0112, 2, 4, b"six\0")),
-    "an orientation of bytes": exif_of((0x0112, 7, 4, b"\0\6\0\6")),
-}
-
-
-@pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_orientation_is_one_line(name):
-    for kind in ("PNG", "JPEG"):
-        content = saved(Image.fromarray(WIDE), kind, exif=b"Exif\0\0" + MALFORMED[name])
-        with pytest.raises(ValueError, match="^has the EXIF orientation .*, expected 1 to 8: .*$"):
-            read_picture(io.BytesIO(content))
-
-
-def picture_or_one_line(content):
-    """Read a picture; return whether it was one."""
-    try:
-        gray = read_picture(io.BytesIO(content))
-    except ValueError as error:
-        assert type(error) is ValueError and str(error) and "\n" not in str(error), error
-        return False
-    assert gray.dtype == np.uint8 and gray.ndim == 2
-    return True
-
-
-BYTES = st.binary(max_size=80)
-ENTRY = st.tuples(st.sampled_from([0x0112, 0x011A, 0x0132, 0x8769, 0x8825, 0x927C, 0x0201, 700,
-                                   256, 258, 262, 273, 279, 317, 320, 339, 347, 34377, 34675]),
-                  st.integers(0, 17), st.sampled_from([0, 1, 2, 3, 9, 1 << 16, (1 << 32) - 1]),
-                  st.binary(min_size=4, max_size=4))
-EXIF = st.builds(lambda entries, order, tail: exif_of(*entries, order=order) + tail,
-                 st.lists(ENTRY, max_size=5), st.sampled_from("<>"), BYTES)
-KINDS = st.sampled_from([b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"tEXt", b"zTXt", b"iTXt",
-                         b"bKGD", b"pHYs", b"tIME", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"hIST",
-                         b"sPLT", b"tRNS", b"PLTE", b"IHDR", b"XxXx", b"CgBI", b"cICP"])
-
-
-def inflated(content):
-    return b"name\0\0" + zlib.compress(content)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(KINDS, BYTES | EXIF | BYTES.map(inflated)), min_size=1, max_size=3),
-       st.sampled_from([0, 2, 3]), st.booleans())
-def test_whatever_the_chunks_of_a_png_hold_it_is_read_or_refused_in_one_line(extra, colour, behind):
-    blocks = b"".join(chunk(kind, content) for kind, content in extra)
-    palette = PLTE if colour == 3 else b""
-    lines = rows(COLORS) if colour == 2 else rows(NUMBERS)
-    content = png_of(lines, 4, 8, colour, palette + (b"" if behind else blocks))
-    picture_or_one_line(content[:-12] + blocks + content[-12:] if behind else content)
-
-
-MARKERS = st.sampled_from([*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE])
-HEADS = st.sampled_from([b"", b"Exif\0\0", b"JFIF\0\1\1", b"MPF\0", b"ICC_PROFILE\0\1\1", b"Adobe",
-                         b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0008BIM"])
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(MARKERS, HEADS, BYTES | EXIF), min_size=1, max_size=3))
-def test_whatever_the_segments_of_a_jpeg_hold_it_is_read_or_refused_in_one_line(segments):
-    blocks = b"".join(bytes([0xFF, marker]) + struct.pack(">H", len(head + body) + 2) + head + body
-                      for marker, head, body in segments)
-    content = saved(Image.fromarray(WIDE), "JPEG")
-    picture_or_one_line(content[:2] + blocks + content[2:])
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(ENTRY, min_size=1, max_size=4), st.sampled_from("<>"), BYTES)
-def test_whatever_the_tags_of_a_tiff_hold_it_is_read_or_refused_in_one_line(entries, order, tail):
-    tags = [(tag, kind, [*struct.unpack(order + "I", number)]) for tag, kind, _, number in entries]
-    plain = tiff(LEVELS.tobytes(), 4, 2, 8, order=order,
-                 more=[(tag, 4, numbers) for tag, _, numbers in tags])
-    for _, kind, count, number in entries:  # types and counts that the maker of TIFF does not know
-        at = plain.find(struct.pack(order + "HI", 4, 1) + number)
-        if at >= 0:
-            plain = plain[:at] + struct.pack(order + "HI", kind, count) + plain[at + 6:]
-    picture_or_one_line(plain + tail)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([0xF9, 0xFE, 0xFF, 0x01, 0x00]), BYTES), min_size=1,
-                max_size=3))
-def test_whatever_the_extensions_of_a_gif_hold_it_is_read_or_refused_in_one_line(extensions):
-    blocks = b"".join(bytes([0x21, label, len(body)]) + body + b"\0" for label, body in extensions)
-    content = saved(Image.fromarray(LEVELS), "GIF")
-    at = content.index(b",\0\0\0\0")
-    picture_or_one_line(content[:at] + blocks + content[at:])
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([b"EXIF", b"XMP ", b"ICCP", b"ANIM", b"ANMF", b"ALPH",
-                                           b"VP8X", b"abcd"]), BYTES | EXIF), max_size=3),
-       st.integers(0, 255))
-def test_whatever_the_chunks_of_a_webp_hold_it_is_read_or_refused_in_one_line(extra, flags):
-    image = saved(Image.fromarray(LEVELS), "WEBP", lossless=True)[12:]
-    head = b"VP8X" + struct.pack("<I", 10) + bytes([flags, 0, 0, 0, 3, 0, 0, 1, 0, 0])
-    blocks = b"".join(kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
-                      for kind, body in extra)
-    body = b"WEBP" + head + image + blocks
-    picture_or_one_line(b"RIFF" + struct.pack("<I", len(body)) + body)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.sampled_from(sorted(FILES)), st.floats(0, 1), BYTES)
-def test_a_file_with_other_bytes_anywhere_is_read_or_refused_in_one_line(name, place, noise):
-    content = bytearray(FILES[name][0])
-    at = int(place * len(content))
-    content[at:at + len(noise)] = noise
-    picture_or_one_line(bytes(content))
-
-
 def test_a_size_that_is_not_the_expected_one_is_refused_before_unpacking():
     with pytest.raises(ValueError, match="is 60000x1 pixels, expected 48x48"):
         read_picture(io.BytesIO(png_of([b"\0"], 60_000, 8, 0)), side=48)
@@ -409,3 +253,24 @@ def test_a_file_of_many_bytes_is_not_read_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "LARGEST", 20)
     with pytest.raises(ValueError, match="has more than 20 bytes"):
         read_picture(io.BytesIO(bytes(21)))
+
+
+def test_a_picture_of_the_size_of_the_net_keeps_its_pixels():
+    gray = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    np.testing.assert_array_equal(center_square(gray, 48), gray)
+
+
+@pytest.mark.parametrize("shape, kept", [((40, 20), np.s_[10:30]), ((20, 40), np.s_[:, 10:30]),
+                                         ((20, 20), np.s_[:])])
+def test_the_central_square_of_a_picture_is_kept_and_all_else_ignored(shape, kept):
+    gray = np.zeros(shape, np.uint8)
+    gray[kept] = 200
+    for side in (10, 20, 30):
+        np.testing.assert_array_equal(center_square(gray, side), np.full((side, side), 200))
+
+
+@pytest.mark.parametrize("gray", [np.zeros((4, 4)), np.zeros((1, 4, 4), np.uint8),
+                                  np.zeros((0, 4), np.uint8)], ids=["float", "stack", "empty"])
+def test_what_is_no_gray_picture_is_not_resized(gray):
+    with pytest.raises(ValueError, match=r"gray: got \w+ \(.*\), expected uint8 \(H, W\)"):
+        center_square(gray, 48)

@@ -7,11 +7,10 @@ import tarfile
 
 import numpy as np
 import pytest
-from downloads import EMOTION, FORMS, NAMES, PIXELS, RNG, ROWS, USAGE, csv_text, pack, quiet
+from downloads import EMOTION, FORMS, PIXELS, ROWS, USAGE, csv_text, pack, quiet
 from PIL import Image
 
 from cs231n_fer.data_utils import normalise, sources
-from cs231n_fer.data_utils.ferplus import emotion_votes
 from cs231n_fer.data_utils.prepared import read_prepared, statistics, write_prepared
 from cs231n_fer.data_utils.summary import format_summary, occur_in, summarise
 
@@ -99,53 +98,6 @@ def test_a_bad_picture_is_named(tmp_path, name, content, reason):
     with pytest.raises(ValueError, match="1 bad rows") as caught:
         quiet(tmp_path / "faces", tmp_path / "out.h5")
     assert name in str(caught.value) and reason in str(caught.value)
-
-
-HEADER = (
-    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-)
-VOTES = RNG.integers(0, 11, (ROWS, 10)).astype(np.uint8)
-
-
-def ferplus_lines():
-    return [HEADER] + [f"{NAMES[i]},fer{i:07}.png," + ",".join(map(str, VOTES[i]))
-                       for i in range(ROWS)]
-
-
-def test_votes_for_the_seven_emotions_come_in_the_order_of_their_labels():
-    # Neutral, happiness, surprise, sadness, anger, disgust, fear...
-    votes = np.arange(20).reshape(2, 10)
-    np.testing.assert_array_equal(emotion_votes(votes),
-                                  [[4, 5, 6, 1, 3, 2, 0], [14, 15, 16, 11, 13, 12, 10]])
-    with pytest.raises(ValueError, match=r"votes: got shape \(2, 8\)"):
-        emotion_votes(votes[:, :8])
-
-
-def test_ferplus_votes_are_aligned_by_row_even_where_a_face_is_left_out(tmp_path):
-    (tmp_path / "fer2013new.csv").write_text("\r\n".join(ferplus_lines()) + "\r\n", newline="")
-    lines = csv_text("fer2013").split(b"\n")
-    lines[4] = b"bad"
-    (tmp_path / "a.csv").write_bytes(b"\n".join(lines))
-    quiet(tmp_path / "a.csv", tmp_path / "out.h5", ferplus=tmp_path / "fer2013new.csv",
-          skip_bad=True)
-    votes = read_prepared(tmp_path / "out.h5")["ferplus_votes"]
-    np.testing.assert_array_equal(votes, np.delete(VOTES, 3, axis=0))
-
-
-@pytest.mark.parametrize("change, reason", [
-    (lambda lines: lines[:-1], "has 11 rows but the faces have 12"),
-    (lambda lines: lines[:1] + lines[:0:-1], "name another split"),
-    (lambda lines: ["a,b"] + lines[1:], "expected Usage,Image name,neutral"),
-    (lambda lines: [*lines[:3], lines[3] + "x", *lines[4:]], "line 4: NF is "),
-    (lambda lines: [*lines[:3], lines[3] + ",1", *lines[4:]], "line 4: has 13 columns"),
-    (lambda lines: [*lines[:3], "Test" + lines[3], *lines[4:]], "line 4: usage is 'TestTraining'"),
-    (lambda lines: [*lines[:3], '"' + lines[3], *lines[4:]], "is no CSV")])
-def test_ferplus_of_other_rows_or_with_a_bad_line_is_refused(tmp_path, change, reason):
-    (tmp_path / "fer2013new.csv").write_text("\n".join(change(ferplus_lines())))
-    (tmp_path / "a.csv").write_bytes(csv_text("fer2013"))
-    with pytest.raises(ValueError) as caught:
-        quiet(tmp_path / "a.csv", tmp_path / "out.h5", ferplus=tmp_path / "fer2013new.csv")
-    assert reason in str(caught.value) and not (tmp_path / "out.h5").exists()
 
 
 @pytest.mark.parametrize("limit, files", [

@@ -132,7 +132,8 @@ def test_a_file_says_its_opset_its_batch_is_open_and_the_checker_accepts_it(tmp_
     assert [entry.version for entry in model.opset_import] == [OPSET] == [17]
     first = model.graph.input[0]
     axes = first.type.tensor_type.shape.dim
-    assert first.name == "x" and axes[0].dim_param and [a.dim_value for a in axes[1:]] == [3, 22, 18]
+    assert first.name == "x" and axes[0].dim_param
+    assert [axis.dim_value for axis in axes[1:]] == [3, 22, 18]
     assert model.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 5
 
 

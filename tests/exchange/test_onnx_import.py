@@ -68,8 +68,8 @@ GRAPHS = {
         node("GlobalAveragePool", "conv"), node("Conv", "globalaveragepool", "w2", out="fire"),
         node("Relu", "fire"), node("Flatten", "relu"), arrays={"w2": normal(5, 4, 1, 1)}),
     "with a bias, and squeezed": conv(
-        node("GlobalAveragePool", "conv"), node("Conv", "globalaveragepool", "w2", "b2", out="fire"),
-        node("Squeeze", "fire", "axes"),
+        node("GlobalAveragePool", "conv", out="mean"),
+        node("Conv", "mean", "w2", "b2", out="fire"), node("Squeeze", "fire", "axes"),
         arrays={"w2": normal(5, 4, 1, 1), "b2": normal(5), "axes": [2, 3]}),
     "means of axes": conv(node("ReduceMean", "conv", axes=[-1, 2], keepdims=0)),
     "means of axes in opset 18": (*conv(node("ReduceMean", "conv", "axes", keepdims=0),
@@ -86,7 +86,8 @@ GRAPHS = {
                 arrays={"widths": [0, 0, 2, 2] * 2, "value": np.float32(0.5)}),
     "Pad of opset 10": (*conv(node("Pad", "conv", pads=[0, 0, 1, 1] * 2, value=2.0)),
                         {"opset": 10}),
-    "depthwise": ([node("Conv", "x", "w", "b", group=3)], {"w": normal(6, 1, 3, 3), "b": normal(6)}),
+    "depthwise": ([node("Conv", "x", "w", "b", group=3)],
+                  {"w": normal(6, 1, 3, 3), "b": normal(6)}),
     "Reshape": conv(node("Reshape", "conv", "to"), arrays={"to": [0, -1]}),
     "Reshape, length known": conv(node("Reshape", "conv", "to"), arrays={"to": [-1, 64]}),
     "x.view(x.size(0), -1)": conv(*SHAPE, arrays={

@@ -196,8 +196,9 @@ def test_the_command_line_fills_in_defaults_and_its_command_has_no_folders(tmp_p
     rate = options.base_run(args, "a").lr_decay ** 10
     assert rate == pytest.approx(0.95 ** 40, rel=1e-4)
     assert options.base_run(args, "a").num_epochs == 10
-    with pytest.raises(ValueError, match="--epochs, --seeds: got 0 and 3"):
-        begin(tmp_path, monkeypatch, "--epochs", "0")
+    for option in ("--epochs", "--seeds"):
+        with pytest.raises(SystemExit, match="2"):
+            begin(tmp_path, monkeypatch, option, "0")
     quick = options.parser("x", "").parse_args(["--quick"])
     assert options.folders(quick).results != options.RESULTS
 
@@ -334,3 +335,18 @@ def test_the_learning_rates_of_a_search_are_half_a_decade_apart_around_a_usual_o
 
     assert paper_update_rules.learning_rates(0.01, 5) == [0.001, 0.00316, 0.01, 0.0316, 0.1]
     assert paper_update_rules.learning_rates(0.01, 2) == [0.01, 0.0316]
+
+
+def test_every_figure_names_its_faces_its_nets_and_its_seeds(tmp_path, monkeypatch, folder, data):
+    from matplotlib.figure import Figure
+
+    args, data = begin(tmp_path, monkeypatch)
+    real = {**data, "source": "there/fer2013.h5", "synthetic": False}
+    drawn = {"all": Figure(), "known": Figure()}
+    found = []
+    monkeypatch.setattr(findings, "save_figure",
+                        lambda figure, path, close: found.append(figure.texts[0].get_text()))
+    findings.save(args, real, 2, title="Rules", header=["rule"], rows=[["adam"]], findings=[],
+                  figures=drawn, results=[train(TINY, data, folder)], synthetic=("known",))
+    assert found == ["fer2013.h5, FinalConvNet, seeds 0 to 2",
+                     "synthetic faces, FinalConvNet, seeds 0 to 2"]

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from downloads import FORMS, csv_text, pack
-from jobs import EXPERIMENTS, FACES, TINY, run
+from jobs import EXPERIMENTS, FACES, TINY, run, script
 from PIL import Image
 
 from cs231n_fer.classifiers import load_model
@@ -109,8 +109,8 @@ def test_half_of_the_training_faces_are_mirrored_unless_told_otherwise(tmp_path)
 
 
 def test_a_run_of_fewer_epochs_can_be_made_longer(finished, tmp_path):
-    for epochs in (1, 3):
-        run("train_final", *TINY, "--out", tmp_path, "--epochs", epochs, "--seed", 3, "--resume")
+    for epochs, more in ((1, ()), (3, ("--resume",))):
+        run("train_final", *TINY, "--out", tmp_path, "--epochs", epochs, "--seed", 3, *more)
     assert outcome(tmp_path) == outcome(finished)
 
 
@@ -168,22 +168,32 @@ def test_a_missing_data_set_gets_one_message_that_says_where_to_get_it(tmp_path)
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--update-rule", "adma"], "did you mean 'adam'?"),
-    (["--rung", "cuda"], "cuda"),
-    (["--reg", -1], "reg: got -1"),
-    (["--filters", 1, 1, 1, 1, 1, 1], "window: size 2 does not fit into 1"),
-    (["--lr-decay", 2], "decay is 2.0"),
+    (["--update-rule", "adma"], "argument --update-rule: invalid choice: 'adma' (choose from "),
+    (["--rung", "cuda"], "argument --rung: invalid choice: 'cuda' (choose from "),
+    (["--reg", -1], "argument --reg: got -1, expected a number, at least 0"),
+    (["--lr-decay", 2], "argument --lr-decay: got 2, expected a number, above 0 and at most 1"),
+    (["--epochs", 0], "argument --epochs: got 0, expected a whole number of at least 1"),
 ])
-def test_a_wrong_option_gets_an_error_that_names_it(tmp_path, arguments, message):
-    with pytest.raises(ValueError) as error:
-        run("train_final", *TINY, *arguments, "--out", tmp_path)
-    assert message in str(error.value)
+def test_a_wrong_option_gets_an_error_that_names_it(tmp_path, arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run("train_final", *TINY, *arguments, "--out", tmp_path / "new")
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
-def test_no_epochs_are_refused(capsys):
-    with pytest.raises(SystemExit):
-        run("train_final", "--epochs", 0)
-    assert "--epochs: got 0, expected at least 1" in capsys.readouterr().err
+def test_a_net_that_shrinks_its_faces_to_nothing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="window: size 2 does not fit into 1"):
+        run("train_final", *TINY, "--filters", 1, 1, 1, 1, 1, 1, "--out", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_figures_that_are_drawn_again_from_stored_numbers_are_those_of_the_run(finished, tmp_path):
+    for name in ("metrics.json", "config.json"):
+        (tmp_path / name).write_bytes((finished / name).read_bytes())
+    run("checks.redraw_figures", "--runs", tmp_path)
+    for name in ("confusion_matrix.png", "per_class_accuracy.png"):
+        with Image.open(finished / name) as first, Image.open(tmp_path / name) as second:
+            np.testing.assert_array_equal(np.asarray(first), np.asarray(second))
 
 
 def test_saliency_maps_of_rows_and_of_the_surest_faces(finished, tmp_path, capsys):
@@ -209,6 +219,36 @@ def test_saliency_maps_of_the_users_own_pictures(finished, tmp_path):
     assert done.stdout.count("predicted") == 2
     assert "true" not in done.stdout
     assert (tmp_path / "out.png").exists()
+
+
+def test_the_figure_of_saliency_maps_names_the_files_the_faces_the_net_and_its_seed(
+    finished, tmp_path, monkeypatch
+):
+    from matplotlib.figure import Figure
+
+    from cs231n_fer.vis_utils import plot_saliency
+
+    drawn = []
+
+    def on_plain_axes(*arguments, **more):
+        drawn.append(plot_saliency(*arguments, **more, ax=Figure().subplots()))
+        return drawn[-1]
+
+    for name in ("me.png", f"{'a very long name ' * 5}.png"):
+        Image.fromarray(np.zeros((48, 48), np.uint8)).save(tmp_path / name)
+    module = script("saliency_maps")
+    monkeypatch.setattr(module, "plot_saliency", on_plain_axes)
+    monkeypatch.setattr(module, "load_data", FACES)
+    out = ["--out", str(tmp_path / "out.png")]
+    for given in (sorted(str(path) for path in tmp_path.glob("*.png")), ["--rows", "0", "5"]):
+        monkeypatch.setattr("sys.argv", ["saliency_maps", str(finished / "best.h5"), *given, *out])
+        module.main()
+    files, rows = ({text.get_text() for text in ax.texts} for ax in drawn)
+    assert {"me.png", "a very long name a…ry long name .png"} <= files
+    assert {"row 0", "row 5"} <= rows
+    notes = [text.get_text() for ax in drawn for text in ax.figure.texts]
+    assert notes == ["picture files, best.h5, FinalConvNet, seed 3",
+                     "synthetic faces, best.h5, FinalConvNet, seed 3"]
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -1,9 +1,8 @@
-"""Where rounding breaks a tie in a fused max-pool, the gradient is that of the pixel it has taken."""
+"""Where rounding breaks a tie in a fused max-pool, the gradient is that of the pixel taken."""
 import numpy as np
 import pytest
 from layouts import compiled
 
-from cs231n_fer import layer_utils as U
 from cs231n_fer import layers as L
 from cs231n_fer.fast_layers import batchnorm as B
 from cs231n_fer.fast_layers import sandwiches as S

@@ -6,7 +6,7 @@ import pytest
 from layouts import protected
 
 from cs231n_fer import layers as L
-from cs231n_fer.layers.im2col import pad_channels_last
+from cs231n_fer.layers.im2col import with_border
 from cs231n_fer.layers.losses import log_softmax
 
 X = protected(np.arange(12.0).reshape(3, 4))
@@ -177,6 +177,7 @@ def test_the_ends_of_every_range_are_accepted(accepted):
 
 DEFAULTS = {"leaky_relu_forward": {"slope": 0.01}, "leaky_relu_forward_naive": {"slope": 0.01},
             "im2col": {"stride": 1, "pad": 0, "fill": 0}, "col2im": {"stride": 1, "pad": 0},
+            "pad_forward": {"value": 0.0},
             "distillation_loss": {"alpha": 0.8, "T": 1.0},
             "distillation_loss_naive": {"alpha": 0.8, "T": 1.0},
             "smoothed_softmax_loss": {"smoothing": 0.1}, "softmax_loss": {"class_weights": None},
@@ -249,7 +250,7 @@ def test_the_argmax_of_a_window_takes_one_byte_for_up_to_256_pixels(window, dtyp
 
 
 def test_im2col_fills_the_padding_as_told():
-    assert pad_channels_last(np.full((1, 1, 1, 1), 7.0), 1).sum() == 7
+    assert with_border(np.full((1, 1, 1, 1), 7.0), 1).sum() == 7
     columns = L.im2col(np.full((1, 1, 1, 1), 7.0), 2, 2, pad=1, fill=-1)
     np.testing.assert_array_equal(columns, [[-1, -1, -1, 7], [-1, -1, 7, -1], [-1, 7, -1, -1],
                                             [7, -1, -1, -1]])

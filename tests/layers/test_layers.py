@@ -71,6 +71,13 @@ def draw_conv(rng, size):
     return x, w, b, {"stride": size(3), "pad": size(1) - 1}
 
 
+def draw_grouped_conv(rng, size):
+    x, w, b, conv_param = draw_conv(rng, size)
+    groups = size(0)
+    return np.tile(x, (1, groups, 1, 1)) + rng.standard_normal((groups * x.shape[1], 1, 1)), \
+        rng.standard_normal((groups * len(w), *w.shape[1:])), np.tile(b, groups), conv_param, groups
+
+
 def draw_pool(rng, size):
     # Small integers give windows full of zeros, and ties of positive numbers.
     x = np.maximum(rng.integers(-2, 3, (size(3), size(0), size(1) + size(2), size(2) + size(3))),
@@ -105,6 +112,9 @@ RUNGS = [
     pair("leaky_relu", "leaky_relu_{}", lambda rng,
          size: (spaced(rng, IMAGES_OF(size)), float(rng.random()))),
     pair("conv", "conv_{}_im2col", draw_conv),
+    pair("grouped_conv", "grouped_conv_{}_im2col", draw_grouped_conv),
+    pair("pad", "pad_{}", lambda rng, size: (rng.standard_normal(IMAGES_OF(size)), size(0) - 1,
+                                             float(size(1)))),
     pair("max_pool", "max_pool_{}_im2col", draw_pool),
     pair("max_pool", "max_pool_{}_reshape", draw_tiling_pool, below="max_pool_{}_im2col"),
     pair("avg_pool", "avg_pool_{}_im2col", draw_pool),

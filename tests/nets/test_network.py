@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from cs231n_fer.classifiers import DeepConvNet, FinalConvNet, ResidualNet, ThreeLayerConvNet
 from cs231n_fer.gradient_check import directional_check
 from cs231n_fer.layers import l2_svm_loss, softmax_loss
 from cs231n_fer.nets.chain import Chain, Residual
@@ -10,6 +11,7 @@ from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
 from cs231n_fer.nets.paths import INLINE, join, pick, put
 from cs231n_fer.nets.records import Affine, Conv, Dropout, GlobalAvgPool, MaxPool, ReLU
+from cs231n_fer.nets.sandwich import Sandwich
 
 SHAPE = (2, 8, 6)
 
@@ -228,6 +230,9 @@ ERRORS = {
     "Conv: input shape is (5,)": lambda: Network(Chain((("a", Affine(5)), ("c", Conv(4)))), SHAPE),
     "window: size 2 does not fit into 1":
         lambda: Network(Chain((("p", MaxPool(6)), ("q", MaxPool()))), SHAPE),
+    "layers: entry 2 is <class": lambda: Chain((Conv(3), ReLU)),
+    "layers: entry 1 is ('a', 3)": lambda: Chain((("a", 3),)),
+    "layers: several have the path conv1/": lambda: Chain((Conv(3), ("conv1", Conv(3)))),
 }
 
 
@@ -244,3 +249,45 @@ def test_a_chain_is_a_layer_so_a_network_needs_no_chain():
     scores, cache = model.forward(X, TEST)
     assert scores.shape == (1, 3, 8, 6) and list(model.params) == ["w", "b"]
     assert list(model.backward(np.ones_like(scores), cache)[1]) == ["w", "b"]
+
+
+def test_layers_without_a_name_are_called_after_their_kind_and_number_at_every_depth():
+    body = Chain([Conv(2), ReLU(), Conv(2)])
+    layer = Chain((Conv(2), BatchNorm(), ReLU(), Residual(body), MaxPool(), ("last", Conv(3)),
+                   Conv(4), Chain((Affine(5), Affine(3)))))
+    assert layer.inner_names() == ["conv1", "batchnorm1", "relu1", "residual1", "maxpool1", "last",
+                                   "conv3", "chain1"]
+    assert body.inner_names() == ["conv1", "relu1", "conv2"]
+    model = Network(layer, (2, 8, 6), seed=0)
+    assert {"residual1/body/conv2/w", "conv3/b", "chain1/affine2/w"} <= model.params.keys()
+    named = Chain((("conv1", Conv(2)), ("relu1", ReLU())))
+    assert named == Chain((Conv(2), ReLU())) and hash(named) == hash(Chain((Conv(2), ReLU())))
+    assert Sandwich((Conv(2), ReLU())).layers == named.layers
+    with pytest.raises(ValueError, match="Sandwich: got"):
+        Sandwich((Conv(2), Conv(2)))
+
+
+@pytest.mark.parametrize("make, path, shape", [
+    (lambda: FinalConvNet(num_filters=(2,) * 6), "block6/pool", (2, 1, 1)),
+    (lambda: DeepConvNet(blocks=((2,),) * 6), "block6/pool", (2, 1, 1)),
+    (lambda: ResidualNet((1, 2, 2), 2, ((2,), (2,))), "pool2", (2, 1, 1)),
+    (lambda: ThreeLayerConvNet((3, 1, 1)), "pool", (32, 1, 1)),
+    (lambda: ThreeLayerConvNet((30,)), "conv", (30,)),
+    (lambda: Network(Chain((Affine(5), Conv(4))), SHAPE), "conv1", (5,)),
+    (lambda: Network(Chain((Conv(2), Residual(Chain((Conv(4),))))), SHAPE), "residual1", SHAPE),
+    (lambda: Network(Chain((Residual(Chain((MaxPool(9),))),)), SHAPE), "residual1/body/maxpool1",
+     SHAPE)])
+def test_an_error_of_shapes_names_the_layer_and_its_input(make, path, shape):
+    with pytest.raises(ValueError) as error:
+        make()
+    assert str(error.value).endswith(f" (layer {path!r}, whose input has shape {shape})")
+
+
+def test_uint8_pixels_warn_and_floats_do_not():
+    model = Network(Affine(3), (4,), seed=0)
+    y = np.array([0])
+    with pytest.warns(UserWarning, match="X: holds uint8 pixels.*normalize them first"):
+        loss, _ = model.loss(np.full((1, 4), 255, np.uint8), y)
+    with pytest.warns(UserWarning, match="X: holds uint8 pixels"):
+        model.predict(np.zeros((1, 4), np.uint8))
+    assert model.loss(np.full((1, 4), 255.0), y)[0] == loss  # and this doesn't warn

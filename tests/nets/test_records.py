@@ -6,6 +6,7 @@ import pytest
 
 from cs231n_fer.gradient_check import directional_check, spaced
 from cs231n_fer.nets.chain import Chain, Residual
+from cs231n_fer.nets.grouped import GroupedConv
 from cs231n_fer.nets.ladder import LADDER
 from cs231n_fer.nets.layer import TEST, Mode
 from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
@@ -20,6 +21,7 @@ from cs231n_fer.nets.records import (
     ReLU,
 )
 from cs231n_fer.nets.sandwich import Sandwich
+from cs231n_fer.nets.shaping import Flatten, Pad
 
 IMAGE = (4, 6, 5)
 VECTOR = (6,)
@@ -30,6 +32,11 @@ CASES = [
     (Conv(5, 5), IMAGE, (5, 6, 5), 2 * (5 * 6 * 5) * (4 * 5 * 5)),
     (Conv(3, 3, stride=2, pad=0), IMAGE, (3, 2, 2), 2 * (3 * 2 * 2) * (4 * 3 * 3)),
     (Conv(1, 1, bias=False, weight_scale=0.3), (1, 6, 5), (1, 6, 5), 2 * 6 * 5),
+    (GroupedConv(6, 2), IMAGE, (6, 6, 5), 2 * (6 * 6 * 5) * (2 * 3 * 3)),
+    (GroupedConv(8, 4, 3, 2, 0, bias=False), IMAGE, (8, 2, 2), 2 * (8 * 2 * 2) * (3 * 3)),
+    (Flatten(), IMAGE, (120,), 0),
+    (Flatten(), VECTOR, VECTOR, 0),
+    (Pad(2, 0.5), IMAGE, (4, 10, 9), 0),
     (Affine(7), VECTOR, (7,), 2 * 6 * 7),
     (Affine(7, weight_scale=0.5), IMAGE, (7,), 2 * 120 * 7),
     (ReLU(), IMAGE, IMAGE, 0),
@@ -184,6 +191,8 @@ def test_initial_arrays_have_their_dtype_and_come_from_the_generator(dtype):
 
 RUNGS = [(record, shape, rung) for record, shape, operation in [
     (Conv(5, 3, stride=2), IMAGE, "conv"), (Affine(7), IMAGE, "affine"), (ReLU(), IMAGE, "relu"),
+    (GroupedConv(6, 2), IMAGE, "grouped_conv"),
+    (GroupedConv(8, 4, 3, 2), IMAGE, "grouped_conv"),
     (MaxPool(), IMAGE, "max_pool"), (AvgPool(3, 1), IMAGE, "avg_pool"),
 ] for rung in LADDER[operation]]
 
@@ -221,6 +230,16 @@ def test_dropout_draws_from_the_modes_generator_or_always_the_same_from_its_seed
 
 ERRORS = {
     "Conv: input shape is (6,)": lambda: Conv(3).out_shape(VECTOR),
+    "GroupedConv: input shape is (6,)": lambda: GroupedConv(4, 2).out_shape(VECTOR),
+    "groups: got 3, expected a divisor of the 4 channels": lambda: GroupedConv(
+        6, 3).out_shape(IMAGE),
+    "groups: got 4, expected a divisor of the 4 channels and the 6 filters": lambda: GroupedConv(
+        6, 4).out_shape(IMAGE),
+    "groups: got 0": lambda: GroupedConv(6, 0).out_shape(IMAGE),
+    "Pad: input shape is (6,)": lambda: Pad(1).out_shape(VECTOR),
+    "pad: got -1": lambda: Pad(-1).out_shape(IMAGE),
+    "flatten: dout has shape (2, 5)": lambda: Flatten().backward(
+        np.zeros((2, 5)), Flatten().forward({}, {}, np.zeros((2, 1, 2, 3)), TEST)[1]),
     "pool: input shape is (6,)": lambda: MaxPool().out_shape(VECTOR),
     "window: size 9 does not fit into 5": lambda: MaxPool(9).out_shape((1, 5, 5)),
     "filters: got 0": lambda: Conv(0).out_shape(IMAGE),

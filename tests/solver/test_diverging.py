@@ -14,7 +14,12 @@ from cs231n_fer.nets.norms import BatchNorm
 from cs231n_fer.nets.records import Affine, Conv, Dropout, MaxPool, ReLU
 from cs231n_fer.nets.sandwich import fuse
 from cs231n_fer.solver import Recipe, RunFolder, Solver
-from cs231n_fer.solver.diagnosis import finite, origin
+from cs231n_fer.solver.diagnosis import Step, cause, finite
+
+
+def origin(model, X, y):
+    """Return where numbers became infinite or NaN in a step that is not the first."""
+    return cause(model, Step(X, y, X, 2)).where
 
 
 class Spoiled(Layer):

@@ -2,10 +2,18 @@
 
 Equal runs have equal texts in every process.
 """
+import array
+import datetime
 import os
 import subprocess
 import sys
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial, wraps
+from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -146,6 +154,57 @@ def test_a_folder_from_before_there_were_fingerprints_is_gone_on_with(tmp_path, 
         run(tmp_path, resume=True, **{**options, "sampler": other})
 
 
+class CourseNet:
+    """A model as students of the course write it."""
+
+    def __init__(self, reg=0.1, dropout=0.5, mode="train"):
+        self.params = {"W1": np.zeros((64, 2))}
+        self.reg = reg
+        self.dropout_param = {"mode": mode, "p": dropout, "seed": None}
+        self.layers = [64, 2]
+        self._cache = 3
+
+    def loss(self, X, y=None):
+        scores = X.reshape(len(X), -1) @ self.params["W1"]
+        if y is None:
+            return scores
+        loss, dscores = softmax_loss(scores, y)
+        return loss, {"W1": X.reshape(len(X), -1).T @ dscores + self.reg * self.params["W1"]}
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"reg": 0.2}, "reg: got 0.2"), ({"dropout": 0.6}, "attributes: got .*'p': 0.6"),
+    ({"mode": "test"}, "attributes: got .*'test'")])
+def test_a_model_that_is_no_network_is_compared_by_its_settings(tmp_path, change, message):
+    run(tmp_path, CourseNet).train()
+    assert run(tmp_path, CourseNet, resume=True).epoch == 1
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, partial(CourseNet, **change), resume=True)
+
+
+def test_a_checkpoint_that_describes_less_of_a_model_is_gone_on_with(tmp_path):
+    run(tmp_path, CourseNet).train()
+    arrays, info = load_checkpoint(tmp_path / "last.h5")
+    del info["fingerprint"]["attributes"]
+    save_checkpoint(tmp_path / "last.h5", arrays, info)
+    assert run(tmp_path, CourseNet, resume=True).epoch == 1
+
+
+@pytest.mark.parametrize("name", ["X_train", "X_val", "y_val", "reg"])
+def test_a_checkpoint_by_name_is_as_particular_as_one_in_a_folder(tmp_path, name):
+    Solver(net(), faces(40), verbose=False, num_epochs=1,
+           checkpoint_name=str(tmp_path / "my")).train()
+    (tmp_path / "my_epoch_1.h5").rename(tmp_path / "last.h5")
+    (tmp_path / "best.h5").write_bytes((tmp_path / "last.h5").read_bytes())
+    data = faces(40)
+    folder = RunFolder(tmp_path, resume=True)
+    assert Solver(net(), data, verbose=False, folder=folder).epoch == 1
+    if name != "reg":
+        data[name] = 1 - data[name]
+    with pytest.raises(ValueError, match=f"{name}: got "):
+        Solver(net(reg=float(name == "reg")), data, verbose=False, folder=folder)
+
+
 RECORDS = [Exponential(0.9), Balanced(), Compose((HorizontalFlip(), HorizontalFlip(0.1))),
            Compose(())]
 
@@ -196,6 +255,34 @@ def counting(first):
     return count
 
 
+def reading_global(rate):
+    """A lambda that reads a global number."""
+    scope = {"RATE": rate, "np": np, "__name__": __name__}
+    return FunctionType((lambda epoch, *_: RATE ** epoch).__code__, scope, "<lambda>")  # noqa: F821
+
+
+class Slotted:
+    """Something that keeps its number in a slot."""
+
+    __slots__ = ("rate", "missing")
+
+    def __init__(self, rate):
+        self.rate = rate
+
+
+class Under(Slotted):
+    """A subclass with a slot and a dict of its own."""
+
+    __slots__ = "more", "__dict__"
+
+
+@dataclass(frozen=True, slots=True)
+class SlottedRecord:
+    """A record with slots."""
+
+    rate: float
+
+
 PAIRS = [  # (make, make another)
     (lambda: falling(0.5), lambda: falling(0.6)),
     (lambda: Methods(1).schedule, lambda: Methods(2).schedule),
@@ -209,6 +296,14 @@ PAIRS = [  # (make, make another)
     (lambda: lambda x: np.sin(x), lambda: lambda x: np.cos(x)),
     (lambda: lambda x=1: x, lambda: lambda x=2: x),
     (lambda: lambda: (lambda: 1), lambda: lambda: (lambda: 2)),
+    (lambda: reading_global(0.5), lambda: reading_global(0.6)),
+    (lambda: Slotted(1), lambda: Slotted(2)), (lambda: Under(1), lambda: Under(2)),
+    (lambda: SlottedRecord(1), lambda: SlottedRecord(2)),
+    (lambda: deque([1]), lambda: deque([2])), (lambda: Fraction(1, 2), lambda: Fraction(1, 3)),
+    (lambda: Decimal("0.1"), lambda: Decimal("0.2")), (lambda: Path("a"), lambda: Path("b")),
+    (lambda: bytearray(b"a"), lambda: bytearray(b"b")),
+    (lambda: datetime.date(2026, 1, 1), lambda: datetime.date(2026, 1, 2)),
+    (lambda: array.array("d", [1]), lambda: array.array("d", [2])),
     (lambda: np.array([1, None]), lambda: np.array([2, None])),
     (lambda: np.array(1.0), lambda: np.array(2.0)),
     (lambda: np.float32(0.5), lambda: np.float32(0.25)),

@@ -269,7 +269,9 @@ BAD = {
                   r"Solver: no keyword 'num_epoch' \(did you mean 'num_epochs'\?\)"),
     "unlike any": ({"zzz": 3, "yyy": 1}, "Solver: no keyword 'zzz', 'yyy'"),
     "update_rule": ({"update_rule": "adamm"}, "update_rule: no rule 'adamm'"),
-    "optim_config": ({"update_rule": "adam", "optim_config": {"lr": 1}}, "adam: no key 'lr'"),
+    "update_rule of another type": ({"update_rule": 3}, "update_rule: got 3, expected a name or"),
+    "a rule of one's own": ({"update_rule": lambda w, dw, config: (w, config)},
+                            "optim_config: has no 'learning_rate', which a rule of your own needs"),
     "learning_rate": ({"optim_config": {"learning_rate": -1}}, "sgd: learning_rate is -1"),
     "batch_size": ({"batch_size": 0}, "batch_size: got 0, expected an int of at least 1"),
     "batch_size, no int": ({"batch_size": 2.5}, "batch_size: got 2.5"),
@@ -308,6 +310,8 @@ BAD_RECORDS = {
                       r"average_decay: got 1.0, expected a number in \[0, 1\)"),
     "no path": (lambda: RunFolder(None), "path: got None, expected the path of a folder"),
     "an empty path": (lambda: RunFolder(""), "path: got '', expected the path of a folder"),
+    "two wishes": (lambda: RunFolder("a", resume=True, overwrite=True), "resume, overwrite: got"),
+    "on_divergence": (lambda: Recipe(on_divergence="stop"), "on_divergence: got 'stop'"),
 }
 
 

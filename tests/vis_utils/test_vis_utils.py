@@ -1,14 +1,16 @@
 """Every figure can be drawn and written, and shows the numbers that it was given."""
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from cs231n_fer import vis_utils
-from cs231n_fer.vis_utils import curves
+from cs231n_fer.vis_utils import curves, style
 from cs231n_fer.vis_utils.report import (
     Examples,
     Explained,
@@ -95,9 +97,33 @@ def test_every_text_of_a_plot_lies_inside_its_figure(name):
 
 
 def test_the_cells_of_the_confusion_matrix_hold_count_and_share_of_the_row():
-    cells = np.reshape([text.get_text() for text in PLOTS["confusion_matrix"]().texts], (7, 7, 2))
-    for (i, j), count in np.ndenumerate(CONFUSION):
-        assert cells[i, j].tolist() == [f"{count:,}", f"{100 * count / CONFUSION[i].sum():.0f} %"]
+    confusion = np.array([[1234, 1, 0], [3, 5, 2], [0, 0, 7]])
+    ax = vis_utils.plot_confusion(confusion, "abc")
+    cells = {}
+    for text in ax.texts:
+        x, y = text.get_position()
+        cells.setdefault((round(y), round(x)), []).append(text.get_text())
+    assert cells == {(0, 0): ["1,234", "100 %"], (0, 1): ["1", "< 1 %"], (0, 2): ["0"],
+                     (1, 0): ["3", "30 %"], (1, 1): ["5", "50 %"], (1, 2): ["2", "20 %"],
+                     (2, 0): ["0"], (2, 1): ["0"], (2, 2): ["7", "100 %"]}
+
+
+def contrast(first, second):
+    """Return the contrast ratio of two colors, by WCAG 2.2."""
+    def luminance(color):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+                  for c in to_rgb(color)]
+        return 0.05 + np.dot(linear, (0.2126, 0.7152, 0.0722))
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return light / dark
+
+
+@pytest.mark.parametrize("share", np.linspace(0.05, 1, 20))
+def test_the_numbers_of_the_confusion_matrix_can_be_read_on_any_blue(share):
+    counts = np.round([[100 * share, 100 - 100 * share], [0, 1]]).astype(int)
+    ax = vis_utils.plot_confusion(counts, "ab")
+    background = ax.images[0].to_rgba(counts[0, 0] / counts[0].sum())[:3]
+    assert all(contrast(background, text.get_color()) >= 4.5 for text in ax.texts[:2])
 
 
 def test_the_confusion_matrix_says_its_accuracy_and_survives_an_empty_class():
@@ -105,7 +131,7 @@ def test_the_confusion_matrix_says_its_accuracy_and_survives_an_empty_class():
     with np.errstate(all="raise"):
         ax = vis_utils.plot_confusion(confusion, ("a", "b"))
     assert "75.0 % of 4 faces" in ax.get_title(loc="left")
-    assert [text.get_text() for text in ax.texts] == ["3", "75 %", "1", "25 %", "0", "–", "0", "–"]
+    assert [text.get_text() for text in ax.texts] == ["3", "75 %", "1", "25 %", "–", "–"]
     assert ax.get_yticklabels()[0].get_text() == "a (4)"
 
 
@@ -134,13 +160,26 @@ def test_the_loss_curve_is_the_centred_mean_and_leaves_out_what_is_not_finite():
 
 
 def test_the_saliency_plot_names_true_predicted_and_explained_class():
-    captions = [text.get_text() for text in PLOTS["saliency"]().texts]
-    for n, (true, predicted) in enumerate(zip(LABELS, PREDICTED, strict=True)):
-        assert captions[2 * n] == f"true {NAMES[true]}\npredicted {NAMES[predicted]}"
-        assert captions[2 * n + 1] == f"moves score of\n{NAMES[predicted]}"
+    ax = PLOTS["saliency"]()
+    assert [text.get_text() for text in ax.texts] == [
+        f"true {NAMES[true]}\npredicted {NAMES[predicted]}"
+        for true, predicted in zip(LABELS, PREDICTED, strict=True)]
+    assert "the score of the predicted emotion" in ax.get_title(loc="left")
     other = vis_utils.plot_saliency(IMAGES[:1], MAPS[:1], PREDICTED[:1], NAMES, reacts_to=[6])
-    captions = [text.get_text() for text in other.texts]
-    assert captions == ["predicted Anger", "moves score of\nNeutral"]
+    assert [text.get_text() for text in other.texts] == ["predicted Anger", "Neutral"]
+    assert "the score of the emotion above them" in other.get_title(loc="left")
+
+
+def test_the_saliency_plot_says_which_color_is_right_and_names_the_files():
+    ax = PLOTS["saliency"]()
+    shown = {text.get_text(): line.get_color() for text, line in
+             zip(ax.get_legend().get_texts(), ax.get_legend().get_lines(), strict=True)}
+    for text, right in zip(ax.texts, LABELS == PREDICTED, strict=True):
+        assert text.get_color() == shown["right prediction" if right else "wrong prediction"]
+    own = vis_utils.plot_saliency(IMAGES[:2], MAPS[:2], PREDICTED[:2], NAMES,
+                                  sources=["me.jpg", "you.png"])
+    assert {"me.jpg", "you.png"} <= set(texts(own))
+    assert own.get_legend() is None  # nobody knows what is right
 
 
 def test_the_human_comparison_shows_our_figures_beside_those_of_the_paper():
@@ -156,6 +195,22 @@ def test_the_human_comparison_shows_people_who_saw_the_same_faces():
     bounds = [segment[:, 1].tolist() for lines in ax.collections
               for segment in lines.get_segments()]
     assert all([low, high] in bounds for _, low, high in VOTERS.tolist())
+
+
+def test_people_who_saw_photographs_are_left_out_beside_synthetic_faces():
+    ax = vis_utils.plot_human_comparison(CONFUSION, NAMES, dataset="synthetic faces", people=False)
+    assert len(ax.containers) == 1 and not ax.lines
+    assert not [text for text in texts(ax) if re.search("Ekman|author|people", text)]
+
+
+def test_a_note_says_below_the_figure_what_it_was_drawn_from(tmp_path):
+    ax = PLOTS["confusion_matrix"]()
+    vis_utils.add_note(ax, "synthetic faces, FinalConvNet, seed 0")
+    figure = ax.figure
+    figure.draw_without_rendering()
+    (note,) = (text for text in figure.texts if "seed 0" in text.get_text())
+    below = note.get_window_extent()
+    assert below.y1 < ax.xaxis.label.get_window_extent().y0 and below.x0 >= 0
 
 
 def test_groups_put_each_series_on_its_own_line_and_leave_out_what_is_nan():
@@ -248,6 +303,24 @@ def test_panels_share_a_figure():
     assert len(curves.panels(1)) == 1
 
 
+@pytest.mark.parametrize("photographs", [True, False])
+def test_every_figure_of_a_run_names_its_faces_net_and_seed(photographs, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(style, "save_figure",
+                        lambda ax, path, close: seen.setdefault(path.stem, ax))
+    write_training_figures(tmp_path, TrainingRun(
+        class_names=NAMES, counts_by_split=COUNTS, confusion=CONFUSION,
+        examples=Examples(IMAGES, LABELS), history=History(TRAIN, VAL, LOSS),
+        explained=Explained(IMAGES, MAPS, labels=LABELS, predicted=PREDICTED),
+        dataset="synthetic faces", net="FinalConvNet, seed 3", photographs=photographs))
+    assert list(seen) == list(PLOTS)
+    for ax in seen.values():
+        (note,) = (text.get_text() for text in ax.figure.texts)
+        assert note == "synthetic faces, FinalConvNet, seed 3"
+    shown = " ".join(texts(seen["per_class_accuracy"]))
+    assert ("Ekman" in shown) == ("authors" in shown) == photographs
+
+
 @given(values=st.lists(st.floats(-100, 100), min_size=1, max_size=8), gap=st.floats(0.01, 10))
 def test_labels_are_spread_without_changing_their_order_or_more_than_needed(values, gap):
     heights = curves.spread(values, gap)
@@ -278,6 +351,8 @@ def test_labels_are_spread_without_changing_their_order_or_more_than_needed(valu
      "labels: got 1 to 7, expected 0 to 6"),
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS[:, :9], LABELS, NAMES), "maps: got shape"),
     (lambda: vis_utils.plot_saliency(IMAGES, MAPS, LABELS[:2], NAMES), "predicted: got shape"),
+    (lambda: vis_utils.plot_saliency(IMAGES, MAPS, LABELS, NAMES, sources=["a.png"]),
+     "sources: got 1, expected"),
     (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES[:3]), "names: got 3, expected 7"),
     (lambda: vis_utils.plot_human_comparison(CONFUSION, NAMES, voters=VOTERS[:6]),
      r"voters: got shape \(6, 3\)"),

@@ -190,7 +190,7 @@ def begin_compiling(sig, folder):
     folder   where compiled kernels are kept
     """
     if _begun.acquire(blocking=False):
-        announce("once")
+        announce("once; time second calls, not first ones")
         helper.start("float32" if "float32" in str(sig) else "float64", folder)
 
 

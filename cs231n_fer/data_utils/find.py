@@ -1,0 +1,148 @@
+"""Find the faces: a prepared file, or a download that is prepared on the fly.
+
+In this order: an explicit path, else the environment variable CS231N_FER_DATA, else the folder
+data/ of the working directory, else that of the repository. In such a folder: fer2013.h5, else what
+choice finds. Which file is used, and which others are not, is said.
+"""
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+from ..files.sealed import is_hdf5
+from ..shapes import check
+from .choice import DEPTH, OTHER_DATA, Choice, pick
+from .fer2013 import WHERE_TO_GET_IT, Say, readable
+from .image_folder import TRAINING, split_of
+from .origin import changed_origins, files_to_read
+from .prepared import prepare, read_prepared
+from .sources import Member, Source, member_of, source_files
+
+__all__ = ["data_folders", "find_data"]
+
+VARIABLE = "CS231N_FER_DATA"
+SYNTHETIC = "synthetic"
+PREPARED = "fer2013.h5"
+IN_SPLITS = 2  # levels between the folder above a split and its pictures
+
+
+def find_data(path: Source | None = None, say: Say = print) -> pathlib.Path | None:
+    """Return the path of a prepared HDF5 file, or None for the synthetic faces.
+
+    path   a prepared .h5, or anything that prepare reads (CSV, .zip, .tar.gz, folder): prepared
+           once into data/cache/, under a name made of its path, size and time of change, and reused
+           while these stay the same.
+           "synthetic": None is returned, without a banner.
+           None: the environment variable CS231N_FER_DATA, then the folder data/ of the working
+           directory, then that of the repository; where nothing is found, a banner says what to
+           download. fer2013.h5 in data/ is made again if what it was made of has changed.
+
+    Raises FileNotFoundError if a path that was given does not exist; ValueError if a file has bad
+    rows, or if fer2013.h5 was made with options of something that has changed.
+    """
+    for given, name in ((path, "data"), (os.environ.get(VARIABLE) or None, VARIABLE)):
+        if given == SYNTHETIC:
+            return None
+        if given is not None:
+            source = pathlib.Path(given).expanduser()
+            if not source.exists():
+                raise FileNotFoundError(f"{name}: there is no {source}\n{WHERE_TO_GET_IT}")
+            return source if source.is_file() and is_hdf5(source) else _prepared_once(source, say)
+    for folder in data_folders():
+        if found := _found_in(folder, say):
+            return found
+    say(f"{'=' * 100}\nNO REAL DATA FOUND: using the built-in SYNTHETIC faces. Results say nothing "
+        f"about real faces.\n{WHERE_TO_GET_IT}\n{'=' * 100}")
+    return None
+
+
+def data_folders() -> list[pathlib.Path]:
+    """Return the folders data/ that exist: in the working directory, then beside the package."""
+    folders = [pathlib.Path.cwd() / "data", pathlib.Path(__file__).resolve().parents[2] / "data"]
+    return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+
+
+def _found_in(folder: pathlib.Path, say: Say) -> pathlib.Path | None:
+    """Return the prepared file of a folder data/, made now if need be; None if it has no faces."""
+    choice = _downloads_in(folder)
+    prepared = next((file for file in sorted(folder.iterdir())
+                     if file.name.lower() == PREPARED and file.is_file()), None)
+    if prepared is not None:
+        return _still_current(prepared, choice, say)
+    sources = _sources(choice, folder)
+    if not sources:
+        return None
+    others = f" (not used: {', '.join(choice.unread)})" if choice.unread else ""
+    say(f"data: found {' and '.join(map(readable, sources))}, preparing it once{others}")
+    prepare(sources, folder / PREPARED, say=say)
+    return folder / PREPARED
+
+
+def _still_current(prepared: pathlib.Path, choice: Choice, say: Say) -> pathlib.Path:
+    """Return a prepared file, made again if what it was made of has changed since."""
+    found = read_prepared(prepared)
+    changed = changed_origins(prepared, found)
+    if not changed:
+        others = [member.name for member in choice.files] + choice.unread
+        unused = [name for name in others if name not in found.get("source_paths", [name])]
+        note = f"; not used: {', '.join(unused)}" if unused else ""
+        say(f"data: using {readable(prepared)}, prepared from "
+            f"{found.get('source') or 'an unknown source'}{note}")
+        return prepared
+    names = " and ".join(map(readable, changed))
+    check("ferplus_votes" not in found and not found.get("rows_left_out"),
+          f"data: {names} has changed since {readable(prepared)} was made of it with --ferplus or "
+          "--skip-bad: prepare it again with experiments/prepare_data.py and the same options, or "
+          f"remove {prepared.name}")
+    say(f"data: {names} has changed since {readable(prepared)} was made of it: preparing it again")
+    prepare(changed, prepared, say=say)
+    return prepared
+
+
+def _downloads_in(folder: pathlib.Path) -> Choice:
+    """Return what could be prepared in a folder data/, perhaps nothing."""
+    return pick([*_members_below(folder, DEPTH + IN_SPLITS)], True, folder)
+
+
+def _members_below(folder: pathlib.Path, depth: int) -> Iterator[Member]:
+    """Yield the files of a folder down to a depth, sorted; hidden ones and other data are skipped.
+    """
+    for path, folders, files in os.walk(folder):
+        level = len(pathlib.Path(path).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if level + 1 < depth and name[0] != "."
+                            and name != "__MACOSX" and name.lower() not in OTHER_DATA)
+        for name in sorted(files):
+            if name[0] != "." and (pathlib.Path(path) / name).is_file():
+                yield member_of(pathlib.Path(path) / name, folder)
+
+
+def _sources(choice: Choice, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Return what to prepare: the files, or the folder above the pictures of all splits."""
+    if choice.files:
+        return [member.path for member in choice.files if member.path is not None]
+    in_splits = {member.path for member in choice.pictures
+                 if member.path is not None and split_of(member.path.parents[1].name)}
+    if not any(split_of(path.parents[1].name) == TRAINING for path in in_splits):
+        return []
+    above = {path.parents[2] for path in in_splits}
+    return [*above] if len(above) == 1 else [folder]
+
+
+def _prepared_once(source: pathlib.Path, say: Say) -> pathlib.Path:
+    """Return the prepared file of a download; reuse that of the same path, size and time."""
+    files = source_files(source)
+    if source.is_file():
+        files = [path for reading in files_to_read([source]) for _, path in reading.files]
+    # "sealed": what was prepared before there were seals can't be read, and has another name.
+    stats = [(file.resolve(), file.stat()) for file in files]
+    stamp = "sealed\0" + "".join(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0"
+                                 for path, stat in stats)
+    digest = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    folder = next(iter(data_folders()), pathlib.Path.cwd() / "data") / "cache"
+    prepared = folder / f"{source.name.split('.')[0]}-{digest}.h5"
+    if prepared.is_file():
+        say(f"data: {readable(source)} was prepared before as {readable(prepared)}")
+    else:
+        say(f"data: preparing {readable(source)} once, as {readable(prepared)}")
+        prepare(source, prepared, say=say)
+    return prepared

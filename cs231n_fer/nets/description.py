@@ -1,0 +1,103 @@
+"""Layers as what JSON can hold, and back, so that a checkpoint says which network it holds.
+
+A layer becomes {"kind": its class, and the name and value of every field}; layers inside it are
+described in the same way. To add a kind: its class in KINDS.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from .. import layers as L
+from ..fast_layers.losses import softmax_loss_fast
+from ..shapes import check
+from ..types import Array
+from .chain import Chain, Residual
+from .ladder import RUNGS
+from .layer import Layer
+from .norms import BatchNorm, GroupNorm, LayerNorm
+from .records import Affine, AvgPool, Conv, Dropout, GlobalAvgPool, LeakyReLU, MaxPool, ReLU
+from .sandwich import Sandwich
+
+__all__ = ["KINDS", "LOSSES", "described", "layer_of", "loss_name"]
+
+KINDS: dict[str, type[Layer]] = {
+    "Affine": Affine, "AvgPool": AvgPool, "BatchNorm": BatchNorm, "Chain": Chain, "Conv": Conv,
+    "Dropout": Dropout, "GlobalAvgPool": GlobalAvgPool, "GroupNorm": GroupNorm,
+    "LayerNorm": LayerNorm, "LeakyReLU": LeakyReLU, "MaxPool": MaxPool, "ReLU": ReLU,
+    "Residual": Residual, "Sandwich": Sandwich,
+}
+LOSSES: dict[str, Callable[..., tuple[float, Array]]] = {
+    "softmax_loss_fast": softmax_loss_fast, "softmax_loss": L.softmax_loss,
+    "softmax_loss_naive": L.softmax_loss_naive, "svm_loss": L.svm_loss,
+    "svm_loss_naive": L.svm_loss_naive, "l2_svm_loss": L.l2_svm_loss,
+    "l2_svm_loss_naive": L.l2_svm_loss_naive, "distillation_loss": L.distillation_loss,
+    "smoothed_softmax_loss": L.smoothed_softmax_loss,
+}
+TYPES = {"int": (int,), "int | None": (int, type(None)), "float": (int, float),
+         "float | None": (int, float, type(None)), "bool": (bool,), "str": (str,)}
+
+
+def described(layer: Layer) -> dict[str, Any]:
+    """Return a layer as a dict that JSON can hold.
+
+    Raises ValueError if it is, or holds, a layer of another class than those in KINDS.
+    """
+    kind = type(layer).__name__
+    check(KINDS.get(kind) is type(layer),
+          f"layer: got {layer!r}, expected one of {sorted(KINDS)}; a layer of your own cannot be "
+          "rebuilt from a file, so save its arrays with files.checkpoint.save_checkpoint")
+    if isinstance(layer, Chain):
+        return {"kind": kind, "layers": [[name, described(inner)] for name, inner in layer.layers]}
+    found: dict[str, Any] = {"kind": kind}
+    for field in fields(layer):
+        value = vars(layer)[field.name]
+        number = value.item() if isinstance(value, np.generic) else value
+        found[field.name] = described(value) if isinstance(value, Layer) else number
+    return found
+
+
+def layer_of(description: Any) -> Layer:
+    """Return the layer that described() described; raises ValueError for anything else."""
+    kind = description.get("kind") if isinstance(description, dict) else description
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"layer: got the kind {kind!r}, expected one of {sorted(KINDS)}")
+    make: Callable[..., Layer] = KINDS[kind]
+    values = {name: value for name, value in description.items() if name != "kind"}
+    types = {field.name: str(field.type) for field in fields(KINDS[kind])}
+    check(values.keys() == types.keys(),
+          f"{kind}: got {sorted(values)}, expected {sorted(types)}")
+    if issubclass(KINDS[kind], Chain):
+        check(isinstance(values["layers"], list), f"{kind}: its layers are no list")
+        return make([(name, layer_of(inner)) for name, inner in values["layers"]])
+    return make(**{name: value_of(f"{kind}.{name}", value, types[name])
+                   for name, value in values.items()})
+
+
+def value_of(name: str, value: Any, annotation: str) -> Any:
+    """Return the value of a field from its description; raises ValueError if it has another type.
+    """
+    if annotation == "Layer":
+        return layer_of(value)
+    check(type(value) in TYPES[annotation], f"{name}: got {value!r}, expected {annotation}")
+    check(not isinstance(value, float) or math.isfinite(value),
+          f"{name}: got {value}, expected a finite number")
+    rungs = ("auto", *RUNGS)
+    check(not name.endswith(".rung") or value in rungs,
+          f"{name}: got {value!r}, expected one of {rungs}")
+    check(not name.endswith(".keep") or 0 < value <= 1,
+          f"{name}: got {value!r}, expected a number above 0 and at most 1")
+    return value
+
+
+def loss_name(loss: Callable[..., Any]) -> str:
+    """Return the name in LOSSES of a loss function; raises ValueError if it isn't there."""
+    for name, known in LOSSES.items():
+        if known is loss:
+            return name
+    raise ValueError(f"loss: got {loss!r}, expected one of {sorted(LOSSES)}; a loss of your own "
+                     "cannot be found again from a file")

@@ -1,0 +1,128 @@
+"""The folder of a run of train_final.py or train_best.py: one run, which goes on or is replaced.
+
+A run is started in a folder without another one. With --resume it goes on with the settings that
+config.json holds; options that contradict them are refused, except --epochs. With --overwrite it
+takes the place of another run, whose files are removed as soon as everything is known to be valid.
+"""
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cs231n_fer.files.checkpoint import write_text
+from cs231n_fer.shapes import check
+from cs231n_fer.solver.run_folder import BEFORE, FILES, LAST
+
+__all__ = ["add_options", "begin_folder", "check_same_run", "command_to_continue", "parsed"]
+
+CONFIG = "config.json"
+FIGURES = ("class_distribution", "examples", "accuracy", "loss", "confusion_matrix", "saliency",
+           "per_class_accuracy")
+RESULTS = ("metrics.json", *(f"{name}.png" for name in FIGURES))
+OWN = ("out", "resume", "overwrite")  # options that are no settings of a run
+PATHS = ("data", "init", "teacher")  # config.json holds names without folders
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add --resume and --overwrite to a parser."""
+    parser.add_argument("--resume", action="store_true",
+                        help="continue the run in --out with its settings; only --epochs may be "
+                             "another (default: start a new run)")
+    parser.add_argument("--overwrite", action="store_true",
+                        help="replace the run in --out (default: refuse a folder with a run)")
+
+
+def parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
+           ) -> argparse.Namespace:
+    """Return the options of a command line, with those of the run that is to be resumed.
+
+    Raises ValueError if --out holds a run that is neither to be resumed nor replaced, or no run to
+    resume, or one with other settings than those that are given.
+    """
+    args = parser.parse_args(argv)
+    check(not (args.resume and args.overwrite),
+          "--resume, --overwrite: got both, expected one: go on with the run, or replace it")
+    found = [name for name in (*FILES, *RESULTS) if (args.out / name).exists()]
+    check(args.resume or args.overwrite or not found,
+          f"--out: {args.out} holds {', '.join(found)} of another run; go on with it by --resume, "
+          "replace it by --overwrite, or give another folder")
+    if args.resume:
+        take_settings(args, given_options(parser, args, argv))
+    return args
+
+
+def given_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
+                  argv: Sequence[str] | None) -> set[str]:
+    """Return the names of the options that are on a command line, whose result is args."""
+    nothing = object()
+    # A parser sets no default for a name that the namespace has already.
+    marked = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(args), nothing)))
+    return {name for name, value in vars(marked).items() if value is not nothing}
+
+
+def take_settings(args: argparse.Namespace, given: set[str]) -> None:
+    """Replace the options that are not given by those of the run in args.out.
+
+    Raises ValueError if there is no run, or if a given option contradicts it.
+    """
+    check((args.out / LAST).exists() or (args.out / BEFORE).exists(),
+          f"--resume: {args.out} holds no run to continue, neither {LAST} nor {BEFORE}; start one "
+          "without --resume")
+    saved = saved_config(args.out / CONFIG)
+    for name, value in vars(args).items():
+        if name in OWN or name not in saved or name in PATHS or name == "epochs" and name in given:
+            continue
+        check(name not in given or json.loads(json.dumps(value)) == saved[name],
+              f"--resume: {name} is {value!r}, but {args.out} was trained with {saved[name]!r}")
+        setattr(args, name, saved[name])
+    if "data" not in given and str(saved.get("data")).startswith("synthetic"):
+        args.data = "synthetic"
+    if "init" not in given and saved.get("init"):
+        args.init = Path(saved["init"])  # its weights are in the checkpoint
+    check("teacher" in given or not saved.get("teacher"),
+          f"--resume: {args.out} was trained with the teachers {saved.get('teacher')}; "
+          "give their paths by --teacher")
+
+
+def saved_config(path: Path) -> dict[str, Any]:
+    """Return the settings in config.json; raise ValueError if it holds none."""
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--resume: {path} cannot be read ({error})") from error
+    check(isinstance(saved, dict), f"--resume: {path} holds no settings of a run")
+    config: dict[str, Any] = saved
+    return config
+
+
+def check_same_run(config: Mapping[str, Any], path: Path) -> None:
+    """Raise ValueError if the run to resume had other settings than config.
+
+    path    config.json of that run; only the number of epochs and the environment may differ
+    """
+    before = saved_config(path)
+    for key in config.keys() - {"epochs", "environment"}:
+        hint = "; give the same --data" if key.startswith("data") else ""
+        check(config[key] == before.get(key), f"--resume: {key} is {config[key]!r}, but "
+                                              f"{path.parent} was trained with {before.get(key)!r}"
+                                              f"{hint}")
+
+
+def begin_folder(out: Path, config: Mapping[str, Any], overwrite: bool) -> None:
+    """Write config.json of a run whose Solver has been made; remove what another run has left."""
+    if overwrite:
+        for name in RESULTS:
+            (out / name).unlink(missing_ok=True)
+    write_text(out / CONFIG, json.dumps(config, indent=2) + "\n")
+
+
+def command_to_continue(out: Path) -> str:
+    """Return the command that continues this process after Ctrl-C."""
+    words = [word for word in sys.argv
+             if word != "--resume" and not (len(word) > 3 and "--overwrite".startswith(word))]
+    if (out / LAST).exists() or (out / BEFORE).exists():
+        words.append("--resume")
+    return shlex.join(["python", *words])
