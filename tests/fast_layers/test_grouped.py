@@ -55,10 +55,6 @@ def test_outputs_and_gradients_are_those_of_im2col(rung, sizes, dtype, layout, s
     found = backward(dout, cache)
     for got, expected in zip(found, grouped_conv_backward_im2col(dout, right_cache), strict=True):
         assert_close(got, expected, terms, "grouped")
-    nothing, dw, db = backward(dout, cache, want_dx=False)
-    assert nothing is None
-    np.testing.assert_array_equal(dw, found[1])
-    np.testing.assert_array_equal(db, found[2])
 
 
 @pytest.mark.parametrize("channels, filters", [(1, 1), (1, 2), (2, 3)])
