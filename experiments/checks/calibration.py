@@ -15,8 +15,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
-
 import numpy as np
 
 from cs231n_fer.analysis.calibration import (
@@ -28,6 +26,7 @@ from cs231n_fer.classifiers.pretrained import WEIGHTS, load_pretrained, tempered
 from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint, write_text
 from cs231n_fer.photos.emotions import UNSURE
+from experiments import flags
 from experiments.bench.report import QUICK_RESULTS, RESULTS, json_text
 
 PAGE = "calibration.json"
@@ -84,11 +83,11 @@ def measure(net, pixels, y):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
     add("--data", help="data set that the net was validated on; default: look in the usual places")
-    add("--net", type=Path, default=WEIGHTS, help="file of the net (default: the packaged net)")
+    add("--net", type=flags.existing, default=WEIGHTS,
+        help="file of the net (default: the packaged net)")
     args = parser.parse_args(argv)
     data = load_data(args.data)
     pixels = restore_pixels(data["X_val"], data["mean_image"], data["std"])

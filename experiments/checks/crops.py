@@ -17,7 +17,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +29,7 @@ from cs231n_fer.data_utils import load_data, restore_pixels
 from cs231n_fer.faces.synthetic import make_faces
 from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.photos.faces import LEAST_SCORE, Box, crop, find_faces, squares_around
+from experiments import flags
 from experiments.bench.report import QUICK_RESULTS, RESULTS, json_text
 
 PAGE = "photos.json"
@@ -149,8 +149,8 @@ def compare(net, pixels, labels, seed):
                        ("turned", held_out[turned])):
         chosen = [scenes[row] for row in some]
         boxes = [crop(scene.picture, scene.found, SIDE, margin, offset) for scene in chosen]
-        squares = [[crop(scene.picture, scene.found, SIDE, *square) for square in squares_around(margin, offset)]
-                   for scene in chosen]
+        squares = [[crop(scene.picture, scene.found, SIDE, *square)
+                    for square in squares_around(margin, offset)] for scene in chosen]
         frames = [crop(scene.picture, scene.frame, SIDE, 1, 0) for scene in chosen]
         result[f"held_out_{name}"] = {"faces": len(some),
                                       "original": score(net, pixels[some], labels[some]),
@@ -178,12 +178,12 @@ def filters(net, pixels, labels, seed):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(__doc__)
     add = parser.add_argument
     add("--data", help="data set; default: look in the usual places")
-    add("--faces", type=int, help="number of faces (default: all)")
-    add("--seed", type=int, default=0)
+    add("--faces", type=flags.whole(1), help="number of faces (default: all)")
+    add("--seed", type=flags.whole(), default=0,
+        help="seed of the scenes (default: %(default)s)")
     args = parser.parse_args(argv)
     data = load_data(args.data)
     net = load_pretrained()
