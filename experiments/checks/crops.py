@@ -182,7 +182,8 @@ def main(argv=None):
     add = parser.add_argument
     add("--data", help="data set; default: look in the usual places")
     add("--faces", type=flags.whole(1), help="number of faces (default: all)")
-    add("--seed", type=flags.whole(), default=0)
+    add("--seed", type=flags.whole(), default=0,
+        help="seed of the scenes (default: %(default)s)")
     args = parser.parse_args(argv)
     data = load_data(args.data)
     net = load_pretrained()

@@ -51,6 +51,8 @@ WRONG = {
     "bench.solver": {"--epochs": COUNTS, "--batch-size": COUNTS, "--images": COUNTS,
                      "--rung": ["foo"]},
     "bench.step": {**BENCH, "--nets": ["foo"], "--batches": COUNTS, "--compile": COUNTS},
+    "checks.calibration": {"--net": ["missing.h5"]},
+    "checks.crops": {"--faces": COUNTS, "--seed": SEEDS},
     "checks.contact_sheet": {"--seed": SEEDS, "--columns": COUNTS, "--out": ["FOLDER"]},
     "checks.fuzz_inputs": {"--files": COUNTS, "--seed": SEEDS, "--formats": ["foo"],
                            "--only": SEEDS, "--out": ["FOLDER"]},
