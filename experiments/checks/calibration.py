@@ -92,7 +92,8 @@ def main(argv=None):
     parser = flags.Parser(__doc__)
     add = parser.add_argument
     add("--data", help="data set that the net was validated on; default: look in the usual places")
-    add("--net", type=flags.existing, default=WEIGHTS, help="file of the net (default: the packaged net)")
+    add("--net", type=flags.existing, default=WEIGHTS,
+        help="file of the net (default: the packaged net)")
     args = parser.parse_args(argv)
     data = load_data(args.data)
     pixels = restore_pixels(data["X_val"], data["mean_image"], data["std"])
