@@ -1,10 +1,12 @@
 """Tests of the command line: exit codes, what is printed, and that output can be parsed."""
+import configparser
 import csv
 import io
 import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from cs231n_fer.data_utils.pictures import read_picture, read_rgb
 from cs231n_fer.faces.synthetic import make_faces
 
 NET = load_pretrained()
+ROOT = Path(cs231n_fer.__file__).parents[1]
 FACE = make_faces(0, [3]).pixels[0]
 
 
@@ -232,3 +235,10 @@ def test_help_and_bad_use_need_neither_numpy_nor_numba():
             "from cs231n_fer.commands.main import main; main(['predict', '--help'])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_installing_brings_the_command():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    (line,) = settings["options.entry_points"]["console_scripts"].strip().splitlines()
+    assert line == f"cs231n-fer = {main.__module__}:{main.__name__}"
