@@ -17,7 +17,7 @@ from ..kernels.shape import VECTORS
 from ..kernels.vectors.calls import flat
 from ..kernels.vectors.machine import VECTOR_BYTES, lanes_of
 from ..layers.grouped import grouped_conv_arguments
-from ..shapes import conv_geometry, conv_output_size, gradient_like
+from ..shapes import checked_cache, conv_geometry, conv_output_size, gradient_like
 from ..types import Array, Cache, ConvParam, Shape
 from .conv import conv_backward, conv_forward
 from .copies import rebuilt
@@ -110,6 +110,7 @@ def grouped_conv_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Arra
     """Return dx, dw, db of grouped_conv_forward."""
     if isinstance(cache, DepthwiseCache):
         return depthwise_backward(dout, cache)
+    cache = checked_cache(cache, GroupsCache, "grouped_conv")
     dout = gradient_like(dout, cache.out_shape, cache.dtype, "grouped_conv")
     size = cache.parts[0].size
     count = len(cache.parts)
