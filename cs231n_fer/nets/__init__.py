@@ -4,6 +4,8 @@
     layer        the contract of a layer, and how a pass is run
     records      layers as frozen records
     norms        those that normalize
+    grouped      grouped and depthwise convolution
+    shaping      those that move numbers and compute none
     paths        names of arrays
     chain        Chain and Residual, layers made of layers
     sandwich     fused layers
