@@ -16,7 +16,7 @@ def add(commands: Subparsers, name: str) -> None:
     add("--layer", default="", help="check only layers whose name contains this text")
     add("--shapes", type=whole(1), default=3,
         help="number of random shapes per row; networks get a tenth (default: %(default)s)")
-    add("--seed", type=whole(0), default=0)
+    add("--seed", type=whole(0), default=0, help="of the random shapes (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -85,7 +85,7 @@ def measure(net, pixels, y):
 def main(argv=None):
     parser = flags.Parser(__doc__)
     add = parser.add_argument
-    add("--data", help="data set that the net was validated on; default: look in the usual places")
+    add("--data", help="data set with PublicTest (default: look in the usual places)")
     add("--net", type=flags.existing, default=WEIGHTS,
         help="file of the net (default: the packaged net)")
     args = parser.parse_args(argv)

@@ -180,10 +180,10 @@ def filters(net, pixels, labels, seed):
 def main(argv=None):
     parser = flags.Parser(__doc__)
     add = parser.add_argument
-    add("--data", help="data set; default: look in the usual places")
+    add("--data", help="data set (default: look in the usual places)")
     add("--faces", type=flags.whole(1), help="number of faces (default: all)")
     add("--seed", type=flags.whole(), default=0,
-        help="seed of the scenes (default: %(default)s)")
+        help="seed of backgrounds, sizes and places (default: %(default)s)")
     args = parser.parse_args(argv)
     data = load_data(args.data)
     net = load_pretrained()
