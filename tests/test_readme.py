@@ -61,7 +61,8 @@ def test_the_two_commands_are_the_ones_that_the_ci_script_runs():
 
 
 def test_the_map_of_rooms_lists_every_room_once_and_in_an_order_that_imports_allow():
-    section = README.split("## Map of rooms")[1].split("\n## ")[0]
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = page.split("## Map of rooms")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     rooms = [room for row in rows for room in re.findall(r"`(\w+)`", row)]
     assert set(rooms) == set(RANKS)
