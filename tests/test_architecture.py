@@ -142,7 +142,12 @@ LISTS = [(path, name) for path, name in ALL if room(name) not in ("kernels", "__
 
 @pytest.mark.parametrize("path, name", LISTS, ids=[name for _, name in LISTS])
 def test_a_star_import_brings_what_the_module_lists_and_no_library(path, name):
-    module = importlib.import_module(f"cs231n_fer.{name}")
+    try:
+        module = importlib.import_module(f"cs231n_fer.{name}")
+    except ImportError as error:
+        if "pip install" not in str(error):
+            raise
+        pytest.skip(str(error))
     assert module.__all__
     scope = {}
     exec(f"from cs231n_fer.{name} import *", scope)

@@ -1,5 +1,6 @@
 """Named networks: the course's (fc_net, cnn), the paper's (paper), deeper ones (deep), a trained
-one (pretrained). restore rebuilds networks from checkpoints.
+one (pretrained). restore rebuilds networks from checkpoints; course_keywords knows the keywords of
+the course's earlier years.
 
 To add a network: a subclass of Network in a module here, and its name in MODELS of restore.py, so
 that its checkpoints can be loaded.

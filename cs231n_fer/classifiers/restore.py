@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..files.checkpoint import load_checkpoint, restore
-from ..nets.description import LOSSES, layer_of
+from ..nets.description import LOSSES, check_sizes, layer_of
 from ..nets.ladder import RUNGS
 from ..nets.network import Network
 from ..shapes import check
@@ -97,7 +97,9 @@ def composed_network(options: dict[str, Any], max_params: int) -> Network:
     reg = options["reg"]
     check(isinstance(reg, int | float) and math.isfinite(reg),
           f"reg: got {reg!r}, expected a finite number")
-    return Network(layer_of(options["layer"]), tuple(shape), loss=LOSSES[loss], reg=reg,
+    layer = layer_of(options["layer"])
+    check_sizes(layer, tuple(shape))
+    return Network(layer, tuple(shape), loss=LOSSES[loss], reg=reg,
                    dtype=options["dtype"], names=names, max_params=max_params)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from ..files.sealed import is_hdf5
 from ..shapes import check
@@ -18,12 +19,19 @@ from .origin import changed_origins, files_to_read
 from .prepared import prepare, read_prepared
 from .sources import Member, Source, member_of, source_files
 
-__all__ = ["data_folders", "find_data"]
+__all__ = ["Found", "data_folders", "find_data", "find_prepared"]
 
 VARIABLE = "CS231N_FER_DATA"
 SYNTHETIC = "synthetic"
 PREPARED = "fer2013.h5"
 IN_SPLITS = 2  # levels between the folder above a split and its pictures
+
+
+class Found(NamedTuple):
+    """A prepared file, and what read_prepared returned if it has been read already."""
+
+    path: pathlib.Path
+    content: dict[str, Any] | None = None
 
 
 def find_data(path: Source | None = None, say: Say = print) -> pathlib.Path | None:
@@ -40,6 +48,12 @@ def find_data(path: Source | None = None, say: Say = print) -> pathlib.Path | No
     Raises FileNotFoundError if a path that was given does not exist; ValueError if a file has bad
     rows, or if fer2013.h5 was made with options of something that has changed.
     """
+    found = find_prepared(path, say)
+    return None if found is None else found.path
+
+
+def find_prepared(path: Source | None, say: Say) -> Found | None:
+    """Return what find_data does, with the content of the file if it has been read already."""
     for given, name in ((path, "data"), (os.environ.get(VARIABLE) or None, VARIABLE)):
         if given == SYNTHETIC:
             return None
@@ -47,7 +61,8 @@ def find_data(path: Source | None = None, say: Say = print) -> pathlib.Path | No
             source = pathlib.Path(given).expanduser()
             if not source.exists():
                 raise FileNotFoundError(f"{name}: there is no {source}\n{WHERE_TO_GET_IT}")
-            return source if source.is_file() and is_hdf5(source) else _prepared_once(source, say)
+            is_prepared = source.is_file() and is_hdf5(source)
+            return Found(source if is_prepared else _prepared_once(source, say))
     for folder in data_folders():
         if found := _found_in(folder, say):
             return found
@@ -62,33 +77,33 @@ def data_folders() -> list[pathlib.Path]:
     return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
 
 
-def _found_in(folder: pathlib.Path, say: Say) -> pathlib.Path | None:
+def _found_in(folder: pathlib.Path, say: Say) -> Found | None:
     """Return the prepared file of a folder data/, made now if need be; None if it has no faces."""
-    choice = _downloads_in(folder)
     prepared = next((file for file in sorted(folder.iterdir())
                      if file.name.lower() == PREPARED and file.is_file()), None)
     if prepared is not None:
-        return _still_current(prepared, choice, say)
+        return _still_current(prepared, say)
+    choice = _downloads_in(folder)
     sources = _sources(choice, folder)
     if not sources:
         return None
     others = f" (not used: {', '.join(choice.unread)})" if choice.unread else ""
     say(f"data: found {' and '.join(map(readable, sources))}, preparing it once{others}")
     prepare(sources, folder / PREPARED, say=say)
-    return folder / PREPARED
+    return Found(folder / PREPARED)
 
 
-def _still_current(prepared: pathlib.Path, choice: Choice, say: Say) -> pathlib.Path:
+def _still_current(prepared: pathlib.Path, say: Say) -> Found:
     """Return a prepared file, made again if what it was made of has changed since."""
     found = read_prepared(prepared)
     changed = changed_origins(prepared, found)
     if not changed:
-        others = [member.name for member in choice.files] + choice.unread
-        unused = [name for name in others if name not in found.get("source_paths", [name])]
+        unused = [name for name in _names_of_downloads(prepared.parent)
+                  if name not in found.get("source_paths", [name])]
         note = f"; not used: {', '.join(unused)}" if unused else ""
         say(f"data: using {readable(prepared)}, prepared from "
             f"{found.get('source') or 'an unknown source'}{note}")
-        return prepared
+        return Found(prepared, found)
     names = " and ".join(map(readable, changed))
     check("ferplus_votes" not in found and not found.get("rows_left_out"),
           f"data: {names} has changed since {readable(prepared)} was made of it with --ferplus or "
@@ -96,12 +111,21 @@ def _still_current(prepared: pathlib.Path, choice: Choice, say: Say) -> pathlib.
           f"remove {prepared.name}")
     say(f"data: {names} has changed since {readable(prepared)} was made of it: preparing it again")
     prepare(changed, prepared, say=say)
-    return prepared
+    return Found(prepared)
 
 
 def _downloads_in(folder: pathlib.Path) -> Choice:
     """Return what could be prepared in a folder data/, perhaps nothing."""
     return pick([*_members_below(folder, DEPTH + IN_SPLITS)], True, folder)
+
+
+def _names_of_downloads(folder: pathlib.Path) -> list[str]:
+    """Return the names of the tables and archives in a folder data/, for information."""
+    try:
+        choice = _downloads_in(folder)
+    except ValueError:  # none can be chosen or read; nothing needs to be
+        return []
+    return [member.name for member in choice.files] + choice.unread
 
 
 def _members_below(folder: pathlib.Path, depth: int) -> Iterator[Member]:

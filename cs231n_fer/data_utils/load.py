@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..shapes import check, plain_array
 from ..types import Array, Pixels
 from .fer2013 import EMOTIONS, UNLABELLED, Say, readable
-from .find import find_data
+from .find import find_prepared
 from .prepared import read_prepared, statistics
 from .sources import Source
 
@@ -83,18 +83,18 @@ def load_data(path: Source | None = None, synthetic_train: int = 8000, synthetic
     does.
     """
     check(0 <= hold_out < 1, f"load_data: hold_out is {hold_out}, expected 0 to below 1")
-    found = find_data(path, say)
+    found = find_prepared(path, say)
     if found is None:
         sizes = {"train": synthetic_train, "val": synthetic_val, "test": synthetic_test}
         return _synthetic(sizes, seed)
-    prepared = read_prepared(found)
+    prepared = found.content or read_prepared(found.path)
     emotion = prepared["emotion"]
     rows = {name: np.flatnonzero((prepared["usage"] == code) & (emotion != UNLABELLED))
             for code, name in enumerate(SPLITS)}
-    source = readable(found)
+    source = readable(found.path)
     needed = 1 if len(rows["val"]) or hold_out == 0 else 2
     check(len(rows["train"]) >= needed,
-          f"data: {readable(found)} has {len(rows['train'])} labelled rows of Training, expected "
+          f"data: {source} has {len(rows['train'])} labelled rows of Training, expected "
           f"at least {needed}, for training{' and validation' if needed == 2 else ''}")
     if not len(rows["val"]) and hold_out > 0:
         rows["train"], rows["val"] = _held_out(rows["train"], hold_out)

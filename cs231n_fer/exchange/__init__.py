@@ -19,5 +19,3 @@ node in READERS of onnx_layers, and rows in tests/exchange/test_onnx_export.py a
 test_onnx_import.py. To add a layer to folders: its name in LAYERS of layer_records. To add a door:
 a module here, its library in RESERVED of tests/test_architecture.py, and its extra in setup.cfg.
 """
-
-__all__ = ["estimator", "hub", "onnx_export", "onnx_import"]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..shapes import check
 from .onnx_graph import Graph, Node
 
 __all__ = ["Branches", "Step", "steps_of"]
@@ -74,6 +75,7 @@ class Paths:
         """Return the steps from the value `start`, which all paths to `end` pass, to `end`."""
         found: list[Step] = []
         while end != start:
+            check(end in self.graph.nodes, f"the value {end!r} does not depend on the input")
             node = self.graph.nodes[end]
             node.check(end not in self.read, f"an output {end!r} that several branches read",
                        "branches that share no node")

@@ -2,7 +2,8 @@
 
 The contract is that of layers/grouped.py. Where every filter sees one channel, a kernel of its own
 takes vectors of channels; if a channel has several filters, its pixels are repeated for them. Else
-each group is an ordinary convolution, see conv.
+groups are ordinary convolutions, see conv: as many small groups in one as fill its register tile,
+with filters that are zero in the channels of the other groups. The tile would be computed anyway.
 """
 from typing import Any, NamedTuple
 
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from ..arrays import arena
 from ..arrays.seam import channels_first, contiguous
 from ..kernels import depthwise as kernels
+from ..kernels.shape import VECTORS
 from ..kernels.vectors.calls import flat
 from ..kernels.vectors.machine import VECTOR_BYTES, lanes_of
 from ..layers.grouped import grouped_conv_arguments
-from ..shapes import conv_geometry, conv_output_size, gradient_like
+from ..shapes import checked_cache, conv_geometry, conv_output_size, gradient_like
 from ..types import Array, Cache, ConvParam, Shape
 from .conv import conv_backward, conv_forward
 from .copies import rebuilt
@@ -38,9 +40,10 @@ class DepthwiseCache(NamedTuple):
 
 
 class GroupsCache(NamedTuple):
-    """The caches of the groups, and the shape and dtype of the output of all."""
-    groups: tuple[ConvCache, ...]
-    out_shape: Shape
+    """The caches of the convolutions, and the shape and dtype of the output of all."""
+    parts: tuple[ConvCache, ...]
+    joined: int       # groups in each convolution
+    out_shape: Shape  # (N, F, Ho, Wo)
     dtype: np.dtype[Any]
 
 
@@ -50,6 +53,7 @@ def grouped_conv_forward(x: Array, w: Array, b: Array, conv_param: ConvParam, gr
     layers.grouped_conv_forward_naive.
 
     rung   "fast", "winograd" or "auto", see plans; of groups with several channels
+    A NaN or infinity in x spreads over the groups that are convolved together.
     """
     x, w, b, groups = grouped_conv_arguments(x, w, b, groups)
     stride, pad = conv_geometry(conv_param)
@@ -59,35 +63,64 @@ def grouped_conv_forward(x: Array, w: Array, b: Array, conv_param: ConvParam, gr
     out = arena.empty((len(x), Ho, Wo, F), x.dtype)
     if channels == 1:
         return depthwise_forward(x, w, b, out, stride, pad)
+    joined = groups_joined(groups, max(channels, F // groups), x.dtype)
     caches: list[ConvCache] = []
-    for channel, filters in slices(groups, channels, F // groups):
-        part, cache = conv_forward(x[:, channel], w[filters], b[filters], conv_param, rung)
-        out[..., filters] = part.transpose(0, 2, 3, 1)
+    for part, filters in slices(groups // joined, joined * channels, joined * F // groups):
+        found, cache = conv_forward(x[:, part], with_zeros(w[filters], joined), b[filters],
+                                    conv_param, rung)
+        out[..., filters] = found.transpose(0, 2, 3, 1)
         caches.append(cache)
     out = channels_first(out)
-    return out, GroupsCache(tuple(caches), out.shape, x.dtype)
+    return out, GroupsCache(tuple(caches), joined, out.shape, x.dtype)
 
 
-def slices(groups: int, channels: int, filters: int) -> list[tuple[slice, slice]]:
-    """Return the channels and the filters of every group."""
-    return [(slice(g * channels, (g + 1) * channels), slice(g * filters, (g + 1) * filters))
-            for g in range(groups)]
+def groups_joined(groups: int, size: int, dtype: np.dtype[Any]) -> int:
+    """Return how many groups of `size` channels or filters are convolved together: a divisor."""
+    most = VECTORS * lanes_of(dtype) // size
+    return max(count for count in range(1, groups + 1)
+               if groups % count == 0 and count <= max(most, 1))
+
+
+def with_zeros(w: Array, joined: int) -> Array:
+    """Return filters (F, C, HH, WW) of some groups as (F, joined * C, HH, WW): zeros elsewhere."""
+    if joined == 1:
+        return w
+    F, C, HH, WW = w.shape
+    wide = np.zeros((joined, F // joined, joined, C, HH, WW), w.dtype)
+    every = np.arange(joined)
+    wide[every, :, every] = w.reshape(joined, F // joined, C, HH, WW)
+    return wide.reshape(F, joined * C, HH, WW)
+
+
+def without_zeros(dw: Array, joined: int) -> Array:
+    """Return the gradient (F, C, HH, WW) of filters from that of with_zeros."""
+    F, wide, HH, WW = dw.shape
+    every = np.arange(joined)
+    parts = dw.reshape(joined, F // joined, joined, wide // joined, HH, WW)[every, :, every]
+    return parts.reshape(F, wide // joined, HH, WW)
+
+
+def slices(parts: int, channels: int, filters: int) -> list[tuple[slice, slice]]:
+    """Return which channels and filters belong to every part."""
+    return [(slice(k * channels, (k + 1) * channels), slice(k * filters, (k + 1) * filters))
+            for k in range(parts)]
 
 
 def grouped_conv_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db of grouped_conv_forward."""
     if isinstance(cache, DepthwiseCache):
         return depthwise_backward(dout, cache)
+    cache = checked_cache(cache, GroupsCache, "grouped_conv")
     dout = gradient_like(dout, cache.out_shape, cache.dtype, "grouped_conv")
-    size = cache.groups[0].size
-    groups = len(cache.groups)
-    N = len(dout)
-    dx = arena.empty((N, size.H, size.W, groups * size.C), cache.dtype)
-    dw = arena.empty((groups * size.F, size.C, size.HH, size.WW), cache.dtype)
-    db = arena.empty(groups * size.F, cache.dtype)
-    parts = zip(cache.groups, slices(groups, size.C, size.F), strict=True)
-    for part, (channels, filters) in parts:
-        dpart, dw[filters], db[filters] = conv_backward(dout[:, filters], part)
+    size = cache.parts[0].size
+    count = len(cache.parts)
+    N, F, _, _ = cache.out_shape
+    dx = arena.empty((N, size.H, size.W, count * size.C), cache.dtype)
+    dw = arena.empty((F, size.C // cache.joined, size.HH, size.WW), cache.dtype)
+    db = arena.empty(F, cache.dtype)
+    for part, (channels, filters) in zip(cache.parts, slices(count, size.C, size.F), strict=True):
+        dpart, dwide, db[filters] = conv_backward(dout[:, filters], part)
+        dw[filters] = without_zeros(dwide, cache.joined)
         channels_first(dx)[:, channels] = dpart
     return channels_first(dx), dw, db
 

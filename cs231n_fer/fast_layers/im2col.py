@@ -10,7 +10,7 @@ from ..arrays.seam import channels_first, contiguous
 from ..layers import pool
 from ..layers.conv import filters_as_matrix
 from ..layers.im2col import col2im, im2col
-from ..shapes import conv_arguments, conv_geometry, conv_output_size, gradient_like
+from ..shapes import checked_cache, conv_arguments, conv_geometry, conv_output_size, gradient_like
 from ..types import Array, Cache, ConvParam
 
 __all__ = ["avg_pool_backward_im2col", "conv_backward_im2col", "conv_forward_im2col"]
@@ -36,7 +36,7 @@ def conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvParam) -> 
 def conv_backward_im2col(
         dout: Array, cache: Cache, want_dx: bool = True) -> tuple[Array | None, Array, Array]:
     """Return dx, dw, db of conv_forward_im2col; dx is None if want_dx is False."""
-    x, w, (stride, pad) = cache
+    x, w, (stride, pad) = checked_cache(cache, (np.ndarray, np.ndarray, tuple), "conv")
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
     Ho = conv_output_size(H, HH, stride, pad)

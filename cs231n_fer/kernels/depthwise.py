@@ -19,7 +19,7 @@ FOUR = 4
 
 
 class Depthwise(NamedTuple):
-    """Windows of HH x WW pixels in images (H, W, C) with a border of `pad` zeros."""
+    """Windows of HH x WW, `stride` apart, in images (H, W, C) with a border of `pad` zeros."""
     H: int
     W: int
     C: int

@@ -18,6 +18,7 @@ import numpy as np
 from ..shapes import (
     check,
     check_images,
+    checked_cache,
     common_floats,
     conv_geometry,
     conv_output_size,
@@ -33,6 +34,8 @@ __all__ = [
     "grouped_conv_forward_im2col", "grouped_conv_backward_im2col",
     "grouped_conv_arguments",
 ]
+
+CACHE = (np.ndarray, np.ndarray, tuple, int)  # x, w, (stride, pad), groups; of im2col
 
 
 def grouped_conv_arguments(x: Array, w: Array, b: Array, groups: int
@@ -72,24 +75,23 @@ def grouped_conv_forward_naive(x: Array, w: Array, b: Array, conv_param: ConvPar
     x, w, b, groups = grouped_conv_arguments(x, w, b, groups)
     parts = zip(np.split(x, groups, axis=1), np.split(w, groups), np.split(b, groups), strict=True)
     outs, caches = zip(*(conv_forward_naive(*part, conv_param) for part in parts), strict=True)
-    return np.concatenate(outs, axis=1), caches
+    out = np.concatenate(outs, axis=1)
+    return out, (caches, out.shape, out.dtype)
 
 
 def grouped_conv_backward_naive(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """Return dx, dw, db for dout (N, F, Ho, Wo): those of the groups, concatenated."""
-    shape = _out_shape([part[0].shape for part in cache], [part[1].shape for part in cache],
-                       cache[0][3])
-    dout = gradient_like(dout, shape, cache[0][0].dtype, "grouped_conv")
-    parts = zip(np.split(dout, len(cache), axis=1), cache, strict=True)
+    caches, shape, dtype = checked_cache(cache, (tuple, tuple, np.dtype), "grouped_conv")
+    dout = gradient_like(dout, shape, dtype, "grouped_conv")
+    parts = zip(np.split(dout, len(caches), axis=1), caches, strict=True)
     dx, dw, db = zip(*(conv_backward_naive(*part) for part in parts), strict=True)
     return np.concatenate(dx, axis=1), np.concatenate(dw), np.concatenate(db)
 
 
-def _out_shape(x_shapes: list[Shape], w_shapes: list[Shape], geometry: tuple[int, int]) -> Shape:
-    """Return the shape (N, F, Ho, Wo) of the output of all groups."""
-    N, _, H, W = x_shapes[0]
-    _, _, HH, WW = w_shapes[0]
-    F = sum(shape[0] for shape in w_shapes)
+def _out_shape(x: Array, w: Array, geometry: tuple[int, int]) -> Shape:
+    """Return the shape (N, F, Ho, Wo) of the output."""
+    N, _, H, W = x.shape
+    F, _, HH, WW = w.shape
     return (N, F, conv_output_size(H, HH, *geometry), conv_output_size(W, WW, *geometry))
 
 
@@ -102,7 +104,7 @@ def grouped_conv_forward_im2col(x: Array, w: Array, b: Array, conv_param: ConvPa
     """
     x, w, b, groups = grouped_conv_arguments(x, w, b, groups)
     stride, pad = conv_geometry(conv_param)
-    shape = _out_shape([x.shape], [w.shape], (stride, pad))
+    shape = _out_shape(x, w, (stride, pad))
     out = _columns(x, w, stride, pad, groups) @ _filters(w, groups)  # (groups, rows, F / groups)
     N, F, Ho, Wo = shape
     out = out.transpose(1, 0, 2).reshape(N, Ho, Wo, F) + b
@@ -114,8 +116,8 @@ def grouped_conv_backward_im2col(dout: Array, cache: Cache) -> tuple[Array, Arra
 
     See conv_backward_im2col for the derivation.
     """
-    x, w, (stride, pad), groups = cache
-    N, F, Ho, Wo = _out_shape([x.shape], [w.shape], (stride, pad))
+    x, w, (stride, pad), groups = checked_cache(cache, CACHE, "grouped_conv")
+    N, F, Ho, Wo = _out_shape(x, w, (stride, pad))
     dout = gradient_like(dout, (N, F, Ho, Wo), x.dtype, "grouped_conv").transpose(0, 2, 3, 1)
     rows = dout.reshape(N * Ho * Wo, groups, F // groups).transpose(1, 0, 2)
     HH = w.shape[2]

@@ -13,10 +13,12 @@ Rungs: naive, the definition, and one copy of the whole array.
 """
 import numpy as np
 
-from ..shapes import check_images, common_floats, gradient_like, whole_number
+from ..shapes import check_images, checked_cache, common_floats, gradient_like, whole_number
 from ..types import Array, Cache
 
 __all__ = ["pad_forward_naive", "pad_backward_naive", "pad_forward", "pad_backward"]
+
+CACHE = (tuple, np.dtype, int)  # shape and dtype of x, pad
 
 
 def pad_forward_naive(x: Array, pad: int, value: float = 0.0) -> tuple[Array, Cache]:
@@ -35,7 +37,7 @@ def pad_forward_naive(x: Array, pad: int, value: float = 0.0) -> tuple[Array, Ca
 
 def pad_backward_naive(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): pixel by pixel, what dout holds in its place."""
-    (N, C, H, W), dtype, pad = cache
+    (N, C, H, W), dtype, pad = checked_cache(cache, CACHE, "pad")
     dout = gradient_like(dout, (N, C, H + 2 * pad, W + 2 * pad), dtype, "pad")
     dx = np.empty((N, C, H, W), dtype)
     for i in range(H):
@@ -61,6 +63,6 @@ def pad_forward(x: Array, pad: int, value: float = 0.0) -> tuple[Array, Cache]:
 
 def pad_backward(dout: Array, cache: Cache) -> Array:
     """Return dx (N, C, H, W): dout without its border."""
-    (N, C, H, W), dtype, pad = cache
+    (N, C, H, W), dtype, pad = checked_cache(cache, CACHE, "pad")
     dout = gradient_like(dout, (N, C, H + 2 * pad, W + 2 * pad), dtype, "pad")
     return dout[:, :, pad:pad + H, pad:pad + W]

@@ -1,13 +1,15 @@
 """Layers as what JSON can hold, and back, so that a checkpoint says which network it holds.
 
 A layer becomes {"kind": its class, and the name and value of every field}; layers inside it are
-described in the same way. To add a kind: its class in KINDS.
+described in the same way. Numbers that JSON lacks are strings: "-inf". To add a kind: its class in
+KINDS.
 """
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,21 +17,29 @@ import numpy as np
 from .. import layers as L
 from ..fast_layers.losses import softmax_loss_fast
 from ..shapes import check
-from ..types import Array
+from ..types import Array, Shape
 from .chain import Chain, Residual
+from .grouped import GroupedConv
 from .ladder import RUNGS
 from .layer import Layer
 from .norms import BatchNorm, GroupNorm, LayerNorm
 from .records import Affine, AvgPool, Conv, Dropout, GlobalAvgPool, LeakyReLU, MaxPool, ReLU
 from .sandwich import Sandwich
+from .shaping import Flatten, Pad
 
-__all__ = ["KINDS", "LOSSES", "described", "layer_of", "loss_name"]
+__all__ = ["KINDS", "LOSSES", "MOST_NUMBERS", "check_sizes", "described", "layer_of", "loss_name"]
+
+MOST_NUMBERS = 2 ** 28  # in the output of a layer for one sample: 1 GiB in float32
+DEEPEST = 100           # layers within layers
+# The smallest values of integers.
+LEAST = {"filters": 1, "groups": 1, "size": 1, "stride": 1, "units": 1, "pad": 0, "seed": 0}
 
 KINDS: dict[str, type[Layer]] = {
     "Affine": Affine, "AvgPool": AvgPool, "BatchNorm": BatchNorm, "Chain": Chain, "Conv": Conv,
-    "Dropout": Dropout, "GlobalAvgPool": GlobalAvgPool, "GroupNorm": GroupNorm,
-    "LayerNorm": LayerNorm, "LeakyReLU": LeakyReLU, "MaxPool": MaxPool, "ReLU": ReLU,
-    "Residual": Residual, "Sandwich": Sandwich,
+    "Dropout": Dropout, "Flatten": Flatten, "GlobalAvgPool": GlobalAvgPool,
+    "GroupNorm": GroupNorm, "GroupedConv": GroupedConv, "LayerNorm": LayerNorm,
+    "LeakyReLU": LeakyReLU, "MaxPool": MaxPool, "Pad": Pad, "ReLU": ReLU, "Residual": Residual,
+    "Sandwich": Sandwich,
 }
 LOSSES: dict[str, Callable[..., tuple[float, Array]]] = {
     "softmax_loss_fast": softmax_loss_fast, "softmax_loss": L.softmax_loss,
@@ -56,13 +66,22 @@ def described(layer: Layer) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": kind}
     for field in fields(layer):
         value = vars(layer)[field.name]
-        number = value.item() if isinstance(value, np.generic) else value
-        found[field.name] = described(value) if isinstance(value, Layer) else number
+        found[field.name] = described(value) if isinstance(value, Layer) else plain(value)
     return found
 
 
-def layer_of(description: Any) -> Layer:
-    """Return the layer that described() described; raises ValueError for anything else."""
+def plain(value: Any) -> Any:
+    """Return a number or a name as what JSON can hold."""
+    number = value.item() if isinstance(value, np.generic) else value
+    return str(number) if isinstance(number, float) and not math.isfinite(number) else number
+
+
+def layer_of(description: Any, depth: int = 0) -> Layer:
+    """Return the layer that described() described; raises ValueError for anything else.
+
+    depth   number of layers that this one lies in
+    """
+    check(depth < DEEPEST, f"layer: lies in {depth} others, expected fewer than {DEEPEST}")
     kind = description.get("kind") if isinstance(description, dict) else description
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"layer: got the kind {kind!r}, expected one of {sorted(KINDS)}")
@@ -72,26 +91,43 @@ def layer_of(description: Any) -> Layer:
     check(values.keys() == types.keys(),
           f"{kind}: got {sorted(values)}, expected {sorted(types)}")
     if issubclass(KINDS[kind], Chain):
-        check(isinstance(values["layers"], list), f"{kind}: its layers are no list")
-        return make([(name, layer_of(inner)) for name, inner in values["layers"]])
-    return make(**{name: value_of(f"{kind}.{name}", value, types[name])
-                   for name, value in values.items()})
+        check(isinstance(values["layers"], list)
+              and all(isinstance(pair, list) and len(pair) == 2 for pair in values["layers"]),
+              f"{kind}: its layers are no list of pairs of a name and a layer")
+        return make([(name, layer_of(inner, depth + 1)) for name, inner in values["layers"]])
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        inside = types[name] == "Layer"
+        found[name] = (layer_of(value, depth + 1) if inside else
+                       value_of(f"{kind}.{name}", value, types[name]))
+    return make(**found)
 
 
 def value_of(name: str, value: Any, annotation: str) -> Any:
-    """Return the value of a field from its description; raises ValueError if it has another type.
-    """
-    if annotation == "Layer":
-        return layer_of(value)
+    """Return the value of a field from its description; raises ValueError if it is out of range."""
+    if name == "Pad.value" and value in ("inf", "-inf"):
+        return float(value)
     check(type(value) in TYPES[annotation], f"{name}: got {value!r}, expected {annotation}")
     check(not isinstance(value, float) or math.isfinite(value),
           f"{name}: got {value}, expected a finite number")
     rungs = ("auto", *RUNGS)
-    check(not name.endswith(".rung") or value in rungs,
-          f"{name}: got {value!r}, expected one of {rungs}")
-    check(not name.endswith(".keep") or 0 < value <= 1,
+    field = name.split(".")[1]
+    check(field != "rung" or value in rungs, f"{name}: got {value!r}, expected one of {rungs}")
+    check(field != "keep" or 0 < value <= 1,
           f"{name}: got {value!r}, expected a number above 0 and at most 1")
+    check(field not in LEAST or value is None or LEAST[field] <= value < 2 ** 31,
+          f"{name}: got {value!r}, expected at least {LEAST.get(field)}")
     return value
+
+
+def check_sizes(layer: Layer, shape: Shape) -> None:
+    """Raise ValueError if the output of a layer is larger than memory, for one sample of a shape.
+
+    That is also the error of layers that don't fit together.
+    """
+    for path, _, _, out in layer.rows("", shape):
+        check(prod(out) <= MOST_NUMBERS, f"{path or 'layer'}: an output of {prod(out):,} numbers "
+                                         f"for one sample, expected at most {MOST_NUMBERS:,}")
 
 
 def loss_name(loss: Callable[..., Any]) -> str:

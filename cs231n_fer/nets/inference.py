@@ -30,7 +30,7 @@ from ..types import Array, Arrays, Shape
 from .chain import Chain
 from .ladder import is_fused
 from .layer import TEST, Layer
-from .network import Network
+from .network import Network, network_input
 from .paths import INLINE, pick
 from .records import Affine, GlobalAvgPool, ReLU
 from .sandwich import Sandwich, fuse
@@ -88,7 +88,7 @@ class Predictor(Independent):
 
     def __call__(self, X: Array) -> Array:
         """Return the scores (N, classes) of X; ValueError unless X is (N, *input_shape), N >= 1."""
-        X = real_numbers(X, self.dtype, "X")
+        X = network_input(X, self.dtype)
         if not X.ndim or X.shape[1:] != self.input_shape or not len(X):
             expected = ", ".join(map(str, self.input_shape))
             raise ValueError(f"X: has shape {X.shape}, expected (N, {expected}) "

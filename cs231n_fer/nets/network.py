@@ -20,7 +20,19 @@ from ..types import Array, Arrays, Cache, Labels, Shape
 from .description import described, loss_name
 from .layer import TEST, Layer, Mode, check_shapes
 
-__all__ = ["LossOptions", "Network", "NetworkOptions"]
+__all__ = ["LossOptions", "Network", "NetworkOptions", "network_input"]
+
+
+def network_input(X: Array, dtype: DTypeLike) -> Array:
+    """Return X in the dtype of a network; warn about pixels that were not normalized.
+
+    Raises ValueError for an array of anything but real numbers.
+    """
+    if isinstance(X, np.ndarray) and X.dtype == np.uint8:
+        warnings.warn("X: holds uint8 pixels, which a network takes as numbers up to 255; "
+                      "normalize them first, for example by data_utils.normalise",
+                      UserWarning, stacklevel=4)
+    return real_numbers(X, dtype, "X")
 
 
 class LossOptions(TypedDict, total=False):
@@ -110,11 +122,7 @@ class Network(Independent):
         If input_shape is (D,), samples may have any shape of D numbers. Raises ValueError if X has
         another shape or no samples.
         """
-        if np.asarray(X).dtype == np.uint8:
-            warnings.warn("X: holds uint8 pixels, which a network takes as numbers up to 255; "
-                          "normalize them first, for example by data_utils.normalise",
-                          UserWarning, stacklevel=3)
-        X = real_numbers(X, self.dtype, "X")
+        X = network_input(X, self.dtype)
         if not X.ndim or len(X) == 0:
             raise ValueError(f"X: has shape {X.shape}, expected at least one sample")
         # A network of vectors flattens its samples, as in the course; images keep their axes.

@@ -4,13 +4,16 @@
     samplers                 which samples an epoch shows, and how much every class counts
     averaging                running averages of weights
     results                  the course's names for the results of a Solver
-    flat_update              an update rule applied to all parameters at once
+    batches                  which samples every step of an epoch gets
+    flat_update, own_update  an update rule of optim applied to all parameters at once; one of the
+                             user's own, applied to one after the other
     run_state, run_folder    what a checkpoint holds; the files of a run:
                              Solver(folder=RunFolder(...))
-    fingerprint, interrupts  which runs may be resumed; how Ctrl-C ends a run
+    fingerprint, horizon     which runs may be resumed, and for how many epochs
+    interrupts               how Ctrl-C ends a run
     arguments, model_parts   checks of arguments; what a model may have besides its parameters
     progress                 what is shown while a model is trained
-    diagnosis                where a training diverged
+    diagnosis                where a training diverged, and what helps
     distillation             learning from the probabilities of teachers
     search                   random search by many processes on one folder
 

@@ -49,7 +49,8 @@ LAYERS = ["tests/layers/test_layer_edges.py", "tests/layers/test_layers.py",
 WORDS = {"activations": "relu", "im2col": "conv or im2col", "batchnorm": "batchnorm or bn_param",
          "layernorm": "layernorm or groupnorm or groups",
          "initializers": "weight or shape"}  # of other files: the name of the file
-TESTS = {"losses": ["tests/layers/test_layer_edges.py", "tests/layers/test_losses.py"],
+TESTS = {"course_random": ["tests/course/test_random_numbers.py"],
+         "losses": ["tests/layers/test_layer_edges.py", "tests/layers/test_losses.py"],
          "rules": ["tests/optim/test_optim_config.py", "tests/optim/test_optim.py"]}
 EQUIVALENT = {(row.file, row.mutant) for row in equivalent_mutants.EQUIVALENT}
 

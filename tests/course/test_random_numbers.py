@@ -12,10 +12,11 @@ from cs231n_fer.classifiers import (
     TwoLayerNet,
     load_model,
 )
+from cs231n_fer.files.checkpoint import save_checkpoint
 from cs231n_fer.layers import dropout_forward, dropout_forward_naive
 from cs231n_fer.layers.course_random import GlobalGenerator
 from cs231n_fer.solver import RunFolder, Solver
-from cs231n_fer.solver.diagnosis import origin
+from cs231n_fer.solver.diagnosis import Step, cause
 
 # The course's numbers come from NumPy's global generator, so these tests seed it.
 
@@ -93,6 +94,12 @@ def test_nets_with_a_seed_and_other_nets_leave_the_global_generator_alone(tmp_pa
     FinalConvNet(num_filters=(2,), hidden_dim=3)
     net.save(tmp_path / "net.h5")
     load_model(tmp_path / "net.h5")
+    for options in ({}, {"seed": None}):  # a file of train_final.py names the class
+        described = {"kind": "TwoLayerNet", "options": {"input_dim": 4, **options}}
+        arrays = {f"params/{name}": array
+                  for name, array in TwoLayerNet(4, seed=0).params.items()}
+        save_checkpoint(tmp_path / "named.h5", arrays, {"model": described})
+        load_model(tmp_path / "named.h5")
     after = np.random.get_state()[1:3]  # noqa: NPY002
     np.testing.assert_array_equal(before[0], after[0])
     assert before[1] == after[1]
@@ -135,8 +142,9 @@ def test_the_search_for_a_divergence_takes_any_generator_and_leaves_it_alone():
     net.params["W1"] = np.full((4, 8), 1e30, np.float32)
     net.params["W2"] = np.full((8, 3), 1e30, np.float32)
     state = net.rng.bit_generator.state
-    found = origin(net, np.ones((6, 4)), np.arange(6) % 3, state)
-    assert found == "the output of affine2 (Affine)"
+    X = np.ones((6, 4))
+    found = cause(net, Step(X, np.arange(6) % 3, X, number=2, rng_state=state))
+    assert found.where == "the output of affine2 (Affine)"
     np.testing.assert_array_equal(net.rng.random(3), np.random.Generator(mt19937(state)).random(3))
 
 

@@ -102,3 +102,14 @@ def test_a_prepared_file_goes_on_serving_when_its_source_is_gone(place):
     find_data(say=silent)
     path.unlink()
     np.testing.assert_array_equal(found_rows(silent), PIXELS)
+
+
+def test_other_files_in_data_that_cannot_be_chosen_or_read_do_no_harm(place):
+    put(place / "data" / "fer2013.csv", CSV)
+    find_data(say=silent)
+    (place / "data" / "fer2013.csv").unlink()
+    put(place / "data" / "a.zip", zipped(FIRST_FOUR))
+    put(place / "data" / "b.zip", b"PK damaged")
+    put(place / "data" / "c.csv", b"\x1f\x8b damaged")
+    put(place / "data" / "d.csv", b"\x1f\x8b damaged")
+    np.testing.assert_array_equal(found_rows(silent), PIXELS)

@@ -25,6 +25,9 @@ REFUSED = {
         node("Sigmoid", "conv", name="odd")),
     "Clip 'six': is an operation": conv(node("Clip", "conv", name="six")),
     "Add 'add': is an operation": conv(node("Add", "conv", "c"), arrays={"c": ONES}),
+    "Add 'shared': is an operation that no layer": conv(  # its product is read elsewhere, too
+        node("Add", "conv", "c", out="shared"), node("Add", "shared", "conv", out="sum"),
+        arrays={"c": ONES.reshape(4, 1, 1)}),
     "Mul 'mul': is an operation": conv(node("Mul", "conv", "c"), arrays={"c": ONES[:1]}),
     "Cast 'cast': is an operation": conv(node("Cast", "conv", to=1)),
     "Softmax 'softmax': is an operation": conv(node("Softmax", "conv"), node("Relu", "softmax")),
@@ -163,7 +166,14 @@ def nested(count):
     return model_of(nodes, {})
 
 
+def constant_output():
+    model = simple()
+    model.graph.output[0].name = "w"
+    return model
+
+
 BROKEN = {
+    "an output that is constant": (constant_output, "does not depend on the input"),
     "two inputs": (two_inputs, "2 inputs and 1 outputs"),
     "two outputs": (lambda: simple(outputs=["conv", "relu"]), "1 inputs and 2 outputs"),
     "no layers": (no_layers, "no layers"),

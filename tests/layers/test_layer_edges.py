@@ -17,6 +17,7 @@ C1 = protected(np.ones((1, 4, 1, 1)))
 Q = protected(np.full((3, 4), 0.25))
 RNG = np.random.default_rng(0)
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
+CONV = {"stride": 1, "pad": 0}
 BAD_INPUTS = [
     ("affine: x has shape (4,), expected (N, d1, ..., dk)",
      lambda: L.affine_forward(X[0], np.ones((4, 2)), np.ones(2))),
@@ -101,6 +102,21 @@ BAD_INPUTS = [
      lambda: L.max_pool_forward_reshape(IMAGES, {**POOL, "pool_width": 1, "stride": 1})),
     ("pool: x has shape (3, 4), expected four axes (N, C, H, W)",
      lambda: L.max_pool_forward_naive(X, POOL)),
+    ("grouped_conv: x has shape (3, 4), expected four axes (N, C, H, W)",
+     lambda: L.grouped_conv_forward_naive(X, C1, ONES, CONV, 2)),
+    ("grouped_conv: w has shape (4,), expected (F, C / groups, HH, WW), none empty",
+     lambda: L.grouped_conv_forward_im2col(IMAGES, ONES, ONES, CONV, 2)),
+    ("groups: got 3, expected a divisor of the 4 channels and the 1 filters",
+     lambda: L.grouped_conv_forward_naive(IMAGES, C1, ONES, CONV, 3)),
+    ("groups: got 1.0, expected an integer of at least 1",
+     lambda: L.grouped_conv_forward_im2col(IMAGES, C1, ONES, CONV, 1.0)),
+    ("grouped_conv: w has shape (4, 4, 1, 1), expected 2 channels, the 4 of x in 2 groups",
+     lambda: L.grouped_conv_forward_naive(IMAGES, np.ones((4, 4, 1, 1)), ONES, CONV, 2)),
+    ("grouped_conv: b has shape (3,), expected (4,)",
+     lambda: L.grouped_conv_forward_im2col(IMAGES, np.ones((4, 2, 1, 1)), np.ones(3), CONV, 2)),
+    ("pad: x has shape (3, 4), expected four axes (N, C, H, W)", lambda: L.pad_forward(X, 1)),
+    ("pad: got -1, expected an integer of at least 0", lambda: L.pad_forward_naive(IMAGES, -1)),
+    ("pad: got 0.5, expected an integer of at least 0", lambda: L.pad_forward(IMAGES, 0.5)),
     ("pool_param: missing keys ['stride'], unknown keys []; expected exactly ['pool_height', "
      "'pool_width', 'stride']",
      lambda: L.avg_pool_forward_im2col(IMAGES, {"pool_height": 2, "pool_width": 2})),
@@ -177,7 +193,7 @@ def test_the_ends_of_every_range_are_accepted(accepted):
 
 DEFAULTS = {"leaky_relu_forward": {"slope": 0.01}, "leaky_relu_forward_naive": {"slope": 0.01},
             "im2col": {"stride": 1, "pad": 0, "fill": 0}, "col2im": {"stride": 1, "pad": 0},
-            "pad_forward": {"value": 0.0},
+            "pad_forward": {"value": 0.0}, "pad_forward_naive": {"value": 0.0},
             "distillation_loss": {"alpha": 0.8, "T": 1.0},
             "distillation_loss_naive": {"alpha": 0.8, "T": 1.0},
             "smoothed_softmax_loss": {"smoothing": 0.1}, "softmax_loss": {"class_weights": None},

@@ -16,9 +16,10 @@ from cs231n_fer.classifiers import (
 )
 from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.layers import l2_svm_loss, softmax_loss
-from cs231n_fer.nets import norms, records
+from cs231n_fer.nets import grouped, norms, records, shaping
 from cs231n_fer.nets.chain import Chain, Residual
 from cs231n_fer.nets.description import KINDS, described, layer_of
+from cs231n_fer.nets.grouped import GroupedConv
 from cs231n_fer.nets.layer import Layer
 from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
@@ -33,12 +34,14 @@ from cs231n_fer.nets.records import (
     ReLU,
 )
 from cs231n_fer.nets.sandwich import Sandwich, fuse
+from cs231n_fer.nets.shaping import Flatten, Pad
 
 SHAPE = (2, 8, 6)
 EVERYTHING = Chain((
+    Pad(1, -np.inf), MaxPool(3, 1), GroupedConv(4, 2),
     Sandwich((Conv(4), BatchNorm(), ReLU(), MaxPool())), ("more", Conv(4, 1, pad=0, bias=False)),
     Residual(Chain((Conv(4), GroupNorm(2), LeakyReLU(0.1)))), AvgPool(2, 1), Dropout(0.7),
-    Chain((Affine(6), LayerNorm(), ReLU())), Affine(3, 1e-2)))
+    Flatten(), Chain((Affine(6), LayerNorm(), ReLU())), Affine(3, 1e-2)))
 
 
 def batch(shape=SHAPE, N=4):
@@ -100,7 +103,7 @@ def test_a_file_of_another_net_changes_nothing(tmp_path):
 
 
 def test_every_record_of_ours_is_known():
-    modules = (records, norms)
+    modules = (records, norms, grouped, shaping)
     ours = {kind for module in modules for kind in vars(module).values()
             if isinstance(kind, type) and issubclass(kind, Layer) and kind.__name__[0] != "_"}
     assert ours - {Layer} <= set(KINDS.values())
@@ -140,6 +143,14 @@ def test_a_parameter_of_another_dtype_is_refused(tmp_path):
         net.save(tmp_path / "net.h5")
 
 
+def deep(count):
+    """Return the description of a layer inside `count` chains."""
+    layer = described(Affine(3))
+    for _ in range(count):
+        layer = {"kind": "Chain", "layers": [["a", layer]]}
+    return layer
+
+
 ODD = {
     "layer: got the kind 'Mine'": {"layer": {"kind": "Mine"}},
     "layer: got the kind None": {"layer": {}},
@@ -163,8 +174,12 @@ ODD = {
     "reg: got '1'": {"reg": "1"},
     "options: got": {"colour": 1},
     "dtype: got int64": {"dtype": "int64"},
-    "the network has 4,000,000,000 parameters": {"layer": described(Affine(10 ** 9)),
-                                                 "input_shape": [3]},
+    "the network has 3,100,000,000 parameters": {"layer": described(Affine(10 ** 8)),
+                                                 "input_shape": [30]},
+    "layer: an output of 1,000,000,000 numbers": {"layer": described(Affine(10 ** 9))},
+    "layer: lies in 100 others": {"layer": deep(100)},
+    "Affine.units: got 0": {"layer": {**described(Affine(3)), "units": 0}},
+    "Pad.value: got 'x'": {"layer": {**described(Pad(1)), "value": "x"}},
 }
 
 
@@ -184,10 +199,7 @@ def test_a_description_of_a_thousand_layers_inside_each_other_is_refused(tmp_pat
     net = Network(Affine(3), (4,), seed=0)
     net.save(tmp_path / "net.h5")
     arrays, info = load_checkpoint(tmp_path / "net.h5")
-    layer = info["model"]["options"]["layer"]
-    for _ in range(300):
-        layer = {"kind": "Chain", "layers": [["a", layer]]}
-    info["model"]["options"]["layer"] = layer
+    info["model"]["options"]["layer"] = deep(300)
     save_checkpoint(tmp_path / "net.h5", arrays, info)
     with pytest.raises(ValueError):
         load_model(tmp_path / "net.h5")

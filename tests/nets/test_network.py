@@ -6,6 +6,7 @@ from cs231n_fer.classifiers import DeepConvNet, FinalConvNet, ResidualNet, Three
 from cs231n_fer.gradient_check import directional_check
 from cs231n_fer.layers import l2_svm_loss, softmax_loss
 from cs231n_fer.nets.chain import Chain, Residual
+from cs231n_fer.nets.inference import Predictor
 from cs231n_fer.nets.layer import TEST, Mode
 from cs231n_fer.nets.network import Network
 from cs231n_fer.nets.norms import BatchNorm, GroupNorm, LayerNorm
@@ -288,6 +289,7 @@ def test_uint8_pixels_warn_and_floats_do_not():
     y = np.array([0])
     with pytest.warns(UserWarning, match="X: holds uint8 pixels.*normalize them first"):
         loss, _ = model.loss(np.full((1, 4), 255, np.uint8), y)
-    with pytest.warns(UserWarning, match="X: holds uint8 pixels"):
-        model.predict(np.zeros((1, 4), np.uint8))
+    for predict in (model.predict, Predictor(model)):
+        with pytest.warns(UserWarning, match="X: holds uint8 pixels"):
+            predict(np.zeros((1, 4), np.uint8))
     assert model.loss(np.full((1, 4), 255.0), y)[0] == loss  # and this doesn't warn

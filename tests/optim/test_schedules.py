@@ -45,6 +45,26 @@ def test_every_curve_passes_through_points_worked_out_by_hand(
     assert schedule(epoch, num_epochs, history) == pytest.approx(factor, rel=1e-12, abs=1e-15)
 
 
+def reduced_by_pytorch(patience, accuracies):
+    """Return how often torch.optim.lr_scheduler.ReduceLROnPlateau reduces, by its source."""
+    best = -math.inf
+    bad = 0
+    reductions = 0
+    for accuracy in accuracies:
+        bad = 0 if accuracy > best else bad + 1
+        best = max(best, accuracy)
+        if bad > patience:
+            reductions += 1
+            bad = 0
+    return reductions
+
+
+@given(patience=st.integers(1, 5), accuracies=st.lists(st.integers(0, 9), max_size=30))
+def test_a_plateau_of_a_patience_is_pytorchs_of_one_less(patience, accuracies):
+    factor = Plateau(patience, 0.5)(0, 1, accuracies)
+    assert factor == 0.5 ** reduced_by_pytorch(patience - 1, accuracies)
+
+
 @pytest.mark.parametrize("schedule", ALL, ids=repr)
 @given(epoch=st.floats(0, 20, exclude_max=True), history=st.lists(st.floats(0, 1), max_size=20))
 def test_a_factor_is_a_python_float_from_0_to_1_and_repeats(schedule, epoch, history):
