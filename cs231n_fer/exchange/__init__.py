@@ -11,11 +11,10 @@ file imports none of its modules: name the one that you need.
     hub             save_folder, load_folder                  pip install "cs231n_fer[safetensors]"
 
 Behind onnx_import are onnx_library (where the library is imported), onnx_graph (files as nodes),
-onnx_paths (nodes as chains and branches) and onnx_layers (nodes as layers); behind hub is
-layer_records (layers as JSON).
+onnx_paths (nodes as chains and branches) and onnx_layers (nodes as layers).
 
 To add an operation to ONNX files: a writer of the layer in WRITERS of onnx_export, a reader of the
 node in READERS of onnx_layers, and rows in tests/exchange/test_onnx_export.py and
-test_onnx_import.py. To add a layer to folders: its name in LAYERS of layer_records. To add a door:
-a module here, its library in RESERVED of tests/test_architecture.py, and its extra in setup.cfg.
+test_onnx_import.py. To add a door: a module here, its library in RESERVED of
+tests/test_architecture.py, and its extra in setup.cfg.
 """

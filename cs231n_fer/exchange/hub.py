@@ -28,10 +28,10 @@ from .. import __version__
 from ..classifiers.pretrained import PretrainedNet
 from ..files.checkpoint import replacing, restore, write_text
 from ..files.sealed import plain
+from ..nets.description import check_sizes, described, layer_of
 from ..nets.network import Network
 from ..shapes import check
 from ..types import Arrays
-from .layer_records import check_sizes, described, layer_of
 
 __all__ = ["load_folder", "save_folder"]
 

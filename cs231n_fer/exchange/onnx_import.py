@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..nets.chain import Chain, Residual
+from ..nets.description import MOST_NUMBERS
 from ..nets.layer import Layer
 from ..nets.network import Network
 from ..nets.records import Affine
@@ -21,7 +22,6 @@ from ..nets.sandwich import fuse
 from ..nets.shaping import Flatten
 from ..shapes import check
 from ..types import Shape
-from .layer_records import MOST_NUMBERS
 from .onnx_graph import Graph, Node, Values, read_graph
 from .onnx_layers import Part, parts_of
 from .onnx_paths import Branches, Step, steps_of
