@@ -35,8 +35,10 @@ def add(commands: Subparsers, name: str) -> None:
         help="number of filters of each block (default: 32 64 96 128)")
     add("--hidden-dim", type=whole(1), default=200,
         help="units of the hidden affine layer (default: %(default)s)")
-    add("--resume", action="store_true",
-        help="continue the run that was interrupted in --out, with the same options")
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="continue the run in --out, which "
+                                                               "was started with the same options")
+    earlier.add_argument("--overwrite", action="store_true", help="replace the run in --out")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,7 +69,7 @@ def solver_of(options: argparse.Namespace, data: dict[str, Any]) -> Any:
            "reg": 0.00172, "seed": options.seed}
     info = {"model": {"kind": "FinalConvNet", "options": net}, "script": "cs231n-fer train",
             "class_names": list(data["class_names"]), "std": data["std"]}
-    folder = RunFolder(options.out, resume=options.resume, info=info,
+    folder = RunFolder(options.out, options.resume, options.overwrite, info=info,
                        info_arrays={"mean_image": data["mean_image"]})
     return Solver(FinalConvNet(**net), data, update_rule="adam",
                   optim_config={"learning_rate": options.learning_rate}, lr_decay=0.95,

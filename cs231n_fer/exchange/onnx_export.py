@@ -74,7 +74,8 @@ def export_onnx(network: Network | PretrainedNet, path: str | PathLike[str]) -> 
 
     network   A Network takes float32 "x" (N, *input_shape) and returns "scores" (N, classes) of
               test mode. A PretrainedNet takes uint8 "images" (N, H, W) and returns "probabilities"
-              (N, classes), with its preprocessing and the average over mirror images inside.
+              (N, classes), with its preprocessing, the average over mirror images and its
+              calibration inside.
     path      of the file to create or to replace
     Weights are written as float32. The file of a PretrainedNet holds class_names in its metadata, a
     list in JSON. Raises ValueError for a layer that has no counterpart.
@@ -105,7 +106,8 @@ def export_onnx(network: Network | PretrainedNet, path: str | PathLike[str]) -> 
 def picture_graph(graph: Graph, net: PretrainedNet) -> tuple[Any, str]:
     """Write the graph from uint8 images to probabilities; return its input and output.
 
-    An image and its mirror image run as one batch of twice the size, whose halves are averaged.
+    An image and its mirror image run as one batch of twice the size, whose halves are averaged
+    and calibrated as PretrainedNet.predict does.
     """
     _, H, W = net.model.input_shape
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, [BATCH, H, W])
@@ -122,7 +124,11 @@ def picture_graph(graph: Graph, net: PretrainedNet) -> tuple[Any, str]:
     graph.node("Softmax", "both_probabilities", scores, axis=1)
     graph.nodes.append(helper.make_node("Split", ["both_probabilities"], ["plain", "of_mirrored"],
                                         "halves", axis=0))
-    return images, graph.node("Mean", "probabilities", "plain", "of_mirrored")
+    mean = graph.node("Mean", "mean", "plain", "of_mirrored")
+    logarithms = graph.node("Log", "logarithms", mean)
+    temperature = np.float32(net.info.get("temperature", 1.0))
+    logits = graph.node("Div", "calibrated", logarithms, graph.constant("temperature", temperature))
+    return images, graph.node("Softmax", "probabilities", logits, axis=1)
 
 
 def network_nodes(graph: Graph, network: Network, x: str) -> str:

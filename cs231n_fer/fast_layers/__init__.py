@@ -17,6 +17,7 @@ compute an operation; see nets/ladder.py.
     windows      batchnorm's moments below a one-channel image, from its windows
     gradients    the gradients of all parameters in one array, with L2 regularization
     copies       what depends on this processor when a cache is copied to another process
+    engine       the vectors, the threads and the folder of compiled kernels, for `info`
     compile_ahead
                  what a second process compiles while this one starts
 

@@ -12,7 +12,16 @@ from ..classifiers.pretrained import PretrainedNet, load_pretrained
 from ..data_utils.pixels import faces_of, luma, rgb_of
 from ..shapes import check
 from ..types import Array, Pixels
-from .faces import Box, Detector, checked_box, crop, find_faces, square_of, squares_around
+from .faces import (
+    Box,
+    Detector,
+    check_in_picture,
+    checked_box,
+    crop,
+    find_faces,
+    square_of,
+    squares_around,
+)
 from .sources import Source, pictures_in
 
 __all__ = ["UNSURE", "Face", "Reading", "read_emotions", "read_faces", "readings", "table"]
@@ -80,9 +89,20 @@ def readings(source: Source, *, net: PretrainedNet, detector: Detector | None = 
             yield Reading(picture.name, None, [], picture.error)
         elif whole_picture:
             yield Reading(picture.name, picture.rgb, [face_that_fills(picture.rgb, net)])
-        else:
-            boxes = find_faces(picture.rgb, detector) if known is None else [known]
+        elif known is None:
+            boxes = find_faces(picture.rgb, detector)
             yield Reading(picture.name, picture.rgb, read_faces(picture.rgb, boxes, net))
+        else:
+            yield _reading_at(picture.name, picture.rgb, known, net)
+
+
+def _reading_at(name: str, rgb: Pixels, box: Box, net: PretrainedNet) -> Reading:
+    """Return the Reading of a picture at a box, which another picture may not have."""
+    try:
+        check_in_picture(box, *rgb.shape[:2])
+    except ValueError as error:
+        return Reading(name, None, [], str(error))
+    return Reading(name, rgb, read_faces(rgb, [box], net))
 
 
 def read_faces(image: ArrayLike, boxes: list[Box], net: PretrainedNet) -> list[Face]:
@@ -91,10 +111,13 @@ def read_faces(image: ArrayLike, boxes: list[Box], net: PretrainedNet) -> list[F
     Their probabilities are means over several squares around a box, see faces.squares_around.
 
     image    (H, W), (H, W, 3) or (H, W, 4), see data_utils.pixels.rgb_of
+    Raises ValueError for a box that lies outside of the picture.
     """
     if not boxes:
         return []
     gray = luma(rgb_of(image))
+    for box in boxes:
+        check_in_picture(box, *gray.shape)
     size = net.model.input_shape[-1]
     pixels = np.array([[crop(gray, box, size, *square) for square in squares_around()]
                        for box in boxes])

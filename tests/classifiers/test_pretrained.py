@@ -268,7 +268,9 @@ def test_the_script_writes_a_card_with_what_it_measured_and_copies_the_log_witho
     for part in (f"| with mirror images | {100 * np.mean(predicted == data['y_val']):.1f} % |",
                  f"| Happy | {happy.sum()} | {100 * np.mean(predicted[happy] == 3):.1f} % |",
                  "--seed 3 --batch-size 16", f"| seed | {config['seed']} |", "FinalConvNet",
-                 "Not for", f"| file | {(tmp_path / 'net.h5').stat().st_size:,} bytes"):
+                 "Not for", f"| file | {(tmp_path / 'net.h5').stat().st_size:,} bytes",
+                 f"the temperature {load_pretrained(tmp_path / 'net.h5').info['temperature']}",
+                 "| before | 0.", "which `read_emotions` calls unsure", "the detector found 1,186"):
         assert part in card, part
     assert "history.csv" in {file.name for file in (tmp_path / "log").iterdir()}
     assert not {"examples.png",
