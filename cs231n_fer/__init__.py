@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "load_pretrained"]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 ROOMS = frozenset((
     "analysis", "arrays", "classifiers", "commands", "data_utils", "exchange", "faces",
