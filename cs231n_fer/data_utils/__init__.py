@@ -2,6 +2,7 @@
 
     fer2013, sources, compressed        what the data set is, and the containers it comes in
     pictures, png_chunks                the one way from a picture file to an array
+    pixels                              pictures in arrays of any kind as gray levels or RGB
     kaggle, image_folder, ferplus       readers: one for each format
     choice, origin                      which files are read, and whether they have changed
     prepared                            the validated file made of them: writing and reading it
