@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .parsing import Subparsers, command, positive, whole
+from .parsing import Subparsers, command, real, whole
 
 __all__ = ["add"]
 
@@ -27,7 +27,7 @@ def add(commands: Subparsers, name: str) -> None:
     add("--epochs", type=whole(1),
         help=f"default: {PAPER_EPOCHS} as in the paper, {SYNTHETIC_EPOCHS} on synthetic faces")
     add("--batch-size", type=whole(1), default=50, help="images per step (default: %(default)s)")
-    add("--learning-rate", type=positive, default=0.00127,
+    add("--learning-rate", type=real(above=0), default=0.00127,
         help="learning rate of the first epoch (default: %(default)s)")
     add("--seed", type=whole(0), default=0,
         help="seed of initialization, order and augmentation (default: %(default)s)")
