@@ -16,14 +16,14 @@ SYNTHETIC_EPOCHS = 5
 
 def add(commands: Subparsers, name: str) -> None:
     """Add the subparser."""
-    parser = command(commands, name, run, "train the paper's net on FER2013, or on built-in faces",
+    parser = command(commands, name, run, "train the paper's net on FER2013 or on synthetic faces",
                      "cs231n-fer train --data fer2013.h5 --out runs/mine\n"
                      "  cs231n-fer train --data synthetic --epochs 5")
     add = parser.add_argument
     add("--data", help="prepared .h5 file, Kaggle's CSV file or archive, folder of images, or "
                        "'synthetic'; default: $CS231N_FER_DATA, then data/, then synthetic faces")
     add("--out", type=Path, default=Path("runs/final"),
-        help="folder of the results (default: %(default)s)")
+        help="folder for the results (default: %(default)s)")
     add("--epochs", type=whole(1),
         help=f"default: {PAPER_EPOCHS} as in the paper, {SYNTHETIC_EPOCHS} on synthetic faces")
     add("--batch-size", type=whole(1), default=50, help="images per step (default: %(default)s)")
@@ -36,7 +36,7 @@ def add(commands: Subparsers, name: str) -> None:
     add("--hidden-dim", type=whole(1), default=200,
         help="units of the hidden affine layer (default: %(default)s)")
     add("--resume", action="store_true",
-        help="continue the run that was interrupted in --out, with the same options")
+        help="continue an interrupted run in --out, with the same options")
 
 
 def run(options: argparse.Namespace) -> int:
