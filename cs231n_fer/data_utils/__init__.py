@@ -9,7 +9,8 @@
     summary                             what a set of faces holds
     find, load                          arrays for training, wherever the data comes from
     cifar10, pickled                    CIFAR-10 as the course reads it
-    augment                             flips and other random changes of training images
+    augment, warp                       flips and other random changes of training images; the
+                                        resampling behind them
 
 To add a source: write a reader, as image_folder is one. It takes the Members of a file, folder or
 archive from sources, notes what it cannot use in BadRows, raises ValueError for what is damaged,

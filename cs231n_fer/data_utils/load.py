@@ -76,7 +76,7 @@ def load_data(path: Source | None = None, synthetic_train: int = 8000, synthetic
     say        called with each line that a person should read
 
     Returns X_train float32 (N, 1, 48, 48) and y_train int64 (N,), X_val and y_val (PublicTest),
-    X_test and y_test (PrivateTest; a split without labelled rows is absent), mean_image float32
+    X_test and y_test (PrivateTest; a split without labeled rows is absent), mean_image float32
     (48, 48), std float, class_names, source (str), source_sha256 (of the download; "" if unknown),
     synthetic (bool); where the file has the votes of FER+ also votes_train, votes_val, votes_test,
     uint8 (N, 10). Raises ValueError if no labeled row is left to train on, and as find_data

@@ -86,7 +86,7 @@ def _test_csv(path: pathlib.Path, say: Say) -> list[Reading]:
     found = [member.path for member in beside(member_of(path, path.parent), neighbors)]
     readings = [Reading(test.name, test, [(test.name, test)]) for test in found if test is not None]
     for reading in readings:
-        say(f"also reading {readable(reading.path)} (kept as unlabelled rows)")
+        say(f"also reading {readable(reading.path)} (kept as unlabeled rows)")
     return readings
 
 
