@@ -26,7 +26,7 @@ except ImportError as error:
 
 from .. import __version__
 from ..classifiers.pretrained import PretrainedNet
-from ..files.checkpoint import replacing, restore, write_text
+from ..files.checkpoint import restore, write_bytes, write_text
 from ..files.sealed import plain
 from ..nets.description import check_sizes, described, layer_of
 from ..nets.network import Network
@@ -81,8 +81,7 @@ def save_folder(net: Network | PretrainedNet, folder: str | PathLike[str]) -> No
     weights = safetensors.save(dense, metadata={"format": "np"})
     config["sha256"] = hashlib.sha256(weights).hexdigest()
     text = json.dumps(config, indent=1, default=plain, allow_nan=False) + "\n"
-    with replacing(folder / WEIGHTS) as temporary:
-        temporary.write_bytes(weights)
+    write_bytes(folder / WEIGHTS, weights)
     if not (folder / CARD).exists():
         write_text(folder / CARD, card_of(net, model))
     write_text(folder / CONFIG, text)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from .. import __version__
 from ..classifiers.pretrained import PretrainedNet
-from ..files.checkpoint import replacing
+from ..files.checkpoint import write_bytes
 from ..nets.chain import Chain, Residual
 from ..nets.grouped import GroupedConv
 from ..nets.layer import Layer
@@ -98,8 +98,7 @@ def export_onnx(network: Network | PretrainedNet, path: str | PathLike[str]) -> 
     if isinstance(network, PretrainedNet):
         helper.set_model_props(model, {"class_names": json.dumps(network.class_names)})
     checker.check_model(model, full_check=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())
 
 
 def picture_graph(graph: Graph, net: PretrainedNet) -> tuple[Any, str]:
