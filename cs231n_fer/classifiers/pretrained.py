@@ -52,7 +52,7 @@ class PretrainedNet(Independent):
         self._scores = Predictor(model)
 
     def __repr__(self) -> str:
-        """Say which network it is, how large, and what it predicts."""
+        """Describe the network, its size and its classes."""
         size = sum(array.size for array in self.model.params.values())
         height, width = self.model.input_shape[1:]
         return (f"<PretrainedNet: {type(self.model).__name__} with {size:,} parameters; faces of "

@@ -5,8 +5,8 @@
     averaging                running averages of weights
     results                  the course's names for the results of a Solver
     batches                  which samples every step of an epoch gets
-    flat_update, own_update  an update rule of optim applied to all parameters at once; one of the
-                             user's own, applied to one after the other
+    flat_update, own_update  an update rule of optim, applied to all parameters at once; a
+                             user-defined one, applied to one parameter at a time
     run_state, run_folder    what a checkpoint holds; the files of a run:
                              Solver(folder=RunFolder(...))
     fingerprint, horizon     which runs may be resumed, and for how many epochs

@@ -6,7 +6,7 @@ folder holds
     0007.claim-0    made by the process that runs trial 7; names its host and process id
     0007.json       settings and result of trial 7, written atomically
 
-A process touches its claim as long as it works. A claim that has not been touched for `stale`
+A process touches its claim for as long as it works. A claim that has not been touched for `stale`
 seconds, by the clock of the file system, belongs to a dead process: the process that then creates
 0007.claim-1 takes the trial over. The same holds for a claim that lies further than that in the
 future, made before a clock was set back: a living process would have touched it. Claims are created
@@ -204,7 +204,7 @@ def run_trials(folder: FilePath, trials: Mapping[int, Settings],
     stale       age of an untouched claim, in seconds, at which a trial is taken over
     poll        seconds to wait before checking again for trials that other processes run
     The results are in order of number. Raises ValueError if the folder holds trials with other
-    settings, or if the result of a trial is no such dict, and passes on what evaluate raises.
+    settings, or if evaluate returns anything else; exceptions of evaluate are passed on.
     """
     while True:
         stored = results(folder)
@@ -233,7 +233,7 @@ def _run_trial(folder: FilePath, number: int, settings: Settings,
     with working(mine, stale):
         result = evaluate(number, settings)
         check(isinstance(result, dict),
-              f"evaluate: gave {result!r} for trial {number}, expected a dict")
+              f"evaluate: returned {result!r} for trial {number}, expected a dict")
         text = as_json({"number": number, "settings": settings, "result": result})
     generation = int(mine.suffix.removeprefix(".claim-"))
     if not _claim_path(folder, number, generation + 1).exists():
@@ -244,7 +244,7 @@ def _run_trial(folder: FilePath, number: int, settings: Settings,
 def results(folder: FilePath) -> dict[int, dict[str, Any]]:
     """Return the finished trials of a folder in order, {number: {"number", "settings", "result"}}.
 
-    Raises ValueError for a file that is no result of a trial.
+    Raises ValueError for a file that is not the result of a trial.
     """
     found: dict[int, dict[str, Any]] = {}
     for path in Path(folder).glob("*.json"):
@@ -252,12 +252,12 @@ def results(folder: FilePath) -> dict[int, dict[str, Any]]:
             trial = json.loads(path.read_text(encoding="utf-8"))
             check(isinstance(trial, dict) and isinstance(trial.get("settings"), dict)
                   and isinstance(trial.get("result"), dict),
-                  "it holds no settings and no result; remove it to run the trial again")
+                  "it has no settings or no result; remove it to run the trial again")
             number = trial.get("number")
             check(isinstance(number, int) and path == _result_path(folder, number),
                   f"it is of trial {number!r}")
         except (ValueError, RecursionError, IsADirectoryError) as error:
-            raise ValueError(f"folder: {path} is no result of a trial: {error}") from error
+            raise ValueError(f"folder: {path} is not the result of a trial: {error}") from error
         found[number] = trial
     return dict(sorted(found.items()))
 
@@ -319,7 +319,7 @@ def score_of(number: int, result: Result) -> float:
     score = result.get("score")
     if isinstance(score, int | float):
         return score
-    raise ValueError(f"evaluate: gave {result} for trial {number}, "
+    raise ValueError(f"evaluate: returned {result} for trial {number}, "
                      "expected a dict with a number as 'score'")
 
 
