@@ -15,7 +15,7 @@
     progress                 what is shown while a model is trained
     diagnosis                where a training diverged, and what helps
     distillation             learning from the probabilities of teachers
-    search                   random search by many processes on one folder
+    search, claims           random search by many processes on one folder; which one runs a trial
 
 To add a sampler: a frozen record in samplers with order(rng, labels), which returns indices of
 samples, its name in `__all__` there, and a test in tests/solver/test_imbalance.py.

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from searching import RUNGS, SPACE, TRIALS, claim_all, halve, hang, score
 
-from cs231n_fer.solver import search
+from cs231n_fer.solver import claims
 from cs231n_fer.solver.search import (
     Choice,
     LogUniform,
@@ -166,7 +166,7 @@ def test_who_is_overtaken_while_it_looks_at_an_old_claim_gets_nothing(tmp_path, 
     def slow_look(path):
         path.with_suffix(".claim-1").write_text("another")
         return math.inf
-    monkeypatch.setattr(search, "age", slow_look)
+    monkeypatch.setattr(claims, "age", slow_look)
     assert claim(tmp_path, 3) is None and (tmp_path / "0003.claim-1").read_text() == "another"
 
 
@@ -185,7 +185,7 @@ def test_a_claim_is_touched_while_its_trial_is_worked_on_and_made_old_when_that_
         end = time.monotonic() + 60
         while mine.stat().st_mtime == 0 and time.monotonic() < end:
             time.sleep(0.01)
-        assert search.age(mine) < 60
+        assert claims.age(mine) < 60
         raise KeyboardInterrupt
     assert mine.stat().st_mtime == 0 and claim(tmp_path, 0).name == "0000.claim-1"
 
