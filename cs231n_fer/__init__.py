@@ -59,7 +59,7 @@ def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "Pretrained
 
 
 def __getattr__(name: str) -> "Any":
-    """Import a room when it is first named: all of them would take 1.5 seconds with the package."""
+    """Import a room when it is first named: importing all of them takes 1.5 seconds."""
     if name in ROOMS:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; "

@@ -1,8 +1,8 @@
-"""The folder of a run of train_final.py or train_best.py: one run, which goes on or is replaced.
+"""The folder of a run of train_final.py or train_best.py: it holds one run, to resume or replace.
 
-A run is started in a folder without another one. With --resume it goes on with the settings that
-config.json holds; options that contradict them are refused, except --epochs. With --overwrite it
-takes the place of another run, whose files are removed as soon as everything is known to be valid.
+A new run needs a folder without a run. With --resume, the run in the folder continues with the
+settings in config.json; options that contradict them are refused, except --epochs. With
+--overwrite, a new run replaces it: old files are removed once all options are known to be valid.
 """
 import argparse
 import json
@@ -22,33 +22,33 @@ CONFIG = "config.json"
 FIGURES = ("class_distribution", "examples", "accuracy", "loss", "confusion_matrix", "saliency",
            "per_class_accuracy")
 RESULTS = ("metrics.json", *(f"{name}.png" for name in FIGURES))
-OWN = ("out", "resume", "overwrite")  # options that are no settings of a run
-PATHS = ("data", "init", "teacher")  # config.json holds names without folders
+OWN = ("out", "resume", "overwrite")  # options that are not settings of a run
+PATHS = ("data", "init", "teacher")  # config.json holds their names without folders
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add --resume and --overwrite to a parser."""
     parser.add_argument("--resume", action="store_true",
-                        help="continue the run in --out with its settings; only --epochs may be "
-                             "another (default: start a new run)")
+                        help="continue the run in --out with its settings; only --epochs may "
+                             "differ (default: start a new run)")
     parser.add_argument("--overwrite", action="store_true",
                         help="replace the run in --out (default: refuse a folder with a run)")
 
 
 def parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
            ) -> argparse.Namespace:
-    """Return the options of a command line, with those of the run that is to be resumed.
+    """Return the options of a command line, completed by those of a run to resume.
 
-    Raises ValueError if --out holds a run that is neither to be resumed nor replaced, or no run to
-    resume, or one with other settings than those that are given.
+    Raises ValueError if --out holds a run that is to be neither resumed nor replaced, if there is
+    no run to resume, or if its settings contradict the options.
     """
     args = parser.parse_args(argv)
     check(not (args.resume and args.overwrite),
-          "--resume, --overwrite: got both, expected one: go on with the run, or replace it")
+          "--resume, --overwrite: got both, expected at most one: continue the run, or replace it")
     found = [name for name in (*FILES, *RESULTS) if (args.out / name).exists()]
     check(args.resume or args.overwrite or not found,
-          f"--out: {args.out} holds {', '.join(found)} of another run; go on with it by --resume, "
-          "replace it by --overwrite, or give another folder")
+          f"--out: {args.out} holds {', '.join(found)} of another run; continue it with "
+          "--resume, replace it with --overwrite, or give another folder")
     if args.resume:
         take_settings(args, given_options(parser, args, argv))
     return args
@@ -56,7 +56,7 @@ def parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
 
 def given_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
                   argv: Sequence[str] | None) -> set[str]:
-    """Return the names of the options that are on a command line, whose result is args."""
+    """Return the names of the options that a command line gives; args is what it was parsed to."""
     nothing = object()
     # A parser sets no default for a name that the namespace has already.
     marked = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(args), nothing)))
@@ -64,12 +64,12 @@ def given_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
 
 
 def take_settings(args: argparse.Namespace, given: set[str]) -> None:
-    """Replace the options that are not given by those of the run in args.out.
+    """Replace the options that are not given with those of the run in args.out.
 
     Raises ValueError if there is no run, or if a given option contradicts it.
     """
     check((args.out / LAST).exists() or (args.out / BEFORE).exists(),
-          f"--resume: {args.out} holds no run to continue, neither {LAST} nor {BEFORE}; start one "
+          f"--resume: {args.out} has no run to continue, neither {LAST} nor {BEFORE}; start one "
           "without --resume")
     saved = saved_config(args.out / CONFIG)
     for name, value in vars(args).items():
@@ -84,16 +84,16 @@ def take_settings(args: argparse.Namespace, given: set[str]) -> None:
         args.init = Path(saved["init"])  # its weights are in the checkpoint
     check("teacher" in given or not saved.get("teacher"),
           f"--resume: {args.out} was trained with the teachers {saved.get('teacher')}; "
-          "give their paths by --teacher")
+          "give their paths with --teacher")
 
 
 def saved_config(path: Path) -> dict[str, Any]:
-    """Return the settings in config.json; raise ValueError if it holds none."""
+    """Return the settings in config.json; raise ValueError if there are none."""
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"--resume: {path} cannot be read ({error})") from error
-    check(isinstance(saved, dict), f"--resume: {path} holds no settings of a run")
+    check(isinstance(saved, dict), f"--resume: {path} does not hold the settings of a run")
     config: dict[str, Any] = saved
     return config
 
@@ -112,7 +112,7 @@ def check_same_run(config: Mapping[str, Any], path: Path) -> None:
 
 
 def begin_folder(out: Path, config: Mapping[str, Any], overwrite: bool) -> None:
-    """Write config.json of a run whose Solver has been made; remove what another run has left."""
+    """Write config.json of a run whose Solver has been made; remove the files of another run."""
     if overwrite:
         for name in RESULTS:
             (out / name).unlink(missing_ok=True)

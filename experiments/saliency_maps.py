@@ -19,6 +19,7 @@ import numpy as np
 from cs231n_fer.analysis.saliency import choose_examples, saliency_map
 from cs231n_fer.classifiers.pretrained import PretrainedNet, load_pretrained
 from cs231n_fer.data_utils import load_data, pictures, restore_pixels
+from cs231n_fer.data_utils.pixels import faces_of
 from cs231n_fer.types import Labels, Pixels
 from cs231n_fer.vis_utils import add_note, plot_saliency, save_figure
 from experiments import flags
@@ -57,7 +58,7 @@ def read_picture(path: str | Path, side: int = 48) -> Pixels:
 
     Raises ValueError for a file that is not a whole picture.
     """
-    return pictures.center_square(pictures.read_picture(path), side)
+    return faces_of(pictures.read_picture(path), side, side)[0]
 
 
 def choose_rows(net: PretrainedNet, data: Mapping[str, Any], rows: Sequence[int] | None) -> Labels:

@@ -156,6 +156,15 @@ def test_a_star_import_brings_what_the_module_lists_and_no_library(path, name):
     assert not [key for key, value in scope.items() if isinstance(value, ModuleType)]
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name)
+def test_every_room_lists_its_modules(path):
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    chapter = path.parent / "README.md"
+    text += chapter.read_text(encoding="utf-8") if chapter.exists() else ""
+    names = [module.stem for module in path.parent.glob("[!_]*.py")]
+    assert not [name for name in names if not re.search(rf"\b{name}\b", text)]
+
+
 FOLDERS = sorted({str(path.parent.relative_to(ROOT)) for top in ("cs231n_fer", "experiments")
                   for path in (ROOT / top).rglob("*.py")})
 

@@ -1,6 +1,6 @@
 """Calibration: whether a net is right as often as its probabilities say (Guo et al. 2017).
 
-Of all pictures for which a calibrated net gives its prediction 80 %, it gets 80 % right.
+Of the predictions to which a calibrated net gives a probability of 80 %, 80 % are right.
 """
 from math import exp, log
 
@@ -13,15 +13,15 @@ from ..types import Array, Labels
 __all__ = ["accuracy_above", "expected_calibration_error", "fit_temperature"]
 
 GOLDEN = (5 ** 0.5 - 1) / 2
-TEMPERATURES = (0.1, 10.0)  # between which the best one is looked for
+TEMPERATURES = (0.1, 10.0)  # bounds of the search
 
 
 def expected_calibration_error(probabilities: Array, y: Labels, bins: int = 15) -> float:
-    """Return the mean difference between accuracy and confidence over bins of equal width.
+    """Return the mean absolute difference between accuracy and confidence over bins.
 
-    probabilities    (N, C), of which the largest of a row is the confidence
+    probabilities    (N, C); the confidence is the largest in each row
     y                (N,) integer true classes
-    bins             number of bins from 0 to 1; a bin counts by the number of its rows
+    bins             number of bins of equal width from 0 to 1, each weighted by its number of rows
     Raises ValueError for other arrays.
     """
     probabilities, y = _checked(probabilities, y)
@@ -38,8 +38,8 @@ def fit_temperature(probabilities: Array, y: Labels) -> float:
 
     probabilities    (N, C) above 0
     y                (N,) integer true classes
-    Above 1, the probabilities were too far from each other, below 1 too close. The search is a
-    golden-section search; there is one minimum. Raises ValueError for other arrays.
+    A temperature above 1 means that the probabilities were overconfident, below 1 underconfident.
+    The loss has one minimum, which golden-section search finds. Raises ValueError for other arrays.
     """
     probabilities, y = _checked(probabilities, y)
 
@@ -59,12 +59,12 @@ def fit_temperature(probabilities: Array, y: Labels) -> float:
 
 
 def accuracy_above(probabilities: Array, y: Labels, threshold: float) -> tuple[float, float, float]:
-    """Return (share, accuracy above, accuracy below) of predictions by their confidence.
+    """Return (share, accuracy above, accuracy below) for a threshold of the confidence.
 
     probabilities    (N, C)
     y                (N,) integer true classes
-    threshold        share is the part of the rows whose largest probability is at least this
-    An accuracy of no rows is NaN.
+    threshold        share is the fraction of rows whose largest probability is at least this
+    An accuracy over no rows is NaN.
     """
     probabilities, y = _checked(probabilities, y)
     right = probabilities.argmax(axis=1) == y

@@ -1,4 +1,4 @@
-"""Keywords of the course's earlier years, and its random numbers.
+"""Keywords from earlier years of the course, and its random numbers.
 
     year             dropout                             normalization
     2016, 2017       dropout, 0: none                    use_batchnorm
@@ -20,7 +20,7 @@ __all__ = ["course_generator", "keep_ratio", "kind_of_norm"]
 
 
 def course_generator(seed: int | np.random.Generator | None) -> int | np.random.Generator:
-    """Return the seed; in place of None NumPy's global generator, from which the course draws."""
+    """Return the seed, or for None NumPy's global generator, which the course uses."""
     return GlobalGenerator() if seed is None else seed
 
 
@@ -28,12 +28,13 @@ def keep_ratio(dropout: float | None, dropout_keep_ratio: float, use_batchnorm: 
                ) -> float:
     """Return the probability of keeping a number from the keywords of any year; 1: no dropout.
 
-    Beside use_batchnorm, dropout is the probability of dropping. Alone it is that of keeping, with
-    a warning unless it is 0 or 1. Raises ValueError for a value out of range or both keywords.
+    Together with use_batchnorm, dropout is the probability of dropping; alone it is that of
+    keeping, with a warning unless it is 0 or 1. Raises ValueError for a value out of range or for
+    both keywords.
     """
     if dropout is None:
         return dropout_keep_ratio
-    check(dropout_keep_ratio == 1, f"dropout: got {dropout} beside dropout_keep_ratio "
+    check(dropout_keep_ratio == 1, f"dropout: got {dropout} as well as dropout_keep_ratio "
                                    f"{dropout_keep_ratio}, expected one of them")
     check(0 <= dropout <= 1, f"dropout: got {dropout}, expected a probability; write "
                              "dropout_keep_ratio=, the probability of keeping a number")
@@ -52,6 +53,6 @@ def kind_of_norm(use_batchnorm: bool | None, normalization: str | None) -> str |
     if use_batchnorm is None:
         return normalization
     named = "batchnorm" if use_batchnorm else None
-    check(normalization in (None, named), f"use_batchnorm: got {use_batchnorm} beside "
+    check(normalization in (None, named), f"use_batchnorm: got {use_batchnorm} as well as "
                                           f"normalization {normalization!r}; leave it out")
     return named

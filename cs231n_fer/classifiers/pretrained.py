@@ -52,7 +52,7 @@ class PretrainedNet(Independent):
         self._scores = Predictor(model)
 
     def __repr__(self) -> str:
-        """Say which network it is, how large, and what it predicts."""
+        """Describe the network, its size and its classes."""
         size = sum(array.size for array in self.model.params.values())
         height, width = self.model.input_shape[1:]
         return (f"<PretrainedNet: {type(self.model).__name__} with {size:,} parameters; faces of "
@@ -70,13 +70,13 @@ class PretrainedNet(Independent):
 
         images   (N, H, W), (N, 1, H, W) or (N, H, W, 3), or one image, which counts as N = 1, or a
                  list of images. Integers are on the scale from 0 to 255 (of 16 bits: to 65,535),
-                 floats from 0 to 255, or from 0 to 1 if none is above 1. Of images of another size
-                 than the network's, the square in the middle is resized
+                 floats from 0 to 255, or from 0 to 1 if none is above 1. Images of another
+                 size than the network's are cropped to their center square and resized
         mirror   average over an image and its mirror image, which takes twice the time, and
                  calibrate the mean with info["temperature"]
         Every image must show one face that fills it; photos.read_emotions finds faces in photos.
-        Whatever names the emotion of a picture calls this method, so that the answer is the same
-        everywhere. Raises ValueError for other arrays.
+        Everything that names the emotion in a picture calls this method, so that the answer is the
+        same everywhere. Raises ValueError for other arrays.
         """
         faces = self._faces(images)
         batch_size = whole_number(batch_size, "batch_size", 1)

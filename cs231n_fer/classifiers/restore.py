@@ -36,7 +36,8 @@ NOT_IN_A_FILE = ("loss", "names")  # options whose values are no numbers, names 
 def load_model(path: str | PathLike[str]) -> tuple[Network, dict[str, Any]]:
     """Rebuild the network of a checkpoint that train_final.py or Network.save wrote.
 
-    Returns (model, info). Of Network.save, the model is a Network with the same layers and names.
+    Returns (model, info). For Network.save, the model is a Network with the same layers
+    and names.
     info holds class_names, mean_image and std of the preprocessing, and the settings of the run.
     Raises ValueError if the file is no checkpoint or doesn't say which network it holds. A network
     with more parameters than the file has bytes is refused before its memory is allocated.

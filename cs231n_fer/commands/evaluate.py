@@ -20,15 +20,15 @@ def add(commands: Subparsers, name: str) -> None:
     add = parser.add_argument
     add("checkpoint", nargs="?", help="best.h5 of a run (default: the packaged net)")
     add("--split", choices=list(SPLITS), default="PublicTest", help="(default: %(default)s)")
-    add("--data", help="data set; default: look in the usual places, see "
-                       "`cs231n-fer train --help`")
+    add("--data", help="data set (default: look in the usual places, see "
+                       "`cs231n-fer train --help`)")
     add("--one-view", action="store_true",
         help="do not average over a face and its mirror image")
     add("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print accuracies with 95 % intervals, of all faces and per emotion."""
+    """Print the accuracy over all faces and for each emotion, with 95 % intervals."""
     from ..classifiers.pretrained import load_pretrained
     from ..data_utils import load_data
     net = load_pretrained(options.checkpoint)
@@ -47,20 +47,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def evaluate(net: Any, data: dict[str, Any], split: str, mirror: bool = True) -> dict[str, Any]:
-    """Return {split, source, faces, accuracy, interval, per_class} of a PretrainedNet.
+    """Return the accuracy of a PretrainedNet on a split, with the other facts of a report.
 
     data    dict of load_data
     split   Training, PublicTest or PrivateTest
-    Raises ValueError if the data has no labelled faces of this split, or other classes.
+    Returns {split, source, synthetic, faces, accuracy, interval, per_class}.
+    Raises ValueError if the data has no labeled faces in this split, or has other classes.
     """
     import numpy as np
 
     from ..data_utils import restore_pixels
     from ..shapes import check
     key = SPLITS[split]
-    check(f"X_{key}" in data, f"--split: {data['source']} has no labelled faces of {split}")
+    check(f"X_{key}" in data, f"--split: {data['source']} has no labeled faces in {split}")
     check(net.class_names == tuple(data["class_names"]),
-          f"checkpoint: its classes are {', '.join(net.class_names)}, expected those of the data, "
+          f"checkpoint: has the classes {', '.join(net.class_names)}, expected those of the data, "
           f"{', '.join(data['class_names'])}")
     pixels = restore_pixels(data[f"X_{key}"], data["mean_image"], data["std"])
     y = data[f"y_{key}"]
@@ -71,7 +72,7 @@ def evaluate(net: Any, data: dict[str, Any], split: str, mirror: bool = True) ->
 
 
 def _counted(right: Any) -> dict[str, Any]:
-    """Return {faces, accuracy, interval} of booleans (N,)."""
+    """Return {faces, accuracy, interval} for booleans (N,), true for right predictions."""
     from ..analysis.metrics import wilson_interval
     low, high = wilson_interval(right.sum(), len(right))
     return {"faces": len(right), "accuracy": float(right.mean()) if len(right) else None,

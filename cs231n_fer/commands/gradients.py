@@ -15,8 +15,8 @@ def add(commands: Subparsers, name: str) -> None:
     add = parser.add_argument
     add("--layer", default="", help="check only layers whose name contains this text")
     add("--shapes", type=whole(1), default=3,
-        help="number of random shapes per row; networks get a tenth (default: %(default)s)")
-    add("--seed", type=whole(0), default=0, help="of the random shapes (default: %(default)s)")
+        help="number of random shapes per row; networks get a tenth of it (default: %(default)s)")
+    add("--seed", type=whole(0), default=0, help="seed of the random shapes (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     chosen = [case for case in CASES if options.layer in case.layer]
     if not chosen:
         layers = ", ".join(sorted({case.layer for case in CASES}))
-        raise ValueError(f"--layer: no layer contains {options.layer!r}; there are {layers}")
+        raise ValueError(f"--layer: no layer has {options.layer!r} in its name; the layers are "
+                         f"{layers}")
     print(f"{'layer':28}  {'rung':8} {'dtype':7} {'largest error':>13} {'limit':>8}  verdict")
     failed = 0
     for case in chosen:
@@ -37,6 +38,6 @@ def run(options: argparse.Namespace) -> int:
             print(f"{case.layer:28}  {case.rung:8} {dtype:7} {error:13.1e} {limit:8.0e}  "
                   f"{'pass' if passed else 'FAIL'}", flush=True)
     if failed:
-        raise ValueError(f"{failed} rows fail: their errors are above the limits")
+        raise ValueError(f"{failed} rows fail: their errors exceed the limits")
     print("every row passes")
     return 0

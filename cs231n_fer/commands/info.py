@@ -1,4 +1,4 @@
-"""`cs231n-fer info`: versions, the processor and what the kernels make of it; for bug reports."""
+"""`cs231n-fer info`: versions, the processor and the kernels, for bug reports."""
 from __future__ import annotations
 
 import argparse
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def facts() -> dict[str, Any]:
-    """Return {name: value} of what matters to speed and to bugs."""
+    """Return the facts that matter for speed and for bug reports, as {name: value}."""
     from .. import __version__
     from ..classifiers.pretrained import WEIGHTS
     from ..fast_layers.engine import describe
@@ -54,7 +54,7 @@ def version_of(library: str) -> str | None:
 
 
 def processor() -> str:
-    """Return the name of the processor, as far as the system says it."""
+    """Return the name of the processor as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux

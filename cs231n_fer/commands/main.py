@@ -1,4 +1,4 @@
-"""The table of commands, and what becomes of errors."""
+"""The table of commands, and how errors are reported."""
 from __future__ import annotations
 
 import argparse
@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-# Before a command imports NumPy, which never uses more threads than these: a training step of the
-# paper's net takes 169 ms with one thread of OpenBLAS and 225 ms with two.
+# Set before a command imports NumPy, which reads it once: a training step of the paper's net takes
+# 169 ms with one OpenBLAS thread and 225 ms with two.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from .. import __version__  # noqa: E402
@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="cs231n-fer",
-        description="Facial expressions: read them from photos, and train the networks that do.",
+        description="Recognize facial expressions in photos, and train the networks that do.",
         epilog="example:\n  cs231n-fer predict photo.jpg\n\n"
                "`cs231n-fer COMMAND --help` explains a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -45,9 +45,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code; None takes the arguments of the process.
+    """Run a command and return its exit code; argv None: the arguments of the process.
 
-    Raises SystemExit for --help, --version (0) and for bad use (2).
+    Raises SystemExit, with 0 for --help and --version, and with 2 for incorrect usage.
     """
     options = make_parser().parse_args(argv)
     try:
@@ -64,6 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def failed(command: str, message: str) -> int:
-    """Print why a command failed, in one line on stderr, and return the exit code 1."""
+    """Print why a command failed, on one line of stderr, and return the exit code 1."""
     print(f"cs231n-fer {command}: {' '.join(message.split())}", file=sys.stderr)
     return 1

@@ -1,11 +1,12 @@
-"""What all commands share: how a subparser is made, and the types of arguments."""
+"""What all commands share: how a subparser is made, and types of arguments."""
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["Run", "Subparsers", "box", "command", "positive", "whole"]
+__all__ = ["Run", "Subparsers", "box", "command", "real", "whole"]
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], int]  # returns the exit code
@@ -17,7 +18,7 @@ def command(commands: Subparsers, name: str, run: Run, summary: str, example: st
 
     run        called with the options
     summary    a sentence without a full stop
-    example    command lines, shown at the end of the help
+    example    example command lines, shown at the end of the help
     """
     shown = example.replace("%", "%%")
     parser = commands.add_parser(
@@ -27,29 +28,40 @@ def command(commands: Subparsers, name: str, run: Run, summary: str, example: st
     return parser
 
 
-def whole(least: int) -> Callable[[str], int]:
+def whole(least: int = 0) -> Callable[[str], int]:
     """Return a type of argument: integers of at least `least`."""
-    def convert(text: str) -> int:
+    def parse(text: str) -> int:
         try:
-            number = int(text)
+            value = int(text)
         except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer of at least "
-                                             f"{least}")
-        return number
-    return convert
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at least {least}")
+        return value
+    return parse
 
 
-def positive(text: str) -> float:
-    """Convert an argument to a finite number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number above 0")
-    return number
+def real(*, least: float = -math.inf, above: float = -math.inf, most: float = math.inf,
+         below: float = math.inf) -> Callable[[str], float]:
+    """Return a type of argument: finite real numbers within bounds.
+
+    least, most     inclusive bounds
+    above, below    exclusive bounds
+    """
+    limits = [(f"at least {least}", least), (f"above {above}", above), (f"at most {most}", most),
+              (f"below {below}", below)]
+    bounds = " and ".join(text for text, bound in limits if math.isfinite(bound))
+    expected = f"a number, {bounds}" if bounds else "a number"
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and least <= value <= most and above < value < below):
+            raise argparse.ArgumentTypeError(f"got {text}, expected {expected}")
+        return value
+    return parse
 
 
 def box(text: str) -> tuple[float, ...]:

@@ -16,19 +16,19 @@ __all__ = ["add_photo_options", "new_path", "read_photos"]
 
 
 def add_photo_options(parser: argparse.ArgumentParser) -> None:
-    """Add the photos, where their faces are, and the net."""
+    """Add the options for the photos, for where the faces are, and for the net."""
     add = parser.add_argument
     add("photo", nargs="+", help="picture, folder of pictures, or pattern such as 'photos/*.jpg'")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--box", type=box, metavar="X,Y,W,H",
-                       help="the face in every photo, in pixels; nothing is searched")
+                       help="box of the face in every photo, in pixels; no faces are searched for")
     where.add_argument("--whole-picture", action="store_true",
-                       help="the face fills the photo, of which the square in the middle is taken")
+                       help="the face fills the photo; its center square is used")
     add("--net", metavar="CHECKPOINT", help="checkpoint of a net (default: the packaged net)")
 
 
 def read_photos(options: argparse.Namespace, net: PretrainedNet) -> Iterator[Reading]:
-    """Yield what is read from the photos of the options.
+    """Yield a Reading of each photo that the options name.
 
     Raises FileNotFoundError or ValueError if the only photo is missing or cannot be read.
     """
@@ -42,7 +42,7 @@ def read_photos(options: argparse.Namespace, net: PretrainedNet) -> Iterator[Rea
 
 
 def new_path(folder: str, name: str, ending: str) -> Path:
-    """Return a path for a picture made of a photo, which is the name of no other file.
+    """Return an unused path for a picture made from a photo.
 
     folder    created if missing
     name      of the photo, or "frame 0"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-SHOWN = 3  # emotions of a face in the text
+SHOWN = 3  # emotions listed for a face in the text output
 
 
 def add(commands: Subparsers, name: str) -> None:
@@ -23,14 +23,15 @@ def add(commands: Subparsers, name: str) -> None:
                      "  cs231n-fer predict photos --csv --save drawn > emotions.csv")
     add_photo_options(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON list, a record per face")
-    form.add_argument("--csv", action="store_true", help="print CSV, a row per face")
+    form.add_argument("--json", action="store_true",
+                      help="print a JSON list with one record per face")
+    form.add_argument("--csv", action="store_true", help="print CSV with one row per face")
     parser.add_argument("--save", metavar="DIR",
                         help="draw boxes and emotions on copies of the photos in this folder")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read the photos and print what was found, in text as soon as it is found."""
+    """Read the photos and print what was found; text is printed photo by photo."""
     from ..classifiers.pretrained import load_pretrained
     from ..photos.drawing import draw_emotions
     from ..photos.emotions import table
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def described(reading: Reading, class_names: tuple[str, ...]) -> str:
-    """Return lines about a picture and its faces."""
+    """Return a description of a picture and its faces, one line per face."""
     if reading.rgb is None:
         return f"{reading.name}: unreadable: {reading.error}"
     if not reading.faces:

@@ -1,4 +1,4 @@
-"""`cs231n-fer prepare`: from a download to the file that training reads."""
+"""`cs231n-fer prepare`: turn a download into the file that training reads."""
 from __future__ import annotations
 
 import argparse
@@ -10,7 +10,7 @@ __all__ = ["add"]
 
 def add(commands: Subparsers, name: str) -> None:
     """Add the subparser."""
-    parser = command(commands, name, run, "turn a downloaded FER2013 into one checked HDF5 file",
+    parser = command(commands, name, run, "turn a FER2013 download into one checked HDF5 file",
                      "cs231n-fer prepare fer2013.tar.gz --out data/fer2013.h5")
     add = parser.add_argument
     add("source", nargs="+", help="fer2013.csv, icml_face_data.csv, train.csv, an archive or a "

@@ -1,4 +1,4 @@
-"""`cs231n-fer saliency`: what in a photo the net reacts to."""
+"""`cs231n-fer saliency`: which parts of a photo the net reacts to."""
 from __future__ import annotations
 
 import argparse
@@ -12,11 +12,11 @@ __all__ = ["add"]
 def add(commands: Subparsers, name: str) -> None:
     """Add the subparser."""
     parser = command(commands, name, run,
-                     "draw over the faces in photos which pixels move the predicted emotion",
+                     "draw saliency maps of the predicted emotions over the faces in photos",
                      "cs231n-fer saliency photo.jpg --save maps")
     add_photo_options(parser)
     parser.add_argument("--save", metavar="DIR", default=".",
-                        help="folder of the drawn copies (default: the working directory)")
+                        help="folder for the drawn copies (default: the working directory)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,6 +37,6 @@ def run(options: argparse.Namespace) -> int:
             print(f"{reading.name}: saved {path}", flush=True)
             drawn += 1
     if not drawn:
-        raise ValueError("no photo with a face, so nothing was drawn; say where the face is with "
-                         "--box x,y,w,h, or that it fills the photo with --whole-picture")
+        raise ValueError("no face found in any photo, so nothing was drawn; give the box of the "
+                         "face with --box x,y,w,h, or use --whole-picture if it fills the photo")
     return 0

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .parsing import Subparsers, command, positive, whole
+from .parsing import Subparsers, command, real, whole
 
 __all__ = ["add"]
 
@@ -16,18 +16,18 @@ SYNTHETIC_EPOCHS = 5
 
 def add(commands: Subparsers, name: str) -> None:
     """Add the subparser."""
-    parser = command(commands, name, run, "train the paper's net on FER2013, or on built-in faces",
+    parser = command(commands, name, run, "train the paper's net on FER2013 or on synthetic faces",
                      "cs231n-fer train --data fer2013.h5 --out runs/mine\n"
                      "  cs231n-fer train --data synthetic --epochs 5")
     add = parser.add_argument
     add("--data", help="prepared .h5 file, Kaggle's CSV file or archive, folder of images, or "
                        "'synthetic'; default: $CS231N_FER_DATA, then data/, then synthetic faces")
     add("--out", type=Path, default=Path("runs/final"),
-        help="folder of the results (default: %(default)s)")
+        help="folder for the results (default: %(default)s)")
     add("--epochs", type=whole(1),
         help=f"default: {PAPER_EPOCHS} as in the paper, {SYNTHETIC_EPOCHS} on synthetic faces")
     add("--batch-size", type=whole(1), default=50, help="images per step (default: %(default)s)")
-    add("--learning-rate", type=positive, default=0.00127,
+    add("--learning-rate", type=real(above=0), default=0.00127,
         help="learning rate of the first epoch (default: %(default)s)")
     add("--seed", type=whole(0), default=0,
         help="seed of initialization, order and augmentation (default: %(default)s)")
@@ -36,8 +36,8 @@ def add(commands: Subparsers, name: str) -> None:
     add("--hidden-dim", type=whole(1), default=200,
         help="units of the hidden affine layer (default: %(default)s)")
     earlier = parser.add_mutually_exclusive_group()
-    earlier.add_argument("--resume", action="store_true", help="continue the run in --out, which "
-                                                               "was started with the same options")
+    earlier.add_argument("--resume", action="store_true",
+                         help="continue the run in --out, with the same options")
     earlier.add_argument("--overwrite", action="store_true", help="replace the run in --out")
 
 

@@ -2,14 +2,15 @@
 
     fer2013, sources, compressed        what the data set is, and the containers it comes in
     pictures, png_chunks                the one way from a picture file to an array
-    pixels                              arrays of any kind as RGB, as gray levels, and as faces
+    pixels                              pictures in arrays of any kind as gray levels, RGB or faces
     kaggle, image_folder, ferplus       readers: one for each format
     choice, origin                      which files are read, and whether they have changed
     prepared                            the validated file made of them: writing and reading it
     summary                             what a set of faces holds
     find, load                          arrays for training, wherever the data comes from
     cifar10, pickled                    CIFAR-10 as the course reads it
-    augment                             flips and other random changes of training images
+    augment, warp                       flips and other random changes of training images; the
+                                        resampling behind them
 
 To add a source: write a reader, as image_folder is one. It takes the Members of a file, folder or
 archive from sources, notes what it cannot use in BadRows, raises ValueError for what is damaged,

@@ -1,9 +1,9 @@
-"""Choose what to read in a folder or an archive: the most complete set of faces that it holds.
+"""Choose what to read from a folder or an archive: the most complete set of faces in it.
 
-In this order: fer2013.csv; icml_face_data.csv; train.csv, with the test.csv beside it; another CSV
-with the header of faces; pictures in <split>/<emotion>/; in a folder, an archive. Names count in
-any case, CSVs also compressed. In a folder, tables and archives are looked for at most three levels
-deep. Of several of a kind, the one that is nearest to the top is read.
+In order of preference: fer2013.csv; icml_face_data.csv; train.csv, with the test.csv next to it;
+another CSV with the header of faces; pictures in <split>/<emotion>/; an archive, if in a folder.
+Names are matched in any case, and CSVs may be compressed. Folders are searched for tables and
+archives at most three levels deep. Of several of the same kind, the one nearest to the top is read.
 """
 import pathlib
 from collections import defaultdict
@@ -30,7 +30,7 @@ OTHER_ARCHIVES = "cifar-10"  # how their names begin
 class Choice(NamedTuple):
     """What to read: files (tables, or one archive in a folder), or else pictures; and the rest.
 
-    unread are the names of files and folders that could have been meant.
+    unread names the files and folders that could also have been meant.
     """
 
     files: list[Member]
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
 
 
 def choose(members: list[Member], path: pathlib.Path, say: Say) -> Choice:
-    """Return what to read of the Members of a source, and say what is not read.
+    """Return what to read of the Members of a source; say is called with what is not read.
 
     Raises ValueError if there is nothing, or if several files could be meant.
     """
@@ -48,7 +48,7 @@ def choose(members: list[Member], path: pathlib.Path, say: Say) -> Choice:
         return Choice(members[:1], [], [])
     choice = pick(members, path.is_dir(), path)
     check(bool(choice.files or choice.pictures),
-          f"source: {path} holds no CSV of faces and no pictures\n{WHERE_TO_GET_IT}")
+          f"source: {path} contains neither a CSV of faces nor pictures\n{WHERE_TO_GET_IT}")
     if choice.unread:
         read = (" and ".join(member.name for member in choice.files)
                 or f"{len(choice.pictures):,} pictures")
@@ -60,7 +60,7 @@ def choose(members: list[Member], path: pathlib.Path, say: Say) -> Choice:
 def pick(members: list[Member], in_folder: bool, path: pathlib.Path) -> Choice:
     """Return what to read of Members, perhaps nothing.
 
-    in_folder    whether they are files, which may be archives themselves
+    in_folder    whether they are files in a folder, which may be archives themselves
     path         of the folder or archive, in messages
     """
     near = [m for m in members if not set(m.name.lower().split("/")[:-1]) & set(OTHER_DATA)]
@@ -86,12 +86,12 @@ def one_table(members: list[Member], path: object) -> Member:
     if len(members) == 1:
         return members[0]
     names = ", ".join(m.name for m in members[:5]) or "none"
-    raise ValueError(f"source: {path} holds {len(members)} CSV files that could be meant "
-                     f"({names}): name one of them")
+    raise ValueError(f"source: {path} has {len(members)} CSV files that could be meant "
+                     f"({names}): name the one to read")
 
 
 def beside(train: Member, members: list[Member]) -> list[Member]:
-    """Return the test.csv in the folder of a train.csv, [] if there is none, or for other tables.
+    """Return [test.csv] if there is one in the folder of a train.csv, else [].
     """
     folder = train.name.removesuffix(train.base)
     return sorted((m for m in members if _table_name(m) == TEST and _table_name(train) == TRAIN
@@ -99,7 +99,7 @@ def beside(train: Member, members: list[Member]) -> list[Member]:
 
 
 def _table_name(member: Member) -> str:
-    """Return the name of a CSV in lower case, without that of its compression; "" for others."""
+    """Return the lower-case name of a CSV without a suffix of compression; "" for other files."""
     name = member.base.lower()
     for suffix in (*SUFFIXES, ".zip") if member.path is not None else SUFFIXES:
         name = name.removesuffix(suffix)
@@ -108,7 +108,7 @@ def _table_name(member: Member) -> str:
 
 def _chosen_tables(tables: list[Member], beside_pictures: bool, in_folder: bool, path: pathlib.Path
                    ) -> list[Member]:
-    """Return the tables to read: none if there are none of faces, but pictures."""
+    """Return the tables to read: none if no table holds faces, but pictures are there."""
     known = any(_table_name(m) in TABLES for m in tables)
     if beside_pictures or (len(tables) > 1 and not known):
         faces = [m for m in tables if _holds_faces(m)]
@@ -128,7 +128,7 @@ def _place(member: Member) -> tuple[int, bool, str]:
 
 
 def _holds_faces(member: Member) -> bool:
-    """Whether a table begins with the header of faces, or is an archive by another name."""
+    """Whether a table begins with the header of faces, or is an archive under another name."""
     with open_table(member) as stream:
         line = stream.readline(LONGEST_LINE)
     if line.startswith(b"PK\3\4") or b"ustar" in line:
@@ -151,7 +151,7 @@ def _splits_of(pictures: list[Member]) -> dict[str, dict[str, list[str]]]:
 
 
 def _copies(splits: dict[str, dict[str, list[str]]], path: pathlib.Path) -> set[str]:
-    """Return the names of the pictures in copies: a split is read once, nearest to the top.
+    """Return the names of pictures in duplicate folders: of a split, the topmost folder is read.
 
     Raises ValueError for a split in two folders at the same depth.
     """
@@ -159,8 +159,8 @@ def _copies(splits: dict[str, dict[str, list[str]]], path: pathlib.Path) -> set[
     for split, folders in splits.items():
         first, *others = sorted(folders, key=lambda name: (_levels(name), name.lower()))
         check(not others or _levels(others[0]) > _levels(first),
-              f"source: {path} holds {split} pictures in {first} and in {', '.join(others)}: "
-              "name one of them")
+              f"source: {path} has {split} pictures in {first} and in {', '.join(others)}: "
+              "name the one to read")
         copies.update(name for folder in others for name in folders[folder])
     return copies
 
@@ -176,6 +176,6 @@ def _nearest_archive(archives: list[Member], path: pathlib.Path) -> Member:
     depth = archives[0].name.count("/")
     first = [m for m in archives if m.name.count("/") == depth]
     check(len(first) == 1,
-          f"source: {readable(path)} holds {len(first)} archives "
+          f"source: {readable(path)} has {len(first)} archives "
           f"({', '.join(m.base for m in first)}): choose one with --data")
     return first[0]

@@ -1,7 +1,7 @@
 """CIFAR-10 with the names, defaults and results of the course's data_utils.
 
-The python version of the data set is read (data_batch_1 to data_batch_5 and test_batch), unpacked
-or as it was downloaded. Its files are pickles; they are read without being unpickled (see pickled).
+The Python version of the data set is read (data_batch_1 to data_batch_5 and test_batch), unpacked
+or as downloaded. Its files are pickles, which are read without being unpickled (see pickled).
 """
 import pathlib
 from typing import Any
@@ -34,7 +34,7 @@ Colors = NDArray[np.float64]  # (N, 32, 32, 3), 0 to 255
 def load_CIFAR_batch(filename: Source) -> tuple[Colors, NDArray[np.int64]]:
     """Return (X, Y) of a batch: colors (N, 32, 32, 3) float64, 0 to 255, and labels (N,).
 
-    Raises FileNotFoundError if there is no such file, ValueError if it is no batch of CIFAR-10.
+    Raises FileNotFoundError if there is no such file, ValueError if it is not a batch of CIFAR-10.
     """
     path = pathlib.Path(filename)
     if not path.is_file():
@@ -59,9 +59,10 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
                      subtract_mean: bool = True) -> dict[str, NDArray[np.generic]]:
     """Return CIFAR-10 as the course prepares it, in a dict that Solver takes.
 
-    num_training, num_validation    numbers of training samples, and of those after them
-    num_test                        number of test samples
-    subtract_mean                   whether the mean image of the training samples is subtracted
+    num_training     number of training samples
+    num_validation   number of validation samples, those that follow the training samples
+    num_test         number of test samples
+    subtract_mean    whether the mean image of the training samples is subtracted
 
     Returns X_train (num_training, 3, 32, 32) float64, y_train (num_training,) int64, and likewise
     X_val, y_val, X_test and y_test. The files are looked for in cs231n/datasets/ and datasets/ of
@@ -74,8 +75,8 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
                                ("num_test", num_test, len(X_test))):
         check(0 <= number <= most, f"get_CIFAR10_data: {name} is {number}, expected 0 to {most} "
                                    "samples")
-    check(num_training > 0 or not subtract_mean, "get_CIFAR10_data: num_training is 0, and there "
-                                                 "is no mean image of nothing")
+    check(num_training > 0 or not subtract_mean, "get_CIFAR10_data: num_training is 0, so there "
+                                                 "is no mean image; use subtract_mean=False")
     end = num_training + num_validation
     splits = {"train": (X[:num_training], y[:num_training]),
               "val": (X[num_training:end], y[num_training:end]),
@@ -92,7 +93,7 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
 
 
 def _find() -> pathlib.Path:
-    """Return the folder of the batches, or the archive of them."""
+    """Return the folder or the archive of the batches."""
     here = pathlib.Path.cwd()
     folders = [here / "cs231n" / "datasets", here / "datasets", *data_folders()]
     for folder in folders:
@@ -115,7 +116,7 @@ def _read_all(path: pathlib.Path) -> tuple[Pixels, NDArray[np.int64], Pixels, ND
                    and (path.is_file() or "/" not in member.name)}
     missing = [name for name in (*TRAINING, TEST) if name not in batches]
     if missing:
-        raise FileNotFoundError(f"load_CIFAR10: {path} holds no {', '.join(missing)}\n"
+        raise FileNotFoundError(f"load_CIFAR10: {path} does not contain {', '.join(missing)}\n"
                                 f"{WHERE_TO_GET_IT}")
     X_train = np.concatenate([batches[name][0] for name in TRAINING])
     y_train = np.concatenate([batches[name][1] for name in TRAINING])
@@ -129,18 +130,18 @@ def _batch(member: Member) -> tuple[Pixels, NDArray[np.int64]]:
     try:
         check(len(content) <= LARGEST, f"has more than {LARGEST:,} bytes")
         found = read_pickle_values(content)
-        check(isinstance(found, dict), "holds no dict")
+        check(isinstance(found, dict), "is not a dict")
         by_text = {key.decode("latin1") if isinstance(key, bytes) else key: value
                    for key, value in found.items()}
         pixels: Any = by_text.get("data")
         check(isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8
               and pixels.ndim == 2 and pixels.shape[1] == 3 * 32 * 32,
-              "holds no data (N, 3072) of uint8")
+              "has no uint8 data (N, 3072)")
         labels: Any = by_text.get("labels")
         check(isinstance(labels, list) and len(labels) == len(pixels)
               and all(type(label) is int and 0 <= label < CLASSES for label in labels),
-              "holds no labels, as many whole numbers 0 to 9 as images")
+              "has no labels, one integer from 0 to 9 for each image")
     except ValueError as error:
-        raise ValueError(f"CIFAR-10: {member.name} is no batch of the python version ({error})\n"
+        raise ValueError(f"CIFAR-10: {member.name} is not a batch of the Python version ({error})\n"
                          f"{WHERE_TO_GET_IT}") from error
     return pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), np.array(labels, np.int64)

@@ -1,6 +1,6 @@
-"""Compressed files, recognised by their first bytes and never by their names.
+"""Compressed files, recognized by their first bytes and never by their names.
 
-gzip, bzip2 and xz are unpacked as they are read; Zstandard is where Python has it (from 3.14 on).
+gzip, bzip2 and xz are unpacked as they are read; so is Zstandard from Python 3.14 on.
 """
 import bz2
 import contextlib
@@ -34,10 +34,10 @@ def unpacked(stream: IO[bytes], name: str, most: int = LARGEST_CSV) -> IO[bytes]
     """Return a stream as it is, or the unpacked content of a compressed one.
 
     name    of the file, in messages
-    most    number of bytes that may be unpacked
+    most    largest number of bytes that may be unpacked
 
-    Reading raises ValueError for damage and for more bytes. Closing the result closes the stream.
-    Raises ValueError for Zstandard where it cannot be unpacked.
+    Reading raises ValueError if the file is damaged or has more bytes. Closing the result closes
+    the stream. Raises ValueError for Zstandard where it cannot be unpacked.
     """
     buffered = io.BufferedReader(cast(Any, stream))  # typeshed wants a raw stream
     try:
@@ -67,14 +67,14 @@ def _content(stream: io.BufferedReader, name: str) -> IO[bytes] | None:
         return cast(IO[bytes], lzma.LZMAFile(stream))
     if head.startswith(ZSTANDARD):
         if zstd is None:
-            raise ValueError(f"source: {readable(name)} is packed by Zstandard, which this Python "
-                             "cannot unpack: unpack it first (zstd -d)")
+            raise ValueError(f"source: {readable(name)} is compressed with Zstandard, which this "
+                             "Python cannot unpack: unpack it first (zstd -d)")
         return cast(IO[bytes], zstd.ZstdFile(stream))
     return None
 
 
 class _Unpacked(io.BufferedIOBase):
-    """The unpacked content of a stream, which is bounded, and whose damage is a ValueError."""
+    """The unpacked content of a stream, with a limit on its size; damage raises ValueError."""
 
     def __init__(self, content: IO[bytes], stream: IO[bytes], name: str, most: int) -> None:
         self.content = content
@@ -96,21 +96,21 @@ class _Unpacked(io.BufferedIOBase):
         return block
 
     def read1(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, or all, as read does; texts are read so."""
+        """Return up to `size` bytes, or all, as read does; text is read through this method."""
         return self.read(size)
 
     def tell(self) -> int:
-        """Return the place of the next unpacked byte."""
+        """Return the position of the next unpacked byte."""
         return self.content.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move to a place of the unpacked content and return it."""
+        """Move to a position in the unpacked content and return it."""
         with self._reported():
             return self.content.seek(offset, whence)
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
-        """Turn what unpacking raises into a ValueError."""
+        """Turn the exceptions of unpacking into a ValueError."""
         try:
             yield
         except DAMAGE as error:

@@ -75,7 +75,7 @@ def _by_row(rows: list[_Row], faces: Faces, file: str) -> list[_Row]:
 
 
 def _by_name(rows: list[_Row], faces: Faces, file: str, bad: BadRows) -> list[_Row]:
-    """Return the rows of FER+ for pictures, by their names without the ending."""
+    """Return the rows of FER+ for pictures, matched by name without the suffix."""
     check(len(faces.names) == len(faces.usage),
           f"ferplus: {file} can be matched with the rows of a table or with pictures, not with "
           "both at once: prepare one of them")
@@ -83,34 +83,34 @@ def _by_name(rows: list[_Row], faces: Faces, file: str, bad: BadRows) -> list[_R
     repeated = [name for name, count in Counter(names).items() if count > 1]
     check(not repeated,
           f"ferplus: {len(repeated):,} names occur several times among the pictures, the first is "
-          f"{shorten(repeated[0]) if repeated else ''}: whose votes these are cannot be told")
+          f"{shorten(repeated[0]) if repeated else ''}: it is unclear whose votes these are")
     listed: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         listed[_stem(row.picture)].append(row)
-    listed.pop("", None)  # FER+ drops rows without a face, and names them not
+    listed.pop("", None)  # FER+ does not name rows without a face
     check(bool(listed.keys() & set(names)),
           f"ferplus: no picture has a name of {file}, such as {next(iter(listed), 'none')}.png; "
-          f"the first is {shorten(faces.names[0])}. Whose votes these are cannot be told: prepare "
+          f"the first is {shorten(faces.names[0])}. It is unclear whose votes these are: prepare "
           "fer2013.csv instead")
     return [_agreed(listed.get(stem, []), name, file, bad)
             for name, stem in zip(faces.names, names, strict=True)]
 
 
 def _agreed(rows: list[_Row], name: str, file: str, bad: BadRows) -> _Row:
-    """Return the row of a picture, which FER+ may list twice with the same votes (it does so four
-    times); _BAD_ROW after its fault is noted.
+    """Return the row of a picture, which FER+ may list twice with the same votes (as it does four
+    times); _BAD_ROW after noting the fault.
     """
     if not rows:
-        bad.add(name, f"is not listed in {file}, so that it has no votes")
+        bad.add(name, f"is not listed in {file}, so it has no votes")
         return _BAD_ROW
     if any(row.votes != rows[0].votes for row in rows):
-        bad.add(name, f"is listed in {file} {len(rows)} times, with other votes")
+        bad.add(name, f"is listed in {file} {len(rows)} times, with different votes")
         return _BAD_ROW
     return rows[0]
 
 
 def _stem(picture: str) -> str:
-    """Return the name of a picture in lower case, without its ending."""
+    """Return the name of a picture in lower case, without its suffix."""
     return picture.lower().rsplit(".", 1)[0]
 
 

@@ -2,7 +2,7 @@
 
 In this order: an explicit path, else the environment variable CS231N_FER_DATA, else the folder
 data/ of the working directory, else that of the repository. In such a folder: fer2013.h5, else what
-choice finds. Which file is used, and which others are not, is said.
+choice finds. A message says which file is used and which others are not.
 """
 import hashlib
 import os
@@ -43,10 +43,10 @@ def find_data(path: Source | None = None, say: Say = print) -> pathlib.Path | No
            "synthetic": None is returned, without a banner.
            None: the environment variable CS231N_FER_DATA, then the folder data/ of the working
            directory, then that of the repository; where nothing is found, a banner says what to
-           download. fer2013.h5 in data/ is made again if what it was made of has changed.
+           download. fer2013.h5 in data/ is prepared again if its source has changed.
 
     Raises FileNotFoundError if a path that was given does not exist; ValueError if a file has bad
-    rows, or if fer2013.h5 was made with options of something that has changed.
+    rows, or if fer2013.h5 was prepared with options and its source has changed.
     """
     found = find_prepared(path, say)
     return None if found is None else found.path
@@ -78,7 +78,7 @@ def data_folders() -> list[pathlib.Path]:
 
 
 def _found_in(folder: pathlib.Path, say: Say) -> Found | None:
-    """Return the prepared file of a folder data/, made now if need be; None if it has no faces."""
+    """Return the prepared file of a folder data/, made now if necessary; None without any faces."""
     prepared = next((file for file in sorted(folder.iterdir())
                      if file.name.lower() == PREPARED and file.is_file()), None)
     if prepared is not None:
@@ -94,7 +94,7 @@ def _found_in(folder: pathlib.Path, say: Say) -> Found | None:
 
 
 def _still_current(prepared: pathlib.Path, say: Say) -> Found:
-    """Return a prepared file, made again if what it was made of has changed since."""
+    """Return a prepared file, which is prepared again if its source has changed since."""
     found = read_prepared(prepared)
     changed = changed_origins(prepared, found)
     if not changed:
@@ -123,7 +123,7 @@ def _names_of_downloads(folder: pathlib.Path) -> list[str]:
     """Return the names of the tables and archives in a folder data/, for information."""
     try:
         choice = _downloads_in(folder)
-    except ValueError:  # none can be chosen or read; nothing needs to be
+    except ValueError:  # nothing can be chosen or read, and nothing has to be
         return []
     return [member.name for member in choice.files] + choice.unread
 
@@ -157,7 +157,7 @@ def _prepared_once(source: pathlib.Path, say: Say) -> pathlib.Path:
     files = source_files(source)
     if source.is_file():
         files = [path for reading in files_to_read([source]) for _, path in reading.files]
-    # "sealed": what was prepared before there were seals can't be read, and has another name.
+    # "sealed" gives another name than to files prepared before seals existed, which can't be read.
     stats = [(file.resolve(), file.stat()) for file in files]
     stamp = "sealed\0" + "".join(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0"
                                  for path, stat in stats)

@@ -54,7 +54,7 @@ def read_csv(stream: IO[bytes], name: str, bad: BadRows, advance: Advance = lamb
               line 1)
     advance   called with the number of bytes just read (progress bar)
 
-    Returns Faces of the good rows. Without the column emotion all rows are unlabelled (255).
+    Returns Faces of the good rows. Without the column emotion all rows are unlabeled (255).
     Without Usage a file with labels is Training (train.csv); one without labels is test.csv: its
     first half is PublicTest, the rest PrivateTest. Raises ValueError if the header is not that of a
     FER2013 file.

@@ -76,10 +76,10 @@ def load_data(path: Source | None = None, synthetic_train: int = 8000, synthetic
     say        called with each line that a person should read
 
     Returns X_train float32 (N, 1, 48, 48) and y_train int64 (N,), X_val and y_val (PublicTest),
-    X_test and y_test (PrivateTest; a split without labelled rows is absent), mean_image float32
+    X_test and y_test (PrivateTest; a split without labeled rows is absent), mean_image float32
     (48, 48), std float, class_names, source (str), source_sha256 (of the download; "" if unknown),
     synthetic (bool); where the file has the votes of FER+ also votes_train, votes_val, votes_test,
-    uint8 (N, 10). Raises ValueError where no labelled row is left to train on, and as find_data
+    uint8 (N, 10). Raises ValueError if no labeled row is left to train on, and as find_data
     does.
     """
     check(0 <= hold_out < 1, f"load_data: hold_out is {hold_out}, expected 0 to below 1")
@@ -94,7 +94,7 @@ def load_data(path: Source | None = None, synthetic_train: int = 8000, synthetic
     source = readable(found.path)
     needed = 1 if len(rows["val"]) or hold_out == 0 else 2
     check(len(rows["train"]) >= needed,
-          f"data: {source} has {len(rows['train'])} labelled rows of Training, expected "
+          f"data: {source} has {len(rows['train'])} labeled rows of Training, expected "
           f"at least {needed}, for training{' and validation' if needed == 2 else ''}")
     if not len(rows["val"]) and hold_out > 0:
         rows["train"], rows["val"] = _held_out(rows["train"], hold_out)
@@ -131,7 +131,7 @@ def _is_deviation(std: object) -> bool:
 
 def _held_out(rows: NDArray[np.int64], fraction: float
               ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows to train on and a fraction, drawn at random, to validate: one at least each.
+    """Split rows at random into those to train on and a fraction to validate; at least one each.
     """
     order = np.random.default_rng(0).permutation(rows)
     held = min(max(1, round(fraction * len(order))), len(order) - 1)

@@ -1,4 +1,4 @@
-"""What a prepared file was made of: which files are read, and whether they are still the same."""
+"""The sources of a prepared file: which files are read, and whether they have changed since."""
 import hashlib
 import os
 import pathlib
@@ -13,9 +13,9 @@ __all__ = ["Reading", "attributes_of", "changed_origins", "files_to_read"]
 
 
 class Reading(NamedTuple):
-    """What is opened: a file or a folder of pictures.
+    """A file or a folder of pictures to open.
 
-    source is the name of what was asked for, files are (name, path) of the files that are read.
+    source is the name of what was asked for; files holds (name, path) of each file that is read.
     """
 
     source: str
@@ -24,10 +24,10 @@ class Reading(NamedTuple):
 
 
 def files_to_read(sources: Iterable[Source], say: Say = lambda line: None) -> list[Reading]:
-    """Return what is opened, and read, of some sources.
+    """Return what to open and read for some sources.
 
-    Of a folder these are its tables, or an archive, or its pictures; train.csv alone brings the
-    test.csv beside it. say is called with what is not read.
+    For a folder, these are its tables, an archive, or its pictures; for train.csv alone, also the
+    test.csv next to it. say is called with what is not read.
     """
     readings = []
     for path in map(pathlib.Path, sources):
@@ -50,7 +50,7 @@ def files_to_read(sources: Iterable[Source], say: Say = lambda line: None) -> li
 
 
 def attributes_of(readings: Sequence[Reading], out: Source) -> dict[str, Any]:
-    """Return the attributes of a prepared file `out` that say what it is made of."""
+    """Return the attributes of a prepared file `out` that describe its sources."""
     files = _all_files(readings)
     folder = pathlib.Path(out).resolve().parent
     names = dict.fromkeys(readable(reading.source) for reading in readings)
@@ -60,12 +60,12 @@ def attributes_of(readings: Sequence[Reading], out: Source) -> dict[str, Any]:
 
 
 def changed_origins(prepared: pathlib.Path, attributes: Mapping[str, Any]) -> list[pathlib.Path]:
-    """Return what a prepared file was made of if it is different now, [] if not or if it is gone.
+    """Return the sources of a prepared file if they have changed, [] if not or if they are gone.
 
-    Size and time of change are compared, and where they differ the SHA-256.
+    Sizes and times of change are compared, and if they differ, the SHA-256.
     """
     names = attributes.get("source_paths", [])
-    if not names:  # of an earlier version, which did not tell folders
+    if not names:  # of an earlier version, which did not record folders
         names = [name for name in str(attributes.get("source", "")).split(", ") if name]
         names = [name for name in names if (prepared.parent / name).is_file()]
     origins = [prepared.parent / name for name in names]
@@ -79,14 +79,14 @@ def changed_origins(prepared: pathlib.Path, attributes: Mapping[str, Any]) -> li
 
 
 def _test_csv(path: pathlib.Path, say: Say) -> list[Reading]:
-    """Return the test.csv that lies beside a train.csv, in any case."""
+    """Return the test.csv next to a train.csv, in upper or lower case."""
     if not path.is_file():
         return []
     neighbors = [member_of(file, path.parent) for file in path.parent.iterdir() if file.is_file()]
     found = [member.path for member in beside(member_of(path, path.parent), neighbors)]
     readings = [Reading(test.name, test, [(test.name, test)]) for test in found if test is not None]
     for reading in readings:
-        say(f"also reading {readable(reading.path)} (kept as unlabelled rows)")
+        say(f"also reading {readable(reading.path)} (kept as unlabeled rows)")
     return readings
 
 

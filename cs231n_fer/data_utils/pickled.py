@@ -1,8 +1,8 @@
 """Read the values of a pickle without unpickling it: nothing named in the file is ever called.
 
 The opcodes are listed by pickletools, which executes nothing, and followed here for what CIFAR-10's
-batches contain: numbers, texts, bytes, lists, tuples, dicts and arrays of NumPy. Whatever else a
-pickle can ask for, above all to import or call something, is an error.
+batches contain: numbers, strings, bytes, lists, tuples, dicts and NumPy arrays. Anything else that
+a pickle can ask for, above all importing or calling something, is an error.
 """
 import math
 import pickletools
@@ -28,7 +28,7 @@ IGNORED = {"PROTO", "FRAME"}
 FIXED_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 PUT = {"PUT", "BINPUT", "LONG_BINPUT"}
 GET = {"GET", "BINGET", "LONG_BINGET"}
-# The names that may appear, as pickles of any NumPy and Python write them.
+# The names that may appear: those that pickles of all versions of NumPy and Python contain.
 NAMES = {f"{module} {name}": name
          for module, name in (("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
                               ("numpy.core.multiarray", "_reconstruct"),
@@ -40,14 +40,14 @@ DTYPES = {"u1", "i1", "i2", "i4", "i8", "f4", "f8"}
 
 @dataclass
 class _Name:
-    """A name that the file mentions, to be matched and never looked up."""
+    """A name that the file mentions; it is only compared, never imported."""
 
     name: str
 
 
 @dataclass
 class _Dtype:
-    """A dtype that is described step by step."""
+    """A dtype, described step by step."""
 
     name: str
     order: Any = "="
@@ -59,13 +59,13 @@ class _Dtype:
 
 @dataclass
 class _Array:
-    """An array that is described step by step: its values come last."""
+    """An array, described step by step; its values come last."""
 
     values: NDArray[Any] | None = None
 
 
 class _Machine:
-    """The stack of a pickle, its marks, and what it has put aside."""
+    """The stack, the marks and the memo of a pickle."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -74,12 +74,12 @@ class _Machine:
 
     def pop(self) -> Any:
         """Return the topmost value and remove it."""
-        check(len(self.stack) > (self.marks[-1] if self.marks else 0), "takes a value of none")
+        check(len(self.stack) > (self.marks[-1] if self.marks else 0), "pops from an empty stack")
         return self.stack.pop()
 
     def pop_to_mark(self) -> list[Any]:
         """Return the values above the last mark and remove them and the mark."""
-        check(bool(self.marks), "goes back to a mark of none")
+        check(bool(self.marks), "goes back to a mark that was not set")
         start = self.marks.pop()
         values = self.stack[start:]
         del self.stack[start:]
@@ -92,24 +92,24 @@ class _Machine:
 
 
 def read_pickle_values(content: bytes) -> Any:
-    """Return what a pickle describes: a dict of plain values and arrays, or one of these.
+    """Return what a pickle describes: a plain value, an array, or a dict of these.
 
-    Texts of Python 2 are str.
+    Strings of Python 2 become str.
 
-    Raises ValueError for damage, and for whatever is not numbers, texts, bytes, lists, tuples,
-    dicts and plain arrays.
+    Raises ValueError for damage, and for anything but numbers, strings, bytes, lists, tuples, dicts
+    and plain arrays.
     """
     machine = _Machine()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of damaged escapes in texts
+            warnings.simplefilter("error")  # about damaged escapes in strings
             for opcode, argument, _ in pickletools.genops(content):
                 if opcode.name == "STOP":
                     break
                 _follow(machine, opcode.name, argument)
         check(len(machine.stack) == 1 and not machine.marks, "ends with several values")
         value = machine.stack[0]
-        if isinstance(value, dict):  # no deeper, because dicts can hold each other without end
+        if isinstance(value, dict):  # no deeper: dicts can contain themselves
             return {key: _finished(entry) for key, entry in value.items()}
         return _finished(value)
     # What damage can raise in pickletools and in NumPy; unhashable keys are TypeErrors.
@@ -129,7 +129,7 @@ def _follow(machine: _Machine, name: str, argument: Any) -> None:
     elif name in EMPTY:
         stack.append(EMPTY[name]())
     elif name in PUT or name == "MEMOIZE":
-        check(bool(stack), "keeps a value of none")
+        check(bool(stack), "memoizes a value from an empty stack")
         machine.kept[len(machine.kept) if name == "MEMOIZE" else argument] = stack[-1]
     elif name in GET:
         stack.append(machine.kept[argument])
@@ -140,7 +140,7 @@ def _follow(machine: _Machine, name: str, argument: Any) -> None:
         stack.append(_called(machine.pop(), arguments))
     elif name == "BUILD":
         state = machine.pop()
-        check(bool(stack), "describes a value of none")
+        check(bool(stack), "describes a value that is not there")
         _describe(stack[-1], state)
     elif name not in IGNORED:
         _collect(machine, name)
@@ -167,20 +167,22 @@ def _collect(machine: _Machine, name: str) -> None:
 
 
 def _name(machine: _Machine, argument: str | None) -> _Name:
-    """Return a name that the file mentions; ValueError for any other than those of arrays."""
+    """Return a name that the file mentions; ValueError unless it is needed for arrays."""
     if argument is None:
         last = machine.pop()
         argument = f"{machine.pop()} {last}"
-    check(argument in NAMES, f"names {shorten(argument)}, which is none of {', '.join(NAMES)}")
+    check(argument in NAMES, f"names {shorten(argument)}, expected one of {', '.join(NAMES)}")
     return _Name(NAMES[argument])
 
 
 def _called(function: Any, arguments: Any) -> Any:
-    """Return what a named function would give, for the few whose meaning is known."""
-    check(isinstance(function, _Name) and isinstance(arguments, tuple), "calls what is no function")
+    """Return what a named function would return, for the few whose meaning is known."""
+    check(isinstance(function, _Name) and isinstance(arguments, tuple),
+          "calls something other than a named function")
     if function.name == "encode":  # the bytes of Python 3 in the protocols of Python 2
         text, encoding = arguments
-        check(isinstance(text, str) and encoding in ("latin1", "latin-1"), "encodes other texts")
+        check(isinstance(text, str) and encoding in ("latin1", "latin-1"),
+              "encodes a string other than as Latin-1")
         return text.encode("latin1")
     if function.name == "_reconstruct":
         check(arguments[0] == _Name("ndarray"), "makes an array of another type")
@@ -195,7 +197,7 @@ def _called(function: Any, arguments: Any) -> Any:
 
 def _describe(target: Any, state: Any) -> None:
     """Complete the description of a dtype or of an array."""
-    check(isinstance(state, tuple), "describes a value by no tuple")
+    check(isinstance(state, tuple), "describes a value by something other than a tuple")
     if isinstance(target, _Dtype):
         check(len(state) >= 2 and state[1] in ("|", "<", ">", "="), "describes a dtype wrongly")
         target.order = state[1]
@@ -206,7 +208,7 @@ def _describe(target: Any, state: Any) -> None:
 
 
 def _array(content: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
-    """Return an array of its bytes, after checking that they are as many as its shape says."""
+    """Return an array from its bytes, after checking that their number matches the shape."""
     raw = content.encode("latin1") if isinstance(content, str) else content
     check(isinstance(raw, bytes) and isinstance(dtype, _Dtype) and isinstance(shape, tuple)
           and all(type(n) is int and n >= 0 for n in shape) and order in ("C", "F"),
@@ -217,9 +219,9 @@ def _array(content: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
 
 
 def _finished(value: Any) -> Any:
-    """Return an array in the place of its description, and any other value as it is."""
+    """Return the array of a description, and any other value unchanged."""
     if isinstance(value, _Array):
         check(value.values is not None, "has an array without values")
         return value.values
-    check(not isinstance(value, _Name | _Dtype), "holds what is no value")
+    check(not isinstance(value, _Name | _Dtype), "contains something other than a value")
     return value

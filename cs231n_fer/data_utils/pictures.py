@@ -28,14 +28,14 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ..shapes import check, plain_array, whole_number
+from ..shapes import check
 from ..types import Pixels
 from .fer2013 import readable
 from .pixels import luma, on_white, rgb_of_gray
 from .png_chunks import check_png
 from .sources import Source
 
-__all__ = ["FORMATS", "center_square", "gray_pixels", "read_picture", "read_rgb", "rgb_pixels"]
+__all__ = ["FORMATS", "gray_pixels", "read_picture", "read_rgb", "rgb_pixels"]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # no other decoder of Pillow is ever run
 LARGEST = 1 << 28  # bytes of a file
@@ -43,17 +43,17 @@ WITH_OPACITY = ("LA", "La", "P", "PA", "RGBA", "RGBa")
 ORIENTATION = 0x0112  # EXIF's tag
 TIFF_BITS = 258
 TIFF_PHOTOMETRIC = 262
-WHITE_IS_ZERO = 0  # Pillow heeds it for 8 bits, not for more
+WHITE_IS_ZERO = 0  # Pillow applies it to 8 bits, not to more
 
 
 def read_picture(file: Source | IO[bytes], side: int | None = None) -> Pixels:
     """Return the picture in a file as uint8 (H, W), gray and upright.
 
     file    path, or a binary stream at the start of the picture
-    side    the height and the width that the picture must have, or None for any; another size is
-            refused before the pixels are unpacked
+    side    required height and width of the picture, None for any; another size is refused before
+            the pixels are unpacked
 
-    Raises ValueError, which begins with the path if one was given, for whatever is not a whole
+    Raises ValueError, which begins with the path if one was given, unless the file is an intact
     picture of a known format and range.
     """
     return _gray(_read(file, side))
@@ -77,28 +77,10 @@ def _read(file: Source | IO[bytes], side: int | None) -> Pixels:
         raise ValueError(f"{readable(file)}: {error}") from error
 
 
-def center_square(gray: Pixels, side: int) -> Pixels:
-    """Return the central square of gray levels (H, W), uint8, resized to (side, side).
-
-    The one way to the size that a net takes, because its answer depends on the filter (Lanczos). A
-    picture that has this size already stays as it is.
-    Raises ValueError for another array.
-    """
-    gray = plain_array(gray, "gray")
-    check(gray.dtype == np.uint8 and gray.ndim == 2 and gray.size > 0,
-          f"gray: got {gray.dtype} {gray.shape}, expected uint8 (H, W) with a pixel at least")
-    side = whole_number(side, "side", 1)
-    length = min(gray.shape)
-    top = (gray.shape[0] - length) // 2
-    left = (gray.shape[1] - length) // 2
-    square = Image.fromarray(gray[top:top + length, left:left + length])
-    return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
-
-
 def gray_pixels(image: Image.Image, depth: int = 8) -> Pixels:
     """Return uint8 (H, W) of a picture in any mode of Pillow, mixed with white where transparent.
 
-    depth    bits in each color of its file, in whose units a transparent color is given
+    depth    bits per color in the file, the units in which a transparent color is given
 
     Raises ValueError for numbers of an unknown range.
     """
@@ -164,19 +146,19 @@ def _named_as_unreadable() -> Iterator[None]:
     except Exception as error:
         cause = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):  # it names an address in memory
-            cause = "of no such format, or with a damaged head"
+            cause = "not one of the formats, or the header is damaged"
         cause = cause if len(cause) <= 200 else cause[:200] + "..."
-        raise ValueError(f"not a readable picture ({cause}): give a whole PNG, JPEG, GIF, BMP, "
+        raise ValueError(f"not a readable picture ({cause}): give an intact PNG, JPEG, GIF, BMP, "
                          "TIFF or WebP file") from error
 
 
 def _decoded(content: bytes, side: int | None) -> Pixels:
-    """Return the pixels of a file; its head is checked before anything is unpacked."""
+    """Return the pixels of a file; its header is checked before anything is unpacked."""
     check(len(content) <= LARGEST, f"has more than {LARGEST:,} bytes: save it smaller")
     with warnings.catch_warnings(record=True) as faults:
-        warnings.simplefilter("error")  # Pillow warns of damage that it would ignore
+        warnings.simplefilter("error")  # Pillow only warns about some damage
         warnings.filterwarnings("always", module=r"PIL\.TiffImagePlugin")  # which reads EXIF too
-        warnings.filterwarnings("ignore", "Image appears to be a malformed MPO")  # of the 2nd only
+        warnings.filterwarnings("ignore", "Image appears to be a malformed MPO")  # in the 2nd one
         depth = _check_head(content, side)
         with _named_as_unreadable():
             image = Image.open(io.BytesIO(content), formats=FORMATS)
@@ -187,7 +169,7 @@ def _decoded(content: bytes, side: int | None) -> Pixels:
 
 
 def _check_head(content: bytes, side: int | None) -> int:
-    """Return the bits in each color, 8 except for PNG; ValueError for a damaged head or PNG."""
+    """Return the bits per color, 8 except for PNG; ValueError for a damaged header or PNG."""
     with _named_as_unreadable():
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     check(side is None or image.size == (side, side),
@@ -200,11 +182,11 @@ def _check_head(content: bytes, side: int | None) -> int:
 
 
 def _load(image: Image.Image, faults: list[warnings.WarningMessage]) -> int:
-    """Unpack the pixels, and return the EXIF orientation that they have then.
+    """Unpack the pixels, and return the EXIF orientation that they then have.
 
-    faults    what Pillow warns of in the tags of TIFF and of EXIF
+    faults    Pillow's warnings about TIFF and EXIF tags
 
-    Other EXIF tags are never decoded, and their faults do no harm.
+    Other EXIF tags are never decoded, so their faults do no harm.
     """
     is_tiff = isinstance(image, TiffImageFile)
     stored: Any = None
@@ -223,7 +205,7 @@ def _load(image: Image.Image, faults: list[warnings.WarningMessage]) -> int:
 
 
 def _check_colors(image: Image.Image) -> None:
-    """Raise ValueError for pixels beyond the palette, which Pillow draws in a color of its own."""
+    """Raise ValueError for pixels beyond the palette, for which Pillow makes up a color."""
     with _named_as_unreadable():
         colors = len(image.getpalette() or ()) // 3
         largest = int(np.max(np.asarray(image)))
@@ -254,7 +236,7 @@ def _levels(image: Image.Image, values: NDArray[Any]) -> Pixels:
 
 
 def _turned(pixels: Pixels, orientation: int) -> Pixels:
-    """Return a picture upright, whose file has an EXIF orientation of 0 (unknown) to 8."""
+    """Return a picture turned upright, given the EXIF orientation of its file, 0 (unknown) to 8."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

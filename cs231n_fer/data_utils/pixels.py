@@ -1,10 +1,10 @@
 """Pictures in arrays of any kind: as bytes, as RGB, as gray levels, and as faces for a net.
 
     bytes_of     numbers of any type and scale as uint8
-    rgb_of       a picture, gray or in color, with or without opacity, as RGB
+    rgb_of       a picture, gray or in color, with or without an alpha channel, as RGB
     luma         gray levels of RGB
-    resized      a gray picture of another size
-    faces_of     one or more pictures of faces as gray squares
+    resized      a gray picture at another size
+    faces_of     one or more pictures of faces as gray pictures of the size that a net takes
 """
 from typing import Any
 
@@ -15,8 +15,7 @@ from PIL import Image
 from ..shapes import check, plain_array
 from ..types import Pixels
 
-__all__ = ["bytes_of", "faces_of", "luma", "on_white", "resized", "rgb_of", "rgb_of_gray",
-           "square_in_the_middle"]
+__all__ = ["bytes_of", "faces_of", "luma", "on_white", "resized", "rgb_of", "rgb_of_gray"]
 
 WHITE = 255
 LUMA = (19595, 38470, 7471)  # weights of red, green and blue in units of 2 ** -16 (ITU-R 601)
@@ -25,7 +24,7 @@ LUMA = (19595, 38470, 7471)  # weights of red, green and blue in units of 2 ** -
 def rgb_of(image: ArrayLike) -> Pixels:
     """Return RGB, uint8 (H, W, 3), of a picture (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
 
-    image    numbers as bytes_of takes them; the fourth channel is opacity, over white
+    image    numbers as bytes_of takes them; the fourth channel is alpha, blended with white
     Raises ValueError for other arrays.
     """
     pixels = bytes_of(image, "image")
@@ -54,13 +53,13 @@ def rgb_of_gray(gray: Pixels) -> Pixels:
 
 
 def bytes_of(numbers: ArrayLike, name: str) -> Pixels:
-    """Return pixels as uint8 from 0 to 255, rounded; a uint8 array is returned as it is.
+    """Return pixels as uint8 from 0 to 255, rounded; a uint8 array is returned unchanged.
 
-    numbers    real numbers of any shape. Floats are on the scale from 0 to 1 if none is above 1,
-               else on that from 0 to 255. Integers are on that from 0 to 255, or if one is above
-               255 on that from 0 to 65,535, of which the upper eight bits are kept
+    numbers    real numbers of any shape. Floats are taken as 0 to 1 if none is above 1, otherwise
+               as 0 to 255. Integers are taken as 0 to 255, or, if one is above 255, as 0 to 65,535,
+               whose upper eight bits are kept
     name       what error messages call them
-    Raises ValueError for numbers out of range, NaN, and for other arrays.
+    Raises ValueError for numbers out of range, for NaN, and for other arrays.
     """
     pixels: NDArray[Any] = plain_array(numbers, name)
     if pixels.dtype == np.uint8:
@@ -86,8 +85,8 @@ def luma(rgb: Pixels) -> Pixels:
     return (total >> 16).astype(np.uint8)
 
 
-def square_in_the_middle(gray: Pixels) -> Pixels:
-    """Return the largest square in the middle of a gray picture (H, W)."""
+def center_square(gray: Pixels) -> Pixels:
+    """Return the largest centered square of a gray picture (H, W)."""
     height, width = gray.shape
     side = min(height, width)
     top = (height - side) // 2
@@ -98,7 +97,8 @@ def square_in_the_middle(gray: Pixels) -> Pixels:
 def resized(gray: Pixels, height: int, width: int) -> Pixels:
     """Return a gray picture, uint8 (H, W), with another height and width.
 
-    Lanczos's filter is used, which averages over the pixels that fall together.
+    The filter is Lanczos, which averages when it reduces. Every face is resized here before
+    a net sees it, because the net's answer depends on the filter.
     """
     if gray.shape == (height, width):
         return gray
@@ -111,8 +111,8 @@ def faces_of(images: ArrayLike, height: int, width: int) -> Pixels:
 
     images    (N, H, W), (N, 1, H, W) or (N, H, W, 3) with numbers as bytes_of takes them, one
               picture (H, W) or (H, W, 3), or a list of pictures, whose sizes may differ
-    Of pictures of another size, the square in the middle is enlarged or reduced. Raises ValueError
-    for other arrays, and for none.
+    A picture of another size is cropped to its center square and resized. Raises ValueError for
+    other arrays, and for an empty list or array.
     """
     try:
         pixels: NDArray[Any] = plain_array(images, "images")
@@ -128,7 +128,7 @@ def faces_of(images: ArrayLike, height: int, width: int) -> Pixels:
                          f"(N, {height}, {width}, 3), N >= 1, or one of them")
     if gray.shape[1:] == (height, width):
         return gray
-    squares = gray if height != width else [square_in_the_middle(picture) for picture in gray]
+    squares = gray if height != width else [center_square(picture) for picture in gray]
     return np.array([resized(picture, height, width) for picture in squares])
 
 

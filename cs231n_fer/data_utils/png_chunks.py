@@ -15,13 +15,13 @@ PIECE = 1 << 24  # bytes unpacked at once
 
 
 def check_png(content: bytes) -> int:
-    """Return the bits in each color of a PNG file whose checksums are right.
+    """Return the bits per color of a PNG file whose checksums are right.
 
-    Raises ValueError for missing rows, and for a palette that is missing, cut or behind the pixels.
+    Raises ValueError for missing rows, and for a palette that is missing, truncated or too late.
     """
     depth = content[24]
     color_type = content[25]
-    check(content[12:16] == b"IHDR" and color_type in CHANNELS, "has no head that says what it is")
+    check(content[12:16] == b"IHDR" and color_type in CHANNELS, "has no valid header")
     need = _bytes_of_rows(int.from_bytes(content[16:20], "big"),
                           int.from_bytes(content[20:24], "big"),
                           depth * CHANNELS[color_type], bool(content[28]))
@@ -42,7 +42,7 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _bytes_of_rows(W: int, H: int, bits: int, interlaced: bool) -> int:
-    """Return the number of bytes of H rows of W pixels, each row with its filter's byte."""
+    """Return the number of bytes in H rows of W pixels, with one filter byte per row."""
     need = 0
     for column, row, columns, rows in ADAM7 if interlaced else ((0, 0, 1, 1),):
         width = -(-(W - column) // columns)
@@ -53,7 +53,7 @@ def _bytes_of_rows(W: int, H: int, bits: int, interlaced: bool) -> int:
 
 
 def _unpacked(packed: bytes, need: int) -> int:
-    """Return how many bytes can be unpacked, `need` at most."""
+    """Return how many bytes can be unpacked, at most `need`."""
     unpacker = zlib.decompressobj()
     came = 0
     while came < need:
@@ -73,4 +73,4 @@ def _check_palette(content: bytes) -> None:
             break
         palette = data if kind == b"PLTE" else palette
     check(bool(palette) and len(palette) % 3 == 0,
-          f"has a palette of {len(palette)} bytes, expected three for each color")
+          f"has a palette of {len(palette)} bytes, expected three per color")

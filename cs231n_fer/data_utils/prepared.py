@@ -48,7 +48,7 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
                (also compressed), a .zip or .tar.gz with them, a folder with them, or a folder (or
                archive) of train/<emotion>/*.png|jpg; see choice
     out        path of the file to write: pixels uint8 (M, 48, 48), emotion uint8 (M,) (255
-               unlabelled), usage uint8 (M,), mean_image float32 (48, 48), with ferplus also
+               unlabeled), usage uint8 (M,), mean_image float32 (48, 48), with ferplus also
                ferplus_votes uint8 (M, 10); attributes std, format, version, emotions,
                rows_left_out, and what origin says of the sources
     ferplus    path of FER+'s fer2013new.csv

@@ -1,6 +1,6 @@
 """One view of a file, a folder, a .zip and a .tar: named members that are read as streams.
 
-A .zip, a .tar and a compressed .tar are recognised by their content. A compressed file that is no
+A .zip, a .tar and a compressed .tar are recognized by their content. A compressed file that is no
 .tar is one member; open_table unpacks it.
 
 Nothing is ever extracted to disk, so a member called `../x` is only a name. A member's declared

@@ -16,7 +16,7 @@ class Summary(TypedDict):
     """Counts of a set of faces; "split" below means one of Training, PublicTest and PrivateTest."""
 
     rows: int
-    counts: NDArray[np.int64]    # (3, 8), rows of a split and class; the last column is unlabelled
+    counts: NDArray[np.int64]    # (3, 8), rows of a split and class; the last column is unlabeled
     constant: list[int]          # rows whose pixels are all equal
     distinct: int                # number of different pictures
     duplicates: list[int]        # (3,), rows of a split that repeat an earlier row of it

@@ -1,4 +1,4 @@
-"""ConvNetClassifier: training and prediction behind the interface of scikit-learn.
+"""ConvNetClassifier: training and prediction with the interface of scikit-learn.
 
 An estimator holds its settings as they were passed, so that clone, Pipeline, GridSearchCV and
 cross_val_score can copy and change them; what it learns has names that end with an underscore.
@@ -43,12 +43,12 @@ MakeNetwork: TypeAlias = Callable[..., Network]
 
 
 def small_net(input_shape: Shape, num_classes: int, **options: Any) -> Network:
-    """Return a net of two layers with weights before that of the scores.
+    """Return a small net for images or for vectors.
 
     input_shape   (C, H, W): {conv 3 x 3 - ReLU - 2 x 2 max-pool} x 2 - affine, with 16 and 32
                   filters; (D,): affine - ReLU - affine, with 64 units
     options       keywords of Network
-    An image of one pixel in height or width isn't pooled.
+    Images are pooled only while the shorter side is at least 2 pixels.
     """
     if len(input_shape) == 1:
         hidden: list[NamedLayer] = [("affine1", Affine(64)), ("relu1", ReLU())]
@@ -63,13 +63,13 @@ def small_net(input_shape: Shape, num_classes: int, **options: Any) -> Network:
 
 
 class ConvNetClassifier(ClassifierMixin, BaseEstimator):
-    """A network as a classifier of scikit-learn, trained with the softmax loss.
+    """A network as a scikit-learn classifier, trained with the softmax loss.
 
     image_shape     (C, H, W): the rows of X are images, flattened in this order; None: vectors
     network         function (input_shape, num_classes, *, dtype, seed, reg) -> Network; None:
                     small_net
-    num_epochs      passes over the samples in fit; partial_fit makes one
-    batch_size      samples in a step; the batches of an epoch differ by at most one sample
+    num_epochs      passes over the samples in fit; partial_fit makes a single one
+    batch_size      largest number of samples in a step; batch sizes differ by at most one
     update_rule     name of a rule in optim.rules
     learning_rate   of that rule
     reg             strength of L2 regularization
@@ -77,11 +77,11 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
                     a RandomState or None
 
     X (N, D) may be an array or a DataFrame; labels y (N,) may be of any type, such as strings.
-    float32 X is trained on in float32, which takes about half the time, all else in float64.
-    sample_weight multiplies the loss of a sample, relative to the mean weight, and a sample of
-    weight 0 is left out. With batches that hold all samples, an integer weight is the same as that
-    many copies of a sample; in smaller ones the copies would be in different steps. X is used as it
-    is: scale it, as by a StandardScaler in a Pipeline.
+    Training uses float32 if X is float32, which takes about half the time, and float64 otherwise.
+    sample_weight multiplies the loss of a sample, relative to the mean weight; samples of weight 0
+    are left out. If a batch holds all samples, an integer weight is equivalent to that many copies
+    of a sample; in smaller batches, the copies could fall into different steps. X is not scaled
+    here: use, for example, a StandardScaler in a Pipeline.
 
     After fit: classes_, the sorted labels; network_, the Network; n_features_in_, and
     feature_names_in_ for a DataFrame. Raises ValueError for unsuitable arguments, and
@@ -149,17 +149,17 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
                  ) -> tuple[Array, NDArray[Any], Array]:
-        """Return samples (N, *input_shape), labels, and weights of mean 1, without those of 0.
+        """Return samples (N, *input_shape), labels, and weights of mean 1; weight 0 is left out.
 
-        reset   whether the features of X are those of a new fit
+        reset   whether X defines the features, as in a new fit
         """
         check_numbers(batch_size=self.batch_size)
         data, labels = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32])
         check_classification_targets(labels)
         weights = _check_sample_weight(sample_weight, data)
         check((weights >= 0).all() and (weights > 0).any(),
-              "sample_weight: got negative numbers or zeros alone, expected numbers of at least 0, "
-              "not all of them 0")
+              "sample_weight: got negative weights or only zeros, expected weights of at least 0, "
+              "not all 0")
         chosen = weights > 0
         samples = data[chosen].reshape(-1, *self._input_shape(data.shape[1]))
         return samples, labels[chosen], weights[chosen] / weights[chosen].mean()
@@ -200,7 +200,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.learning_rate:g}")
 
     def _step(self, X: Array, y: Labels, weights: Array) -> None:
-        """Train on one batch: the gradient of the loss of every sample is scaled by its weight."""
+        """Train on one batch, with the gradient of each sample's loss scaled by its weight."""
         network = self.network_
         scores, cache = network.forward(X, Mode(train=True, rng=network.rng))
         _, dscores = softmax_loss_fast(scores, y)

@@ -26,7 +26,7 @@ except ImportError as error:
 
 from .. import __version__
 from ..classifiers.pretrained import PretrainedNet
-from ..files.checkpoint import replacing, restore, write_text
+from ..files.checkpoint import restore, write_bytes, write_text
 from ..files.sealed import plain
 from ..nets.description import check_sizes, described, layer_of
 from ..nets.network import Network
@@ -64,9 +64,9 @@ def save_folder(net: Network | PretrainedNet, folder: str | PathLike[str]) -> No
     """Write a network, or one with its preprocessing, to a folder.
 
     net      a Network of layers of this package; its loss function is not written
-    folder   is made if there is none; a README.md that is there is kept
-    Each file is replaced as a whole, config.json last. Raises ValueError for a layer of another
-    kind, and OSError if the folder cannot be written.
+    folder   created if missing; an existing README.md is kept
+    Each file is replaced atomically, config.json last. Raises ValueError for a layer that is not of
+    this package, and OSError if the folder cannot be written.
     """
     folder = Path(folder)
     model = net.model if isinstance(net, PretrainedNet) else net
@@ -81,15 +81,14 @@ def save_folder(net: Network | PretrainedNet, folder: str | PathLike[str]) -> No
     weights = safetensors.save(dense, metadata={"format": "np"})
     config["sha256"] = hashlib.sha256(weights).hexdigest()
     text = json.dumps(config, indent=1, default=plain, allow_nan=False) + "\n"
-    with replacing(folder / WEIGHTS) as temporary:
-        temporary.write_bytes(weights)
+    write_bytes(folder / WEIGHTS, weights)
     if not (folder / CARD).exists():
         write_text(folder / CARD, card_of(net, model))
     write_text(folder / CONFIG, text)
 
 
 def config_of(model: Network) -> dict[str, Any]:
-    """Return what rebuilds a network, and the name of its class for readers."""
+    """Return the config of a network; the name of its class is only for human readers."""
     return {
         "format": FORMAT, "library_name": "cs231n_fer", "version": __version__,
         "architectures": [type(model).__name__], "input_shape": list(model.input_shape),
@@ -111,17 +110,18 @@ def card_of(net: Network | PretrainedNet, model: Network) -> str:
 
 
 def load_folder(folder: str | PathLike[str]) -> Network | PretrainedNet:
-    """Return what save_folder wrote to a folder: a Network, or a PretrainedNet.
+    """Return the Network or PretrainedNet that save_folder wrote to a folder.
 
     A network of a named class, such as FinalConvNet, comes back as a Network of the same layers and
     parameters. Raises FileNotFoundError if a file is missing, and ValueError for a file of another
-    kind, weights that are not those of config.json, or a network with more parameters than the
-    weights have, before their memory is allocated.
+    kind or weights other than those that config.json records. A network with more parameters than
+    the file of weights is refused before memory is allocated.
     """
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise FileNotFoundError(f"no {name} in {folder}; expected a folder of save_folder")
+            raise FileNotFoundError(f"no {name} in {folder}; expected a folder that save_folder "
+                                    "wrote")
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         check(isinstance(config, dict) and config.get("format") == FORMAT,
@@ -134,23 +134,23 @@ def load_folder(folder: str | PathLike[str]) -> Network | PretrainedNet:
         restore(model.params, arrays, "params", WEIGHTS)
         restore(model.buffers, arrays, "buffers", WEIGHTS)
         return model if "info" not in config else pretrained(model, config["info"], mean_image)
-    except Exception as error:  # odd contents can raise anything, and nothing else runs here
+    except Exception as error:  # malformed files can raise anything, and nothing else runs here
         raise ValueError(f"{folder} is not a readable folder of save_folder: {error}") from error
 
 
 def weights_of(path: Path, sha256: object) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file; sha256 is that of its contents, or None for any."""
+    """Return the arrays of a file; sha256 is the expected hash of the file, None accepts any."""
     contents = path.read_bytes()
     found = hashlib.sha256(contents).hexdigest()
     check(sha256 in (None, found),
-          f"{WEIGHTS} has the hash {found}, {CONFIG} that of other weights; save the folder again, "
+          f"{WEIGHTS} has the hash {found}, but {CONFIG} records another; save the folder again, "
           f"or remove sha256 from {CONFIG} if the weights were changed on purpose")
     arrays: dict[str, NDArray[Any]] = safetensors.load(contents)
     return arrays
 
 
 def network_of(config: dict[str, Any], most: int) -> Network:
-    """Return the Network of a config, of at most `most` parameters."""
+    """Return the Network that a config describes, with at most `most` parameters."""
     shape = config["input_shape"]
     check(isinstance(shape, list) and len(shape) in (1, 3)
           and all(isinstance(side, int) and side > 0 for side in shape),

@@ -1,7 +1,7 @@
-"""Networks of ours as ONNX files, which other programs run.
+"""Export networks as ONNX files, which other programs can run.
 
 A file holds one graph: its nodes name their inputs and outputs, and the weights are constants of
-the graph. Every record has a function that writes its nodes; WRITERS lists them.
+the graph. Every kind of layer has a function that writes its nodes; WRITERS lists them.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from .. import __version__
 from ..classifiers.pretrained import PretrainedNet
-from ..files.checkpoint import replacing
+from ..files.checkpoint import write_bytes
 from ..nets.chain import Chain, Residual
 from ..nets.grouped import GroupedConv
 from ..nets.layer import Layer
@@ -41,7 +41,7 @@ __all__ = ["OPSET", "export_onnx"]
 
 OPSET = 17
 IR_VERSION = 8  # the version of the file format that came with opset 17
-BATCH = "N"  # the name of the axis whose length an ONNX file leaves open
+BATCH = "N"  # the name of the axis whose length the file leaves open
 
 
 class Graph:
@@ -70,15 +70,15 @@ Writer: TypeAlias = Callable[[Graph, Any, str, Arrays, str, Shape], str]
 
 
 def export_onnx(network: Network | PretrainedNet, path: str | PathLike[str]) -> None:
-    """Write a network as an ONNX file with opset 17 and any batch size.
+    """Write a network as an ONNX file of opset 17, which accepts any batch size.
 
     network   A Network takes float32 "x" (N, *input_shape) and returns "scores" (N, classes) of
               test mode. A PretrainedNet takes uint8 "images" (N, H, W) and returns "probabilities"
               (N, classes), with its preprocessing, the average over mirror images and its
               calibration inside.
-    path      of the file to create or to replace
-    Weights are written as float32. The file of a PretrainedNet holds class_names in its metadata, a
-    list in JSON. Raises ValueError for a layer that has no counterpart.
+    path      of the file to create or replace
+    Weights are written as float32. The metadata of a PretrainedNet's file holds class_names as a
+    JSON list. Raises ValueError for a layer that has no counterpart in ONNX.
     """
     graph = Graph()
     if isinstance(network, PretrainedNet):
@@ -99,8 +99,7 @@ def export_onnx(network: Network | PretrainedNet, path: str | PathLike[str]) -> 
     if isinstance(network, PretrainedNet):
         helper.set_model_props(model, {"class_names": json.dumps(network.class_names)})
     checker.check_model(model, full_check=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())
 
 
 def picture_graph(graph: Graph, net: PretrainedNet) -> tuple[Any, str]:
@@ -227,7 +226,7 @@ def pad(graph: Graph, layer: Pad, path: str, arrays: Arrays, x: str, shape: Shap
 
 
 def dropout(graph: Graph, layer: Dropout, path: str, arrays: Arrays, x: str, shape: Shape) -> str:
-    """Write a Dropout, the identity when the graph runs; its ratio is for who trains it further."""
+    """Write a Dropout: the identity at inference; its ratio matters only for further training."""
     return graph.node("Dropout", f"{path}/out", x,
                       graph.constant(f"{path}/ratio", np.float32(1 - layer.keep)))
 
@@ -251,7 +250,7 @@ def layernorm(graph: Graph, layer: LayerNorm, path: str, arrays: Arrays, x: str,
 
 def groupnorm(graph: Graph, layer: GroupNorm, path: str, arrays: Arrays, x: str, shape: Shape
               ) -> str:
-    """Write an InstanceNormalization of every group, as opset 17 has no GroupNormalization."""
+    """Write an InstanceNormalization of each group: opset 17 has no GroupNormalization."""
     ones = graph.constant(f"{path}/ones", np.ones(layer.groups))
     zeros = graph.constant(f"{path}/zeros", np.zeros(layer.groups))
     x = graph.node("Reshape", f"{path}/groups", x,

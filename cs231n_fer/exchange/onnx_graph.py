@@ -26,9 +26,9 @@ Values: TypeAlias = dict[str, NDArray[Any]]
 class Node:
     """A node of a graph.
 
-    inputs      names of values; "" for one that is left out
+    inputs      names of values; "" for an omitted one
     output      name of its first output
-    constants   inputs that are known, by position
+    constants   inputs whose values are known, by position
     """
     operation: str
     name: str
@@ -39,7 +39,7 @@ class Node:
 
     @property
     def data(self) -> list[str]:
-        """The names of the inputs that are no constants."""
+        """The names of the inputs that are not constants."""
         return [name for i, name in enumerate(self.inputs) if name and i not in self.constants]
 
     def check(self, condition: object, came: str, expected: str) -> None:
@@ -52,7 +52,7 @@ class Node:
         raise ValueError(f"{self.operation} {self.name!r}: {reason}")
 
     def attribute(self, name: str, default: Any) -> Any:
-        """Return an attribute, or what ONNX takes where it is missing."""
+        """Return an attribute; default is what ONNX specifies if it is missing."""
         return self.attributes.get(name, default)
 
     def constant(self, position: int, what: str) -> NDArray[Any]:
@@ -67,17 +67,17 @@ class Graph(NamedTuple):
     output: str
     shape: Shape            # of one sample
     batch: int              # number of samples for which the file was written; 0: any
-    nodes: dict[str, Node]  # by output, in the order of the file, which is that of computation
-    uses: Counter[str]      # how often every value is read
+    nodes: dict[str, Node]  # by output, in the order of the file, which is that of execution
+    uses: Counter[str]      # how often each value is read
     size: int               # of all constants, in bytes
 
 
 def read_graph(path: str | PathLike[str], input_shape: Shape | None) -> Graph:
     """Return the graph of a file.
 
-    input_shape   of one sample; None: the file says it
-    Raises FileNotFoundError if there is no file, and ValueError if it is no ONNX file, or if its
-    graph has several inputs or outputs.
+    input_shape   of one sample; None: as the file says
+    Raises FileNotFoundError if there is no file, and ValueError if it is not an ONNX file, or if
+    its graph has several inputs or outputs.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no ONNX file at {path}")
@@ -124,7 +124,7 @@ def read_model(path: str | PathLike[str]) -> Any:
 
 
 def node_of(proto: Any, values: Values) -> Node:
-    """Return a Node; values are the constants before it."""
+    """Return a Node; values holds the constants computed before it."""
     outputs = [*proto.output, ""]
     name = proto.name or outputs[0]
     attributes = {item.name: helper.get_attribute_value(item) for item in proto.attribute}
@@ -158,6 +158,6 @@ def array_of(tensor: Any, name: str) -> NDArray[Any]:
     """Return a tensor as an array; raises ValueError if its numbers don't fill its shape."""
     try:
         array: NDArray[Any] = numpy_helper.to_array(tensor)
-    except Exception as error:  # of odd contents
+    except Exception as error:  # malformed contents
         raise ValueError(f"constant {name!r}: {error}") from error
     return array

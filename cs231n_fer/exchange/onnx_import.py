@@ -1,8 +1,8 @@
-"""ONNX files as networks of ours, to run, to inspect and to train further.
+"""Import ONNX files as networks of this package, to run, inspect or train further.
 
-A file is read in three steps: into nodes (onnx_graph), into chains and branches of them
-(onnx_paths), and, from the input to the output, into layers (onnx_layers), whose arrays must have
-the shapes that the layers need. Memory for the network is allocated after that.
+A file is read in three steps: into nodes (onnx_graph), into chains and branches of nodes
+(onnx_paths), and, from the input to the output, into layers (onnx_layers). Only after the shapes of
+all arrays have been checked is memory for the network allocated.
 """
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCORES = ("Gemm", "MatMul", "Flatten", "Reshape", "Squeeze")  # operations that 
 
 
 class Built(NamedTuple):
-    """A chain of layers that were read, their arrays by path, and the shape of one output."""
+    """A chain of layers that was read, its arrays by path, and the shape of one output."""
     chain: Chain
     arrays: Values
     shape: Shape
@@ -41,13 +41,13 @@ class Built(NamedTuple):
 def import_onnx(path: str | PathLike[str], input_shape: Shape | None = None) -> Network:
     """Return a Network (float32) that computes what an ONNX file computes.
 
-    path          of the file; weights in files beside it are read, too
-    input_shape   shape of one sample, (C, H, W) or (D,); None: the file says it
-    A Softmax at the end is left out: the network returns scores, as its loss expects them. Weights
+    path          of the file; weights stored in separate files are read, too
+    input_shape   shape of one sample, (C, H, W) or (D,); None: as the file says
+    A Softmax at the end is left out: the network returns scores, as its loss expects. Weights
     that several nodes share become several arrays. Raises FileNotFoundError if there is no file,
-    and ValueError, naming the node, for an operation or attribute that no record of ours has:
-    filters and windows are square, and their strides and paddings the same on all sides. A file
-    that asks for more parameters than it has bytes is refused before their memory is allocated.
+    and ValueError, naming the node, for an operation or attribute that no layer here supports:
+    filters and windows must be square, with equal strides and equal padding on all sides. A file
+    that asks for more parameters than it has bytes is refused before memory is allocated.
     """
     graph = read_graph(path, input_shape)
     end, softmax = scores_of(graph)
@@ -76,7 +76,7 @@ def scores_of(graph: Graph) -> tuple[str, Node | None]:
 
 
 def check_softmax(node: Node, steps: Sequence[Step], shape: Shape) -> None:
-    """Raise ValueError unless a Softmax at the end is one of the scores of a sample."""
+    """Raise ValueError unless a Softmax at the end is taken over the classes."""
     axis = node.attribute("axis", None)
     last = steps[-1]
     matrix = isinstance(last, Node) and last.operation in SCORES
@@ -86,7 +86,7 @@ def check_softmax(node: Node, steps: Sequence[Step], shape: Shape) -> None:
 
 
 def build(steps: Sequence[Step], shape: Shape, batch: int) -> Built:
-    """Return the layers of steps that take samples of a shape.
+    """Return the layers of some steps, given the shape of one input sample.
 
     batch   number of samples for which the file was written; 0: any
     """
@@ -148,9 +148,9 @@ def numbered(parts: Sequence[Part]) -> tuple[Chain, Values]:
 
 
 def fill(network: Network, arrays: Values) -> None:
-    """Copy arrays by path into the parameters and buffers of a network, as its dtype.
+    """Copy arrays by path into the parameters and buffers of a network, in its dtype.
 
-    Raises ValueError for numbers that are not finite there.
+    Raises ValueError for numbers that are not finite in that dtype.
     """
     for path, array in arrays.items():
         target = network.buffers[path] if path in network.buffers else network.params[path]

@@ -1,8 +1,8 @@
-"""Nodes of ONNX graphs as layers of ours: what every operation and its attributes mean.
+"""Nodes of ONNX graphs as layers of this package: what operations and their attributes mean.
 
 A reader takes a node, the shape of one sample of its input, and the number of samples for which the
 file was written (0: any). It returns the layers that compute the node, with their arrays by name.
-Where means over whole images leave pictures of one pixel, layers of ours see vectors.
+Global average pooling leaves images of one pixel in ONNX, but vectors in this package.
 """
 from __future__ import annotations
 
@@ -46,30 +46,30 @@ def parts_of(node: Node, shape: Shape, batch: int) -> list[Part]:
     """Return the layers that a node stands for; raises ValueError naming the node."""
     reader = READERS.get(node.operation)
     if reader is None:
-        node.refuse("is an operation that no layer here computes; expected one of "
+        node.refuse("is not supported; expected one of "
                     f"{', '.join(READERS)}")
     try:
         return reader(node, shape, batch)
     except (TypeError, IndexError, AttributeError, OverflowError) as error:
-        node.refuse(f"has inputs or attributes of odd types ({error})")
+        node.refuse(f"has inputs or attributes of unexpected types ({error})")
 
 
 def as_images(node: Node, shape: Shape) -> Shape:
-    """Return the shape (C, H, W) of a node's input; raises ValueError if it is another."""
+    """Return the shape (C, H, W) of a node's input; raises ValueError unless these are images."""
     node.check(len(shape) == 3, f"an input of the shape (N, {', '.join(map(str, shape))})",
                "images (N, C, H, W)")
     return shape
 
 
 def as_vectors(node: Node, shape: Shape) -> int:
-    """Return the length of the vectors that a node takes; raises ValueError if they are none."""
+    """Return the length D of a node's input; raises ValueError unless it consists of vectors."""
     node.check(len(shape) == 1, f"an input of the shape (N, {', '.join(map(str, shape))})",
                "vectors (N, D)")
     return shape[0]
 
 
 def one_number(node: Node, name: str, default: int) -> int:
-    """Return the attribute of a window that has one number for each axis: they must be the same."""
+    """Return an attribute of a window that has one number per axis; they must be equal."""
     numbers = list(node.attribute(name, [default, default]))
     node.check(len(numbers) == 2 and len(set(numbers)) == 1, f"{name} {numbers}",
                "the same number on both axes")
@@ -93,7 +93,7 @@ def padding(node: Node, shape: Shape, size: int, stride: int) -> int:
 
 
 def window(node: Node, shape: Shape, size: int) -> tuple[int, int]:
-    """Return (stride, pad) of a node with windows on images, and refuse dilations."""
+    """Return (stride, pad) of a node with windows on images; dilations are refused."""
     as_images(node, shape)
     stride = one_number(node, "strides", 1)
     node.check(stride >= 1, f"strides {stride}", "1 or more")
@@ -103,7 +103,7 @@ def window(node: Node, shape: Shape, size: int) -> tuple[int, int]:
 
 
 def vector(array: NDArray[Any] | None, length: int) -> NDArray[Any]:
-    """Return an array as a vector of a length: None is zeros, one number is repeated."""
+    """Return an array as a vector of a length; None gives zeros, one number is repeated."""
     flat = np.zeros(1, np.float32) if array is None else array.reshape(-1)
     return np.broadcast_to(flat, (length,)) if flat.size == 1 else flat
 
@@ -156,7 +156,7 @@ def pool_window(node: Node, shape: Shape) -> tuple[int, int, int]:
 
 
 def max_pool(node: Node, shape: Shape, batch: int) -> list[Part]:
-    """Read a max-pool; padding becomes a border of -inf, which never is a maximum."""
+    """Read a max-pool; padding becomes a border of -inf, which is never a maximum."""
     size, stride, pad = pool_window(node, shape)
     node.check(pad < size, f"pads {pad}", f"less than the size of the window, {size}")
     border = [Part(Pad(pad, -np.inf))] if pad else []
@@ -164,7 +164,7 @@ def max_pool(node: Node, shape: Shape, batch: int) -> list[Part]:
 
 
 def average_pool(node: Node, shape: Shape, batch: int) -> list[Part]:
-    """Read an average pool; padding becomes a border of zeros, where these are to be counted."""
+    """Read an average pool; padding becomes a border of zeros if the means count it."""
     size, stride, pad = pool_window(node, shape)
     node.check(not pad or node.attribute("count_include_pad", 0),
                "padding that is left out of the means", "none, or count_include_pad 1")
@@ -173,7 +173,7 @@ def average_pool(node: Node, shape: Shape, batch: int) -> list[Part]:
 
 
 def global_average_pool(node: Node, shape: Shape, batch: int) -> list[Part]:
-    """Read the mean over height and width; that of one pixel is the pixel."""
+    """Read the mean over height and width; the mean of one pixel is the pixel."""
     return [Part(GlobalAvgPool())] if len(shape) == 3 else []
 
 
@@ -206,7 +206,7 @@ def layernorm(node: Node, shape: Shape, batch: int) -> list[Part]:
 
 
 def groupnorm(node: Node, shape: Shape, batch: int) -> list[Part]:
-    """Read a group normalization; one of instances has a group for every channel."""
+    """Read a group normalization; instance normalization has one group per channel."""
     C = as_images(node, shape)[0]
     instances = node.operation == "InstanceNormalization"
     groups = C if instances else int(node.attribute("num_groups", 1))
@@ -265,7 +265,7 @@ def pad(node: Node, shape: Shape, batch: int) -> list[Part]:
 
 
 def dropout(node: Node, shape: Shape, batch: int) -> list[Part]:
-    """Read a dropout; its ratio is the probability to drop."""
+    """Read a dropout; its ratio is the probability of dropping."""
     ratio = float(node.constants.get(1, node.attribute("ratio", 0.5)))
     node.check(0 <= ratio < 1, f"ratio {ratio}", "at least 0 and below 1")
     return [Part(Dropout(1 - ratio))]
@@ -282,7 +282,7 @@ def leaky_relu(node: Node, shape: Shape, batch: int) -> list[Part]:
 
 
 def identity(node: Node, shape: Shape, batch: int) -> list[Part]:
-    """Read nothing."""
+    """Read an Identity as no layer."""
     return []
 
 

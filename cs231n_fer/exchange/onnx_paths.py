@@ -2,8 +2,8 @@
 
 A graph is read from its output back to its input. A node with one input of data follows the node
 that computes it; an Add of two joins two branches, which begin at the last value that all paths to
-both pass (their dominator). Some operations of ours are several nodes: a product and the Add of a
-bias, or what exporters write for group normalization.
+both go through (their dominator). Some layers correspond to several nodes: a product and the Add of
+a bias, or what exporters write for group normalization.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .onnx_graph import Graph, Node
 
 __all__ = ["Branches", "Step", "steps_of"]
 
-DEEPEST = 50  # branches within branches: each takes some calls of Python's stack
+DEEPEST = 50  # levels of nested branches: each takes several calls on Python's stack
 
 
 class Branches(NamedTuple):
@@ -33,9 +33,9 @@ Step: TypeAlias = Node | Branches
 
 
 def steps_of(graph: Graph, end: str) -> list[Step]:
-    """Return what turns the input of a graph into the value `end`, in order.
+    """Return the steps from the input of a graph to the value `end`, in order.
 
-    Raises ValueError, naming the node, where that is no chain of nodes and of nested branches.
+    Raises ValueError, naming the node, if they are not a chain of nodes and nested branches.
     """
     return Paths(graph).steps(graph.input, end)
 
@@ -43,7 +43,7 @@ def steps_of(graph: Graph, end: str) -> list[Step]:
 class Paths:
     """Finds the steps between two values; every node is read once.
 
-    parent   of a value: the last value before it that all paths to it pass; "" before the first
+    parent   of a value: the last value before it that all paths to it go through; "" for the first
     depth    number of such values
     """
 
@@ -63,7 +63,7 @@ class Paths:
             self.depth[node.output] = self.depth[parent] + 1
 
     def common(self, one: str, other: str) -> str:
-        """Return the last value that all paths to both values pass."""
+        """Return the last value that all paths to both values go through."""
         while one != other:
             if self.depth[one] >= self.depth[other]:
                 one = self.parent[one]
@@ -72,7 +72,7 @@ class Paths:
         return one
 
     def steps(self, start: str, end: str, nested: int = 0) -> list[Step]:
-        """Return the steps from the value `start`, which all paths to `end` pass, to `end`."""
+        """Return the steps from `start`, a value that all paths to `end` go through, to `end`."""
         found: list[Step] = []
         while end != start:
             check(end in self.graph.nodes, f"the value {end!r} does not depend on the input")
@@ -84,10 +84,10 @@ class Paths:
             node = with_bias(node, self.graph)
             node = group_norm(node, self.graph)
             if node.operation == "Add" and len(node.data) == 2:
-                node.check(nested < DEEPEST, f"more than {DEEPEST} branches in each other",
-                           "less")
+                node.check(nested < DEEPEST, f"more than {DEEPEST} levels of nested branches",
+                           "fewer")
                 end = self.common(*node.data)
-                node.check(end, "inputs that don't depend on that of the graph", "two that do")
+                node.check(end, "inputs that don't depend on the graph's input", "two that do")
                 one, other = (self.steps(end, name, nested + 1) for name in node.data)
                 long, short = sorted((one, other), key=len, reverse=True)
                 found.append(Branches(node, long, short))
@@ -113,7 +113,7 @@ def constant_beside(node: Node) -> int | None:
 
 
 def with_bias(node: Node, graph: Graph) -> Node:
-    """Return a product with bias in place of the Add of a constant to a product, else the node."""
+    """Return a product with bias if the node adds a constant to a product, else the node."""
     at = constant_beside(node)
     if node.operation != "Add" or at is None:
         return node
@@ -132,9 +132,9 @@ def with_bias(node: Node, graph: Graph) -> Node:
 
 
 def group_norm(node: Node, graph: Graph) -> Node:
-    """Return a GroupNormalization in place of the nodes that older opsets need, else the node.
+    """Return a GroupNormalization if the node ends what older opsets write for it, else the node.
 
-    They are Reshape to groups, InstanceNormalization, Reshape to images, Mul and Add.
+    These are Reshape to groups, InstanceNormalization, Reshape to images, Mul and Add.
     """
     beta = constant_beside(node)
     if node.operation != "Add" or beta is None:
@@ -174,7 +174,7 @@ def restored_shape(images: Node, groups: Node, graph: Graph) -> Mapping[int, NDA
 
 
 def known_shape(node: Node, graph: Graph) -> Node:
-    """Return a Reshape to (0, D) in place of one to (number of samples, D), else the node.
+    """Return a Reshape to (0, D) if the node reshapes to (number of samples, D), else the node.
 
     PyTorch computes the shape of x.view(x.size(0), -1) by Shape, Gather, Unsqueeze and Concat.
     """

@@ -1,4 +1,4 @@
-"""Synthetic faces: labelled pictures without a download, with a ground truth no real data has.
+"""Synthetic faces: labeled pictures without a download, with a ground truth no real data has.
 
 Every sample is a person (head, hair, glasses, beard), a pose, a camera and an expression. The
 expression is a vector of action-unit intensities (Ekman & Friesen 1978), drawn around prototypes of

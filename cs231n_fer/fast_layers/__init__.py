@@ -16,6 +16,7 @@ compute an operation; see nets/ladder.py.
     channels     batchnorm's numbers for each channel, and its passes over all pixels
     windows      batchnorm's moments below a one-channel image, from its windows
     gradients    the gradients of all parameters in one array, with L2 regularization
+    engine       the vectors, the threads and the folder of compiled kernels, for reports
     copies       what depends on this processor when a cache is copied to another process
     engine       the vectors, the threads and the folder of compiled kernels, for `info`
     compile_ahead

@@ -17,7 +17,7 @@ def describe() -> dict[str, Any]:
     """Return {vectors, floats_per_vector, threads, compiler, kernel_folder, compiled_kernels}.
 
     kernel_folder is None where no folder is writable, or without the compiler; compiled_kernels is
-    the number of files there, of this and of earlier versions.
+    the number of files there, including those of earlier versions.
     """
     found: dict[str, Any] = {
         "vectors": MACHINE, "floats_per_vector": VECTOR_BYTES // np.dtype(np.float32).itemsize,

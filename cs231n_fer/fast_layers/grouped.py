@@ -1,9 +1,10 @@
 """The compiled rungs of grouped convolution.
 
-The contract is that of layers/grouped.py. Where every filter sees one channel, a kernel of its own
-takes vectors of channels; if a channel has several filters, its pixels are repeated for them. Else
-groups are ordinary convolutions, see conv: as many small groups in one as fill its register tile,
-with filters that are zero in the channels of the other groups. The tile would be computed anyway.
+The contract is that of layers/grouped.py. If every filter sees one channel, a dedicated kernel
+works on vectors of channels; if a channel has several filters, its pixels are repeated for them.
+Otherwise groups are ordinary convolutions, see conv: as many small groups are joined in one as fill
+its register tile, with filters that are zero in the channels of the other groups. The tile would be
+computed anyway.
 """
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ def grouped_conv_forward(x: Array, w: Array, b: Array, conv_param: ConvParam, gr
     """Convolve every group of channels; arguments, out and errors are those of
     layers.grouped_conv_forward_naive.
 
-    rung   "fast", "winograd" or "auto", see plans; of groups with several channels
+    rung   "fast", "winograd" or "auto", see plans; for groups with several channels
     A NaN or infinity in x spreads over the groups that are convolved together.
     """
     x, w, b, groups = grouped_conv_arguments(x, w, b, groups)

@@ -1,4 +1,4 @@
-"""The im2col rung as networks run it: NumPy functions of layers/ with what serves speed alone.
+"""The im2col rung as networks run it: the NumPy functions of layers/, made faster.
 
 Convolution uses the formulas of layers/conv.py, which multiplies the columns of the whole batch at
 once. Here it works on blocks of images whose columns fit into the cache of a processor core, stores

@@ -110,7 +110,7 @@ def pool_backward(step: Step, below: Callable[..., Array], dout: Array, cache: C
     if not isinstance(cache, PoolCache):
         return below(dout, cache)
     check((cache.argmax is not None) == is_max,
-          "cache: is of another kind of pool, expected that of its own forward pass")
+          "cache: is of another kind of pool, expected that of the matching forward pass")
     dout = contiguous(gradient_like(dout, cache.out_shape, cache.dtype, "pool"), (0, 2, 3, 1))
     dx = arena.empty(cache.shape, dout.dtype)
     run(step, dout, dx, cache.argmax, cache.numbers)

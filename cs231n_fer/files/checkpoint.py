@@ -26,13 +26,14 @@ __all__ = [
     "replacing",
     "restore",
     "save_checkpoint",
+    "write_bytes",
     "write_text",
 ]
 
 FORMAT = "cs231n_fer checkpoint 1"
 
 
-# What a file system answers that has no way to flush: SMB, some FUSE, folders on Windows.
+# Errors of file systems that cannot flush: SMB, some FUSE, folders on Windows.
 CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 
 
@@ -40,7 +41,7 @@ CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EA
 def replacing(path: FilePath, mode: int | None = None) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success flush it to disk and rename it to path.
 
-    path   file to create or to replace; of a symbolic link, the file that it leads to
+    path   file to create or to replace; for a symbolic link, its target
     mode   permission bits; None: those of the file that is replaced, if there is one
     A reader sees either the old file or the complete new one, even after a crash or a power cut.
     Raises OSError naming path if the disk is full or the folder is not writable; the message says
@@ -51,7 +52,7 @@ def replacing(path: FilePath, mode: int | None = None) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         found = mode_of(target)
-        if found is not None:  # nobody may read the new content who may not read the old one
+        if found is not None:  # only those who may read the old content may read the new
             os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         yield temporary
         flush(temporary)  # before the rename: a name must never refer to data not yet on disk
@@ -61,7 +62,7 @@ def replacing(path: FilePath, mode: int | None = None) -> Iterator[Path]:
                 os.chmod(temporary, wanted)
         os.replace(temporary, target)
     except OSError as error:
-        raise named(error, f"could not write {path}", "what was there is unchanged") from error
+        raise named(error, f"could not write {path}", "nothing was changed") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -69,7 +70,7 @@ def replacing(path: FilePath, mode: int | None = None) -> Iterator[Path]:
         flush(target.parent)
     except OSError as error:
         raise named(error, f"wrote {path}, but could not flush its folder",
-                    "after a power cut, what was there before may be back") from error
+                    "after a power cut, the previous content may be back") from error
 
 
 def mode_of(target: Path) -> int | None:
@@ -88,7 +89,7 @@ def mode_of(target: Path) -> int | None:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on disk, where the file system can."""
+    """Wait until a file, or the entries of a folder, are on disk, if the file system can."""
     try:
         handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
         try:
@@ -101,7 +102,7 @@ def flush(path: Path) -> None:
 
 
 def named(error: OSError, what: str, state: str) -> OSError:
-    """Return an OSError of the same number whose message says what failed, and what is there."""
+    """Return an OSError of the same number whose message says what failed, and the state now."""
     reason = error.strerror or (os.strerror(error.errno) if error.errno else error)
     return OSError(error.errno, f"{what} ({reason}); {state}")
 
@@ -110,6 +111,12 @@ def write_text(path: FilePath, text: str) -> None:
     """Write a text file in UTF-8; a crash leaves either the old file or the new one."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path: FilePath, content: bytes) -> None:
+    """Write a binary file; a crash leaves either the old file or the new one."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def save_checkpoint(path: FilePath, arrays: Mapping[str, Stored], info: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ __all__ = ["draw_network", "draw_picture", "draw_sandwich"]
 # rounding errors in float32, so both dtypes make the same decision.
 MARGIN = 1e-3
 
+
 def near_kinks(maps: Array, pool_param: PoolParam | None) -> bool:
     """Return whether a ReLU, or a max-pool after it, compares numbers closer than MARGIN.
 

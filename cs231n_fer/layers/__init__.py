@@ -7,7 +7,7 @@
     grouped         convolution within groups of channels
     padding         a border around images
     pool            max-pooling and average pooling
-    averages        what holds for the running averages of batch normalization
+    averages        checks of the running averages of batch normalization
     batchnorm       batch normalization
     layernorm       layer and group normalization
     dropout         random zeros in training

@@ -1,4 +1,4 @@
-"""What holds for running averages, which a training pass of batchnorm updates in place."""
+"""Checks of running averages, which a training pass of batchnorm updates in place."""
 import numpy as np
 
 from ..shapes import check, plain_array
@@ -31,7 +31,7 @@ def check_average(name: str, average: object, D: int, mode: str) -> None:
 def check_apart(mean: Array, var: Array, x: Array, gamma: Array, beta: Array) -> None:
     """Raise ValueError if a running average shares memory with the other one or an argument.
 
-    The question is asked in every training step, so it first compares who owns the memory: 0.2 us.
+    Every training step calls this, so the owners of the memory are compared first: 0.2 us.
     """
     m = owner(mean)
     v = owner(var)

@@ -1,7 +1,7 @@
-"""NumPy's global random numbers, from which the course draws: those of np.random.seed and randn.
+"""NumPy's global random numbers, which the course uses: np.random.seed and np.random.randn.
 
 With np.random.seed(231), the notebooks print the same numbers here. Everything else in this package
-draws from generators that it is given.
+uses generators passed as arguments.
 """
 import numpy as np
 
@@ -14,13 +14,13 @@ class GlobalGenerator(np.random.Generator):
     """NumPy's global random numbers as a Generator, which np.random.seed seeds.
 
     random() gives the numbers of np.random.rand, standard_normal() those of np.random.randn. A copy
-    continues from the same state, with numbers of its own.
+    continues independently from the same state.
     """
 
     def __init__(self) -> None:
         super().__init__(np.random.get_bit_generator())  # type: ignore[attr-defined]
 
-    # Generator's own normal numbers are those of another algorithm.
+    # Generator.standard_normal uses another algorithm.
     def standard_normal(self, size: Shape, /) -> Array:  # type: ignore[override]
-        """Return an array of a shape, float64, of the numbers of np.random.randn."""
+        """Return a float64 array of the numbers that np.random.randn would return."""
         return np.random.standard_normal(size)  # noqa: NPY002 (the course's numbers)

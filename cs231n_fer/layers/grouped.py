@@ -5,8 +5,8 @@
 
 Group g of the output is the convolution of group g of x with group g of the filters (Krizhevsky et
 al. 2012, section 3.5). With groups = C, every filter sees a single channel: this is depthwise
-convolution (Howard et al. 2017). There are fewer weights by a factor of `groups`, and as many fewer
-multiplications.
+convolution (Howard et al. 2017). Weights and multiplications are fewer by a factor of
+`groups`.
 
 No number of a group is used in another group, so the backward pass is that of an ordinary
 convolution, group by group.

@@ -22,7 +22,7 @@ CACHE = (tuple, np.dtype, int)  # shape and dtype of x, pad
 
 
 def pad_forward_naive(x: Array, pad: int, value: float = 0.0) -> tuple[Array, Cache]:
-    """Return x with a border, pixel by pixel; arguments, returns and errors as pad_forward."""
+    """Return x with a border, pixel by pixel; arguments, results and errors as pad_forward."""
     (x,) = common_floats("pad", x=x)
     check_images(x, "pad")
     pad = whole_number(pad, "pad", 0)
@@ -36,7 +36,7 @@ def pad_forward_naive(x: Array, pad: int, value: float = 0.0) -> tuple[Array, Ca
 
 
 def pad_backward_naive(dout: Array, cache: Cache) -> Array:
-    """Return dx (N, C, H, W): pixel by pixel, what dout holds in its place."""
+    """Return dx (N, C, H, W), copied pixel by pixel from inside the border of dout."""
     (N, C, H, W), dtype, pad = checked_cache(cache, CACHE, "pad")
     dout = gradient_like(dout, (N, C, H + 2 * pad, W + 2 * pad), dtype, "pad")
     dx = np.empty((N, C, H, W), dtype)

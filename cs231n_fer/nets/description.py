@@ -1,8 +1,8 @@
-"""Layers as what JSON can hold, and back, so that a checkpoint says which network it holds.
+"""Layers as JSON and back, so that a checkpoint describes the network that it holds.
 
 A layer becomes {"kind": its class, and the name and value of every field}; layers inside it are
-described in the same way. Numbers that JSON lacks are strings: "-inf". To add a kind: its class in
-KINDS.
+described in the same way. Numbers that JSON lacks are strings: "-inf". To add a kind, add its
+class to KINDS.
 """
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ TYPES = {"int": (int,), "int | None": (int, type(None)), "float": (int, float),
 def described(layer: Layer) -> dict[str, Any]:
     """Return a layer as a dict that JSON can hold.
 
-    Raises ValueError if it is, or holds, a layer of another class than those in KINDS.
+    Raises ValueError if it is, or contains, a layer of a class that is not in KINDS.
     """
     kind = type(layer).__name__
     check(KINDS.get(kind) is type(layer),
-          f"layer: got {layer!r}, expected one of {sorted(KINDS)}; a layer of your own cannot be "
+          f"layer: got {layer!r}, expected one of {sorted(KINDS)}; a user-defined layer cannot be "
           "rebuilt from a file, so save its arrays with files.checkpoint.save_checkpoint")
     if isinstance(layer, Chain):
         return {"kind": kind, "layers": [[name, described(inner)] for name, inner in layer.layers]}
@@ -71,7 +71,7 @@ def described(layer: Layer) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a number or a name as what JSON can hold."""
+    """Return a number or a name in a form that JSON can hold."""
     number = value.item() if isinstance(value, np.generic) else value
     return str(number) if isinstance(number, float) and not math.isfinite(number) else number
 
@@ -79,9 +79,9 @@ def plain(value: Any) -> Any:
 def layer_of(description: Any, depth: int = 0) -> Layer:
     """Return the layer that described() described; raises ValueError for anything else.
 
-    depth   number of layers that this one lies in
+    depth   number of layers that enclose this one
     """
-    check(depth < DEEPEST, f"layer: lies in {depth} others, expected fewer than {DEEPEST}")
+    check(depth < DEEPEST, f"layer: is nested in {depth} others, expected fewer than {DEEPEST}")
     kind = description.get("kind") if isinstance(description, dict) else description
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"layer: got the kind {kind!r}, expected one of {sorted(KINDS)}")
@@ -93,7 +93,7 @@ def layer_of(description: Any, depth: int = 0) -> Layer:
     if issubclass(KINDS[kind], Chain):
         check(isinstance(values["layers"], list)
               and all(isinstance(pair, list) and len(pair) == 2 for pair in values["layers"]),
-              f"{kind}: its layers are no list of pairs of a name and a layer")
+              f"{kind}: its layers are not a list of pairs (name, layer)")
         return make([(name, layer_of(inner, depth + 1)) for name, inner in values["layers"]])
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -121,9 +121,7 @@ def value_of(name: str, value: Any, annotation: str) -> Any:
 
 
 def check_sizes(layer: Layer, shape: Shape) -> None:
-    """Raise ValueError if the output of a layer is larger than memory, for one sample of a shape.
-
-    That is also the error of layers that don't fit together.
+    """Raise ValueError if a layer's output for one sample is too large, or if layers don't fit.
     """
     for path, _, _, out in layer.rows("", shape):
         check(prod(out) <= MOST_NUMBERS, f"{path or 'layer'}: an output of {prod(out):,} numbers "
@@ -135,5 +133,5 @@ def loss_name(loss: Callable[..., Any]) -> str:
     for name, known in LOSSES.items():
         if known is loss:
             return name
-    raise ValueError(f"loss: got {loss!r}, expected one of {sorted(LOSSES)}; a loss of your own "
+    raise ValueError(f"loss: got {loss!r}, expected one of {sorted(LOSSES)}; a user-defined loss "
                      "cannot be found again from a file")

@@ -70,7 +70,7 @@ class Network(Independent):
     the next pass uses them. teacher is None, or, for distillation, a function that returns the
     probabilities (N, C) for a batch, which the loss function then gets as its third argument.
     Copies share no parameters, buffers or random generator. on_divergence is what a Solver does
-    where numbers become infinite or NaN, unless its Recipe says otherwise.
+    if numbers become infinite or NaN, unless its Recipe says otherwise.
     """
 
     on_divergence: Literal["raise", "continue"] = "raise"
@@ -102,7 +102,7 @@ class Network(Independent):
         self.params = {self.names[path]: array for path, array in params.items()}
 
     def __repr__(self) -> str:
-        """Say what comes in and out, and how large the network is; summary lists its layers."""
+        """Describe the input, the output and the size of the network; summary lists the layers."""
         taken = " x ".join(map(str, self.input_shape))
         given = " x ".join(map(str, self.layer.out_shape(self.input_shape)))
         size = sum(array.size for array in self.params.values())
@@ -183,8 +183,8 @@ class Network(Independent):
     def save(self, path: str | PathLike[str]) -> None:
         """Write parameters, buffers and layers to a checkpoint, which load and load_model read.
 
-        Raises ValueError for a layer or a loss function that is not of this package, or a parameter
-        of another dtype than the network's, and OSError if the file cannot be written.
+        Raises ValueError for a layer or a loss function that is not from this package, or for a
+        parameter of another dtype than the network's, and OSError if the file cannot be written.
         """
         for name, array in self.params.items():
             check(np.asarray(array).dtype == self.dtype,
@@ -198,10 +198,9 @@ class Network(Independent):
         save_checkpoint(path, arrays, {"model": {"kind": "Network", "options": options}})
 
     def load(self, path: str | PathLike[str]) -> bool:
-        """Take over the parameters and buffers of a checkpoint; return False if there is no file.
+        """Load the parameters and buffers of a checkpoint; return False if there is no file.
 
-        Raises ValueError, and changes nothing, if the file is no checkpoint or is of another
-        network.
+        Raises ValueError, and changes nothing, if the file is not a checkpoint of this network.
         """
         if not Path(path).exists():
             return False

@@ -1,4 +1,4 @@
-"""Layers that move numbers without computing any: Flatten and Pad, see layer.py."""
+"""Layers that rearrange numbers without computing any: Flatten and Pad, see layer.py."""
 from __future__ import annotations
 
 from dataclasses import dataclass

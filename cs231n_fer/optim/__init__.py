@@ -1,4 +1,9 @@
-"""Update rules (rules, which use the formulas in formulas) and learning-rate schedules (schedules).
+"""Update rules and learning-rate schedules.
+
+    rules        the update rules, with the defaults and the state of each
+    formulas     the formulas behind the rules, in NumPy and compiled
+    checks       checks of hyper-parameters
+    schedules    factors of the learning rate over the epochs
 
 To add a rule: write a function in rules, add entries to DEFAULTS, STATE and UPDATE_RULES, and its
 name to `__all__` there and here. A hyper-parameter that must be below 1 belongs in BELOW_ONE. If

@@ -19,16 +19,15 @@ The seven rules share the four formulas of formulas.py.
 """
 from __future__ import annotations
 
-import difflib
 import math
-import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..shapes import common_dtype, plain_array
 from ..types import Array
+from .checks import check_number, check_rounded, check_step_count, hint
 from .formulas import update_step
 
 __all__ = [
@@ -181,7 +180,7 @@ def _adam(name: str, w: Array, dw: Array, config: Config, hyper: dict[str, float
     root_scale = 1 / math.sqrt(1 - hyper["beta2"] ** t)
     shrink = hyper["learning_rate"] * hyper.get("weight_decay", 0.0)
     numbers = (hyper["beta1"], hyper["beta2"], rate, root_scale, hyper["epsilon"], shrink)
-    _check_rounded(name, {f"learning_rate / (1 - beta1 ** {t})": rate,
+    check_rounded(name, {f"learning_rate / (1 - beta1 ** {t})": rate,
                           "learning_rate * weight_decay": shrink}, w.dtype)
     next_w, m, v = update_step("adam", rung, (w, dw, config["m"], config["v"]), numbers)
     config.update(m=m, v=v, t=t)
@@ -212,12 +211,12 @@ def check_config(rule: str, config: Mapping[str, Any]) -> None:
         if key in DEFAULTS[rule]:
             # The usual case, a float in [0, 1), is in the range of every key.
             if not (type(value) is float and 0 <= value < 1):
-                _check_number(rule, key, value)
+                check_number(rule, key, value, key in BELOW_ONE)
         elif key not in STATE[rule]:
             known = (*DEFAULTS[rule], *STATE[rule])
             raise ValueError(f"{rule}: no key {key!r}{hint(key, known)}; "
                              f"the keys are {', '.join(known)}")
-    _check_step_count(rule, config.get("t", 0))
+    check_step_count(rule, config.get("t", 0))
 
 
 def _settle(rule: str, w: Array, dw: Array, config: Config | None
@@ -240,7 +239,7 @@ def _settle(rule: str, w: Array, dw: Array, config: Config | None
         if key != "t" and key in config:
             config[key] = _like_weights(rule, key, config[key], weights)
     hyper = {key: float(config.get(key, value)) for key, value in DEFAULTS[rule].items()}
-    _check_rounded(rule, hyper, weights.dtype)
+    check_rounded(rule, hyper, weights.dtype)
     for key, value in DEFAULTS[rule].items():
         config.setdefault(key, value)
     for key in STATE[rule]:
@@ -259,50 +258,3 @@ def _like_weights(rule: str, key: str, values: Array, w: Array) -> Array:
         return array
     common_dtype(rule, {key: array})
     return array.astype(w.dtype)
-
-
-def _check_number(rule: str, key: str, value: Any) -> None:
-    """Raise ValueError unless a hyper-parameter is a finite number in its range."""
-    expected = "in [0, 1)" if key in BELOW_ONE else "finite and at least 0"
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number < (1 if key in BELOW_ONE else math.inf):  # False for NaN
-        raise ValueError(f"{rule}: {key} is {value!r}, expected a number {expected}")
-
-
-def _check_rounded(rule: str, numbers: Mapping[str, float], dtype: np.dtype[Any]) -> None:
-    """Raise ValueError if the dtype of w rounds a number to infinity, or epsilon to 0.
-
-    Infinity times a gradient of 0 is NaN, and so is 0 / epsilon if epsilon is rounded to 0. The
-    processor may round a subnormal epsilon to 0.
-    """
-    limits = np.finfo(dtype)
-    largest = float(limits.max)
-    smallest = float(limits.tiny)
-    for key, value in numbers.items():
-        if value > largest:
-            raise ValueError(f"{rule}: {key} is {value!r}, expected at most {largest:.4g}, the "
-                             f"largest {dtype}")
-    epsilon = numbers.get("epsilon", 0.0)
-    if 0 < epsilon < smallest:
-        raise ValueError(f"{rule}: epsilon is {epsilon!r}, expected 0 or at least "
-                         f"{smallest:.4g}, the smallest normal {dtype}")
-
-
-def _check_step_count(rule: str, t: Any) -> None:
-    """Raise ValueError unless t is a non-negative integer."""
-    try:
-        steps = operator.index(t)
-    except TypeError:
-        steps = -1
-    if steps < 0:
-        raise ValueError(f"{rule}: t is {t!r}, expected the number of steps so far, "
-                         "an int of at least 0")
-
-
-def hint(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean ...?)" if a known name is similar, else ""."""
-    near = difflib.get_close_matches(str(name), list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

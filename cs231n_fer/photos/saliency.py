@@ -13,7 +13,7 @@ from .emotions import Face
 __all__ = ["draw_saliency", "face_maps"]
 
 COPIES = 32    # noisy copies of a face in its map; with fewer the maps look grainy
-SMOOTH = 24    # maps are averaged to this size before they are drawn: single pixels are noise
+SMOOTH = 24    # maps are averaged down to this size before they are drawn: single pixels are noise
 TILE = 260     # side of the enlarged maps with their margins, in pixels
 GAP = 12
 # Points of the color map inferno, for strengths 0.25 to 1.
@@ -30,11 +30,11 @@ def face_maps(faces: list[Face], net: PretrainedNet) -> Array:
 
 def draw_saliency(rgb: Pixels, faces: list[Face], maps: Array, class_names: tuple[str, ...]
                   ) -> Image.Image:
-    """Return a copy of a photo with the map of each face over its square, and enlarged beside.
+    """Return a copy of a photo with a map over each face, and enlarged maps beside the photo.
 
     rgb      (H, W, 3) uint8
     faces    N Faces of a Reading
-    maps     (N, h, w), >= 0; the colors of each span its own range
+    maps     (N, h, w), >= 0; the colors of each map span its range
     """
     photo, scale = enlarged(rgb)
     squares = [tuple(round(scale * edge) for edge in face.square) for face in faces]

@@ -1,4 +1,4 @@
-"""The pictures of a file, a folder, a pattern, or the frames of a video, one after the other."""
+"""The pictures in a file, a folder or a video, or that match a pattern, one at a time."""
 from __future__ import annotations
 
 import glob
@@ -25,7 +25,7 @@ Source: TypeAlias = "str | os.PathLike[str] | ArrayLike | Iterable[Any]"
 
 
 class Picture(NamedTuple):
-    """A picture that was read, or why it could not be."""
+    """A picture, or why it could not be read."""
 
     name: str              # its path, or "frame 0"
     rgb: Pixels | None     # (H, W, 3)
@@ -33,18 +33,18 @@ class Picture(NamedTuple):
 
 
 def is_picture(path: Path) -> bool:
-    """Return whether a path is that of a file whose name ends as a picture's does."""
+    """Return whether a path is a file with the suffix of a picture."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def pictures_in(source: Source) -> Iterator[Picture]:
     """Yield the pictures of a source; each is read when it is asked for.
 
-    source    path of a picture; of a folder, of which the pictures are taken in the order of their
-              names; a pattern such as "photos/*.jpg", where ** stands for folders; an array of one
+    source    path of a picture; of a folder, whose pictures are taken in the order of their names;
+              a pattern such as "photos/*.jpg", where ** stands for folders; an array of one
               picture; or an iterable of arrays (the frames of a video) and of any of these
-    What cannot be read is a Picture with its error. Raises FileNotFoundError if there is nothing at
-    the only path, ValueError for a folder or an iterable without pictures.
+    What cannot be read gives a Picture with an error. Raises FileNotFoundError if the only path
+    does not exist, ValueError for a folder or an iterable without pictures.
     """
     if isinstance(source, str | os.PathLike):
         yield from _pictures_at(os.fspath(source))
@@ -78,7 +78,7 @@ def _pictures_at(name: str) -> Iterator[Picture]:
 
 
 def _item(name: str) -> Iterator[Picture]:
-    """Yield the pictures of a path or a pattern among others; none of them ends the run."""
+    """Yield the pictures of one path or pattern of several; an error does not end the iteration."""
     try:
         yield from _pictures_at(name)
     except (OSError, ValueError) as error:

@@ -5,8 +5,8 @@
     averaging                running averages of weights
     results                  the course's names for the results of a Solver
     batches                  which samples every step of an epoch gets
-    flat_update, own_update  an update rule of optim applied to all parameters at once; one of the
-                             user's own, applied to one after the other
+    flat_update, own_update  an update rule of optim, applied to all parameters at once; a
+                             user-defined one, applied to one parameter at a time
     run_state, run_folder    what a checkpoint holds; the files of a run:
                              Solver(folder=RunFolder(...))
     fingerprint, horizon     which runs may be resumed, and for how many epochs
@@ -15,7 +15,7 @@
     progress                 what is shown while a model is trained
     diagnosis                where a training diverged, and what helps
     distillation             learning from the probabilities of teachers
-    search                   random search by many processes on one folder
+    search, claims           random search by many processes on one folder; which one runs a trial
 
 To add a sampler: a frozen record in samplers with order(rng, labels), which returns indices of
 samples, its name in `__all__` there, and a test in tests/solver/test_imbalance.py.

@@ -1,7 +1,6 @@
-"""Checks of what Solver is given."""
+"""Checks of the arguments of Solver."""
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..optim.checks import hint
 from ..shapes import check, samples_and_labels
 from ..types import Labels
 from .recipe import Recipe
@@ -49,7 +49,7 @@ def check_records(recipe: object, folder: object) -> None:
 
 
 def check_known(unknown: Iterable[str], keywords: Iterable[str]) -> None:
-    """Raise ValueError for unknown keywords, with those that may have been meant."""
+    """Raise ValueError for unknown keywords, with hints at what may have been meant."""
     known = list(keywords)
     found = [suggestion(keyword, known) for keyword in unknown]
     check(not found, f"Solver: no keyword {', '.join(found)}")
@@ -63,5 +63,4 @@ def suggestion(keyword: str, known: list[str]) -> str:
         return f"{keyword!r} (use folder=RunFolder(path, {keyword}=...))"
     if keyword == "checkpoint_dir":  # its name before 0.2.0
         return f"{keyword!r} (use folder=RunFolder(path))"
-    near = difflib.get_close_matches(keyword, known, n=1)
-    return repr(keyword) + (f" (did you mean {near[0]!r}?)" if near else "")
+    return f"{keyword!r}{hint(keyword, known)}"

@@ -1,8 +1,8 @@
-"""The batches of an epoch: a function of seed, epoch and recipe, whatever was trained before.
+"""The batches of an epoch: a function of seed, epoch and recipe, whatever came before.
 
 Order and augmentation are drawn for the whole epoch from generators that depend on seed and epoch
-alone. An epoch that was interrupted is thus resumed by drawing the same numbers again and skipping
-the steps that are done.
+alone. An interrupted epoch is therefore resumed by drawing the same numbers again and skipping the
+steps that are done.
 """
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def batches_of(recipe: Recipe, labels: Labels, batch_size: int, seed: int, epoch
 
 
 def check_normalized(model: Model, samples: list[Indices]) -> None:
-    """Raise ValueError if a normalization of a network gets one number at a time to normalize.
+    """Raise ValueError if a normalization layer would normalize one number at a time.
 
-    Its output is then beta whatever the input, and everything before it gets gradients of 0.
+    Its output would then be beta for any input, and all layers before it would get gradients of 0.
     samples   the batches of an epoch
     """
     if not isinstance(model, Network):
@@ -64,12 +64,12 @@ def check_normalized(model: Model, samples: list[Indices]) -> None:
     smallest = min(map(len, samples))
     for path, layer, shape, _ in model.layer.rows("", model.input_shape):
         if normalized_at_once(layer, shape, smallest) == 1:
-            mend = (f"use larger batches: {sum(map(len, samples))} samples are split into "
-                    f"{len(samples)}" if isinstance(layer, BatchNorm) else "leave it out")
+            mend = (f"use larger batches: {sum(map(len, samples))} samples give "
+                    f"{len(samples)} batches" if isinstance(layer, BatchNorm) else "leave it out")
             raise ValueError(
                 f"batch_size: in a batch of {smallest}, {path.strip('/')} "
-                f"({type(layer).__name__}) has one number to normalize at a time, so that nothing "
-                f"before it learns; {mend}")
+                f"({type(layer).__name__}) normalizes one number at a time, so nothing before "
+                f"it learns; {mend}")
 
 
 def normalized_at_once(layer: Layer, shape: Shape, samples: int) -> int | None:

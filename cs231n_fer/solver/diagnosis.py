@@ -34,7 +34,7 @@ def finite(arrays: Mapping[str, Array]) -> bool:
 class Finding:
     """Where numbers became infinite or NaN, and what helps against it.
 
-    where    a text that follows "it began in", such as "the output of block2/conv (Conv)"
+    where    text that follows "it began in", such as "the output of block2/conv (Conv)"
     advice   what to do
     """
 
@@ -73,7 +73,7 @@ def cause(model: Model, step: Step) -> Finding:
         return Finding("the images of the batch",
                        "leave out such samples; X_train has been changed since Solver checked it")
     if not finite({"X": step.X}):
-        return Finding("the augmentation of the batch", "mend the augmentation")
+        return Finding("the augmentation of the batch", "fix the augmentation")
     if not isinstance(model, Network):
         return Finding("the model", f"check its loss and its gradients, or {LOWER}")
     with np.errstate(all="ignore"):
@@ -105,7 +105,7 @@ def diverged(what: str, state: RunState, learning_rate: float, found: Finding, n
 
 
 def in_layers(model: Network, step: Step, images: Array) -> Finding:
-    """Do the work of cause() where batch and parameters are finite: run the step again."""
+    """Find the cause if the batch and the parameters are finite: run the step again."""
     rng = deepcopy(model.rng)
     if step.rng_state:
         rng.bit_generator.state = step.rng_state
@@ -125,7 +125,7 @@ def in_layers(model: Network, step: Step, images: Array) -> Finding:
     if found:
         return Finding(found[0], LOWER if step.number > 1 else
                        f"no step has been done yet: use smaller initial weights, or {STANDARDIZE}")
-    return Finding("the L2 regularisation", f"use a smaller reg, or {LOWER}")
+    return Finding("the L2 regularization", f"use a smaller reg, or {LOWER}")
 
 
 def traced(layer: Layer, path: str, found: list[str]) -> Layer:

@@ -44,20 +44,20 @@ def generator_of(model: Model) -> np.random.Generator | None:
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return the state of a generator of any kind as JSON can hold it: arrays become lists."""
+    """Return the state of a generator in a form that JSON can hold: arrays become lists."""
     state: dict[str, Any] = jsonable(rng.bit_generator.state)
     return state
 
 
 def jsonable(value: Any) -> Any:
-    """Return a state, a dict of dicts, arrays and numbers, with lists in place of arrays."""
+    """Return a state, nested dicts of arrays and numbers, with arrays converted to lists."""
     if isinstance(value, dict):
         return {key: jsonable(inner) for key, inner in value.items()}
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def goes_on_after_nan(model: Model, choice: str | None) -> bool:
-    """Return whether a training goes on where numbers become infinite or NaN.
+    """Return whether training continues after numbers become infinite or NaN.
 
     choice   on_divergence of the Recipe; None: what the model says
     """

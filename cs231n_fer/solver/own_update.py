@@ -1,4 +1,4 @@
-"""An update rule of the user's own, applied to one parameter after the other as in the course."""
+"""A user-defined update rule, applied to one parameter at a time as in the course."""
 from __future__ import annotations
 
 import warnings
@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays.flat import check_fits
 from ..optim import DEFAULTS, STATE, UPDATE_RULES, check_config
-from ..optim.rules import hint
+from ..optim.checks import hint
 from ..shapes import check, real_numbers
 from ..types import Array, Arrays
 from .fingerprint import describe
@@ -24,9 +24,9 @@ class OwnUpdate:
     """A rule (w, dw, config) -> (next_w, config), with a config for every parameter.
 
     rule       function of the course's signature; it may return a new array, or w changed in place
-    settings   what every config holds at first; "learning_rate" is set before every step
+    settings   initial contents of every config; "learning_rate" is set before every step
     params     parameters of the model by name
-    What a rule puts into config is its state: arrays, and what JSON can hold.
+    What a rule stores in config is its state: arrays, and values that JSON can hold.
     """
 
     def __init__(self, rule: Rule, settings: Mapping[str, Any], params: Arrays) -> None:
@@ -61,8 +61,7 @@ class OwnUpdate:
         params          parameters by name
         grads           gradients by name, of the same shapes
         learning_rate   of this step
-        Raises ValueError if the rule returns something else than weights of the same shape and a
-        config.
+        Raises ValueError if the rule returns anything but weights of the same shape and a config.
         """
         check_fits(grads, params)
         for name, w in params.items():
@@ -70,7 +69,7 @@ class OwnUpdate:
             result = self.rule(w, grads[name], config)
             check(isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)
                   and np.shape(result[0]) == w.shape,
-                  f"update_rule: {self.text} gave {type(result).__name__} for {name}, expected "
+                  f"update_rule: {self.text} returned {type(result).__name__} for {name}, expected "
                   f"(next_w, config) with next_w of shape {w.shape} and a dict")
             params[name] = real_numbers(result[0], w.dtype, f"update_rule: {name}")
             self._configs[name] = result[1]
@@ -80,9 +79,9 @@ Update = FlatUpdate | OwnUpdate
 
 
 def update_of(rule: str | Rule, optim_config: Mapping[str, Any], params: Arrays) -> Update:
-    """Return what applies an update rule to the parameters of a model.
+    """Return the object that applies an update rule to the parameters of a model.
 
-    rule           name of a rule in optim.rules, one of these functions, or a function of one's own
+    rule           name of a rule in optim.rules, one of those functions, or a user-defined function
     optim_config   hyper-parameters. Keys that a rule of optim.rules doesn't have are left out with
                    a warning, as the course ignores them
     params         parameters of the model by name
@@ -91,7 +90,7 @@ def update_of(rule: str | Rule, optim_config: Mapping[str, Any], params: Arrays)
     name = next((name for name, function in UPDATE_RULES.items() if function is rule), rule)
     if callable(name):
         check("learning_rate" in optim_config,
-              "optim_config: has no 'learning_rate', which a rule of your own needs; use "
+              "optim_config: has no 'learning_rate', which a user-defined rule needs; use "
               "optim_config={'learning_rate': 1e-2}")
         return OwnUpdate(name, optim_config, params)
     check(isinstance(name, str), f"update_rule: got {rule!r}, expected a name or a function")

@@ -1,9 +1,9 @@
-"""What a training shows of its progress.
+"""How training shows its progress.
 
-    Bar           on a terminal: a line that is written again and again, to standard error
-    EpochLine     off a terminal (a pipe, a file, a notebook): one line for every epoch
-    CourseLines   where print_every asks for it: the course's lines, to standard output
-    Silent        nothing, where verbose is false; the base class of the others
+    Bar           on a terminal: a line that is rewritten, on standard error
+    EpochLine     elsewhere (a pipe, a file, a notebook): one line per epoch
+    CourseLines   if print_every is given: the course's lines, on standard output
+    Silent        nothing, if verbose is false; the base class of the others
 
 One object shows one epoch: begin, step after every step, evaluated, end; close in any case.
 """

@@ -28,9 +28,9 @@ class Recipe:
     keep            "best": train() leaves the parameters with the best validation accuracy in the
                     model; "last": those of the last step
     on_divergence   "raise": a loss, gradient or weight that is infinite or NaN ends the training
-                    with a FloatingPointError; "continue": a warning says so, and the training goes
-                    on, as in the course; None: what the model's attribute on_divergence says, which
-                    is "continue" for the course's nets, else "raise"
+                    with a FloatingPointError; "continue": training continues after a
+                    warning, as in the course; None: what the model's attribute on_divergence says,
+                    which is "continue" for the course's nets, else "raise"
     Raises ValueError for a value out of range.
     """
 

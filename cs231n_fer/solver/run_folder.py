@@ -86,10 +86,10 @@ class RunFolder:
               f"path: got {self.path!r}, expected the path of a folder")
         object.__setattr__(self, "path", Path(self.path))
         check(not (self.resume and self.overwrite),
-              "resume, overwrite: got both, expected one: go on with the run, or replace it")
+              "resume, overwrite: got both, expected at most one: continue the run, or replace it")
 
     def begin(self, state: RunState) -> None:
-        """Load the run that is to be resumed, or make sure that there is no other run.
+        """Load the run to resume, or make sure that there is no other run.
 
         Raises ValueError if the folder holds files of a run that are neither to be resumed nor
         overwritten, or that can't be resumed.
@@ -102,8 +102,8 @@ class RunFolder:
             self.load(state)
             return
         check(self.overwrite or not found,
-              f"folder: {self.path} holds {', '.join(found)} of another run; go on with it by "
-              "resume=True, replace it by overwrite=True, or take another folder")
+              f"folder: {self.path} holds {', '.join(found)} of another run; continue it with "
+              "resume=True, replace it with overwrite=True, or use another folder")
         for name in found:
             (self.path / name).unlink()
 
@@ -142,7 +142,7 @@ class RunFolder:
                   "run in another folder")
             return
         arrays, info = load_newest(self.path)
-        check("settings" in info, f"resume: {path} holds no run of a Solver")
+        check("settings" in info, f"resume: {path} is not a run of a Solver")
         check_fits(state.model.params, arrays, "params", path)
         try:
             check_same_run(state, info, path)
@@ -150,7 +150,7 @@ class RunFolder:
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if str(path) in str(error):  # the message names the file already
                 raise
-            raise ValueError(f"resume: {path} holds no run of a Solver ({error!r})") from error
+            raise ValueError(f"resume: {path} is not a run of a Solver ({error!r})") from error
         # Earlier versions kept the best weights in best.h5 only.
         best = below(arrays, "best") or load_checkpoint(self.path / BEST)[0]
         state.best_params = below(best, "params")
@@ -163,7 +163,7 @@ class RunFolder:
 
 
 def sweep(path: Path) -> None:
-    """Remove the temporary files that a killed process has left beside a file."""
+    """Remove the temporary files that a killed process has left next to a file."""
     file = Path(os.path.realpath(path))
     for leftover in file.parent.glob(f".{file.name}.*.tmp"):
         leftover.unlink(missing_ok=True)
@@ -171,7 +171,7 @@ def sweep(path: Path) -> None:
 
 def duplicate(path: Path, other: Path) -> None:
     """Give a file a second name, or a copy if the disk has no hard links; replace `other`."""
-    source = os.path.realpath(path)  # a second name of a symbolic link would follow the new file
+    source = os.path.realpath(path)  # a hard link to a symbolic link would follow the new file
     with replacing(other, mode=stat.S_IMODE(os.stat(source).st_mode)) as temporary:
         try:
             temporary.unlink(missing_ok=True)

@@ -27,8 +27,8 @@ class RunState:
     fingerprint         the same for data, model and recipe, see fingerprint.py; {} without a folder
     epoch, step         completed epochs, and completed steps of the current one
     saved_epoch         epoch of last.h5; None before it is written
-    num_epochs          length of the training that the schedule was asked for; None before it
-    diverged            whether a number has become infinite or NaN, and the training went on
+    num_epochs          number of epochs that the schedule was given; None before training
+    diverged            whether a number has become infinite or NaN, and training continued
     loss_history        loss of every step
     train_acc_history   training accuracy before training and after every epoch
     val_acc_history     validation accuracy, likewise
@@ -78,7 +78,7 @@ class RunState:
         seconds         that its steps took, since the training was resumed
         images          that were shown in that time
         """
-        with np.errstate(invalid="ignore"):  # inf - inf, where a training goes on
+        with np.errstate(invalid="ignore"):  # inf - inf, if training continues
             loss = float(np.mean(self.loss_history[-steps:]))
         self.history.append({
             "epoch": self.epoch,
@@ -100,7 +100,7 @@ class RunState:
         self._give(self.best_params, self.best_buffers)
 
     def give_last(self) -> None:
-        """Give the model back what give_best took away, unless it has been changed since."""
+        """Undo give_best, unless the model has been changed since."""
         if self.last_params and self.shows_best():
             self._give(self.last_params, self.last_buffers)
         self.last_params = {}

@@ -123,7 +123,7 @@ def checked_order(sampler: Sampler, rng: np.random.Generator, labels: Labels) ->
     N = len(labels)
     check(order.ndim == 1 and len(order) > 0 and order.dtype.kind in "iu"
           and 0 <= order.min() <= order.max() < N,
-          f"sampler: {sampler} gave {order.dtype} {order.shape}, "
+          f"sampler: {sampler} returned {order.dtype} {order.shape}, "
           f"expected indices from 0 to {N - 1}, at least one")
     return order
 

@@ -1,18 +1,10 @@
 """Random search (Bergstra & Bengio 2012) by any number of processes that share a folder.
 
-A trial is a function of (seed, number): draw() returns its settings, whichever process runs it. A
-folder holds
+A trial is a function of (seed, number): draw() returns its settings, whichever process runs it. The
+module claims says how a process claims a trial. A folder holds
 
     0007.claim-0    made by the process that runs trial 7; names its host and process id
     0007.json       settings and result of trial 7, written atomically
-
-A process touches its claim as long as it works. A claim that has not been touched for `stale`
-seconds, by the clock of the file system, belongs to a dead process: the process that then creates
-0007.claim-1 takes the trial over. The same holds for a claim that lies further than that in the
-future, made before a clock was set back: a living process would have touched it. Claims are created
-exclusively and never removed or renamed, so that two processes can at no moment both succeed. A
-process that was not dead but suspended finds the younger claim when it has finished, and leaves the
-result to its successor. An interrupted process makes its claim old, so that no other one waits.
 
 successive_halving() drops poor trials early: all trials are trained briefly, the best of them
 longer, and so on. The processes wait for each other at the end of a rung, so that the choice of the
@@ -22,14 +14,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import socket
-import tempfile
-import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,6 +27,7 @@ import numpy as np
 from ..files.checkpoint import write_text
 from ..files.sealed import FilePath, plain
 from ..shapes import check
+from .claims import STALE, claim, claim_path, result_path, working
 
 __all__ = [
     "Choice",
@@ -52,9 +40,6 @@ __all__ = [
     "successive_halving",
     "survivors",
 ]
-
-STALE = 120.0  # seconds; network file systems may show modification times that are a minute old
-BEATS = 10  # touches in that time
 
 Settings = dict[str, Any]  # of a trial; JSON can hold them
 Result = dict[str, Any]  # of a trial; JSON can hold it
@@ -136,62 +121,6 @@ def _uniform(seed: int, number: int, name: str) -> float:
     return float(np.random.default_rng([seed, number, zlib.crc32(name.encode())]).random())
 
 
-def claim(folder: FilePath, number: int, stale: float = STALE) -> Path | None:
-    """Claim a trial for this process; return the path of the claim, None if the trial is taken.
-
-    folder   of the trials
-    number   of the trial
-    stale    seconds after which an untouched claim is considered abandoned
-    """
-    folder = Path(folder)
-    generation = 0
-    folder.mkdir(parents=True, exist_ok=True)
-    while _claim_path(folder, number, generation).exists():
-        generation += 1
-    # A claim from the future, made before a clock was set back, would never become old.
-    if generation and abs(age(_claim_path(folder, number, generation - 1))) < stale:
-        return None
-    path = _claim_path(folder, number, generation)
-    try:
-        with open(path, "x", encoding="utf-8") as file:  # O_CREAT | O_EXCL: fails if it exists
-            file.write(f"{socket.gethostname()} {os.getpid()}\n")
-    except FileExistsError:
-        return None
-    # Checked after the claim is made: otherwise the result could appear between the two.
-    return None if _result_path(folder, number).exists() else path
-
-
-def age(path: Path) -> float:
-    """Return the seconds since a file was touched, by the clock of its file system.
-
-    All machines share this clock. A negative age means that the file is from the future.
-    """
-    with tempfile.TemporaryFile(dir=path.parent) as now:
-        return os.fstat(now.fileno()).st_mtime - path.stat().st_mtime
-
-
-@contextmanager
-def working(path: Path, stale: float = STALE) -> Iterator[None]:
-    """Touch a claim regularly while the context lasts; make it old if that is interrupted."""
-    done = threading.Event()
-
-    def touch() -> None:
-        while not done.wait(stale / BEATS):
-            os.utime(path)
-
-    thread = threading.Thread(target=touch, daemon=True)
-    thread.start()
-    interrupted = True
-    try:
-        yield
-        interrupted = False
-    finally:
-        done.set()
-        thread.join()
-        if interrupted:
-            os.utime(path, (0, 0))
-
-
 def run_trials(folder: FilePath, trials: Mapping[int, Settings],
                evaluate: Callable[[int, Settings], Result], stale: float = STALE,
                poll: float = 1.0) -> dict[int, Result]:
@@ -204,7 +133,7 @@ def run_trials(folder: FilePath, trials: Mapping[int, Settings],
     stale       age of an untouched claim, in seconds, at which a trial is taken over
     poll        seconds to wait before checking again for trials that other processes run
     The results are in order of number. Raises ValueError if the folder holds trials with other
-    settings, or if the result of a trial is no such dict, and passes on what evaluate raises.
+    settings, or if evaluate returns anything else; exceptions of evaluate are passed on.
     """
     while True:
         stored = results(folder)
@@ -233,18 +162,18 @@ def _run_trial(folder: FilePath, number: int, settings: Settings,
     with working(mine, stale):
         result = evaluate(number, settings)
         check(isinstance(result, dict),
-              f"evaluate: gave {result!r} for trial {number}, expected a dict")
+              f"evaluate: returned {result!r} for trial {number}, expected a dict")
         text = as_json({"number": number, "settings": settings, "result": result})
     generation = int(mine.suffix.removeprefix(".claim-"))
-    if not _claim_path(folder, number, generation + 1).exists():
-        write_text(_result_path(folder, number), text + "\n")
+    if not claim_path(folder, number, generation + 1).exists():
+        write_text(result_path(folder, number), text + "\n")
     return True
 
 
 def results(folder: FilePath) -> dict[int, dict[str, Any]]:
     """Return the finished trials of a folder in order, {number: {"number", "settings", "result"}}.
 
-    Raises ValueError for a file that is no result of a trial.
+    Raises ValueError for a file that is not the result of a trial.
     """
     found: dict[int, dict[str, Any]] = {}
     for path in Path(folder).glob("*.json"):
@@ -252,12 +181,12 @@ def results(folder: FilePath) -> dict[int, dict[str, Any]]:
             trial = json.loads(path.read_text(encoding="utf-8"))
             check(isinstance(trial, dict) and isinstance(trial.get("settings"), dict)
                   and isinstance(trial.get("result"), dict),
-                  "it holds no settings and no result; remove it to run the trial again")
+                  "it has no settings or no result; remove it to run the trial again")
             number = trial.get("number")
-            check(isinstance(number, int) and path == _result_path(folder, number),
+            check(isinstance(number, int) and path == result_path(folder, number),
                   f"it is of trial {number!r}")
         except (ValueError, RecursionError, IsADirectoryError) as error:
-            raise ValueError(f"folder: {path} is no result of a trial: {error}") from error
+            raise ValueError(f"folder: {path} is not the result of a trial: {error}") from error
         found[number] = trial
     return dict(sorted(found.items()))
 
@@ -319,13 +248,5 @@ def score_of(number: int, result: Result) -> float:
     score = result.get("score")
     if isinstance(score, int | float):
         return score
-    raise ValueError(f"evaluate: gave {result} for trial {number}, "
+    raise ValueError(f"evaluate: returned {result} for trial {number}, "
                      "expected a dict with a number as 'score'")
-
-
-def _claim_path(folder: FilePath, number: int, generation: int) -> Path:
-    return Path(folder) / f"{number:04}.claim-{generation}"
-
-
-def _result_path(folder: FilePath, number: int) -> Path:
-    return Path(folder) / f"{number:04}.json"

@@ -137,9 +137,9 @@ class Solver(RunResults, Independent):
     def train(self) -> None:
         """Train until num_epochs; then give the model the parameters that recipe.keep names.
 
-        After num_epochs was raised, train() goes on from the last step, with the bits of one long
-        run, unless other parameters have been put into the model. Raises ValueError where this
-        changes the past of the schedule, for initial parameters that are not finite, and for
+        After num_epochs is raised, train() continues from the last step and gives the same bits as
+        one long run, unless other parameters have been put into the model. Raises ValueError if
+        this changes the past of the schedule, for initial parameters that are not finite, and for
         batches that a normalization cannot normalize.
         """
         stop = self.recipe.stop
@@ -236,8 +236,8 @@ class Solver(RunResults, Independent):
 
         The loss is appended to loss_history, and the running average of the weights follows them.
         If the loss or a gradient is infinite or NaN, the batch is run again to find the layer where
-        that began, with the same dropout masks: the state of the model's random generator is noted
-        before the step. Raises FloatingPointError with what was found, or warns and goes on.
+        this began, with the same dropout masks: the state of the model's random generator is noted
+        before the step. Raises FloatingPointError with what was found, or warns and continues.
         """
         raw = X = self.X_train[chosen]
         y = self.y_train[chosen]
@@ -263,7 +263,7 @@ class Solver(RunResults, Independent):
         if not goes_on_after_nan(self.model, self.recipe.on_divergence):
             raise FloatingPointError(message)
         if not self.state.diverged:
-            warnings.warn(f"{message}; going on, see Recipe(on_divergence=...)", stacklevel=2)
+            warnings.warn(f"{message}; continuing, see Recipe(on_divergence=...)", stacklevel=2)
         self.state.diverged = True
 
     def _stop_if_interrupted(self) -> None:
@@ -282,7 +282,7 @@ class Solver(RunResults, Independent):
         factor = self.schedule(epoch, self.num_epochs, self.val_acc_history)
         rate = self.learning_rate * factor
         if not 0 <= rate < math.inf:
-            raise ValueError(f"schedule: gave {factor!r} at epoch {epoch:g}, which makes the "
+            raise ValueError(f"schedule: returned {factor!r} at epoch {epoch:g}, which makes the "
                              f"learning rate {rate!r}, expected a finite number of at least 0")
         return rate
 

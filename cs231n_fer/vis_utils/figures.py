@@ -63,7 +63,7 @@ def plot_class_distribution(counts: Mapping[str, NDArray[Any]], names: Sequence[
     ax.set_xticks(range(len(names)), labels)
     ax.tick_params(axis="x", length=0)
     legend_above(ax)
-    return finish_axes(ax, f"Class distribution of {totals.sum():,} labelled faces",
+    return finish_axes(ax, f"Class distribution of {totals.sum():,} labeled faces",
                        "Emotion and number of faces", "Share of the split (%)", pad=32)
 
 

@@ -13,7 +13,7 @@ __all__ = ["vis_grid", "vis_nn"]
 
 
 def vis_grid(Xs: NDArray[Any]) -> Array:
-    """Return images (N, H, W, C) tiled in a square, together stretched to the range 0 to 1.
+    """Return images (N, H, W, C) tiled in a square, together scaled to the range 0 to 1.
 
     Lines between images, and unused cells, are 0. Raises ValueError for another shape.
     """
@@ -26,9 +26,9 @@ def vis_grid(Xs: NDArray[Any]) -> Array:
 
 
 def vis_nn(rows: Sequence[Sequence[NDArray[Any]]]) -> Array:
-    """Return rows of images (H, W, C), all of one shape, together stretched to the range 0 to 1.
+    """Return rows of images (H, W, C), all of one shape, together scaled to the range 0 to 1.
 
-    As in the course, lines between images have the value 1 before the numbers are stretched. Raises
+    As in the course, lines between images have the value 1 before scaling. Raises
     ValueError if images differ in shape, or rows in length.
     """
     check(len(rows) > 0, "rows: got none, expected at least one row of images")
@@ -50,7 +50,7 @@ def _tiled(rows: Sequence[NDArray[Any]], columns: int, background: float) -> Arr
 
 
 def _stretched(grid: Array) -> Array:
-    """Return numbers stretched to the range 0 to 1; equal numbers become 0."""
+    """Return numbers scaled to the range 0 to 1; equal numbers become 0."""
     low = grid.min()
     high = grid.max()
     return (grid - low) / (high - low) if high > low else np.zeros_like(grid)

@@ -1,7 +1,7 @@
 """What all figures share: colors, new axes, titles and legends, and how a figure is written.
 
 Figures are registered with pyplot, so that a notebook shows them below the cell that made them.
-pyplot keeps a figure until it is closed: what draws figures only to write them closes them.
+pyplot keeps a figure until it is closed, so code that draws a figure only to save it closes it.
 Importing this package changes neither Matplotlib's settings nor its backend. The colors are those
 of Okabe & Ito 2008, which color-blind readers can tell from each other.
 """
@@ -32,11 +32,11 @@ SPLIT_COLOURS = (BLUE, SKY, GREY, ORANGE)
 def save_figure(figure: Figure | Axes, path: str | Path, close: bool = False) -> Path:
     """Write a Figure, or the Figure of an Axes, at 150 dpi, and return the Path.
 
-    close    close it afterward: a notebook does not show it, and its memory is freed
-    The ending of the path is the format, PNG where there is none. Missing folders are created; a
+    close    whether to close it afterward: a notebook does not show it, and its memory is freed
+    The suffix of the path gives the format, PNG if there is none. Missing folders are created; a
     crash leaves either the old file or the new one.
     """
-    from matplotlib import pyplot  # not before a figure is drawn: it chooses a backend
+    from matplotlib import pyplot  # not until a figure is drawn, because it chooses a backend
 
     path = Path(path)
     root = figure.figure.figure  # Axes -> (Sub)Figure -> Figure; a Figure is its own .figure
@@ -48,8 +48,8 @@ def save_figure(figure: Figure | Axes, path: str | Path, close: bool = False) ->
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
-    """Return a Figure of size (width, height) in inches, which a notebook shows by itself."""
-    from matplotlib import pyplot  # not before a figure is drawn: it chooses a backend
+    """Return a Figure of size (width, height) in inches, which a notebook shows automatically."""
+    from matplotlib import pyplot  # not until a figure is drawn, because it chooses a backend
 
     return pyplot.figure(figsize=size, dpi=150,
                          layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15))
@@ -74,9 +74,9 @@ def finish_axes(ax: Axes, title: str, xlabel: str, ylabel: str, pad: float = 12)
 
 
 def add_note(figure: Figure | Axes, text: str) -> None:
-    """Write in small print below a Figure, or that of an Axes, what it was drawn from.
+    """Write a note in small print below a Figure, or the Figure of an Axes.
 
-    text    such as "synthetic faces, FinalConvNet, seed 0"
+    text    what it was drawn from, such as "synthetic faces, FinalConvNet, seed 0"
     """
     root = figure.figure.figure
     root.supxlabel(text, x=0.02, ha="left", fontsize=8, color=MUTED)

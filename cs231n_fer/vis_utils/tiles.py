@@ -116,7 +116,7 @@ def plot_saliency(images: Pixels, maps: Array, predicted: Labels, names: Sequenc
 
 def _captions(predicted: Labels, labels: Labels | None, images: Pixels, names: Sequence[str]
               ) -> list[tuple[str, str]]:
-    """Return the caption of each face and its color, by which right and wrong are told apart."""
+    """Return the caption of each face and its color, which tells right from wrong."""
     predicted = _checked_labels(predicted, "predicted", images, names)
     if labels is None:
         return [(f"predicted {names[label]}", INK) for label in predicted]

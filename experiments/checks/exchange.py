@@ -1,4 +1,4 @@
-"""Measure how far networks change on their way through other programs, and record it.
+"""Measure how much networks change on their way through other programs, and record it.
 
     pip install -e ".[onnx,sklearn,safetensors]" onnxruntime torch
     python experiments/checks/exchange.py
@@ -15,7 +15,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import tempfile
 import warnings
 from collections import Counter
@@ -33,6 +32,8 @@ from cs231n_fer.exchange.estimator import ConvNetClassifier
 from cs231n_fer.exchange.hub import load_folder, save_folder
 from cs231n_fer.exchange.onnx_export import export_onnx
 from cs231n_fer.exchange.onnx_import import import_onnx
+from cs231n_fer.files.checkpoint import write_text
+from experiments import flags
 from experiments.bench.report import RESULTS, json_text
 
 LIMIT = 1e-5
@@ -138,9 +139,9 @@ def imported_nets(folder):
 
 def main(argv=None):
     """Run all measurements, print them and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=RESULTS / "exchange.json")
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--out", type=flags.target, default=RESULTS / "exchange.json",
+                        help="file of the result (default: experiments/results/exchange.json)")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")  # of deprecations in the libraries
     with tempfile.TemporaryDirectory() as name:
@@ -151,7 +152,7 @@ def main(argv=None):
     counts = dict(Counter(check["status"] for check in checks))
     print(f"checks of scikit-learn: {counts}")
     worst = max(found.values())
-    args.out.write_text(json_text({
+    write_text(args.out, json_text({
         "promise": "Networks come through ONNX files and hub folders unchanged but for rounding, "
                    "and the estimator passes the checks of scikit-learn",
         "measured": f"differences of at most {worst:.0e} of the largest number in {len(found)} "
@@ -159,8 +160,7 @@ def main(argv=None):
                     f"{counts.get('skipped', 0)} skipped, {counts.get('failed', 0)} failed",
         "command": "python experiments/checks/exchange.py",
         "onnxruntime": onnxruntime.__version__, "sklearn": sklearn.__version__,
-        "torch": torch.__version__, "differences": found, "estimator_checks": counts}),
-        encoding="utf-8")
+        "torch": torch.__version__, "differences": found, "estimator_checks": counts}))
     return int(not worst <= LIMIT or "failed" in counts)
 
 

@@ -73,10 +73,10 @@ FAILURES = {
     "no net": (["predict", "face.png", "--net", "missing.h5"], "missing.h5"),
     "bad net": (["predict", "face.png", "--net", "bad.png"], "bad.png"),
     "no pictures": (["predict", "empty"], "holds no pictures"),
-    "no face": (["saliency", "bad.png", "bad.png"], "no photo with a face"),
+    "no face": (["saliency", "bad.png", "bad.png"], "no face found in any photo"),
     "no data": (["evaluate", "--data", "missing.h5"], "there is no missing.h5"),
     "no source": (["prepare", "missing.csv"], "missing.csv"),
-    "no layer": (["check-gradients", "--layer", "nope"], "no layer contains 'nope'"),
+    "no layer": (["check-gradients", "--layer", "nope"], "no layer has 'nope' in its name"),
     "no checkpoint": (["evaluate", "missing.h5", "--data", "synthetic"], "missing.h5"),
 }
 

@@ -47,12 +47,13 @@ def test_dropout_alone_is_the_probability_of_keeping_and_a_warning_says_so():
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"dropout": 0.5, "dropout_keep_ratio": 0.5}, "dropout: got 0.5 beside dropout_keep_ratio 0.5"),
+    ({"dropout": 0.5, "dropout_keep_ratio": 0.5},
+     "dropout: got 0.5 as well as dropout_keep_ratio 0.5"),
     ({"dropout": -1}, "dropout: got -1, expected a probability; write dropout_keep_ratio="),
     ({"dropout": 1.5}, "dropout: got 1.5"),
     ({"use_batchnorm": True, "normalization": "layernorm"},
-     "use_batchnorm: got True beside normalization 'layernorm'; leave it out"),
-    ({"use_batchnorm": False, "normalization": "batchnorm"}, "use_batchnorm: got False beside")],
+     "use_batchnorm: got True as well as normalization 'layernorm'; leave it out"),
+    ({"use_batchnorm": False, "normalization": "batchnorm"}, "use_batchnorm: got False as well")],
     ids=str)
 def test_keywords_that_disagree_are_refused(options, message):
     with pytest.raises(ValueError) as error:

@@ -58,7 +58,7 @@ ZIP = zip_of(("fer2013.csv", CSV))
 GZIP = gzip.compress(tar_of(("fer2013.csv", CSV, {})), mtime=0)
 BAD_ARCHIVES = {  # name: (file name, content, part of the error)
     "an empty zip": ("a.zip", b"", "is not a complete .zip file: download it again"),
-    "a zip of nothing": ("a.zip", zip_of(), "holds no CSV of faces and no pictures"),
+    "a zip of nothing": ("a.zip", zip_of(), "contains neither a CSV of faces nor pictures"),
     "half a zip": ("a.zip", ZIP[:len(ZIP) // 2], "is not a complete .zip file: download it again"),
     "a zip with a flipped bit": ("a.zip", edited(ZIP, b"fer2013.csv", -2000, b"\0\1"),
                                  "is damaged"),
@@ -81,7 +81,7 @@ BAD_ARCHIVES = {  # name: (file name, content, part of the error)
         "a.zip", edited(edited(ZIP, CENTRAL, 8, b"\0\x08"), CENTRAL, 46, b"\xff\xfe"),
         "is damaged"),
     "a zip whose name is empty": ("a.zip", edited(ZIP, CENTRAL, 46, b"\0"),
-                                  "holds no CSV of faces"),
+                                  "contains neither a CSV of faces"),
     "an empty tar.gz": ("a.tar.gz", b"", "is not a complete .tar.gz file"),
     "half a tar.gz": ("a.tar.gz", GZIP[:len(GZIP) // 2], "is damaged"),
     "a tar.gz that is a zip inside": ("a.tar.gz", gzip.compress(ZIP), "download it again"),
@@ -114,7 +114,7 @@ BAD_ARCHIVES = {  # name: (file name, content, part of the error)
                       "a link or a device"),
     "a 7z file": ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(100), "the first line of a.7z is"),
     "two of a name": ("a.tar", tar_of(("1/fer2013.csv", CSV, {}), ("2/fer2013.csv", CSV, {})),
-                      "name one of them"),
+                      "name the one to read"),
 }
 
 

@@ -52,10 +52,10 @@ PNG = saved(FACE)
 JPEG = saved(FACE, "JPEG")
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(PIXELS[1])]}
 BAD_PICTURES = {  # name: (file name, content, part of the reason)
-    "zero bytes": ("x.png", b"", "not a readable picture (of no such format"),
-    "a text": ("x.jpg", b"no picture\n", "not a readable picture (of no such format"),
-    "0x0": ("x.png", png(0, 0), "or with a damaged head"),
-    "0 wide": ("x.png", png(0, 48), "or with a damaged head"),
+    "zero bytes": ("x.png", b"", "not a readable picture (not one of the formats"),
+    "a text": ("x.jpg", b"no picture\n", "not a readable picture (not one of the formats"),
+    "0x0": ("x.png", png(0, 0), "or the header is damaged"),
+    "0 wide": ("x.png", png(0, 48), "or the header is damaged"),
     "60,000x60,000": ("x.png", png(60_000, 60_000), "60"),
     "a JPEG of 65,535x65,535": ("x.jpg", jpeg_size(65_535, 65_535),
                                 "not a readable picture ("),
@@ -87,7 +87,7 @@ BAD_PICTURES = {  # name: (file name, content, part of the reason)
         "x.png", PNG[:33] + chunk(b"IDAT", zlib.compress(bytes(2352))[:-4] + bytes(4)) + PNG[-12:],
         "not a readable picture (Error -3 while decompressing"),
     "a PNG without its palette": ("x.png", palette_png(0),
-                                  "has a palette of 0 bytes, expected three for each"),
+                                  "has a palette of 0 bytes, expected three per color"),
     "a palette behind the pixels": ("x.png", palette_png(3, after=True),
                                     "has a palette of 0 bytes"),
     "a palette of a colour and a half": ("x.png", palette_png(4), "palette"),

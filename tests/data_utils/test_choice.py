@@ -165,7 +165,7 @@ def test_splits_in_folders_of_their_own_are_all_read(tmp_path):
 def test_two_sets_of_pictures_side_by_side_are_the_users_choice(tmp_path):
     for name in ("a", "b"):
         write_pictures(tmp_path / name)
-    with pytest.raises(ValueError, match=r"holds \w+ pictures in a and in b: name one"):
+    with pytest.raises(ValueError, match=r"has \w+ pictures in a and in b: name the one"):
         quiet(tmp_path, tmp_path / "out.h5")
 
 
@@ -180,7 +180,7 @@ def test_a_few_rows_without_validation_are_divided_or_refused_clearly(place, cou
     train = csv_text("train").splitlines(keepends=True)
     path = put(place / "data" / "train.csv", b"".join([train[0], *(train[1:] * 3)[:count]]))
     if count == 1:
-        with pytest.raises(ValueError, match="has 1 labelled rows of Training, expected at least"):
+        with pytest.raises(ValueError, match="has 1 labeled rows of Training, expected at least"):
             load_data(say=silent)
     else:
         data = load_data(path, say=silent)
@@ -190,7 +190,7 @@ def test_a_few_rows_without_validation_are_divided_or_refused_clearly(place, cou
 
 def test_rows_without_any_label_and_shares_out_of_range_are_refused(place):
     write_prepared(place / "a.h5", PIXELS, np.full(ROWS, 255, np.uint8), USAGE)
-    with pytest.raises(ValueError, match="has 0 labelled rows of Training"):
+    with pytest.raises(ValueError, match="has 0 labeled rows of Training"):
         load_data(place / "a.h5")
     for share in (-0.1, 1, 1.5, np.nan):
         with pytest.raises(ValueError, match="hold_out is .*, expected 0 to below 1"):
@@ -225,5 +225,5 @@ def test_zstandard_is_unpacked_or_named(tmp_path):
         np.testing.assert_array_equal(read_prepared(tmp_path / "out.h5")["pixels"], PIXELS)
         return
     put(tmp_path / "a.csv", b"\x28\xb5\x2f\xfd" + bytes(20))
-    with pytest.raises(ValueError, match="is packed by Zstandard, .*unpack it first"):
+    with pytest.raises(ValueError, match="is compressed with Zstandard, .*unpack it first"):
         quiet(tmp_path / "a.csv", tmp_path / "out.h5")

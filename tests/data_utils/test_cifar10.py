@@ -107,7 +107,7 @@ def test_missing_files_say_where_to_get_them_and_where_to_put_them(place):
             call()
         assert "cs231n/datasets" in str(caught.value) and "data/" in str(caught.value)
     (unpacked(place / "data" / "cifar-10-batches-py") / "data_batch_3").unlink()
-    with pytest.raises(FileNotFoundError, match="holds no data_batch_3\n"):
+    with pytest.raises(FileNotFoundError, match="does not contain data_batch_3\n"):
         get_CIFAR10_data(1, 1, 1)
 
 
@@ -115,7 +115,7 @@ def test_missing_files_say_where_to_get_them_and_where_to_put_them(place):
     ((COUNT + 1, 0, 0), "num_training is 21, expected 0 to 20"),
     ((COUNT, 1, 0), "num_validation is 1, expected 0 to 0"),
     ((5, 5, PER_BATCH + 1), "num_test is 5, expected 0 to 4"),
-    ((-1, 5, 1), "num_training is -1"), ((0, 5, 1), "num_training is 0, and there is no mean")])
+    ((-1, 5, 1), "num_training is -1"), ((0, 5, 1), "num_training is 0, so there is no mean")])
 def test_more_samples_than_there_are_is_an_error(place, numbers, reason):
     unpacked(place / "data" / "cifar-10-batches-py")
     with pytest.raises(ValueError, match=reason):
@@ -135,7 +135,7 @@ EVIL = {  # name: (content, part of the error)
     "an extension": (b"\x80\2\x82\1.", "asks for EXT1"),
     "an identity": (b"Px\n.", "asks for PERSID"),
     "a call of an allowed name with other arguments": (
-        b"\x80\2c_codecs\nencode\nU\1aU\3rot\x86R.", "encodes other texts"),
+        b"\x80\2c_codecs\nencode\nU\1aU\3rot\x86R.", "encodes a string other than"),
     "an array of objects": (GOOD.replace(b"U\2u1", b"U\2O8"), "has the dtype 'O8'"),
     "a huge array": (GOOD.replace(b"K\2J\0\x0c\0\0\x86", b"J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86"),
                      "has an array of 6,144 bytes, expected"),
@@ -143,14 +143,14 @@ EVIL = {  # name: (content, part of the error)
                          "describes an array wrongly"),
     "an array without values": (b"\x80\2cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
                                 b"K\0\x85U\1b\x87R.", "has an array without values"),
-    "a function as the value": (b"\x80\2cnumpy\ndtype\n.", "holds what is no value"),
+    "a function as the value": (b"\x80\2cnumpy\ndtype\n.", "contains something other than a value"),
     "nothing": (b"", "not a pickle"),
     "a text": (b"hello\n", "not a pickle"),
     "half": (GOOD[:len(GOOD) // 2], "not a pickle"),
     "no stop": (GOOD[:-1], "not a pickle"),
-    "a stack that is empty": (b"\x80\2\x86.", "takes a value of none"),
+    "a stack that is empty": (b"\x80\2\x86.", "pops from an empty stack"),
     "a text with a damaged escape": (b"\x80\2S'\\c'\n.", "not a pickle"),
-    "a mark of none": (b"\x80\2u.", "goes back to a mark of none"),
+    "a mark of none": (b"\x80\2u.", "goes back to a mark that was not set"),
     "a memory of none": (b"\x80\2h\7.", "not a pickle"),
     "a key that is a list": (b"\x80\2}]K\1s.", "not a pickle"),
     "an odd number of items": (b"\x80\2}(K\1u.", "not a pickle"),
@@ -164,7 +164,7 @@ def test_whatever_a_pickle_asks_for_beyond_plain_values_is_refused(tmp_path, nam
         read_pickle_values(content)
     assert reason in str(caught.value)
     (tmp_path / "data_batch_1").write_bytes(content)
-    with pytest.raises(ValueError, match="data_batch_1 is no batch of the python version"):
+    with pytest.raises(ValueError, match="data_batch_1 is not a batch of the Python version"):
         load_CIFAR_batch(tmp_path / "data_batch_1")
 
 
@@ -181,17 +181,17 @@ def laughs(depth):
     ids=["in itself", "9,999 deep", "2^200 in all"])
 def test_dicts_in_dicts_are_not_followed(tmp_path, content):
     (tmp_path / "data_batch_1").write_bytes(content)
-    with pytest.raises(ValueError, match="is no batch of the python version .holds no data"):
+    with pytest.raises(ValueError, match="is not a batch of the Python version .has no uint8 data"):
         load_CIFAR_batch(tmp_path / "data_batch_1")
 
 
 @pytest.mark.parametrize("content, reason", [
-    (b"\x80\2]." , "holds no dict"), (b"\x80\2}.", "holds no data"),
-    (batch(PIXELS[:2, :-1], [3, 7]), "holds no data"), (batch(PIXELS[:2], [3]), "holds no labels"),
-    (batch(PIXELS[:2], [3, 10]), "holds no labels")])
+    (b"\x80\2]." , "is not a dict"), (b"\x80\2}.", "has no uint8 data"),
+    (batch(PIXELS[:2, :-1], [3, 7]), "has no uint8 data"),
+    (batch(PIXELS[:2], [3]), "has no labels"), (batch(PIXELS[:2], [3, 10]), "has no labels")])
 def test_a_pickle_of_other_values_is_no_batch(tmp_path, content, reason):
     (tmp_path / "data_batch_1").write_bytes(content)
-    with pytest.raises(ValueError, match=f"is no batch of the python version .{reason}"):
+    with pytest.raises(ValueError, match=f"is not a batch of the Python version .{reason}"):
         load_CIFAR_batch(tmp_path / "data_batch_1")
 
 

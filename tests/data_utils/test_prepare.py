@@ -80,7 +80,7 @@ def test_a_colour_picture_becomes_grey_by_its_luma(tmp_path):
     ("train/happy/a.png", np.zeros((50, 48), np.uint8), "is 48x50 pixels, expected 48x48"),
     ("train/happy/a.tif", np.full((48, 48), 2, np.float32), "has floats outside 0 to 1"),
     ("train/happy/a.tif", np.zeros((48, 48), np.int32), "has integers of mode I"),
-    ("train/happy/a.jpg", b"no picture", "not a readable picture (of no such format"),
+    ("train/happy/a.jpg", b"no picture", "not a readable picture (not one of the formats"),
     ("train/happy/a.png", "cut", "not a readable picture ("),
     ("train/bored/a.png", PIXELS[0], "lies in the emotion folder 'bored'"),
     ("other/happy/a.png", PIXELS[0], "lies in the split folder 'other'"),
@@ -145,7 +145,7 @@ def test_a_link_in_an_archive_is_refused(tmp_path):
 def test_a_choice_between_files_is_the_users(tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(csv_text("fer2013"))
-    with pytest.raises(ValueError, match="name one of them"):
+    with pytest.raises(ValueError, match="name the one to read"):
         quiet(tmp_path, tmp_path / "out.h5")
     (tmp_path / "fer2013.csv").write_bytes(csv_text("fer2013"))
     assert "not read: a.csv, b.csv" in quiet(tmp_path, tmp_path / "out.h5")[1]

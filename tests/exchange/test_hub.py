@@ -165,7 +165,7 @@ HOSTILE = {
                             "max_params"),
     "a text": (setting(*FIRST, "filters", value="2"), "filters: got '2'"),
     "an unknown rung": (setting(*FIRST, "rung", value="cuda"), "rung: got 'cuda'"),
-    "layers in layers": (deep, "lies in 100 others"),
+    "layers in layers": (deep, "is nested in 100 others"),
     "huge images": (setting("input_shape", value=[1, 2 ** 20, 2 ** 20]), "numbers for one sample"),
     "no images": (setting("input_shape", value=[]), "input_shape"),
     "a negative side": (setting("input_shape", value=[1, -48, 48]), "input_shape"),

@@ -21,7 +21,7 @@ def conv(*more, arrays=(), **attributes):
 
 # beginning of the error -> (nodes, constants[, keywords of model_of])
 REFUSED = {
-    "Sigmoid 'odd': is an operation that no layer here computes": conv(
+    "Sigmoid 'odd': is not supported": conv(
         node("Sigmoid", "conv", name="odd")),
     "Clip 'six': is an operation": conv(node("Clip", "conv", name="six")),
     "Add 'add': is an operation": conv(node("Add", "conv", "c"), arrays={"c": ONES}),
@@ -188,7 +188,7 @@ BROKEN = {
     "a shape of two axes": (lambda: simple(shape=("N", 3, 6)), "pass input_shape"),
     "filters of many layers": (lambda: shared(40), "max_params"),
     "weights beyond float32": (not_finite, "not finite in float32"),
-    "branches in branches": (lambda: nested(60), "branches in each other"),
+    "branches in branches": (lambda: nested(60), "levels of nested branches"),
 }
 
 

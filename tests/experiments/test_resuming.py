@@ -53,7 +53,7 @@ def test_a_folder_with_another_run_is_refused_before_data_is_loaded(trained):
     name, folder = trained
     before = contents(folder)
     with pytest.raises(ValueError, match=r"--out: .* holds last.h5.*metrics.json of another run; "
-                                         "go on with it by --resume, replace it by --overwrite"):
+                                         "continue it with --resume, replace it with --overwrite"):
         run(name, *SCRIPTS[name], "--out", folder, "--epochs", 2, "--seed", 4, load=no_data)
     assert contents(folder) == before
 
@@ -97,7 +97,7 @@ def test_a_run_that_is_refused_overwrites_nothing(trained, wrong):
 
 def test_both_wishes_at_once_are_refused(trained):
     name, folder = trained
-    with pytest.raises(ValueError, match="--resume, --overwrite: got both, expected one"):
+    with pytest.raises(ValueError, match="--resume, --overwrite: got both, expected at most one"):
         run(name, "--out", folder, "--overwrite", "--resume", load=no_data)
 
 
@@ -106,7 +106,7 @@ def test_both_wishes_at_once_are_refused(trained):
 def test_resuming_where_there_is_no_run_says_so(tmp_path, name, there):
     for file in there:
         (tmp_path / file).write_text("{}")
-    with pytest.raises(ValueError, match="--resume: .* holds no run to continue, neither last.h5 "
+    with pytest.raises(ValueError, match="--resume: .* has no run to continue, neither last.h5 "
                                          "nor before.h5; start one without --resume"):
         run(name, *SCRIPTS[name], "--out", tmp_path, "--resume", load=no_data)
 
@@ -175,7 +175,7 @@ def test_a_student_needs_the_paths_of_its_teachers_to_go_on(tmp_path):
     best = tmp_path / "a" / "best.h5"
     run("train_best", *SMALL, "--out", tmp_path / "b", "--epochs", 1, "--teacher", best)
     with pytest.raises(ValueError, match=r"--resume: .* was trained with the teachers "
-                                         r"\['a/best.h5'\]; give their paths by --teacher"):
+                                         r"\['a/best.h5'\]; give their paths with --teacher"):
         run("train_best", "--out", tmp_path / "b", "--resume")
     run("train_best", "--out", tmp_path / "b", "--resume", "--teacher", best)
     arrays, info = load_checkpoint(best)

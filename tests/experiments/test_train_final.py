@@ -172,7 +172,7 @@ def test_a_missing_data_set_gets_one_message_that_says_where_to_get_it(tmp_path)
     (["--rung", "cuda"], "argument --rung: invalid choice: 'cuda' (choose from "),
     (["--reg", -1], "argument --reg: got -1, expected a number, at least 0"),
     (["--lr-decay", 2], "argument --lr-decay: got 2, expected a number, above 0 and at most 1"),
-    (["--epochs", 0], "argument --epochs: got 0, expected a whole number of at least 1"),
+    (["--epochs", 0], "argument --epochs: got 0, expected an integer of at least 1"),
 ])
 def test_a_wrong_option_gets_an_error_that_names_it(tmp_path, arguments, message, capsys):
     with pytest.raises(SystemExit, match="2"):

@@ -110,9 +110,9 @@ def test_a_folder_that_may_not_be_opened_can_still_be_written_to(tmp_path, monke
 
 
 @pytest.mark.parametrize("kind, message", [
-    ("file", r"could not write \S+ \(Input/output error\); what was there is unchanged"),
+    ("file", r"could not write \S+ \(Input/output error\); nothing was changed"),
     ("folder", r"wrote \S+, but could not flush its folder \(Input/output error\); after a power "
-               "cut, what was there before may be back")])
+               "cut, the previous content may be back")])
 def test_the_message_of_a_failed_flush_says_what_is_there_now(
         tmp_path, writer, monkeypatch, kind, message):
     name, write = writer
@@ -132,7 +132,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path, writer, make):
     name, write = writer
     make(tmp_path / name)
     before = (tmp_path / name).lstat()
-    with pytest.raises(OSError, match="could not write .*; what was there is unchanged"):
+    with pytest.raises(OSError, match="could not write .*; nothing was changed"):
         write(tmp_path / name, 1)
     assert (tmp_path / name).lstat().st_mode == before.st_mode
     assert os.listdir(tmp_path) == [name]

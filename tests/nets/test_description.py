@@ -131,7 +131,7 @@ def my_loss(scores, y):
 def test_what_is_the_users_own_is_refused_before_a_file_is_written(tmp_path, make, message):
     with pytest.raises(ValueError) as error:
         make().save(tmp_path / "net.h5")
-    assert str(error.value).startswith(message) and "your own" in str(error.value)
+    assert str(error.value).startswith(message) and "user-defined" in str(error.value)
     assert not list(tmp_path.iterdir())
 
 
@@ -164,7 +164,7 @@ ODD = {
                                        "rung": "x"}},
     "LayerNorm.eps: got nan": {"layer": {"kind": "LayerNorm", "eps": float("nan")}},
     "Dropout.keep: got 0": {"layer": {"kind": "Dropout", "keep": 0, "seed": None}},
-    "Chain: its layers are no list": {"layer": {"kind": "Chain", "layers": {}}},
+    "Chain: its layers are not a list": {"layer": {"kind": "Chain", "layers": {}}},
     "loss: got 'exec'": {"loss": "exec"},
     "loss: got []": {"loss": []},
     "input_shape: got 4": {"input_shape": 4},
@@ -177,7 +177,7 @@ ODD = {
     "the network has 3,100,000,000 parameters": {"layer": described(Affine(10 ** 8)),
                                                  "input_shape": [30]},
     "layer: an output of 1,000,000,000 numbers": {"layer": described(Affine(10 ** 9))},
-    "layer: lies in 100 others": {"layer": deep(100)},
+    "layer: is nested in 100 others": {"layer": deep(100)},
     "Affine.units: got 0": {"layer": {**described(Affine(3)), "units": 0}},
     "Pad.value: got 'x'": {"layer": {**described(Pad(1)), "value": "x"}},
 }

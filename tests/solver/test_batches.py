@@ -51,7 +51,7 @@ def solver_of(model, samples, batch_size, **choices):
 @pytest.mark.parametrize("name", ONE_NUMBER)
 def test_a_normalization_of_one_number_is_refused_by_name(name):
     make, samples, batch_size, part = ONE_NUMBER[name]
-    with pytest.raises(ValueError, match=rf"batch_size: in a batch of \d, {part} has one number"):
+    with pytest.raises(ValueError, match=rf"in a batch of \d, {part} normalizes one number"):
         solver_of(make(), samples, batch_size).train()
 
 
@@ -73,5 +73,5 @@ def test_the_numbers_of_the_smallest_batch_count_of_whatever_a_sampler_shows():
     class Few:
         def order(self, rng, labels):
             return np.arange(5)
-    with pytest.raises(ValueError, match="5 samples are split into 3"):
+    with pytest.raises(ValueError, match="5 samples give 3 batches"):
         solver_of(fully_connected("batchnorm"), 8, 2, sampler=Few()).train()

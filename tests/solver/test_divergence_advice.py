@@ -107,13 +107,13 @@ def other_model():
 SCALE = "scale the samples"
 CAUSES = {  # make: (where it began, the advice)
     pixel: ("the images of the batch", "leave out such samples"),
-    augmentation: ("the augmentation of the batch", "mend the augmentation"),
+    augmentation: ("the augmentation of the batch", "fix the augmentation"),
     conversion: ("the conversion of the batch to float32", SCALE),
     large_samples: ("the output of ", "no step has been done yet: use smaller initial "),
     initial_weights: ("the output of affine1", "no step has been done yet: use smaller initial "),
     loss_function: ("the loss function", "check it and its arguments"),
     teacher: ("the probabilities of the teacher", "check the teacher's weights"),
-    regularization: ("the L2 regularisation", "use a smaller reg"),
+    regularization: ("the L2 regularization", "use a smaller reg"),
     learning_rate: ("the ", LOWER),
     other_model: ("the model", "check its loss and its gradients"),
 }
@@ -158,8 +158,8 @@ OURS = {"FinalConvNet": net,
 @pytest.mark.parametrize("name", COURSE)
 def test_a_net_of_the_course_goes_on_with_nan_and_warns_once_what_happened(tmp_path, name):
     solver = solver_of(COURSE[name](), learning_rate=1e30, folder=RunFolder(tmp_path))
-    with pytest.warns(UserWarning, match="became .* in epoch ., step .* began in .* going on, see "
-                                         r"Recipe\(on_divergence=\.\.\.\)") as caught:
+    with pytest.warns(UserWarning, match="became .* in epoch ., step .* began in .* continuing, "
+                                         r"see Recipe\(on_divergence=\.\.\.\)") as caught:
         solver.train()
     assert len(caught) == 1 and len(solver.loss_history) == 10 and len(solver.history) == 2
     assert np.isnan(solver.loss_history[-1]) and 0 <= solver.val_acc_history[-1] <= 1
@@ -177,7 +177,7 @@ def test_the_recipe_decides_before_the_net(make):
     with pytest.raises(FloatingPointError), np.errstate(all="ignore"):
         solver_of(make(), learning_rate=1e30, recipe=Recipe(on_divergence="raise")).train()
     solver = solver_of(make(), learning_rate=1e30, recipe=Recipe(on_divergence="continue"))
-    with pytest.warns(UserWarning, match="going on"):
+    with pytest.warns(UserWarning, match="continuing"):
         solver.train()
     assert solver.epoch == 2
 

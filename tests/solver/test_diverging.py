@@ -82,7 +82,7 @@ BEGINNINGS = {
     "overflow": (WHOLE, spoil_scores, "the output of scores (Affine)"),
     "images": (WHOLE, spoil_images, "the images of the batch"),
     "the loss": (WHOLE, spoil_loss, "the loss function"),
-    "regularisation": (WHOLE, no_change, "the L2 regularisation"),
+    "regularisation": (WHOLE, no_change, "the L2 regularization"),
 }
 
 

@@ -146,7 +146,7 @@ def test_resume_refuses_other_data_and_another_net(tmp_path):
     with pytest.raises(ValueError, match="params/W1 is float32"):
         Solver(FullyConnectedNet([8], input_dim=64, num_classes=2, seed=5), faces(40), **same)
     save_checkpoint(tmp_path / "last.h5", {}, {})
-    with pytest.raises(ValueError, match="holds no run of a Solver"):
+    with pytest.raises(ValueError, match="is not a run of a Solver"):
         Solver(plain_net(), faces(40), **same)
 
 

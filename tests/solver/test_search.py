@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from searching import RUNGS, SPACE, TRIALS, claim_all, halve, hang, score
 
-from cs231n_fer.solver import search
+from cs231n_fer.solver import claims
 from cs231n_fer.solver.search import (
     Choice,
     LogUniform,
@@ -166,7 +166,7 @@ def test_who_is_overtaken_while_it_looks_at_an_old_claim_gets_nothing(tmp_path, 
     def slow_look(path):
         path.with_suffix(".claim-1").write_text("another")
         return math.inf
-    monkeypatch.setattr(search, "age", slow_look)
+    monkeypatch.setattr(claims, "age", slow_look)
     assert claim(tmp_path, 3) is None and (tmp_path / "0003.claim-1").read_text() == "another"
 
 
@@ -185,7 +185,7 @@ def test_a_claim_is_touched_while_its_trial_is_worked_on_and_made_old_when_that_
         end = time.monotonic() + 60
         while mine.stat().st_mtime == 0 and time.monotonic() < end:
             time.sleep(0.01)
-        assert search.age(mine) < 60
+        assert claims.age(mine) < 60
         raise KeyboardInterrupt
     assert mine.stat().st_mtime == 0 and claim(tmp_path, 0).name == "0000.claim-1"
 
@@ -232,8 +232,8 @@ def test_results_and_settings_may_hold_numpy_numbers_and_arrays_and_nan(tmp_path
 
 
 @pytest.mark.parametrize("result, message", [
-    (None, "evaluate: gave None for trial 0, expected a dict"),
-    ([1], r"evaluate: gave \[1\] for trial 0"),
+    (None, "evaluate: returned None for trial 0, expected a dict"),
+    ([1], r"evaluate: returned \[1\] for trial 0"),
     ({"model": object()}, "JSON cannot hold <object"),
     ({(1, 2): 3}, "JSON cannot hold {.*keys must be str"),
 ])
@@ -256,7 +256,7 @@ BROKEN = {"null": "null", "a list": "[]", "an empty dict": "{}", "a number": "1"
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_file_that_is_no_result_is_named_in_one_clear_error(tmp_path, name):
     (tmp_path / "0001.json").write_text(BROKEN[name])
-    with pytest.raises(ValueError, match="folder: .*0001.json is no result of a trial: "):
+    with pytest.raises(ValueError, match="folder: .*0001.json is not the result of a trial: "):
         run_trials(tmp_path, {1: {}}, nobody)
 
 
@@ -267,7 +267,7 @@ SPOILS = [lambda path: path.mkdir(), lambda path: path.write_bytes(b'{"a": "\xff
 @pytest.mark.parametrize("file", ["0001.json", "notes.json"])
 def test_a_folder_or_other_bytes_in_place_of_a_result_are_named_too(tmp_path, spoil, file):
     spoil(tmp_path / file)
-    with pytest.raises(ValueError, match=f"folder: .*{file} is no result of a trial: "):
+    with pytest.raises(ValueError, match=f"folder: .*{file} is not the result of a trial: "):
         results(tmp_path)
 
 
@@ -290,7 +290,7 @@ def test_a_search_whose_trials_all_diverged_or_have_no_score_says_so(tmp_path):
         search_of({"score": math.nan}, "nan")
     for i, result in enumerate(({}, {"score": None}, {"score": "0.5"})):
         with pytest.raises(ValueError,
-                           match="evaluate: gave .* for trial 0, .* a number as 'score'"):
+                           match="evaluate: returned .* for trial 0, .* a number as 'score'"):
             search_of(result, str(i))
 
 
@@ -316,7 +316,7 @@ def test_bad_input_gets_an_error_that_names_it(tmp_path):
             (lambda: draw(SPACE, -1, 0), "seed: got -1"),
             (lambda: draw(SPACE, 0, 0.5), "number: got 0.5"),
             (lambda: survivors({0: math.nan}, 1), "scores: got {0: nan}"),
-            (lambda: results(tmp_path / "bad"), "folder: .*0001.json is no result of a trial"),
+            (lambda: results(tmp_path / "bad"), "folder: .*0001.json is not the result of a trial"),
             (lambda: run_trials(tmp_path, {0: {"a": 2}}, nobody),
              "folder: .* holds trial 0 of another search")):
         with pytest.raises(ValueError, match=message):

@@ -271,7 +271,7 @@ BAD = {
     "update_rule": ({"update_rule": "adamm"}, "update_rule: no rule 'adamm'"),
     "update_rule of another type": ({"update_rule": 3}, "update_rule: got 3, expected a name or"),
     "a rule of one's own": ({"update_rule": lambda w, dw, config: (w, config)},
-                            "optim_config: has no 'learning_rate', which a rule of your own needs"),
+                            "optim_config: has no 'learning_rate', which a user-defined"),
     "learning_rate": ({"optim_config": {"learning_rate": -1}}, "sgd: learning_rate is -1"),
     "batch_size": ({"batch_size": 0}, "batch_size: got 0, expected an int of at least 1"),
     "batch_size, no int": ({"batch_size": 2.5}, "batch_size: got 2.5"),

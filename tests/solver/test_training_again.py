@@ -125,6 +125,6 @@ def test_a_schedule_of_ones_own_that_does_not_depend_on_the_horizon_may_go_on(tm
 
 @pytest.mark.parametrize("factor", [np.nan, np.inf, -0.5])
 def test_a_schedule_that_gives_no_learning_rate_is_named(factor):
-    with pytest.raises(ValueError, match=f"schedule: gave {factor!r} at epoch 0, which makes the "
-                                         "learning rate .*, expected a finite number"):
+    with pytest.raises(ValueError, match=f"schedule: returned {factor!r} at epoch 0, which makes "
+                                         "the learning rate .*, expected a finite number"):
         cosine(schedule=lambda *_: factor).train()

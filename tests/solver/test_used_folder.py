@@ -26,8 +26,8 @@ def test_a_folder_with_files_of_a_run_is_refused_and_left_as_it_is(tmp_path, lef
     for name in set(FILES) - set(left):
         (tmp_path / name).unlink()
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match=r"folder: .* holds .* of another run; go on with it by "
-                                         "resume=True, replace it by overwrite=True"):
+    with pytest.raises(ValueError, match=r"folder: .* holds .* of another run; continue it with "
+                                         "resume=True, replace it with overwrite=True"):
         solver_in(tmp_path, seed=1)
     assert contents(tmp_path) == before
 
