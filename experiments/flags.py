@@ -42,13 +42,15 @@ def target(text: str) -> Path:
     """Convert an option to the path of a file to write."""
     path = Path(text)
     if not text or path.is_dir():
-        raise argparse.ArgumentTypeError(f"got {text!r}, a folder; expected a file to write")
+        what = "a folder" if text else "no name"
+        raise argparse.ArgumentTypeError(f"got {text!r}, {what}; expected a file to write")
     return path
 
 
 def target_folder(text: str) -> Path:
     """Convert an option to the path of a folder to write to."""
     path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"got {text!r}, a file; expected a folder to write to")
+    if not text or (path.exists() and not path.is_dir()):
+        what = "a file" if text else "no name"
+        raise argparse.ArgumentTypeError(f"got {text!r}, {what}; expected a folder to write to")
     return path

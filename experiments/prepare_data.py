@@ -54,7 +54,7 @@ def main(argv=None) -> None:
             seal(first, settings.out)
         else:
             prepare(settings.source, settings.out, settings.ferplus, settings.skip_bad)
-    except (ValueError, OSError, RuntimeError) as error:  # the last is libhdf5's
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:  # the last is libhdf5's
         sys.exit(f"prepare_data: {error}")
     print(f"seconds: {time.perf_counter() - start:.1f}")
 

@@ -8,7 +8,8 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from cs231n_fer.files.checkpoint import write_text
 from cs231n_fer.shapes import check
 from cs231n_fer.solver.run_folder import BEFORE, FILES, LAST
 
-__all__ = ["add_options", "begin_folder", "check_same_run", "command_to_continue", "parsed"]
+__all__ = ["NotBegun", "add_options", "before_the_run", "begin_folder", "check_same_run",
+           "how_to_continue", "parsed"]
 
 CONFIG = "config.json"
 FIGURES = ("class_distribution", "examples", "accuracy", "loss", "confusion_matrix", "saliency",
@@ -119,10 +121,29 @@ def begin_folder(out: Path, config: Mapping[str, Any], overwrite: bool) -> None:
     write_text(out / CONFIG, json.dumps(config, indent=2) + "\n")
 
 
-def command_to_continue(out: Path) -> str:
-    """Return the command that continues this process after Ctrl-C."""
-    words = [word for word in sys.argv
-             if word != "--resume" and not (len(word) > 3 and "--overwrite".startswith(word))]
-    if (out / LAST).exists() or (out / BEFORE).exists():
-        words.append("--resume")
-    return shlex.join(["python", *words])
+class NotBegun(KeyboardInterrupt):
+    """Ctrl-C before a run has changed its folder."""
+
+
+@contextmanager
+def before_the_run() -> Iterator[None]:
+    """Raise NotBegun for a Ctrl-C inside, where the folder holds what it held before."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise NotBegun("interrupted before the run began") from stopped
+
+
+def how_to_continue(stopped: KeyboardInterrupt, out: Path) -> str:
+    """Return what Ctrl-C has stopped, and the command that continues this process.
+
+    Where the run has not begun, that is its own command: the folder may hold another run.
+    """
+    words = sys.argv
+    if not isinstance(stopped, NotBegun):
+        words = [word for word in words
+                 if word != "--resume" and not (len(word) > 3 and "--overwrite".startswith(word))]
+        if (out / LAST).exists() or (out / BEFORE).exists():
+            words.append("--resume")
+    return (f"{str(stopped) or 'interrupted'}; continue with\n"
+            f"    {shlex.join(['python', *words])}")

@@ -152,7 +152,8 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
 
 def train(args: argparse.Namespace, data: Mapping[str, Any]) -> None:
     """Train on data of load_data and write all results to args.out."""
-    solver = build(args, data)
+    with resuming.before_the_run():
+        solver = build(args, data)
     solver.train()
     metrics, scores = measure(solver, data)
     pixels = restore_pixels(data["X_val"], data["mean_image"], data["std"])
@@ -172,14 +173,16 @@ def main() -> None:
     if args.warmup_epochs >= args.epochs:
         parser.error(f"argument --warmup-epochs: got {args.warmup_epochs}, expected less than "
                      f"--epochs {args.epochs}")
-    train(args, load_data(args.data))
+    with resuming.before_the_run():
+        data = load_data(args.data)
+    train(args, data)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (OSError, ValueError, FloatingPointError) as error:
+    except (OSError, ValueError, FloatingPointError, MemoryError) as error:
         sys.exit(f"train_best: {error}")
     except KeyboardInterrupt as stopped:
-        command = resuming.command_to_continue(make_parser().parse_args().out)
-        sys.exit(f"train_best: {stopped or 'interrupted'}; continue with\n    {command}")
+        out = make_parser().parse_args().out
+        sys.exit(f"train_best: {resuming.how_to_continue(stopped, out)}")

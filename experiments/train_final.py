@@ -129,9 +129,10 @@ def build(args: argparse.Namespace, data: Mapping[str, Any]) -> Solver:
 def main() -> None:
     """Train, and write all results to --out."""
     args = resuming.parsed(make_parser())
-    data = load_data(args.data)
-    args.epochs = args.epochs or (5 if data["synthetic"] else 40)
-    solver = build(args, data)
+    with resuming.before_the_run():
+        data = load_data(args.data)
+        args.epochs = args.epochs or (5 if data["synthetic"] else 40)
+        solver = build(args, data)
     solver.train()
     metrics, scores = measure(solver, data)
     write_text(args.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
@@ -144,8 +145,8 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (OSError, ValueError, FloatingPointError) as error:
+    except (OSError, ValueError, FloatingPointError, MemoryError) as error:
         sys.exit(f"train_final: {error}")
     except KeyboardInterrupt as stopped:
-        command = resuming.command_to_continue(make_parser().parse_args().out)
-        sys.exit(f"train_final: {stopped or 'interrupted'}; continue with\n    {command}")
+        out = make_parser().parse_args().out
+        sys.exit(f"train_final: {resuming.how_to_continue(stopped, out)}")

@@ -26,7 +26,7 @@ COMMANDS: dict[str, Callable[[Subparsers, str], None]] = {
     "check-gradients": gradients.add,
     "info": info.add,
 }
-FAILURES = (OSError, ValueError, ImportError, FloatingPointError, RuntimeError)
+FAILURES = (OSError, ValueError, ImportError, FloatingPointError, MemoryError, RuntimeError)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """Wrong options of every script end it before it has read, written or compiled anything."""
 import importlib.util
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ POSITIVE = ["0", "-1", "inf", "nan", "fast"]
 PAPER = {"--epochs": COUNTS, "--seeds": COUNTS, "--runs": ["FILE"], "--results": ["FILE"]}
 TRAINING = {"--epochs": COUNTS, "--seed": SEEDS, "--batch-size": COUNTS, "--rung": ["foo"],
             "--update-rule": ["adma"], "--learning-rate": POSITIVE, "--reg": ["-1", "nan", "L2"],
-            "--dropout-keep": SHARES, "--init": ["missing.h5"], "--out": ["FILE"]}
+            "--dropout-keep": SHARES, "--init": ["missing.h5"], "--out": ["FILE", ""]}
 BENCH = {"--threads": COUNTS, "--rungs": ["foo"], "--rounds": COUNTS, "--block-seconds": POSITIVE,
          "--limit": POSITIVE, "--simd": ["foo"], "--waiting": ["long"]}
 WRONG = {
@@ -167,6 +168,20 @@ def test_a_script_started_as_a_file_ends_with_status_2_and_compiles_nothing(argu
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{Path(arguments[0]).stem}") and done.stderr.count("\n") == 1
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name, fails, arguments", [
+    ("train_final", "data_utils.load_data", []), ("train_best", "data_utils.load_data", []),
+    ("saliency_maps", "classifiers.pretrained.load_pretrained", ["best.h5"]),
+    ("prepare_data", "data_utils.prepare", ["a.csv"])])
+def test_too_little_memory_ends_a_script_with_one_line(name, fails, arguments, idle, monkeypatch):
+    def too_much(*arguments):
+        raise MemoryError("Unable to allocate 172 GiB")
+    monkeypatch.setattr(f"cs231n_fer.{fails}", too_much)
+    monkeypatch.setattr("sys.argv", [f"{name}.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXPERIMENTS / f"{name}.py"), run_name="__main__")
+    assert ended.value.code == f"{name}: Unable to allocate 172 GiB"
 
 
 @pytest.mark.parametrize("read, good, bad", [

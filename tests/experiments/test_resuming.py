@@ -203,9 +203,32 @@ def test_the_pictures_of_a_run_are_those_that_are_drawn():
      "python experiments/train_final.py --out x --resume")])
 def test_the_command_to_go_on_is_a_whole_one(tmp_path, monkeypatch, argv, expected):
     monkeypatch.setattr(sys, "argv", argv)
-    assert resuming.command_to_continue(tmp_path) == expected.removesuffix(" --resume")
+    def command():
+        return resuming.how_to_continue(KeyboardInterrupt("stopped"), tmp_path)
+    assert command() == f"stopped; continue with\n    {expected.removesuffix(' --resume')}"
     (tmp_path / "last.h5").touch()
-    assert resuming.command_to_continue(tmp_path) == expected
+    assert command() == f"stopped; continue with\n    {expected}"
+
+
+def test_an_interrupt_without_a_text_is_called_one(tmp_path):
+    found = resuming.how_to_continue(KeyboardInterrupt(), tmp_path)
+    assert found.startswith("interrupted; continue with\n    python ")
+
+
+@pytest.mark.parametrize("wish", ["--overwrite", "--resume"])
+def test_an_interrupt_before_the_run_asks_for_the_same_command(trained, tmp_path, monkeypatch,
+                                                               wish):
+    def interrupted(path):
+        raise KeyboardInterrupt
+    name, folder = trained
+    old = copy_of(folder, tmp_path / "old")
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run(name, "--out", old, wish, load=interrupted)
+    argv = [f"{name}.py", "--out", str(old), wish]
+    monkeypatch.setattr(sys, "argv", argv)
+    assert resuming.how_to_continue(stopped.value, old) == (
+        "interrupted before the run began; continue with\n    " + shlex.join(["python", *argv]))
+    assert contents(old) == contents(folder)
 
 
 INTERRUPTED = """
