@@ -3,6 +3,7 @@
     main                   the table of commands, and what becomes of errors
     parsing                types of arguments, and what all commands share
     predict, saliency      photos
+    web                    a page that shows it live
     train, evaluate        networks
     prepare                data
     gradients, info        checks, and what is installed
