@@ -62,11 +62,29 @@ function drawMap(paint, face, colors, scale) {
   const { width, height } = face.saliency;
   const small = new OffscreenCanvas(width, height);
   const image = new ImageData(width, height);
-  levelsOf(face.saliency).forEach((level, n) => image.data.set(colors[level], 4 * n));
+  const levels = contrasted(softened(softened(levelsOf(face.saliency), width), width));
+  levels.forEach((level, n) => image.data.set(colors[level], 4 * n));
   small.getContext("2d").putImageData(image, 0, 0);
   const [left, top, side] = face.square.map((edge) => scale * edge);
   paint.imageSmoothingQuality = "high";
   paint.drawImage(small, left, top, side, side);
+}
+
+// Returns levels averaged over 3 x 3 pixels with the weights 1 2 1, which makes them less grainy.
+export function softened(levels, width) {
+  const mean = (from, step) => Float32Array.from(from, (level, n) => {
+    const isFirst = step === 1 ? n % width === 0 : n < width;
+    const isLast = step === 1 ? n % width === width - 1 : n >= from.length - width;
+    return ((isFirst ? level : from[n - step]) + 2 * level + (isLast ? level : from[n + step])) / 4;
+  });
+  return mean(mean(levels, 1), width);
+}
+
+// Returns levels of which the lower half is 0 and the highest is 255.
+export function contrasted(levels) {
+  const low = levels.slice().sort()[levels.length >> 1];
+  const range = Math.max(levels.reduce((a, b) => Math.max(a, b), 0) - low, 1e-6);
+  return Uint8Array.from(levels, (level) => 255 * Math.max(level - low, 0) / range);
 }
 
 // Returns [red, green, blue, opacity] for each level from 0 to 255, as the command line draws them.
