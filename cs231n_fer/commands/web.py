@@ -26,8 +26,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--port: got {options.port}, expected 0 to 65535")
     # Before libraries start their threads: these wait actively, which the browser would pay for.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from ..web.serve import serve
     from ..classifiers.pretrained import load_pretrained
+    from ..web.serve import serve
     net = load_pretrained(options.net)
     try:
         serve(net, options.port, open_browser=not options.no_browser,

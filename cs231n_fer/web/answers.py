@@ -88,7 +88,7 @@ def face(net: PretrainedNet, index: int, units: list[float] | None = None,
 def read(net: PretrainedNet, picture: Pixels, whole_picture: bool, copies: int) -> dict[str, Any]:
     """Return size and faces of a picture (H, W) or (H, W, 3)."""
     (reading,) = readings(picture, net=net, whole_picture=whole_picture)
-    maps = face_maps(reading.faces, net, copies) if reading.faces else []
+    maps = face_maps(reading.faces, net, copies) if reading.faces else ()
     faces = [described(found, values, net.class_names)
              for found, values in zip(reading.faces, maps, strict=True)]
     return {"width": picture.shape[1], "height": picture.shape[0], "faces": faces}

@@ -4,7 +4,7 @@ import { latest, levelsOf, readFace } from "./server.js";
 // elements    {gallery, expressions, units}
 // known       the answer of about
 // show(picture, result) draws an answer; fail(error) tells of one that did not come.
-// Returns {open}, which shows a person again.
+// Returns {open, leave}, which show a person again, and none.
 export function makeFaces(elements, known, show, fail) {
   let index = known.gallery[0].index;
   const people = known.gallery.map((person) => elements.gallery.appendChild(
@@ -30,14 +30,18 @@ export function makeFaces(elements, known, show, fail) {
           spoken(input);
         });
       }
-      people.forEach((button, n) => button.setAttribute(
-        "aria-pressed", known.gallery[n].index === index));
+      mark(index);
       show(grayCanvas(result.pixels), { ...result, synthetic: true });
     } catch (error) {
       fail(error);
     }
   });
-  return { open: () => ask({ index }) };
+  function mark(shown) {
+    people.forEach((button, n) => button.setAttribute(
+      "aria-pressed", known.gallery[n].index === shown));
+  }
+
+  return { open: () => ask({ index }), leave: () => mark(null) };
 }
 
 function spoken(input) {

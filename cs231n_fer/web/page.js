@@ -31,6 +31,7 @@ async function main() {
     shown = { picture, result: answer };
     selected = Math.min(selected, Math.max(answer.faces.length - 1, 0));
     refresh();
+    if (!answer.synthetic) faces.leave();
     document.body.dataset.shown = Number(document.body.dataset.shown || 0) + 1;
   }
 
@@ -81,8 +82,10 @@ async function main() {
     selected = 0;
     tell("Reading the photo ...");
     try {
-      const [answer, picture] = await Promise.all(
-        [readPhoto(file, at("whole").checked, false), createImageBitmap(file)]);
+      const answer = await readPhoto(file, at("whole").checked, false);
+      const picture = await createImageBitmap(file).catch(() => {
+        throw new Error("The photo was read, but this browser can't show a file of its kind.");
+      });
       if (photo !== file) return;
       show(picture, answer);
       tell(answer.faces.length ? "" : "No face was found in the photo. If one fills it, say so.");

@@ -10,6 +10,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +25,13 @@ FLAGS = ("--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disab
          "--disable-dev-shm-usage", "--disable-extensions", "--disable-background-networking",
          "--hide-scrollbars", "--use-fake-ui-for-media-stream",
          "--use-fake-device-for-media-stream")
+# Gives two descriptors the numbers 3 and 4, and becomes Chromium.
+START = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 PATIENCE = 120    # seconds for anything that is waited for
 
 
@@ -43,12 +51,8 @@ class Browser:
                    f"--window-size={size[0]},{size[1]}", "about:blank"]
         theirs, self.to = map(high, os.pipe())
         self.back, theirs_back = map(high, os.pipe())
-
-        def as_3_and_4():
-            os.dup2(theirs, 3)
-            os.dup2(theirs_back, 4)
-
-        self.process = subprocess.Popen(command, close_fds=False, preexec_fn=as_3_and_4,
+        start = [sys.executable, "-c", START, str(theirs), str(theirs_back), *command]
+        self.process = subprocess.Popen(start, pass_fds=(theirs, theirs_back),
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(theirs)
         os.close(theirs_back)

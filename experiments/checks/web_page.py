@@ -24,15 +24,19 @@ from experiments.checks.chromium import CHROMIUM, Browser, write_camera
 
 PICTURE = RESULTS / "web_page.png"
 HAPPY = 397    # a face of seed 0
-SIZE = (1200, 1320)
+SIZE = (1200, 1180)
 COLORS = 256   # of the picture's palette, which a third of the bytes suffices for
 
 
 @contextmanager
-def served(*options: str):
-    """Yield the address of `cs231n-fer web`, which runs as long as the block does."""
-    command = [sys.executable, "-m", "cs231n_fer", "web", "--no-browser", "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def served(environment: dict[str, str] | None = None):
+    """Yield the address of `cs231n-fer web`, which runs as long as the block does.
+
+    environment    of the process; None is that of this one
+    """
+    command = [sys.executable, "-m", "cs231n_fer", "web", "--no-browser", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=RESULTS.parents[1],
+                          env=environment) as process:
         try:
             line = process.stdout.readline()
             if "http://" not in line:
@@ -52,7 +56,7 @@ def show_camera(browser: Browser) -> None:
 def small_png(path: Path) -> None:
     """Write a PNG file again with a palette."""
     with Image.open(path) as image:
-        few = image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(COLORS)
     few.save(path, optimize=True)
 
 
