@@ -65,7 +65,7 @@ async function main() {
     } catch (error) {
       tell(`The camera stopped: ${error.message}`);
     }
-    stopCamera();
+    if (!camera.isOn()) stopCamera();
   }
 
   function stopCamera() {

@@ -94,6 +94,11 @@ def test_a_face_before_the_camera_gets_its_emotion(address, tmp_path, index, emo
         assert page.run("document.getElementById('rate').textContent").endswith(" a second")
         click(page, "camera")
         assert page.run("document.getElementById('camera').textContent") == "Start the camera"
+        for _ in range(3):  # while the camera opens
+            click(page, "camera")
+        page.wait("Number(document.body.dataset.shown) > 1")
+        assert page.run("document.getElementById('camera').textContent") == "Stop the camera"
+        page.wait("document.getElementById('rate').textContent")
         assert page.faults == []
 
 

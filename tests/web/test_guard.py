@@ -3,7 +3,7 @@ import asyncio
 
 import pytest
 
-from cs231n_fer.web.guard import Guard, Rate
+from cs231n_fer.web.guard import HEADERS, Guard, Rate
 
 US = (b"host", b"127.0.0.1:8000")
 OURS = (b"origin", b"http://127.0.0.1:8000")
@@ -39,7 +39,8 @@ def test_this_machine_is_answered_by_its_names(host):
 
 @pytest.mark.parametrize("host", [
     b"", b"evil.example", b"evil.example:8000", b"127.0.0.1.evil.example",
-    b"localhost.evil.example", b"evil.example#127.0.0.1", b"127.0.0.1:8000@evil.example", b"127.0.0.1:", b"127.0.0.1:8000\n",
+    b"localhost.evil.example", b"evil.example#127.0.0.1", b"127.0.0.1:8000@evil.example",
+    b"127.0.0.1:", b"127.0.0.1:8000\n",
     b"127x0x0x1", b"0.0.0.0:8000", b"[::1]:8000", b"127.0.0.1:8000, evil.example"])
 def test_another_host_is_refused_as_its_name_may_have_been_pointed_here(host):
     for method in ("GET", "POST"):
@@ -86,3 +87,12 @@ def test_refused_requests_cost_others_nothing():
     for _ in range(9):
         assert status("GET", (b"host", b"evil.example"), rate=rate) == 403
     assert status("GET", US, rate=rate) == 200
+
+
+def test_the_policy_lets_nothing_in_that_is_not_the_pages_own():
+    directives = dict(part.split(" ", 1) for part in HEADERS["Content-Security-Policy"].split("; "))
+    assert directives["default-src"] == directives["frame-ancestors"] == "'none'"
+    sources = {source for text in directives.values() for source in text.split()}
+    assert sources == {"'none'", "'self'", "data:"}
+    assert [name for name, text in directives.items() if "data:" in text] == ["img-src"]
+    assert not [name for name in HEADERS if name.startswith("Access-Control-")]
