@@ -24,6 +24,7 @@ is for and how to extend it:
     vis_utils/         figures, and the report of a finished run
     photos/            faces in photos, and the emotions that they show
     exchange/          ONNX files, scikit-learn and model hubs; needs extras, see its docstring
+    web/               a page in the browser that shows it live; needs an extra, see its docstring
     commands/          the command line, a thin layer over the functions of the other rooms
     __main__           python -m cs231n_fer
 
@@ -45,7 +46,7 @@ __version__ = "0.3.0"
 ROOMS = frozenset((
     "analysis", "arrays", "classifiers", "commands", "data_utils", "exchange", "faces",
     "fast_layers", "files", "gradient_check", "im2col", "kernels", "layer_utils", "layers", "nets",
-    "optim", "photos", "shapes", "solver", "types", "vis_utils"))
+    "optim", "photos", "shapes", "solver", "types", "vis_utils", "web"))
 
 
 def load_pretrained(path: "str | os.PathLike[str] | None" = None) -> "PretrainedNet":

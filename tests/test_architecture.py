@@ -25,7 +25,7 @@ RANKS = {
     "classifiers": 6, "solver": 6,
     "gradient_check": 7, "analysis": 7,
     "vis_utils": 8, "photos": 8,
-    "exchange": 9,
+    "exchange": 9, "web": 9,
     "commands": 10,
     "__main__": 11,
 }
@@ -43,7 +43,7 @@ RESERVED = {
                            "data_utils.augment"},
     "importlib": {"commands.info"}, "experiments": set(), "tests": set(),
     "onnx": {"exchange.onnx_library"}, "sklearn": {"exchange.estimator"},
-    "safetensors": {"exchange.hub"},
+    "safetensors": {"exchange.hub"}, "starlette": {"web.app"}, "uvicorn": {"web.serve"},
     "scipy": set(), "torch": set(), "onnxruntime": set(),
 }
 

@@ -3,6 +3,7 @@
 They are built by setuptools alone, from a copy of the repository, without any network.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,11 +68,12 @@ def test_the_source_distribution_has_every_file_that_its_tests_read(built, tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_wheel_has_the_net_the_licence_and_the_types_and_no_test(built):
+def test_the_wheel_has_the_net_the_page_the_licence_and_the_types_and_no_test(built):
     with zipfile.ZipFile(built("wheel")) as archive:
         names = archive.namelist()
-    assert {"cs231n_fer/py.typed", "cs231n_fer/classifiers/pretrained.h5",
-            "cs231n_fer/classifiers/pretrained.md"} <= set(names)
+    page = {name for name in wanted() if re.fullmatch(r"cs231n_fer/web/.*\.(html|css|js)", name)}
+    assert page | {"cs231n_fer/py.typed", "cs231n_fer/classifiers/pretrained.h5",
+                   "cs231n_fer/classifiers/pretrained.md"} <= set(names)
     assert [name for name in names if name.endswith("/LICENSE")]
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"cs231n_fer"}

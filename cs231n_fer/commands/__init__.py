@@ -4,6 +4,7 @@
     parsing                types of arguments, and how a subparser is made
     photo_options          the options that the commands on photos share
     predict, saliency      photos
+    web                    a page that shows it live
     train, evaluate        networks
     prepare                data
     gradients, info        checks, and what is installed

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from .. import __version__  # noqa: E402
-from . import evaluate, gradients, info, predict, prepare, saliency, train  # noqa: E402
+from . import evaluate, gradients, info, predict, prepare, saliency, train, web  # noqa: E402
 from .parsing import Subparsers  # noqa: E402
 
 __all__ = ["COMMANDS", "main", "make_parser"]
@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "main", "make_parser"]
 COMMANDS: dict[str, Callable[[Subparsers, str], None]] = {
     "predict": predict.add,
     "saliency": saliency.add,
+    "web": web.add,
     "train": train.add,
     "evaluate": evaluate.add,
     "prepare": prepare.add,

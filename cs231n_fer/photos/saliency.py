@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ..analysis.saliency import smooth_grad
@@ -10,7 +11,7 @@ from ..types import Array, Pixels
 from .drawing import caption, color_of, draw_label, enlarged, with_room_beside
 from .emotions import Face
 
-__all__ = ["draw_saliency", "face_maps"]
+__all__ = ["COPIES", "INFERNO", "STRENGTHS", "draw_saliency", "face_maps", "stretched"]
 
 COPIES = 32    # noisy copies of a face in its map; with fewer the maps look grainy
 SMOOTH = 24    # maps are averaged down to this size before they are drawn: single pixels are noise
@@ -21,11 +22,11 @@ STRENGTHS = (0.0, 0.35, 0.7, 1.0)
 INFERNO = ((87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
 
 
-def face_maps(faces: list[Face], net: PretrainedNet) -> Array:
+def face_maps(faces: list[Face], net: PretrainedNet, copies: int = COPIES) -> Array:
     """Return the SmoothGrad maps of the predicted emotions of faces, (N, H, W), >= 0."""
     pixels = np.array([face.pixels for face in faces])
     labels = np.array([face.probabilities.argmax() for face in faces])
-    return smooth_grad(net.model, net.preprocess(pixels), labels, copies=COPIES, noise=0.1)
+    return smooth_grad(net.model, net.preprocess(pixels), labels, copies=copies, noise=0.1)
 
 
 def draw_saliency(rgb: Pixels, faces: list[Face], maps: Array, class_names: tuple[str, ...]
@@ -64,6 +65,14 @@ def _laid_over(photo: Image.Image, square: tuple[int, ...], values: Array, size:
     colors, opacity = _colored(values, part.width)
     part.paste(colors, (0, 0), opacity)
     return part, (left, top)
+
+
+def stretched(values: Array) -> NDArray[np.float32]:
+    """Return a map (H, W) on the scale on which it is drawn: 0 is invisible, 1 the strongest."""
+    low = float(np.percentile(values, 40))
+    high = max(float(np.percentile(values, 99.5)), low + 1e-30)
+    scaled: NDArray[np.float32] = ((values - low) / (high - low)).astype(np.float32)
+    return scaled
 
 
 def _colored(values: Array, side: int) -> tuple[Image.Image, Image.Image]:
