@@ -48,9 +48,11 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
                 "share_a_network or threads_of_a_program or what_threads_share or do_so_as_well "
                 "or first_kernels"),
     "pictures": ("A picture of any mode, depth and orientation is read exactly or refused; color "
-                 "under transparent pixels changes nothing", ["test_pictures", "test_picture_metadata"], ""),
+                 "under transparent pixels changes nothing",
+                 ["test_pictures", "test_picture_metadata"], ""),
     "discovery": ("Downloaded data is found where people unpack it, and a replaced source is "
-                  "noticed; of several downloads, the choice is printed", ["test_choice", "test_stale_data"], "")}
+                  "noticed; of several downloads, the choice is printed",
+                  ["test_choice", "test_stale_data"], "")}
 
 
 

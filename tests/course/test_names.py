@@ -33,10 +33,15 @@ NAMES = {
 }
 
 
+def star_import(module):
+    """Return the names that `from cs231n_fer.MODULE import *` brings."""
+    found = vars(importlib.import_module(f"cs231n_fer.{module}"))
+    return {name: found[name] for name in found["__all__"]}
+
+
 @pytest.mark.parametrize("module", NAMES)
 def test_a_star_import_brings_every_name_of_the_course(module):
-    scope = {}
-    exec(f"from cs231n_fer.{module} import *", scope)
+    scope = star_import(module)
     assert set(NAMES[module].split()) <= scope.keys()
     assert all(callable(scope[name]) for name in NAMES[module].split())
 
@@ -45,8 +50,7 @@ def test_a_star_import_brings_every_name_of_the_course(module):
     ("classifiers.fc_net", ("layers", "layer_utils")),
     ("classifiers.cnn", ("layers", "layer_utils", "fast_layers"))])
 def test_a_star_import_of_a_net_brings_its_layers_as_in_the_courses_files(module, rooms):
-    scope = {}
-    exec(f"from cs231n_fer.{module} import *", scope)
+    scope = star_import(module)
     found = [vars(importlib.import_module(f"cs231n_fer.{room}")) for room in rooms]
     for name in {name for room in found for name in room["__all__"]}:
         assert any(scope[name] is room.get(name) for room in found), name
