@@ -24,8 +24,8 @@ def run(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C, which is no failure."""
     if options.port > 65535:
         raise ValueError(f"--port: got {options.port}, expected 0 to 65535")
-    # Before libraries start their threads. One answers 15 pictures a second, two answer 13: each
-    # picture is little work, and the browser needs the other core.
+    # Before libraries start their threads. One answers 15 pictures a second, two 13: a picture is
+    # little work, and the browser needs the other core.
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from ..classifiers.pretrained import load_pretrained

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cs231n_fer.files.checkpoint import write_bytes
+
 __all__ = ["CHROMIUM", "Browser", "write_camera"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -144,7 +146,7 @@ class Browser:
     def screenshot(self, path: Path) -> None:
         """Write the page as a PNG file."""
         data = self.send("Page.captureScreenshot", format="png")["data"]
-        path.write_bytes(base64.b64decode(data))
+        write_bytes(path, base64.b64decode(data))
 
 
 def high(descriptor: int) -> int:
@@ -167,4 +169,4 @@ def write_camera(path: Path, faces: np.ndarray, seconds: int = 1) -> None:
         luma[:, 80:560] = large
         video = np.rint(16 + luma * (219 / 255)).astype(np.uint8)  # the range of levels of films
         frames += [b"FRAME\n" + video.tobytes() + b"\x80" * (640 * 480 // 2)] * (10 * seconds)
-    path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n" + b"".join(frames))
+    write_bytes(path, b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n" + b"".join(frames))

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from asgi import ask, asked
+from asgi import ADDRESS, ask, asked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from picture_files import png, saved
@@ -199,8 +199,8 @@ def test_a_body_in_many_parts_is_refused_once_it_is_too_large(app, path, kind, m
 
 @pytest.mark.parametrize("path", ["/", *(f"/{name}" for name in PAGE), "/about", "/none"])
 def test_every_response_carries_the_headers_that_shut_others_out(app, path):
-    for method in ("GET", "POST", "OPTIONS"):
-        found = ask(app, method, path)
+    for method, origin in (("GET", None), ("POST", ADDRESS), ("POST", None), ("OPTIONS", ADDRESS)):
+        found = ask(app, method, path, origin=origin)
         for name, text in HEADERS.items():
             assert found.values(name) == [text]
         assert not [name for name, _ in found.headers if name.startswith("access-control-")]

