@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["Run", "Subparsers", "box", "command", "positive", "whole"]
+__all__ = ["Run", "Subparsers", "box", "command", "folder", "positive", "whole"]
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], int]  # returns the exit code
@@ -50,6 +51,14 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number above 0")
     return number
+
+
+def folder(text: str) -> Path:
+    """Convert an argument to the path of a folder to write to, which may not exist yet."""
+    path = Path(text)
+    if not text or (path.exists() and not path.is_dir()):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a folder to write to")
+    return path
 
 
 def box(text: str) -> tuple[float, ...]:
