@@ -194,7 +194,9 @@ def test_a_folder_without_pictures_says_how_to_search_its_folders(tmp_path):
         read_emotions(tmp_path, detector=nowhere, net=NET)
 
 
-@pytest.mark.parametrize("box", [(1, 2, 3), (0, 0, 0, 5), (0, 0, 5, np.nan), "face", (1, 2, 3, -4)])
+@pytest.mark.parametrize("box", [(1, 2, 3), (0, 0, 0, 5), (0, 0, 5, np.nan), "face", (1, 2, 3, -4),
+                                 (1e30, 0, 5, 5), (0, -1e30, 5, 5), (0, 0, 1e30, 1e-30),
+                                 (0, 0, 1e6, 1e6)])
 def test_a_box_of_another_kind_gets_a_clear_error(box):
     with pytest.raises(ValueError, match="box: got .* expected x, y, w, h"):
         read_emotions(SCENE, box=box, net=NET)
@@ -277,3 +279,8 @@ def test_the_astronaut_is_found_and_happy():
     beside = np.concatenate([astronaut, astronaut[::2, ::2].repeat(2, axis=0)[:, ::-1]], axis=1)
     assert len(read_emotions(beside, net=NET)) == 2
     assert find_faces(np.zeros((1, 1, 3), np.uint8)) == []
+
+
+def test_a_path_without_a_name_is_not_the_working_directory():
+    with pytest.raises(ValueError, match="source: got '', expected the path"):
+        read_emotions("", net=NET, whole_picture=True)
