@@ -31,7 +31,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..shapes import check, plain_array, whole_number
 from ..types import Pixels
 from .fer2013 import readable
-from .pixels import luma, on_white, rgb_of_gray
+from .pixels import luma, on_white, resized, rgb_of_gray, square_in_the_middle
 from .png_chunks import check_png
 from .sources import Source
 
@@ -88,11 +88,7 @@ def center_square(gray: Pixels, side: int) -> Pixels:
     check(gray.dtype == np.uint8 and gray.ndim == 2 and gray.size > 0,
           f"gray: got {gray.dtype} {gray.shape}, expected uint8 (H, W) with a pixel at least")
     side = whole_number(side, "side", 1)
-    length = min(gray.shape)
-    top = (gray.shape[0] - length) // 2
-    left = (gray.shape[1] - length) // 2
-    square = Image.fromarray(gray[top:top + length, left:left + length])
-    return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
+    return resized(square_in_the_middle(gray), side, side)
 
 
 def gray_pixels(image: Image.Image, depth: int = 8) -> Pixels:
