@@ -82,6 +82,12 @@ def measure(net, pixels, y):
         "unsure_below": UNSURE, "thresholds": rows}
 
 
+def store(path, temperature):
+    """Write a temperature into the file of a net."""
+    arrays, info = load_checkpoint(path)
+    save_checkpoint(path, arrays, {**info, "temperature": temperature})
+
+
 def main(argv=None):
     parser = flags.Parser(__doc__)
     add = parser.add_argument
@@ -96,8 +102,7 @@ def main(argv=None):
     result = {"command": f"python experiments/checks/calibration.py --data {name}", **result}
     is_packaged = args.net == WEIGHTS and not data["synthetic"]
     write_text((RESULTS if is_packaged else QUICK_RESULTS) / PAGE, json_text(result))
-    arrays, info = load_checkpoint(args.net)
-    save_checkpoint(args.net, arrays, {**info, "temperature": temperature})
+    store(args.net, temperature)
     print(json_text(result))
 
 
