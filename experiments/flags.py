@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from cs231n_fer.commands.parsing import real, whole
+from cs231n_fer.commands.parsing import real, target_folder, whole
 
 __all__ = ["Parser", "existing", "real", "target", "target_folder", "whole"]
 
@@ -44,13 +44,4 @@ def target(text: str) -> Path:
     if not text or path.is_dir():
         what = "a folder" if text else "no name"
         raise argparse.ArgumentTypeError(f"got {text!r}, {what}; expected a file to write")
-    return path
-
-
-def target_folder(text: str) -> Path:
-    """Convert an option to the path of a folder to write to."""
-    path = Path(text)
-    if not text or (path.exists() and not path.is_dir()):
-        what = "a file" if text else "no name"
-        raise argparse.ArgumentTypeError(f"got {text!r}, {what}; expected a folder to write to")
     return path

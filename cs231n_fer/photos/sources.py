@@ -14,6 +14,7 @@ from PIL import Image
 from ..data_utils.fer2013 import readable
 from ..data_utils.pictures import read_rgb, rgb_pixels
 from ..data_utils.pixels import rgb_of
+from ..shapes import check
 from ..types import Pixels
 
 __all__ = ["Picture", "Source", "is_picture", "pictures_in"]
@@ -60,6 +61,7 @@ def pictures_in(source: Source) -> Iterator[Picture]:
 
 def _pictures_at(name: str) -> Iterator[Picture]:
     """Yield the pictures of a path or a pattern."""
+    check(name != "", "source: got '', expected the path of a picture or of a folder")
     path = Path(name).expanduser()
     if path.is_dir():
         paths = sorted(file for file in path.iterdir() if is_picture(file))

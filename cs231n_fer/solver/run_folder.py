@@ -94,6 +94,7 @@ class RunFolder:
         Raises ValueError if the folder holds files of a run that are neither to be resumed nor
         overwritten, or that can't be resumed.
         """
+        check_writable(self.path)
         found = [name for name in FILES if (self.path / name).exists()]
         if self.resume or self.overwrite:
             for name in FILES:
@@ -160,6 +161,14 @@ class RunFolder:
             load_checkpoint(self.path / BEST)
         except (ValueError, FileNotFoundError):
             (self.path / BEST).unlink(missing_ok=True)  # so that the next epoch writes it again
+
+
+def check_writable(path: Path) -> None:
+    """Raise ValueError if a folder cannot be written to, or made: before an epoch is trained."""
+    there = next(part for part in (path, *path.parents) if part.exists())
+    check(there.is_dir(), f"folder: {there} is a file, expected a folder; give another path")
+    check(os.access(there, os.W_OK | os.X_OK),
+          f"folder: {there} cannot be written to; give another path or change its permissions")
 
 
 def sweep(path: Path) -> None:

@@ -143,6 +143,7 @@ class Solver(RunResults, Independent):
         batches that a normalization cannot normalize.
         """
         stop = self.recipe.stop
+        check_numbers(batch_size=self.batch_size, num_epochs=self.num_epochs)  # may be changed
         check_horizon(self.schedule, self.state, self.num_epochs)
         self.state.num_epochs = self.num_epochs
         self.state.give_last()

@@ -83,7 +83,7 @@ def measure(net, pixels, y):
 
 
 def store(path, temperature):
-    """Write the temperature into the file of a net."""
+    """Write a temperature into the file of a net."""
     arrays, info = load_checkpoint(path)
     save_checkpoint(path, arrays, {**info, "temperature": temperature})
 

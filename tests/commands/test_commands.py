@@ -56,12 +56,12 @@ BAD_USE = [
     ["train", "--learning-rate", "nan"], ["train", "--seed", "-1"], ["train", "--filters", "0"],
     ["train", "--resume", "--overwrite"],
     ["evaluate", "--split", "Mine"], ["prepare"], ["check-gradients", "--shapes", "0"],
-    ["info", "more"],
+    ["info", "more"], ["train", "--out", ""], ["train", "--out", "face.png"],
 ]
 
 
 @pytest.mark.parametrize("arguments", BAD_USE, ids=" ".join)
-def test_bad_use_ends_with_2_and_says_what_was_expected(arguments, capsys):
+def test_bad_use_ends_with_2_and_says_what_was_expected(arguments, photos, capsys):
     code, out, err = ran(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("usage: cs231n-fer")
@@ -88,6 +88,14 @@ def test_a_failure_ends_with_1_and_one_line(name, photos, capsys):
     code, _, err = ran(capsys, *arguments)
     assert code == 1
     assert re.fullmatch(rf"cs231n-fer {arguments[0]}: [^\n]*{re.escape(message)}[^\n]*\n", err)
+
+
+def test_too_little_memory_is_a_failure_of_one_line(capsys, monkeypatch):
+    def too_much(*arguments, **keywords):
+        raise MemoryError("Unable to allocate 343 GiB")
+    monkeypatch.setattr("cs231n_fer.data_utils.load_data", too_much)
+    code, _, err = ran(capsys, "train", "--data", "synthetic")
+    assert (code, err) == (1, "cs231n-fer train: Unable to allocate 343 GiB\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -227,3 +227,10 @@ def test_zstandard_is_unpacked_or_named(tmp_path):
     put(tmp_path / "a.csv", b"\x28\xb5\x2f\xfd" + bytes(20))
     with pytest.raises(ValueError, match="is compressed with Zstandard, .*unpack it first"):
         quiet(tmp_path / "a.csv", tmp_path / "out.h5")
+
+
+def test_a_path_without_a_name_is_not_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "fer2013.csv", CSV)
+    with pytest.raises(ValueError, match="data: got '', expected the path of a file or a folder"):
+        find_data("", silent)

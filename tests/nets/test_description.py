@@ -226,3 +226,10 @@ def test_any_layer_is_what_its_description_makes(layer):
 @given(LAYERS)
 def test_a_description_names_every_field(layer):
     assert described(layer).keys() == {"kind", *(field.name for field in fields(layer))}
+
+
+@pytest.mark.parametrize("found", ["Conv", "Chain", {"kind": "Chain", "layers": [["a", "Conv"]]}],
+                         ids=str)
+def test_the_name_of_a_kind_alone_is_no_description_of_a_layer(found):
+    with pytest.raises(ValueError, match="layer: got '.*, expected a dict with a kind"):
+        layer_of(found)

@@ -195,7 +195,9 @@ def test_a_folder_without_pictures_says_how_to_search_its_folders(tmp_path):
         read_emotions(tmp_path, detector=nowhere, net=NET)
 
 
-@pytest.mark.parametrize("box", [(1, 2, 3), (0, 0, 0, 5), (0, 0, 5, np.nan), "face", (1, 2, 3, -4)])
+@pytest.mark.parametrize("box", [(1, 2, 3), (0, 0, 0, 5), (0, 0, 5, np.nan), "face", (1, 2, 3, -4),
+                                 (1e30, 0, 5, 5), (0, -1e30, 5, 5), (0, 0, 1e30, 1e-30),
+                                 (0, 0, 1e6, 1e6)])
 def test_a_box_of_another_kind_gets_a_clear_error(box):
     with pytest.raises(ValueError, match="box: got .* expected x, y, w, h"):
         read_emotions(SCENE, box=box, net=NET)
@@ -287,3 +289,8 @@ def test_a_box_outside_of_a_picture_is_a_row_that_says_so(box):
     assert "160 x 120 pixels" in found["note"][0]
     with pytest.raises(ValueError, match="expected a part of the picture"):
         read_emotions(SCENE, detector=lambda rgb: [(*box, 0.9)], net=NET)
+
+
+def test_a_path_without_a_name_is_not_the_working_directory():
+    with pytest.raises(ValueError, match="source: got '', expected the path"):
+        read_emotions("", net=NET, whole_picture=True)

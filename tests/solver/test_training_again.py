@@ -38,6 +38,18 @@ def test_more_epochs_in_memory_give_the_bits_of_one_long_run(name, between):
     assert outcome(again) == outcome(whole) and last_state(again) == last_state(whole)
 
 
+@pytest.mark.parametrize("wrong", [{"num_epochs": 1.5}, {"num_epochs": "3"}, {"num_epochs": None},
+                                   {"num_epochs": -1}, {"batch_size": 0}, {"batch_size": 2.0}],
+                         ids=str)
+def test_numbers_that_were_changed_are_checked_again(wrong):
+    solver = worse_after_one_epoch()
+    (name, value), = wrong.items()
+    setattr(solver, name, value)
+    with pytest.raises(ValueError, match=f"{name}: got {value!r}, expected an int of at least"):
+        solver.train()
+    assert solver.loss_history == []
+
+
 def worse_after_one_epoch():
     """Return a solver whose best epoch is the first of three."""
     model = Scripted([0.1, 0.9, 0.5, 0.3, 0.2, 0.1])

@@ -89,3 +89,20 @@ def test_a_linked_checkpoint_is_resumed_through_its_link(tmp_path):
     assert all((run / name).is_symlink() for name in (LAST, BEFORE, BEST))
     epochs = [load_checkpoint(run / name)[1]["epoch"] for name in (LAST, BEFORE)]
     assert epochs == [4, 3] and np.isfinite(load_checkpoint(run / BEST)[1]["best_val_acc"])
+
+
+@pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}], ids=str)
+@pytest.mark.parametrize("place", ["file", "file/run", "file/a/b"])
+def test_a_file_in_the_place_of_the_folder_is_refused_before_an_epoch_is_trained(tmp_path, place,
+                                                                               options):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="folder: .*file is a file, expected a folder"):
+        solver_in(tmp_path / place, **options)
+    assert contents(tmp_path) == {"file": b"mine"}
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_an_epoch_is_trained(tmp_path,
+                                                                                 monkeypatch):
+    monkeypatch.setattr("os.access", lambda *arguments: False)  # root may write everywhere
+    with pytest.raises(ValueError, match="folder: .* cannot be written to"):
+        solver_in(tmp_path / "run")
