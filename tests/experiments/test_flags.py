@@ -52,6 +52,7 @@ WRONG = {
     "bench.solver": {"--epochs": COUNTS, "--batch-size": COUNTS, "--images": COUNTS,
                      "--rung": ["foo"]},
     "bench.step": {**BENCH, "--nets": ["foo"], "--batches": COUNTS, "--compile": COUNTS},
+    "bench.web": {"--pictures": COUNTS, "--threads": COUNTS},
     "checks.calibration": {"--net": ["missing.h5"]},
     "checks.contact_sheet": {"--seed": SEEDS, "--columns": COUNTS, "--out": ["FOLDER"]},
     "checks.crops": {"--faces": COUNTS, "--seed": SEEDS},
@@ -68,6 +69,7 @@ WRONG = {
     "checks.torture_cache": {"--out": ["FOLDER"]},
     "checks.torture_resume": {"--kills": COUNTS, "--epochs": COUNTS, "--seed": SEEDS,
                               "--rung": ["foo"], "--out": ["FOLDER"]},
+    "checks.web_page": {"--out": ["FOLDER"]},
 }
 POSITIONAL = {"saliency_maps": ["best.h5"], "prepare_data": ["fer2013.csv"],
               "export_pretrained": ["FILE"]}

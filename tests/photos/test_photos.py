@@ -282,7 +282,7 @@ def test_the_astronaut_is_found_and_happy():
     assert find_faces(np.zeros((1, 1, 3), np.uint8)) == []
 
 
-@pytest.mark.parametrize("box", [(160, 0, 5, 5), (0, 120, 5, 5), (-9, 0, 9, 9), (0, 0, 1e9, 1e9)])
+@pytest.mark.parametrize("box", [(160, 0, 5, 5), (0, 120, 5, 5), (-9, 0, 9, 9)])
 def test_a_box_outside_of_a_picture_is_a_row_that_says_so(box):
     found = read_emotions([SCENE], box=box, net=NET)
     assert found["note"][0].startswith("unreadable: box: got x")
