@@ -15,7 +15,6 @@ from pathlib import Path
 if __package__ is None:  # started as a file, not with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import tempfile
 import warnings
 from collections import Counter
@@ -33,6 +32,7 @@ from cs231n_fer.exchange.estimator import ConvNetClassifier
 from cs231n_fer.exchange.hub import load_folder, save_folder
 from cs231n_fer.exchange.onnx_export import export_onnx
 from cs231n_fer.exchange.onnx_import import import_onnx
+from experiments import flags
 from experiments.bench.report import RESULTS, json_text
 
 LIMIT = 1e-5
@@ -138,9 +138,9 @@ def imported_nets(folder):
 
 def main(argv=None):
     """Run all measurements, print them and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=RESULTS / "exchange.json")
+    parser = flags.Parser(__doc__)
+    parser.add_argument("--out", type=flags.target, default=RESULTS / "exchange.json",
+                        help="file to write (default: %(default)s)")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")  # of deprecations in the libraries
     with tempfile.TemporaryDirectory() as name:

@@ -1,6 +1,7 @@
 """Every name that the notebooks of assignment 2 import, from 2016 to 2026, is where they expect it.
 """
 import importlib
+import runpy
 
 import numpy as np
 import pytest
@@ -34,9 +35,9 @@ NAMES = {
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_a_star_import_brings_every_name_of_the_course(module):
-    scope = {}
-    exec(f"from cs231n_fer.{module} import *", scope)
+def test_a_star_import_brings_every_name_of_the_course(module, tmp_path):
+    (tmp_path / "star.py").write_text(f"from cs231n_fer.{module} import *\n")
+    scope = runpy.run_path(str(tmp_path / "star.py"))
     assert set(NAMES[module].split()) <= scope.keys()
     assert all(callable(scope[name]) for name in NAMES[module].split())
 
@@ -44,9 +45,10 @@ def test_a_star_import_brings_every_name_of_the_course(module):
 @pytest.mark.parametrize("module, rooms", [
     ("classifiers.fc_net", ("layers", "layer_utils")),
     ("classifiers.cnn", ("layers", "layer_utils", "fast_layers"))])
-def test_a_star_import_of_a_net_brings_its_layers_as_in_the_courses_files(module, rooms):
-    scope = {}
-    exec(f"from cs231n_fer.{module} import *", scope)
+def test_a_star_import_of_a_net_brings_its_layers_as_in_the_courses_files(module, rooms,
+                                                                          tmp_path):
+    (tmp_path / "star.py").write_text(f"from cs231n_fer.{module} import *\n")
+    scope = runpy.run_path(str(tmp_path / "star.py"))
     found = [vars(importlib.import_module(f"cs231n_fer.{room}")) for room in rooms]
     for name in {name for room in found for name in room["__all__"]}:
         assert any(scope[name] is room.get(name) for room in found), name

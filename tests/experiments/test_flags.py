@@ -55,6 +55,7 @@ WRONG = {
     "checks.calibration": {"--net": ["missing.h5"]},
     "checks.contact_sheet": {"--seed": SEEDS, "--columns": COUNTS, "--out": ["FOLDER"]},
     "checks.crops": {"--faces": COUNTS, "--seed": SEEDS},
+    "checks.exchange": {"--out": ["FOLDER"]},
     "checks.fuzz_inputs": {"--files": COUNTS, "--seed": SEEDS, "--formats": ["foo"],
                            "--only": SEEDS, "--out": ["FOLDER"]},
     "checks.mutation_testing": {"--sample": SEEDS, "--seed": SEEDS},
@@ -70,7 +71,8 @@ WRONG = {
 }
 POSITIONAL = {"saliency_maps": ["best.h5"], "prepare_data": ["fer2013.csv"],
               "export_pretrained": ["FILE"]}
-NEEDS = {"checks.mutation_testing": "cosmic_ray"}  # a library that not every installation has
+NEEDS = {"checks.mutation_testing": "cosmic_ray",  # libraries that not every installation has
+         "checks.exchange": "onnxruntime"}
 
 
 def test_every_script_has_a_row():

