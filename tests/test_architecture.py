@@ -2,6 +2,7 @@
 import ast
 import importlib
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -141,7 +142,7 @@ LISTS = [(path, name) for path, name in ALL if room(name) not in ("kernels", "__
 
 
 @pytest.mark.parametrize("path, name", LISTS, ids=[name for _, name in LISTS])
-def test_a_star_import_brings_what_the_module_lists_and_no_library(path, name):
+def test_a_star_import_brings_what_the_module_lists_and_no_library(path, name, tmp_path):
     try:
         module = importlib.import_module(f"cs231n_fer.{name}")
     except ImportError as error:
