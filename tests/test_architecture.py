@@ -2,7 +2,6 @@
 import ast
 import importlib
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path

@@ -127,7 +127,8 @@ MUTABLE = {  # public objects that hold memory, addresses or plans: (how to make
        for rule in ("sgd", "sgd_momentum", "rmsprop")},
     "Solver of all": (partial(solver_of, "adam", augmentation=HorizontalFlip(), average_decay=0.9,
                               schedule=CosineWarmup(), sampler=Shuffle(),
-                              folder=RunFolder(FOLDER.name, info_arrays={"a": np.ones(2)})),
+                              folder=RunFolder(FOLDER.name, overwrite=True,
+                                               info_arrays={"a": np.ones(2)})),
                       of_solver),
     "WeightAverage": (average, lambda found: same_bytes(*found.arrays().values())),
 }

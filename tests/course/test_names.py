@@ -1,7 +1,6 @@
 """Every name that the notebooks of assignment 2 import, from 2016 to 2026, is where they expect it.
 """
 import importlib
-import runpy
 
 import numpy as np
 import pytest
