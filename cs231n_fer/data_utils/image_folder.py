@@ -9,18 +9,13 @@ than 48x48 is a bad row: it is not resized.
 import numpy as np
 
 from .fer2013 import EMOTIONS, SIDE, Advance, BadRows, Faces, shorten
+from .names import EMOTION_CODES, SPLITS, VALIDATION
 from .pictures import read_picture
 from .sources import PICTURES, Member
 
 __all__ = ["TRAINING", "is_picture", "read_pictures", "split_of"]
 
 TRAINING = "training"
-VALIDATION = ("val", "valid", "validation")
-SPLITS = ({"train": 0, "training": 0, "publictest": 1, "privatetest": 2}
-          | dict.fromkeys(VALIDATION, 1))
-ALIASES = {"angry": 0, "disgusted": 1, "fearful": 2, "happiness": 3, "sadness": 4, "surprised": 5}
-EMOTION_CODES = (ALIASES | {name.lower(): code for code, name in enumerate(EMOTIONS)}
-                 | {str(code): code for code in range(len(EMOTIONS))})
 
 
 def is_picture(name: str) -> bool:

@@ -29,6 +29,7 @@ from .fer2013 import (
 from .ferplus import COLUMNS, read_ferplus
 from .image_folder import read_pictures
 from .kaggle import read_csv
+from .names import settled
 from .origin import Reading, attributes_of, files_to_read
 from .sources import Member, Source, member_of, open_source, open_table
 from .summary import format_summary, summarise
@@ -39,6 +40,7 @@ FORMAT = "fer-faces"
 VERSION = 1
 ARRAYS = "pixels, emotion and usage"
 HOW_TO_SEAL = "python experiments/prepare_data.py FILE.h5 --out fer2013.h5"
+
 
 def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | None = None,
             skip_bad: bool = False, progress: bool = True, say: Say = print) -> dict[str, Any]:
@@ -204,7 +206,9 @@ def _read_all(readings: Sequence[Reading], bad: BadRows, progress: bool, say: Sa
             with tqdm(desc=f"reading {readable(path.name)}", disable=not (progress and tables),
                       total=sum(table.size for table in tables), unit="B", unit_scale=True) as bar:
                 parts += [_read_table(table, bad, bar.update, say) for table in tables]
-    return join(parts)
+    faces = join(parts)
+    faces.usage = settled(faces.usage)
+    return faces
 
 
 def _read_pictures(pictures: list[Member], path: pathlib.Path, bad: BadRows, progress: bool
@@ -218,7 +222,7 @@ def _read_pictures(pictures: list[Member], path: pathlib.Path, bad: BadRows, pro
 def _read_table(table: Member, bad: BadRows, advance: Advance, say: Say) -> Faces:
     """Return the faces of a CSV."""
     with open_table(table) as stream:
-        faces = read_csv(stream, table.base, bad, advance)
+        faces = read_csv(stream, table.base, bad, advance, say=say)
     if faces.records == 0:
         raise ValueError(f"source: {table.name} has a header and no rows: download it again")
     if table.base.lower().startswith("test.csv") and faces.records != 7178:
