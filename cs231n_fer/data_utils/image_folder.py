@@ -4,14 +4,14 @@ Splits: train or Training -> Training; validation, val, valid or PublicTest -> P
 PrivateTest stays; test -> PrivateTest where there is a validation folder too, else PublicTest.
 Emotions: the seven names (anger or angry, ...), in any case, or their digits 0 to 6.
 The module pictures says which formats are read, and how they become gray. A picture of another size
-than 48x48 is a bad row: it is not resized.
+than 48x48 is a bad row, unless rules say that it is resized.
 """
 import numpy as np
 
-from .fer2013 import EMOTIONS, SIDE, Advance, BadRows, Faces, shorten
-from .names import EMOTION_CODES, SPLITS, VALIDATION
-from .pictures import read_picture
+from .fer2013 import EMOTIONS, SIDE, Advance, BadRows, Faces, Say, shorten
+from .names import EMOTION_CODES, SPLITS, VALIDATION, is_further
 from .sources import PICTURES, Member
+from .tables import FURTHER, STRICT, Fitting, Rules
 
 __all__ = ["TRAINING", "is_picture", "read_pictures", "split_of"]
 
@@ -31,13 +31,18 @@ def split_of(folder: str) -> str:
     return (TRAINING, "validation", "private test")[code]
 
 
-def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda count: None
-                  ) -> Faces:
+def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda count: None,
+                  rules: Rules = STRICT, say: Say = lambda line: None) -> Faces:
     """Read picture Members (see sources) into Faces, in the order of their names.
 
     bad       BadRows that takes each picture that cannot be used, by its name
     advance   called with 1 after each picture (progress bar)
+    rules     whether pictures of other sizes are resized, a further class is left out, and splits
+              are drawn anew: then no folder needs to name one
+    say       called with how many were
     """
+    fitting = Fitting(rules.resize)
+    further = 0
     members = sorted(members, key=lambda member: member.name)
     folders = {part.lower() for member in members for part in member.name.split("/")[-3:-2]}
     splits = SPLITS | {"test": 2 if folders & set(VALIDATION) else 1}
@@ -48,11 +53,14 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
     names = []
     for index, member in enumerate(members):
         try:
-            split_code, emotion_code = _codes(member.name, splits)
+            split_code, emotion_code = _codes(member.name, splits, rules)
             with member.open() as stream:
-                gray = read_picture(stream, SIDE)
+                gray = fitting.picture(stream)
         except ValueError as error:
-            bad.add(member.name, str(error))
+            if rules.leave_out and str(error).endswith(FURTHER):
+                further += 1
+            else:
+                bad.add(member.name, str(error))
         else:
             pixels.append(gray)
             usage.append(split_code)
@@ -60,18 +68,21 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
             record.append(index)
             names.append(member.base)
         advance(1)
+    fitting.report("pictures", say)
+    if further:
+        say(f"pictures: {further:,} of a further class were left out")
     return Faces(np.array(pixels, np.uint8).reshape(-1, SIDE, SIDE), np.array(emotion, np.uint8),
                  np.array(usage, np.uint8), np.array(record, np.int64), len(members),
                  names)
 
 
-def _codes(name: str, splits: dict[str, int]) -> tuple[int, int]:
+def _codes(name: str, splits: dict[str, int], rules: Rules) -> tuple[int, int]:
     """Return the split and the emotion that the folders of a file name."""
     split, emotion = ["", "", *name.lower().split("/")[:-1]][-2:]
-    if split not in splits:
+    if split not in splits and rules.split is None:
         raise ValueError(f"lies in the split folder {shorten(split)}, "
-                         "expected train, validation, test, ...")
+                         "expected train, validation, test, ...; to draw splits give --split")
     if emotion not in EMOTION_CODES:
-        raise ValueError(f"lies in the emotion folder {shorten(emotion)}, "
-                         f"expected {', '.join(EMOTIONS)} or 0 to 6")
-    return splits[split], EMOTION_CODES[emotion]
+        wanted = FURTHER if is_further(emotion) else f"{', '.join(EMOTIONS)} or 0 to 6"
+        raise ValueError(f"lies in the emotion folder {shorten(emotion)}, expected {wanted}")
+    return splits.get(split, 0), EMOTION_CODES[emotion]

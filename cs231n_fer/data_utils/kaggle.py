@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ..shapes import check
-from ..types import Pixels
 from .fer2013 import PIXELS, SIDE, Advance, BadRows, Faces, Say, shorten
 from .names import Columns, find_columns
+from .pixel_texts import decode_pixels, pixel_fault, single_spaced
 from .tables import STRICT, Chunk, Rules, Table, faces_of
 
 __all__ = ["BATCH", "LONGEST_LINE", "decode_pixels", "open_lines", "pixel_fault", "read_csv",
@@ -28,7 +28,6 @@ SEPARATORS = (",", ";", "\t", "|")
 MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 BLOCK = 1 << 16
-AS_SPACES = bytes.maketrans(b"[](),;", b"      ")
 NO_NUL = "\u2400".encode()  # pandas ends a text at a NUL byte; this sign is as wrong, and is seen
 
 
@@ -134,53 +133,6 @@ def _form(header: Header) -> str:
             f"not used: {unused or 'none'}{more}")
 
 
-def decode_pixels(texts: list[bytes]) -> Pixels | None:
-    """Return the pixels of texts of 2,304 whole numbers 0 to 255 separated by single spaces.
-
-    Returns uint8 (len(texts), 48, 48), or None if any text has a fault.
-    """
-    if not texts:
-        return np.empty((0, SIDE, SIDE), np.uint8)
-    # Three spaces before, one behind.
-    raw = np.frombuffer(b" ".join([b"  ", *texts, b""]), dtype=np.uint8)
-    spaces = np.flatnonzero(raw == 32)[2:]
-    if len(spaces) != len(texts) * PIXELS + 1:
-        return None
-    ends_of_rows = 2 + np.cumsum([len(text) + 1 for text in texts])
-    digits = raw - np.uint8(48)  # a byte below "0" wraps around to a large number
-    lengths = np.diff(spaces) - 1
-    if ((digits < 10).sum() != len(raw) - len(spaces) - 2 or lengths.min() < 1 or lengths.max() > 3
-            or not np.array_equal(spaces[PIXELS::PIXELS], ends_of_rows)):
-        return None
-    last = spaces[1:] - 1
-    values = digits[last].astype(np.uint16)
-    values += (digits[last - 1] * (lengths > 1)).astype(np.uint16) * np.uint16(10)
-    values += (digits[last - 2] * (lengths > 2)).astype(np.uint16) * np.uint16(100)
-    if values.max() > 255:
-        return None
-    return values.astype(np.uint8).reshape(-1, SIDE, SIDE)
-
-
-def pixel_fault(text: bytes) -> str | None:
-    """Return what is wrong with the pixels of one row; None if nothing is."""
-    if decode_pixels([text]) is not None:
-        return None
-    if not text.strip():
-        return "pixels are empty"
-    if text.strip().lower() == b"pixels":
-        return "repeats the header"
-    values = text.split(b" ")
-    for position, value in enumerate(values, 1):
-        if not value:
-            return f"pixels have an extra space before value {position}"
-        if not (value.isdigit() and value.isascii()):
-            return f"pixel {position} is {shorten(value)}, expected a whole number 0 to 255"
-        if len(value) > 3 or int(value) > 255:
-            return (f"pixel {position} is {shorten(value)}, "
-                    "expected 0 to 255 in at most three digits")
-    return f"has {len(values):,} pixels, expected {PIXELS:,}"
-
-
 def _lines(stream: io.BufferedReader, advance: Advance) -> Iterator[bytes]:
     """Yield the lines, with their ends, from line 2 on.
 
@@ -220,27 +172,20 @@ def _chunks(lines: io.BufferedReader, header: Header, advance: Advance) -> Itera
 def _chunk(lines: list[bytes], start: int, header: Header) -> Chunk:
     """Return the rows of some lines, of which the first is row `start`."""
     reasons = [_fault_of_line(line, header) for line in lines]
-    faults = [(start + index, reason) for index, reason in enumerate(reasons) if reason is not None]
+    faults = {start + index: reason for index, reason in enumerate(reasons) if reason is not None}
     good = [index for index, reason in enumerate(reasons) if reason is None]
     frame = _split_lines([lines[index] for index in good], header)
     texts = _pixel_texts(frame, header.columns.pixels)
     pixels = decode_pixels(texts)
     if pixels is None:
-        texts = [_single_spaced(text) for text in texts]
+        texts = [single_spaced(text) for text in texts]
         wrong = [pixel_fault(text) for text in texts]
-        faults += [(start + good[index], reason) for index, reason in enumerate(wrong) if reason]
+        faults |= {start + good[index]: reason for index, reason in enumerate(wrong) if reason}
         kept = [index for index, reason in enumerate(wrong) if reason is None]
-        frame = frame.iloc[kept]
-        good = [good[index] for index in kept]
-        pixels = decode_pixels([texts[index] for index in kept])
-        assert pixels is not None  # rows without a fault have none together
+        pixels = np.zeros((len(good), SIDE, SIDE), np.uint8)
+        pixels[kept] = decode_pixels([texts[index] for index in kept])
     return Chunk(start + np.array(good, np.int64), pixels, _column(frame, header.columns.emotion),
                  _column(frame, header.columns.usage), faults, len(lines))
-
-
-def _single_spaced(text: bytes) -> bytes:
-    """Return pixels with one space between them: brackets, commas and more spaces are spaces."""
-    return b" ".join(filter(None, text.translate(AS_SPACES).split(b" ")))
 
 
 def _fault_of_line(line: bytes, header: Header) -> str | None:

@@ -5,34 +5,69 @@ and splits into codes, names each row that cannot be used, and says what was und
 """
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..shapes import check
 from ..types import Pixels
 from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, BadRows, Codes, Faces, Say, shorten
 from .names import TEST, emotion_code, is_further, split_of_file, usage_code
+from .pictures import center_square, read_picture
 
-__all__ = ["STRICT", "Chunk", "Rules", "Table", "faces_of"]
+__all__ = ["FURTHER", "STRICT", "Chunk", "Fitting", "Rules", "Table", "faces_of"]
 
 MOST_SAID = 12  # spellings of classes
 LONGEST_SAID = 200
 
 
 class Rules(NamedTuple):
-    """What may be done with rows that are not FER2013's.
+    """What may be done with data that is not of FER2013's form.
 
     resize       pictures of other sizes become 48 x 48: their central square is resized
     leave_out    rows of a further class, such as contempt, are left out and counted
+    split        fractions of Training, PublicTest and PrivateTest, into which all rows are drawn
+                 anew, or None: the source says its splits
+    seed         of that draw
     """
 
     resize: bool = False
     leave_out: bool = False
+    split: tuple[float, float, float] | None = None
+    seed: int = 0
 
 
 STRICT = Rules()
 FURTHER = "a class that FER2013 does not have: leave such rows out with --further leave-out"
+
+
+@dataclass
+class Fitting:
+    """Makes pictures 48 x 48 where that is allowed, and counts those that were resized."""
+
+    allowed: bool
+    resized: int = 0
+
+    def picture(self, stream: IO[bytes]) -> Pixels:
+        """Return the picture in a file, uint8 (48, 48); ValueError if it is none, or too large."""
+        # Without leave to resize, a picture of another size is refused before it is unpacked.
+        return self.gray(read_picture(stream, None if self.allowed else SIDE))
+
+    def gray(self, gray: Pixels) -> Pixels:
+        """Return gray levels (H, W) as (48, 48): the central square, resized."""
+        if gray.shape == (SIDE, SIDE):
+            return gray
+        check(self.allowed, f"is {gray.shape[1]}x{gray.shape[0]} pixels, expected {SIDE}x{SIDE}")
+        self.resized += 1
+        return center_square(gray, SIDE)
+
+    def report(self, name: str, say: Say) -> None:
+        """Say how many pictures were resized, if any."""
+        if self.resized:
+            say(f"{name}: {self.resized:,} pictures of other sizes were resized to {SIDE}x{SIDE} "
+                "(their central square)")
 
 
 class Table(NamedTuple):
@@ -51,20 +86,20 @@ class Table(NamedTuple):
 class Chunk(NamedTuple):
     """Some rows of a table, in order.
 
-    record     int64 (N,), indices of the rows whose pixels could be read, among all rows
-    pixels     uint8 (N, 48, 48)
+    record     int64 (N,), indices of the rows that have all columns, among all rows
+    pixels     uint8 (N, 48, 48), anything where they could not be read
     emotion    texts of the N classes, None if the table has none
     usage      texts of the N splits, None if the table has none
-    faults     (index, reason) of the rows that could not be read
-    count      number of rows, faulty ones included
+    faults     reasons by index, of the rows that lack a column or whose pixels could not be read
+    rows       number of rows, faulty ones included
     """
 
     record: NDArray[np.int64]
     pixels: Pixels
     emotion: list[str] | None
     usage: list[str] | None
-    faults: list[tuple[int, str]]
-    count: int
+    faults: dict[int, str]
+    rows: int
 
 
 def faces_of(table: Table, chunks: Iterable[Chunk], bad: BadRows, rules: Rules, say: Say) -> Faces:
@@ -86,18 +121,19 @@ def faces_of(table: Table, chunks: Iterable[Chunk], bad: BadRows, rules: Rules, 
     labelled = True
     divided = True
     for chunk in chunks:
-        records += chunk.count
+        records += chunk.rows
         labelled = chunk.emotion is not None
         divided = chunk.usage is not None
         classes.update(chunk.emotion or [])
         splits.update(chunk.usage or [])
         labels, reasons = _labels(chunk, split_of_file(table.name))
-        faults = dict(chunk.faults)
-        for index, reason in reasons.items():
-            if not (rules.leave_out and reason.endswith(FURTHER)):
-                faults[int(chunk.record[index])] = reason
+        faults = chunk.faults | {int(chunk.record[index]): reason
+                                 for index, reason in reasons.items()}
+        kept = np.array([record not in faults for record in chunk.record.tolist()], bool)
+        if rules.leave_out:
+            faults = {index: reason for index, reason in faults.items()
+                      if not reason.endswith(FURTHER)}
         _note(table, faults, bad)
-        kept = np.array([index not in reasons for index in range(len(chunk.record))], bool)
         pixels.append(chunk.pixels[kept])
         emotion.append(labels[0][kept])
         usage.append(labels[1][kept])
