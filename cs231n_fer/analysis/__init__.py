@@ -1,6 +1,7 @@
 """Analysis of trained nets, and two models to compare them with.
 
     metrics       accuracy, confusion matrix, confidence interval, rank correlation
+    frames        the confusion matrix and the accuracy of each class as pandas.DataFrames
     saliency      maps of the pixels that a net reacts to
     linear_svm    a linear SVM on given features
     empath        Gabor filters and principal components, the features of EMPATH's net

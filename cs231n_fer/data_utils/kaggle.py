@@ -182,8 +182,10 @@ def _chunk(lines: list[bytes], start: int, header: Header) -> Chunk:
         wrong = [pixel_fault(text) for text in texts]
         faults |= {start + good[index]: reason for index, reason in enumerate(wrong) if reason}
         kept = [index for index, reason in enumerate(wrong) if reason is None]
+        decoded = decode_pixels([texts[index] for index in kept])
+        assert decoded is not None  # rows without a fault have none together
         pixels = np.zeros((len(good), SIDE, SIDE), np.uint8)
-        pixels[kept] = decode_pixels([texts[index] for index in kept])
+        pixels[kept] = decoded
     return Chunk(start + np.array(good, np.int64), pixels, _column(frame, header.columns.emotion),
                  _column(frame, header.columns.usage), faults, len(lines))
 
