@@ -5,6 +5,7 @@ pandas, which splits the others into columns, a batch at a time. Pixels are deco
 where a batch is not perfect is every row of it examined alone, and the first fault of a row named.
 """
 import codecs
+import contextlib
 import csv
 import io
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..shapes import check
+from ..types import Pixels
 from .fer2013 import PIXELS, SIDE, Advance, BadRows, Faces, Say, shorten
 from .names import Columns, find_columns
 from .pixel_texts import decode_pixels, pixel_fault, single_spaced
@@ -23,11 +25,14 @@ __all__ = ["BATCH", "LONGEST_LINE", "decode_pixels", "open_lines", "pixel_fault"
            "read_header"]
 
 LONGEST_LINE = 1 << 16  # bytes; a good row has at most 9,300
-BATCH = 512
+LONGEST_HEADER = 1 << 10  # of a table whose pixels are texts
+BATCH = 512  # rows
+WIDE_BATCH = 2048  # of a table with a column for each pixel; each column costs time
 SEPARATORS = (",", ";", "\t", "|")
 MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 BLOCK = 1 << 16
+SMALL = np.dtype(np.int16)  # whole numbers, of which pixels are a part
 NO_NUL = "\u2400".encode()  # pandas ends a text at a NUL byte; this sign is as wrong, and is seen
 
 
@@ -158,13 +163,14 @@ def _is_cut(line: bytes) -> bool:
 
 def _chunks(lines: io.BufferedReader, header: Header, advance: Advance) -> Iterator[Chunk]:
     """Yield the rows of a table in batches."""
+    size = BATCH if len(header.columns.pixels) == 1 else WIDE_BATCH
     start = 0
     batch: list[bytes] = []
     for line in _lines(lines, advance):
         batch.append(line)
-        if len(batch) == BATCH:
+        if len(batch) == size:
             yield _chunk(batch, start, header)
-            start += BATCH
+            start += size
             batch = []
     yield _chunk(batch, start, header)
 
@@ -175,19 +181,32 @@ def _chunk(lines: list[bytes], start: int, header: Header) -> Chunk:
     faults = {start + index: reason for index, reason in enumerate(reasons) if reason is not None}
     good = [index for index, reason in enumerate(reasons) if reason is None]
     frame = _split_lines([lines[index] for index in good], header)
-    texts = _pixel_texts(frame, header.columns.pixels)
+    pixels, wrong = _pixels(frame[header.columns.pixels])
+    faults |= {start + good[index]: reason for index, reason in wrong.items()}
+    return Chunk(start + np.array(good, np.int64), pixels, _column(frame, header.columns.emotion),
+                 _column(frame, header.columns.usage), faults, len(lines))
+
+
+def _pixels(cells: pd.DataFrame) -> tuple[Pixels, dict[int, str]]:
+    """Return the pictures of some rows, and the reasons of those that could not be read."""
+    if len(cells.columns) == PIXELS and all(dtype == SMALL for dtype in cells.dtypes):
+        numbers = cells.to_numpy()
+        if not len(numbers) or (numbers.min() >= 0 and numbers.max() <= 255):
+            return numbers.astype(np.uint8).reshape(-1, SIDE, SIDE), {}
+    texts = [_encoded(" ".join(map(str, row))).strip(b" ") for row in cells.to_numpy()]
     pixels = decode_pixels(texts)
     if pixels is None:
         texts = [single_spaced(text) for text in texts]
-        wrong = [pixel_fault(text) for text in texts]
-        faults |= {start + good[index]: reason for index, reason in enumerate(wrong) if reason}
-        kept = [index for index, reason in enumerate(wrong) if reason is None]
-        decoded = decode_pixels([texts[index] for index in kept])
-        assert decoded is not None  # rows without a fault have none together
-        pixels = np.zeros((len(good), SIDE, SIDE), np.uint8)
-        pixels[kept] = decoded
-    return Chunk(start + np.array(good, np.int64), pixels, _column(frame, header.columns.emotion),
-                 _column(frame, header.columns.usage), faults, len(lines))
+        pixels = decode_pixels(texts)
+    if pixels is not None:
+        return pixels, {}
+    faults = {index: fault for index, fault in enumerate(map(pixel_fault, texts)) if fault}
+    kept = [index for index in range(len(texts)) if index not in faults]
+    decoded = decode_pixels([texts[index] for index in kept])
+    assert decoded is not None  # rows without a fault have none together
+    pixels = np.zeros((len(texts), SIDE, SIDE), np.uint8)
+    pixels[kept] = decoded
+    return pixels, faults
 
 
 def _fault_of_line(line: bytes, header: Header) -> str | None:
@@ -195,27 +214,28 @@ def _fault_of_line(line: bytes, header: Header) -> str | None:
     if _is_cut(line):
         return f"is longer than {LONGEST_LINE:,} bytes, expected at most 9,300"
     text = line.rstrip(b"\r\n")
-    separator = header.separator.encode()
-    fields = [field.strip(b" ") for field in text.split(separator)]
-    count, reason = _quoted_fields(text, header, fields) if b'"' in text else (len(fields), None)
-    if count != len(header.names):
-        return f"has {count} columns, expected {len(header.names)}" if text.strip() else "is empty"
+    columns = len(header.names)
+    count = text.count(header.separator.encode()) + 1
+    reason = None
+    if b'"' in text:
+        count, reason = _quoted_fields(text, header)
+    if count != columns:
+        return f"has {count} columns, expected {columns}" if text.strip() else "is empty"
     if reason is not None:
         return reason
-    last = header.columns.pixels[-1] == len(header.names) - 1
-    if text == line and last and fields[-1][-1:].isdigit():
+    first, last = header.columns.pixels[0], header.columns.pixels[-1]
+    if text == line and last == columns - 1 and text.rstrip(b" ")[-1:].isdigit():
         return "is the last line and has no line end, so its last pixel may be cut"
-    place = header.columns.pixels[0]
-    if count == len(fields) and fields[place].strip(b'"')[:len(b"pixels") + 1].lower() == b"pixels":
-        return "repeats the header"
+    if len(text) < LONGEST_HEADER and b"pixels" in text.lower():
+        fields = text.split(header.separator.encode())
+        if first < len(fields) and fields[first].strip(b' "').lower() == b"pixels":
+            return "repeats the header"
     return None
 
 
-def _quoted_fields(text: bytes, header: Header, fields: list[bytes]) -> tuple[int, str | None]:
-    """Return the number of columns of a line with quotes, and what is wrong with its quotes.
-
-    fields    the line split at every separator
-    """
+def _quoted_fields(text: bytes, header: Header) -> tuple[int, str | None]:
+    """Return the number of columns of a line with quotes, and what is wrong with its quotes."""
+    fields = [field.strip(b" ") for field in text.split(header.separator.encode())]
     line = text.decode("latin-1")  # one character for each byte; none is shown
     try:
         rows = csv.reader([line], delimiter=header.separator, skipinitialspace=True, strict=True)
@@ -241,10 +261,7 @@ def _split_lines(lines: list[bytes], header: Header) -> pd.DataFrame:
     names = header.separator.join(map(str, range(len(header.names)))).encode()
     content = io.BytesIO(b"\n".join([names, *(line.rstrip(b"\r\n") for line in lines)]) + b"\n")
     try:
-        frame = pd.read_csv(content, sep=header.separator, names=range(len(header.names)), header=0,
-                            index_col=False, usecols=used, dtype=object, na_filter=False,
-                            skip_blank_lines=False, skipinitialspace=True, lineterminator="\n",
-                            encoding_errors="surrogateescape", engine="c")
+        frame = _parsed(content, header, used)
     except Exception as error:  # pandas raises nearly every kind
         cause = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"source: pandas cannot read the table ({cause})") from error
@@ -253,11 +270,19 @@ def _split_lines(lines: list[bytes], header: Header) -> pd.DataFrame:
     return frame
 
 
-def _pixel_texts(frame: pd.DataFrame, places: list[int]) -> list[bytes]:
-    """Return the text of all pixels of each row, those of single columns joined by spaces."""
-    if len(places) == 1:
-        return [_encoded(text).strip(b" ") for text in frame[places[0]]]
-    return [_encoded(" ".join(row)) for row in frame[places].to_numpy()]
+def _parsed(content: io.BytesIO, header: Header, used: list[int]) -> pd.DataFrame:
+    """Return columns of a text; those of single pixels as SMALL where all are whole numbers."""
+    options = {"sep": header.separator, "names": range(len(header.names)), "header": 0,
+               "index_col": False, "usecols": used, "na_filter": False, "skip_blank_lines": False,
+               "skipinitialspace": True, "lineterminator": "\n", "engine": "c",
+               "encoding_errors": "surrogateescape"}
+    single = header.columns.pixels
+    if len(single) == PIXELS:
+        with contextlib.suppress(ValueError, OverflowError):
+            return pd.read_csv(content, dtype=dict.fromkeys(used, object)
+                               | dict.fromkeys(single, SMALL), **options)
+        content.seek(0)
+    return pd.read_csv(content, dtype=object, **options)
 
 
 def _encoded(text: str) -> bytes:

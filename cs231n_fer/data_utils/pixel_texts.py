@@ -62,4 +62,7 @@ def pixel_fault(text: bytes) -> str | None:
 
 def single_spaced(text: bytes) -> bytes:
     """Return pixels with one space between them: brackets, commas and more spaces are spaces."""
-    return b" ".join(filter(None, text.translate(AS_SPACES).split(b" ")))
+    spaced = text.translate(AS_SPACES)
+    while b"  " in spaced:
+        spaced = spaced.replace(b"  ", b" ")
+    return spaced.strip(b" ")

@@ -155,6 +155,20 @@ def test_a_row_that_pandas_would_bend_is_named_and_the_others_are_read(tmp_path,
     assert_all_rows(read_prepared(tmp_path / "out.h5"))
 
 
+def test_a_bad_pixel_of_a_wide_table_is_named_and_the_other_rows_are_read(tmp_path):
+    content, _ = FORMS["a column for each pixel"]
+    head, *lines = content.splitlines()
+    for cell, reason in (("256", "pixel 3 is '256'"), ("-1", "pixel 3 is '-1'"), ("", "has 2,303"),
+                         ("9" * 30, "pixel 3 is '9999"), ("1.5", "pixel 3 is '1.5'")):
+        fields = lines[0].split(",")
+        fields[3] = cell
+        (tmp_path / "a.csv").write_text("\n".join([head, ",".join(fields), *lines, ""]))
+        summary, _ = quiet(tmp_path / "a.csv", tmp_path / "out.h5", skip_bad=True)
+        (place, why), = summary["left_out"]
+        assert place == "a.csv line 2" and reason in why
+        assert_all_rows(read_prepared(tmp_path / "out.h5"))
+
+
 @pytest.mark.parametrize("word", ["contempt", "Contempt", "7", "7.0"])
 def test_a_class_that_fer2013_lacks_is_refused_or_left_out_and_said(tmp_path, word):
     rows = PLAIN.splitlines(keepends=True)
