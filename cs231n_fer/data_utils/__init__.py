@@ -4,6 +4,7 @@
     pictures, png_chunks                the one way from a picture file to an array
     kaggle, parquet, npz                readers of tables: one for each format
     image_folder, ferplus               readers of pictures in folders, and of FER+'s votes
+    layouts                             RAF-DB's and FER+'s own folders and lists
     tables, names, pixel_texts          what all tables share: their rows, names, and pixels as text
     splitting                           splits for faces that have none
     choice, origin                      which files are read, and whether they have changed

@@ -22,7 +22,7 @@ DEPTH = 3  # levels of a folder in which tables and archives are looked for
 TRAIN = "train.csv"
 TEST = "test.csv"
 TABLES = ("fer2013.csv", "icml_face_data.csv", TRAIN)
-NOT_FACES = ("fer2013new.csv", "example_submission.csv", "example_submissions.csv")
+NOT_FACES = ("fer2013new.csv", "label.csv", "example_submission.csv", "example_submissions.csv")
 OTHER_DATA = ("cache", "cifar-10-batches-py", "cifar-10-batches-bin")  # folders in data/
 OTHER_ARCHIVES = "cifar-10"  # how their names begin
 

@@ -6,9 +6,12 @@ Emotions: the seven names (anger or angry, ...), in any case, or their digits 0 
 The module pictures says which formats are read, and how they become gray. A picture of another size
 than 48x48 is a bad row, unless rules say that it is resized.
 """
+from collections.abc import Sequence
+
 import numpy as np
 
 from .fer2013 import EMOTIONS, SIDE, Advance, BadRows, Faces, Say, shorten
+from .layouts import layout_of
 from .names import EMOTION_CODES, SPLITS, VALIDATION, is_further
 from .sources import PICTURES, Member
 from .tables import FURTHER, STRICT, Fitting, Rules
@@ -32,7 +35,8 @@ def split_of(folder: str) -> str:
 
 
 def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda count: None,
-                  rules: Rules = STRICT, say: Say = lambda line: None) -> Faces:
+                  rules: Rules = STRICT, say: Say = lambda line: None,
+                  lists: Sequence[Member] = ()) -> Faces:
     """Read picture Members (see sources) into Faces, in the order of their names.
 
     bad       BadRows that takes each picture that cannot be used, by its name
@@ -40,7 +44,12 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
     rules     whether pictures of other sizes are resized, a further class is left out, and splits
               are drawn anew: then no folder needs to name one
     say       called with how many were
+    lists     lists of labels, see layouts; they and its names come before those of folders
     """
+    layout = layout_of(members, lists)
+    if layout is not None:
+        say(layout.said)
+        members = layout.pictures
     fitting = Fitting(rules.resize)
     further = 0
     members = sorted(members, key=lambda member: member.name)
@@ -53,7 +62,10 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
     names = []
     for index, member in enumerate(members):
         try:
-            split_code, emotion_code = _codes(member.name, splits, rules)
+            words = _words_of_folders(member.name)
+            if layout is not None:
+                words = layout.words[member.name]
+            split_code, emotion_code = _codes(words, splits, rules)
             with member.open() as stream:
                 gray = fitting.picture(stream)
         except ValueError as error:
@@ -76,9 +88,15 @@ def read_pictures(members: list[Member], bad: BadRows, advance: Advance = lambda
                  names)
 
 
-def _codes(name: str, splits: dict[str, int], rules: Rules) -> tuple[int, int]:
-    """Return the split and the emotion that the folders of a file name."""
+def _words_of_folders(name: str) -> tuple[str, str]:
+    """Return the names of the folders of a split and of a class that a file lies in."""
     split, emotion = ["", "", *name.lower().split("/")[:-1]][-2:]
+    return split, emotion
+
+
+def _codes(words: tuple[str, str], splits: dict[str, int], rules: Rules) -> tuple[int, int]:
+    """Return the codes of the split and the class that words name."""
+    split, emotion = words
     if split not in splits and rules.split is None:
         raise ValueError(f"lies in the split folder {shorten(split)}, "
                          "expected train, validation, test, ...; to draw splits give --split")

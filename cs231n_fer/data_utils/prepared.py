@@ -27,8 +27,9 @@ from .fer2013 import (
     readable,
 )
 from .ferplus import COLUMNS, read_ferplus
-from .image_folder import read_pictures
+from .image_folder import is_picture, read_pictures
 from .kaggle import read_csv
+from .layouts import LISTS
 from .names import settled
 from .npz import read_npz
 from .origin import Reading, attributes_of, files_to_read
@@ -206,13 +207,16 @@ def _read_all(readings: Sequence[Reading], bad: BadRows, rules: Rules, progress:
     parts = []
     for _, path, files in readings:
         if path.is_dir():
-            parts.append(_read_pictures([member_of(file, path) for _, file in files], path, bad,
-                                        rules, progress, say))
+            members = [member_of(file, path) for _, file in files]
+            pictures = [member for member in members if is_picture(member.base)]
+            lists = [member for member in members if not is_picture(member.base)]
+            parts.append(_read_pictures(pictures, lists, path, bad, rules, progress, say))
             continue
         with open_source(path) as members:
             tables, pictures, _ = choose(members, path, say)
             if pictures:
-                parts.append(_read_pictures(pictures, path, bad, rules, progress, say))
+                lists = [member for member in members if member.base.lower() in LISTS]
+                parts.append(_read_pictures(pictures, lists, path, bad, rules, progress, say))
             with tqdm(desc=f"reading {readable(path.name)}", disable=not (progress and tables),
                       total=sum(table.size for table in tables), unit="B", unit_scale=True) as bar:
                 parts += [_read_table(table, bad, rules, bar.update, say) for table in tables]
@@ -228,12 +232,12 @@ def _read_all(readings: Sequence[Reading], bad: BadRows, rules: Rules, progress:
     return faces
 
 
-def _read_pictures(pictures: list[Member], path: pathlib.Path, bad: BadRows, rules: Rules,
-                   progress: bool, say: Say) -> Faces:
-    """Return the faces of pictures."""
+def _read_pictures(pictures: list[Member], lists: list[Member], path: pathlib.Path, bad: BadRows,
+                   rules: Rules, progress: bool, say: Say) -> Faces:
+    """Return the faces of pictures, whose classes lists may say."""
     with tqdm(desc=f"reading {readable(path.name)}", disable=not progress, total=len(pictures),
               unit="pictures") as bar:
-        return read_pictures(pictures, bad, bar.update, rules, say)
+        return read_pictures(pictures, bad, bar.update, rules, say, lists)
 
 
 def _read_table(table: Member, bad: BadRows, rules: Rules, advance: Advance, say: Say) -> Faces:
