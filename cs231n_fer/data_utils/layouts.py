@@ -71,8 +71,8 @@ def _raf(pictures: Sequence[Member], lists: Sequence[Member]) -> Layout:
         for number, line in enumerate(_text(one).splitlines(), 1):
             name, _, code = line.strip().partition(" ")
             check(code in RAF_CLASSES,
-                  f"source: {one.base} line {number} is {shorten(line, 80)}, expected the name of a "
-                  "picture and a class from 1 to 7")
+                  f"source: {one.base} line {number} is {shorten(line, 80)}, expected the name "
+                  "of a picture and a class from 1 to 7")
             classes[name.lower().rsplit(".", 1)[0]] = RAF_CLASSES[code]
     aligned = [member for member in pictures if "_aligned." in member.base.lower()]
     words = {}
