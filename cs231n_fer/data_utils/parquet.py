@@ -5,7 +5,7 @@ record {bytes, path}. Its names of classes, which stand in the file, say what it
 """
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -22,6 +22,8 @@ __all__ = ["read_parquet"]
 
 BATCH = 512
 MOST_ROWS = 1_000_000
+LARGEST_PICTURE = 1 << 22  # bytes
+LONGEST_NAME = 1000  # bytes, of a class or a split
 PICTURES = ("pixels", "image", "img")
 
 
@@ -55,19 +57,26 @@ def read_parquet(stream: IO[bytes], name: str, bad: BadRows, rules: Rules, say: 
 def _opened(stream: IO[bytes], name: str) -> Any:
     """Return a ParquetFile whose declared size is bounded."""
     try:
-        from pyarrow.parquet import ParquetFile
+        from pyarrow.parquet import ParquetFile  # an extra
     except ImportError as error:
         raise ValueError(f"source: {name} is a Parquet file, which needs the library pyarrow "
                          f'({error}): pip install "cs231n_fer[parquet]"') from error
     try:
         file = ParquetFile(stream)
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        values = max((group.column(i).num_values for group in groups
+                      for i in range(group.num_columns)), default=0)
+        # A text that is stored once for many rows must stay so in memory.
+        leaves = [file.schema.column(i) for i in range(file.metadata.num_columns)]
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        file = ParquetFile(stream, metadata=file.metadata, read_dictionary=texts)
     except Exception as error:  # a damaged file raises nearly every kind
         raise _damage(name, error) from error
     size = sum(group.total_byte_size for group in groups)
-    check(0 <= size <= LARGEST_CSV and file.metadata.num_rows <= MOST_ROWS,
-          f"source: {name} declares {file.metadata.num_rows:,} rows of {size:,} bytes, expected at "
-          f"most {MOST_ROWS:,} of {LARGEST_CSV:,}")
+    rows = file.metadata.num_rows
+    check(0 <= size <= LARGEST_CSV and rows <= MOST_ROWS and values <= rows * PIXELS,
+          f"source: {name} declares {rows:,} rows of {size:,} bytes, expected at most "
+          f"{MOST_ROWS:,} of {LARGEST_CSV:,}, and {PIXELS:,} numbers in each")
     return file
 
 
@@ -96,37 +105,62 @@ def _chunks(file: Any, names: list[str], columns: Columns, fitting: Fitting, nam
     start = 0
     try:
         for batch in file.iter_batches(batch_size=BATCH, columns=used):
-            cells = [batch.column(batch.schema.get_field_index(names[place])).to_pylist()
+            cells = [batch.column(batch.schema.get_field_index(names[place]))
                      for place in columns.pixels]
-            whole = cells[0] if len(cells) == 1 else [list(row) for row in zip(*cells, strict=True)]
             texts = [None if place is None else
-                     _texts(batch.column(batch.schema.get_field_index(names[place])).to_pylist(),
+                     _texts(batch.column(batch.schema.get_field_index(names[place])),
                             meanings[place])
                      for place in (columns.emotion, columns.usage)]
-            yield _chunk(whole, texts[0], texts[1], start, fitting)
-            start += len(whole)
+            yield _chunk(cells, texts[0], texts[1], start, fitting)
+            start += len(cells[0])
     except Exception as error:  # a damaged file raises nearly every kind
         raise _damage(name, error) from error
 
 
-def _chunk(cells: list[Any], emotion: list[str] | None, usage: list[str] | None, start: int,
+def _chunk(cells: Sequence[Any], emotion: list[str] | None, usage: list[str] | None, start: int,
            fitting: Fitting) -> Chunk:
-    """Return some rows; each cell holds the pixels of one."""
-    pixels = np.zeros((len(cells), SIDE, SIDE), np.uint8)
+    """Return some rows; cells is one column of whole pictures, or a column for each pixel."""
+    count = len(cells[0])
+    pixels = np.zeros((count, SIDE, SIDE), np.uint8)
     faults = {}
-    for index, cell in enumerate(cells):
+    rows = cells[0] if len(cells) == 1 else zip(*(column.to_pylist() for column in cells),
+                                                strict=True)
+    for index, row in enumerate(rows):
         try:
-            pixels[index] = _face(cell, fitting)
+            pixels[index] = _face(list(row) if len(cells) > 1 else _unpacked(row, LARGEST_PICTURE),
+                                  fitting)
         except ValueError as error:
             faults[start + index] = str(error)
-    return Chunk(np.arange(start, start + len(cells)), pixels, emotion, usage, faults, len(cells))
+    return Chunk(np.arange(start, start + count), pixels, emotion, usage, faults, count)
+
+
+def _unpacked(scalar: Any, most: int) -> Any:
+    """Return a cell as an object of Python, of a record its bytes.
+
+    Raises ValueError for a text, a picture or a list of more than `most` bytes or numbers, which is
+    not unpacked.
+    """
+    import pyarrow as pa
+    if isinstance(scalar, pa.StructScalar):
+        check("bytes" in scalar.type.names, "is a record without the bytes of a picture")
+        scalar = scalar["bytes"]
+    if isinstance(scalar, pa.DictionaryScalar):
+        scalar = scalar.value
+    if scalar is None or not scalar.is_valid:
+        return None
+    size = 0
+    if isinstance(scalar, pa.BinaryScalar):
+        size = scalar.as_buffer().size
+    elif isinstance(scalar, pa.ListScalar):
+        size = len(scalar.values.flatten() if pa.types.is_list(scalar.type.value_type)
+                   else scalar.values)
+    check(size <= most, f"has {size:,} bytes or numbers in a cell, expected at most {most:,}")
+    return scalar.as_py()
 
 
 def _face(cell: Any, fitting: Fitting) -> Pixels:
     """Return one picture, uint8 (48, 48), of a text, a list of numbers, or a picture file."""
-    if isinstance(cell, dict):
-        cell = cell.get("bytes")
-        check(cell is not None, "has no bytes of a picture, only the name of a file, or nothing")
+    check(cell is not None, "has no pixels, or only the name of a picture file")
     if isinstance(cell, bytes):
         return fitting.picture(io.BytesIO(cell))
     if isinstance(cell, list):
@@ -153,9 +187,20 @@ def _class_names(schema: Any, column: str) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
-def _texts(cells: list[Any], names: list[str]) -> list[str]:
+def _texts(column: Any, names: list[str]) -> list[str]:
     """Return classes or splits as texts; numbers mean what the names of the file say."""
+    return [_text(scalar, names) for scalar in column]
+
+
+def _text(scalar: Any, names: list[str]) -> str:
+    """Return one class or split as a text; one that is no such thing as a text that is none."""
+    try:
+        cell = _unpacked(scalar, LONGEST_NAME)
+    except ValueError as error:
+        return str(error)
+    if cell is None:
+        return ""
     if not names:
-        return ["" if cell is None else str(cell) for cell in cells]
-    return [names[cell] if isinstance(cell, int) and 0 <= cell < len(names) else
-            "" if cell is None else f"{cell}, which has no name" for cell in cells]
+        return str(cell)
+    known = isinstance(cell, int) and 0 <= cell < len(names)
+    return names[cell] if known else f"{cell}, which has no name"

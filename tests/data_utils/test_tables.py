@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -378,7 +379,7 @@ def test_numbers_of_classes_mean_what_hugging_face_names_them(tmp_path, parquet)
 
 
 BAD_CELLS = {  # name: (pixels of a row, reason)
-    "nothing": (None, "NoneType as pixels"), "a damaged picture": (b"\x89PNG", "not a readable"),
+    "nothing": (None, "has no pixels"), "a damaged picture": (b"\x89PNG", "not a readable"),
     "a small picture": (picture_file(PIXELS[0, :20]), "is 48x20 pixels, expected 48x48"),
 }
 
@@ -413,6 +414,20 @@ def test_a_parquet_file_of_too_many_rows_is_not_read(tmp_path, parquet, monkeypa
     monkeypatch.setattr("cs231n_fer.data_utils.parquet.MOST_ROWS", 3)
     with pytest.raises(ValueError, match="declares 12 rows"):
         quiet(tmp_path / "a.parquet", tmp_path / "out.h5")
+
+
+@pytest.mark.parametrize("column", ["pixels", "emotion"])
+def test_a_text_that_is_stored_once_for_many_rows_is_not_unpacked(tmp_path, parquet, column):
+    repeated = parquet.DictionaryArray.from_arrays(parquet.array([0] * 600, parquet.int32()),
+                                                   parquet.array(["7 " * (5 << 20)]))
+    columns = {"emotion": [1] * 600, "pixels": TEXTS[:1] * 600} | {column: repeated}
+    parquet.parquet.write_table(parquet.table(columns), tmp_path / "a.parquet", store_schema=False)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="(?s)600 bad rows.*10,485,760 bytes") as error:
+        quiet(tmp_path / "a.parquet", tmp_path / "out.h5")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 << 20 and len(str(error.value)) < 5000
 
 
 def test_without_pyarrow_a_parquet_file_says_what_to_install(tmp_path, monkeypatch):
