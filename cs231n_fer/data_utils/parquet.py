@@ -22,6 +22,7 @@ __all__ = ["read_parquet"]
 
 BATCH = 512
 MOST_ROWS = 1_000_000
+LARGEST_BATCH = 1 << 28  # bytes
 LARGEST_PICTURE = 1 << 22  # bytes
 LONGEST_NAME = 1000  # bytes, of a class or a split
 PICTURES = ("pixels", "image", "img")
@@ -66,10 +67,6 @@ def _opened(stream: IO[bytes], name: str) -> Any:
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         values = max((group.column(i).num_values for group in groups
                       for i in range(group.num_columns)), default=0)
-        # A text that is stored once for many rows must stay so in memory.
-        leaves = [file.schema.column(i) for i in range(file.metadata.num_columns)]
-        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-        file = ParquetFile(stream, metadata=file.metadata, read_dictionary=texts)
     except Exception as error:  # a damaged file raises nearly every kind
         raise _damage(name, error) from error
     size = sum(group.total_byte_size for group in groups)
@@ -78,6 +75,17 @@ def _opened(stream: IO[bytes], name: str) -> Any:
           f"source: {name} declares {rows:,} rows of {size:,} bytes, expected at most "
           f"{MOST_ROWS:,} of {LARGEST_CSV:,}, and {PIXELS:,} numbers in each")
     return file
+
+
+def _batch_size(file: Any) -> int:
+    """Return a number of rows that cannot fill the memory.
+
+    A text that is stored once for many rows is unpacked for each of them, and may be as large as
+    what is stored.
+    """
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    largest = max((group.total_byte_size for group in groups), default=0)
+    return max(1, min(BATCH, LARGEST_BATCH // max(1, largest)))
 
 
 def _damage(name: str, error: Exception) -> ValueError:
@@ -104,7 +112,7 @@ def _chunks(file: Any, names: list[str], columns: Columns, fitting: Fitting, nam
     meanings = {place: _class_names(file.schema_arrow, names[place]) for place in places}
     start = 0
     try:
-        for batch in file.iter_batches(batch_size=BATCH, columns=used):
+        for batch in file.iter_batches(batch_size=_batch_size(file), columns=used):
             cells = [batch.column(batch.schema.get_field_index(names[place]))
                      for place in columns.pixels]
             texts = [None if place is None else
@@ -144,9 +152,7 @@ def _unpacked(scalar: Any, most: int) -> Any:
     if isinstance(scalar, pa.StructScalar):
         check("bytes" in scalar.type.names, "is a record without the bytes of a picture")
         scalar = scalar["bytes"]
-    if isinstance(scalar, pa.DictionaryScalar):
-        scalar = scalar.value
-    if scalar is None or not scalar.is_valid:
+    if not scalar.is_valid:
         return None
     size = 0
     if isinstance(scalar, pa.BinaryScalar):
