@@ -38,11 +38,11 @@ def test_rafs_numbers_mean_its_classes(tmp_path, make):
     make(tmp_path / "raf")
     _, said = quiet(tmp_path / "raf", tmp_path / "out.h5")
     found = read_prepared(tmp_path / "out.h5")
-    assert sorted(zip(found["usage"].tolist(), found["emotion"].tolist(), strict=True)) == sorted(
-        [*((0, code) for code in RAF.values()), (1, 3)])
-    means = found["pixels"].reshape(8, -1).mean(axis=1)
-    expected = np.array([*PIXELS[:7], PIXELS[8]]).reshape(8, -1).mean(axis=1)
-    np.testing.assert_allclose(np.sort(means), np.sort(expected), atol=2)
+    assert found["usage"].tolist() == [1] + [0] * 7  # "test" comes before "train"
+    assert found["emotion"].tolist() == [3, *RAF.values()]
+    # JPEG changes noise by little enough that no picture is taken for another.
+    distance = np.abs(found["pixels"][:, None].astype(int) - PIXELS).mean(axis=(2, 3))
+    assert distance.argmin(axis=1).tolist() == [8, *range(7)]
     assert "RAF-DB's layout: classes by" in said
 
 
