@@ -18,7 +18,7 @@ import time
 import h5py
 import numpy as np
 
-from cs231n_fer.data_utils import prepare
+from cs231n_fer.data_utils import Rules, prepare
 from cs231n_fer.data_utils.fer2013 import PIXELS, SIDE
 from cs231n_fer.data_utils.prepared import write_prepared
 from cs231n_fer.files.sealed import MAGIC, is_hdf5
@@ -34,26 +34,40 @@ def main(argv=None) -> None:
     add = parser.add_argument
     add("source", nargs="+",
         help="fer2013.csv, icml_face_data.csv, train.csv (test.csv beside it is read too), also "
-             "compressed; a .zip or .tar.gz with them; a folder of them, or one of pictures "
-             "train/<emotion>/*.png; or an HDF5 file, see above")
+             "compressed; another table of faces (.csv, .tsv, .parquet, .npz); a .zip or "
+             ".tar.gz with them; a folder of them, or one of pictures train/<emotion>/*.png; or an "
+             "HDF5 file, see above")
     add("--ferplus", metavar="CSV", type=flags.existing,
         help="fer2013new.csv of FER+: ten votes for each row (default: no votes)")
     add("--out", metavar="FILE", type=flags.target, default="data/fer2013.h5",
         help="file to write (default: %(default)s)")
     add("--skip-bad", action="store_true",
         help="list bad rows and leave them out; without it, nothing is written if any row is bad")
+    add("--resize", action="store_true",
+        help="resize pictures of other sizes to 48 x 48, their central square")
+    add("--further", choices=("refuse", "leave-out"), default="refuse",
+        help="rows of a class that FER2013 does not have, such as contempt (default: %(default)s)")
+    add("--split", nargs=3, type=float, metavar=("TRAIN", "VAL", "TEST"),
+        help="draw splits anew with these fractions, such as 0.8 0.1 0.1: classes in the same "
+             "proportions, equal pictures in one split (default: as the source says)")
+    add("--seed", type=flags.whole(), default=0, help="of that draw (default: %(default)s)")
     settings = parser.parse_args(argv)
     for name, value in vars(settings).items():
         print(f"{name}: {value}")
+    split = None if settings.split is None else tuple(settings.split)
+    rules = Rules(settings.resize, settings.further == "leave-out", split, settings.seed)
     start = time.perf_counter()
     try:
         first = Path(settings.source[0])
         if len(settings.source) == 1 and first.is_file() and is_hdf5(first):
             check(settings.ferplus is None,
                   f"source: {first} is an HDF5 file, and --ferplus needs the CSV or the pictures")
+            check(rules == Rules(seed=settings.seed),
+                  f"source: {first} is an HDF5 file, and --resize, --further and --split need the "
+                  "table or the pictures")
             seal(first, settings.out)
         else:
-            prepare(settings.source, settings.out, settings.ferplus, settings.skip_bad)
+            prepare(settings.source, settings.out, settings.ferplus, settings.skip_bad, rules=rules)
     except (ValueError, OSError, MemoryError, RuntimeError) as error:  # the last is libhdf5's
         sys.exit(f"prepare_data: {error}")
     print(f"seconds: {time.perf_counter() - start:.1f}")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import argparse
 
-from .parsing import Subparsers, command
+from .parsing import Subparsers, command, whole
 
 __all__ = ["add"]
 
@@ -19,10 +19,18 @@ def add(commands: Subparsers, name: str) -> None:
     add("--out", metavar="FILE", default="data/fer2013.h5",
         help="file to write (default: %(default)s)")
     add("--skip-bad", action="store_true", help="leave bad rows out instead of stopping")
+    add("--resize", action="store_true", help="resize pictures of other sizes to 48 x 48")
+    add("--further", choices=("refuse", "leave-out"), default="refuse",
+        help="rows of a class that FER2013 does not have, such as contempt (default: %(default)s)")
+    add("--split", nargs=3, type=float, metavar=("TRAIN", "VAL", "TEST"),
+        help="draw splits anew with these fractions, such as 0.8 0.1 0.1")
+    add("--seed", type=whole(0), default=0, help="of that draw (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prepare the file and print its summary."""
-    from ..data_utils import prepare
-    prepare(options.source, options.out, options.ferplus, options.skip_bad)
+    from ..data_utils import Rules, prepare
+    split = None if options.split is None else tuple(options.split)
+    rules = Rules(options.resize, options.further == "leave-out", split, options.seed)
+    prepare(options.source, options.out, options.ferplus, options.skip_bad, rules=rules)
     return 0

@@ -3,7 +3,11 @@
     fer2013, sources, compressed        what the data set is, and the containers it comes in
     pictures, png_chunks                the one way from a picture file to an array
     pixels                              pictures in arrays of any kind as gray levels, RGB or faces
-    kaggle, image_folder, ferplus       readers: one for each format
+    kaggle, parquet, npz                readers of tables: one for each format
+    image_folder, ferplus               readers of pictures in folders, and of FER+'s votes
+    layouts                             RAF-DB's and FER+'s own folders and lists
+    tables, names, pixel_texts          what all tables share: their rows, names, and pixels as text
+    splitting                           splits for faces that have none
     choice, origin                      which files are read, and whether they have changed
     prepared                            the validated file made of them: writing and reading it
     summary                             what a set of faces holds
@@ -27,9 +31,11 @@ from .fer2013 import EMOTIONS, UNLABELLED, USAGES
 from .find import find_data
 from .load import load_data, normalise, restore_pixels
 from .prepared import prepare
+from .tables import Rules
 
 __all__ = [
     "EMOTIONS",
+    "Rules",
     "UNLABELLED",
     "USAGES",
     "find_data",

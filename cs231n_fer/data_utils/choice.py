@@ -13,7 +13,7 @@ from ..shapes import check
 from .compressed import SUFFIXES
 from .fer2013 import WHERE_TO_GET_IT, Say, readable
 from .image_folder import TRAINING, is_picture, split_of
-from .kaggle import LONGEST_LINE, read_header
+from .kaggle import LONGEST_LINE, open_lines, read_header
 from .sources import ARCHIVES, Member, open_table
 
 __all__ = ["DEPTH", "OTHER_DATA", "TABLES", "Choice", "beside", "choose", "one_table", "pick"]
@@ -22,7 +22,7 @@ DEPTH = 3  # levels of a folder in which tables and archives are looked for
 TRAIN = "train.csv"
 TEST = "test.csv"
 TABLES = ("fer2013.csv", "icml_face_data.csv", TRAIN)
-NOT_FACES = ("fer2013new.csv", "example_submission.csv", "example_submissions.csv")
+NOT_FACES = ("fer2013new.csv", "label.csv", "example_submission.csv", "example_submissions.csv")
 OTHER_DATA = ("cache", "cifar-10-batches-py", "cifar-10-batches-bin")  # folders in data/
 OTHER_ARCHIVES = "cifar-10"  # how their names begin
 
@@ -129,7 +129,7 @@ def _place(member: Member) -> tuple[int, bool, str]:
 
 def _holds_faces(member: Member) -> bool:
     """Whether a table begins with the header of faces, or is an archive under another name."""
-    with open_table(member) as stream:
+    with open_lines(open_table(member)) as stream:
         line = stream.readline(LONGEST_LINE)
     if line.startswith(b"PK\3\4") or b"ustar" in line:
         return member.path is not None

@@ -1,6 +1,7 @@
 """Compressed files, recognized by their first bytes and never by their names.
 
-gzip, bzip2 and xz are unpacked as they are read; so is Zstandard from Python 3.14 on.
+gzip, bzip2 and xz are unpacked as they are read; so is Zstandard from Python 3.14 on, or with the
+package backports.zstd.
 """
 import bz2
 import contextlib
@@ -16,7 +17,10 @@ from .fer2013 import readable
 try:
     from compression import zstd  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
-    zstd = None
+    try:
+        from backports import zstd  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        zstd = None
 
 __all__ = ["LARGEST_CSV", "SUFFIXES", "is_tar", "unpacked"]
 
@@ -68,7 +72,8 @@ def _content(stream: io.BufferedReader, name: str) -> IO[bytes] | None:
     if head.startswith(ZSTANDARD):
         if zstd is None:
             raise ValueError(f"source: {readable(name)} is compressed with Zstandard, which this "
-                             "Python cannot unpack: unpack it first (zstd -d)")
+                             "Python cannot unpack: unpack it first (zstd -d), or install "
+                             "backports.zstd")
         return cast(IO[bytes], zstd.ZstdFile(stream))
     return None
 

@@ -106,10 +106,11 @@ def _still_current(prepared: pathlib.Path, say: Say) -> Found:
             f"{found.get('source') or 'an unknown source'}{note}")
         return Found(prepared, found)
     names = " and ".join(map(readable, changed))
-    check("ferplus_votes" not in found and not found.get("rows_left_out"),
+    options = "ferplus_votes" in found or found.get("rows_left_out") or found.get("rules")
+    check(not options,
           f"data: {names} has changed since {readable(prepared)} was made of it with --ferplus or "
-          "--skip-bad: prepare it again with experiments/prepare_data.py and the same options, or "
-          f"remove {prepared.name}")
+          "--skip-bad, or with other options: prepare it again with experiments/prepare_data.py "
+          f"and the same options, or remove {prepared.name}")
     say(f"data: {names} has changed since {readable(prepared)} was made of it: preparing it again")
     prepare(changed, prepared, say=say)
     return Found(prepared)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .choice import beside, choose
 from .fer2013 import Say, readable
+from .layouts import LISTS
 from .sources import Source, member_of, open_source, sha256
 
 __all__ = ["Reading", "attributes_of", "changed_origins", "files_to_read"]
@@ -41,7 +42,8 @@ def files_to_read(sources: Iterable[Source], say: Say = lambda line: None) -> li
                 files = [(member.name, member.path)]
                 readings.append(Reading(path.name, member.path, files))
         if choice.pictures:
-            files = [(member.name, member.path) for member in choice.pictures
+            lists = [member for member in members if member.base.lower() in LISTS]
+            files = [(member.name, member.path) for member in [*choice.pictures, *lists]
                      if member.path is not None]
             readings.append(Reading(path.name, path, files))
     if len(readings) == 1:

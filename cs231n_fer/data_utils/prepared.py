@@ -27,11 +27,17 @@ from .fer2013 import (
     readable,
 )
 from .ferplus import COLUMNS, read_ferplus
-from .image_folder import read_pictures
+from .image_folder import is_picture, read_pictures
 from .kaggle import read_csv
+from .layouts import LISTS
+from .names import settled
+from .npz import read_npz
 from .origin import Reading, attributes_of, files_to_read
+from .parquet import read_parquet
 from .sources import Member, Source, member_of, open_source, open_table
+from .splitting import draw_splits
 from .summary import format_summary, summarise
+from .tables import STRICT, Rules
 
 __all__ = ["prepare", "read_prepared", "statistics", "write_prepared"]
 
@@ -40,8 +46,10 @@ VERSION = 1
 ARRAYS = "pixels, emotion and usage"
 HOW_TO_SEAL = "python experiments/prepare_data.py FILE.h5 --out fer2013.h5"
 
+
 def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | None = None,
-            skip_bad: bool = False, progress: bool = True, say: Say = print) -> dict[str, Any]:
+            skip_bad: bool = False, progress: bool = True, say: Say = print, *,
+            rules: Rules = STRICT) -> dict[str, Any]:
     """Read a downloaded data set, check every row, and write it as a prepared HDF5 file.
 
     source     path, or list of paths, of fer2013.csv, icml_face_data.csv, train.csv and test.csv
@@ -56,6 +64,8 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
                row and leave it out
     progress   show a progress bar
     say        called with each line of the report
+    rules      whether pictures of other sizes are resized, rows of a further class left out, and
+               splits drawn anew
 
     Returns the summary (see summary.Summary), with left_out: list of (place, reason). Raises
     FileNotFoundError if a path is missing, ValueError for bad rows or a file that is not FER2013.
@@ -67,7 +77,7 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
               f"refused there, and holds {ARRAYS}: {HOW_TO_SEAL}")
     readings = files_to_read(sources, say)
     bad = BadRows()
-    faces = _read_all(readings, bad, progress, say)
+    faces = _read_all(readings, bad, rules, progress, say)
     votes = None
     if ferplus is not None:
         with open_source(ferplus) as members:
@@ -83,6 +93,8 @@ def prepare(source: Source | Sequence[Source], out: Source, ferplus: Source | No
         say(f"left out {place}: {reason}")
     summary = summarise(faces.pixels, faces.emotion, faces.usage)
     attributes = {**attributes_of(readings, out), "rows_left_out": len(bad)}
+    if rules != STRICT:
+        attributes["rules"] = str(rules)
     write_prepared(out, faces.pixels, faces.emotion, faces.usage, votes, attributes)
     say(format_summary(summary))
     say(f"bad rows left out: {len(bad):,}\nwritten: {readable(out)}")
@@ -189,36 +201,54 @@ def _check_faces(arrays: Mapping[str, Any], place: str, cure: str = "") -> None:
           f"{cure}")
 
 
-def _read_all(readings: Sequence[Reading], bad: BadRows, progress: bool, say: Say) -> Faces:
+def _read_all(readings: Sequence[Reading], bad: BadRows, rules: Rules, progress: bool, say: Say
+              ) -> Faces:
     """Return the faces of all sources, one source after another."""
     parts = []
     for _, path, files in readings:
         if path.is_dir():
-            parts.append(_read_pictures([member_of(file, path) for _, file in files], path, bad,
-                                        progress))
+            members = [member_of(file, path) for _, file in files]
+            pictures = [member for member in members if is_picture(member.base)]
+            lists = [member for member in members if not is_picture(member.base)]
+            parts.append(_read_pictures(pictures, lists, path, bad, rules, progress, say))
             continue
         with open_source(path) as members:
             tables, pictures, _ = choose(members, path, say)
             if pictures:
-                parts.append(_read_pictures(pictures, path, bad, progress))
+                lists = [member for member in members if member.base.lower() in LISTS]
+                parts.append(_read_pictures(pictures, lists, path, bad, rules, progress, say))
             with tqdm(desc=f"reading {readable(path.name)}", disable=not (progress and tables),
                       total=sum(table.size for table in tables), unit="B", unit_scale=True) as bar:
-                parts += [_read_table(table, bad, bar.update, say) for table in tables]
-    return join(parts)
+                parts += [_read_table(table, bad, rules, bar.update, say) for table in tables]
+    faces = join(parts)
+    if rules.split is None:
+        faces.usage = settled(faces.usage)
+        return faces
+    faces.usage = draw_splits(faces.pixels, faces.emotion, rules.split,
+                              np.random.default_rng(rules.seed))
+    counts = np.bincount(faces.usage, minlength=len(USAGES))
+    said = ", ".join(f"{name} {count:,}" for name, count in zip(USAGES, counts, strict=True))
+    say(f"splits drawn anew (seed {rules.seed}, equal pictures in one split): {said}")
+    return faces
 
 
-def _read_pictures(pictures: list[Member], path: pathlib.Path, bad: BadRows, progress: bool
-                   ) -> Faces:
-    """Return the faces of pictures."""
+def _read_pictures(pictures: list[Member], lists: list[Member], path: pathlib.Path, bad: BadRows,
+                   rules: Rules, progress: bool, say: Say) -> Faces:
+    """Return the faces of pictures, whose classes lists may say."""
     with tqdm(desc=f"reading {readable(path.name)}", disable=not progress, total=len(pictures),
               unit="pictures") as bar:
-        return read_pictures(pictures, bad, bar.update)
+        return read_pictures(pictures, bad, bar.update, rules, say, lists)
 
 
-def _read_table(table: Member, bad: BadRows, advance: Advance, say: Say) -> Faces:
-    """Return the faces of a CSV."""
-    with open_table(table) as stream:
-        faces = read_csv(stream, table.base, bad, advance)
+def _read_table(table: Member, bad: BadRows, rules: Rules, advance: Advance, say: Say) -> Faces:
+    """Return the faces of a CSV, a Parquet file or an .npz file."""
+    if table.base.lower().endswith((".parquet", ".npz")):
+        read = read_npz if table.base.lower().endswith(".npz") else read_parquet
+        faces = read(table.open(), table.base, bad, rules, say)
+        advance(table.size)
+    else:
+        with open_table(table) as stream:
+            faces = read_csv(stream, table.base, bad, advance, rules, say)
     if faces.records == 0:
         raise ValueError(f"source: {table.name} has a header and no rows: download it again")
     if table.base.lower().startswith("test.csv") and faces.records != 7178:

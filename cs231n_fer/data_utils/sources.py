@@ -140,6 +140,8 @@ def _members(path: pathlib.Path, stack: contextlib.ExitStack) -> Iterable[Member
     """Return the members of a source, unchecked; the stack closes its archive."""
     if path.is_dir():
         return (member_of(file, path) for file in source_files(path))
+    if path.suffix.lower() == ".npz":  # a .zip of arrays, read as one table
+        return [member_of(path, path.parent)]
     if zipfile.is_zipfile(path):
         return _zip_members(path, stack.enter_context(zipfile.ZipFile(path)))
     if path.suffix.lower() == ".zip":

@@ -1,9 +1,15 @@
 """What a run has achieved so far, by the names that the course's Solver has for it."""
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from ..types import Arrays
 from .recipe import History
+from .run_folder import HISTORY_COLUMNS
 from .run_state import RunState
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["RunResults"]
 
@@ -37,6 +43,15 @@ class RunResults:
     def history(self) -> History:
         """A dict for every epoch: the rows of history.csv."""
         return self.state.history
+
+    @property
+    def history_frame(self) -> DataFrame:
+        """The history as a pandas.DataFrame: a row for every epoch, epoch as its index.
+
+        Columns are loss, train_acc, val_acc, learning_rate, seconds and images_per_second.
+        """
+        import pandas as pd  # only here, so that training starts without it
+        return pd.DataFrame(self.history, columns=HISTORY_COLUMNS).set_index("epoch")
 
     @property
     def optim_configs(self) -> dict[str, dict[str, Any]]:

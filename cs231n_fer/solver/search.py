@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from ..files.sealed import FilePath, plain
 from ..shapes import check
 from .claims import STALE, claim, claim_path, result_path, working
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 __all__ = [
     "Choice",
     "LogUniform",
@@ -36,6 +39,7 @@ __all__ = [
     "claim",
     "draw",
     "results",
+    "results_frame",
     "run_trials",
     "successive_halving",
     "survivors",
@@ -189,6 +193,18 @@ def results(folder: FilePath) -> dict[int, dict[str, Any]]:
             raise ValueError(f"folder: {path} is not the result of a trial: {error}") from error
         found[number] = trial
     return dict(sorted(found.items()))
+
+
+def results_frame(folder: FilePath) -> DataFrame:
+    """Return the finished trials of a folder as a pandas.DataFrame, the number as its index.
+
+    Columns are settings.NAME and result.NAME, with a further .NAME for what lies in a dict; a cell
+    is NaN where a trial lacks it. Raises ValueError as results does.
+    """
+    import pandas as pd  # only here, so that a search starts without it
+    trials = list(results(folder).values())
+    frame = pd.json_normalize(trials) if trials else pd.DataFrame(columns=["number"])
+    return frame.set_index("number")
 
 
 def as_json(value: Any, sort: bool = False) -> str:

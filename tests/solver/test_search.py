@@ -20,6 +20,7 @@ from cs231n_fer.solver.search import (
     claim,
     draw,
     results,
+    results_frame,
     run_trials,
     successive_halving,
     survivors,
@@ -321,3 +322,13 @@ def test_bad_input_gets_an_error_that_names_it(tmp_path):
              "folder: .* holds trial 0 of another search")):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_results_are_also_a_frame_with_a_row_for_every_trial(tmp_path):
+    assert results_frame(tmp_path).empty
+    run_trials(tmp_path, {4: {"rate": 0.5}, 2: {"rate": 2, "net": {"depth": 3}}},
+               lambda number, settings: {"accuracy": settings["rate"] / 4})
+    frame = results_frame(tmp_path)
+    assert list(frame.index) == [2, 4] and list(frame["settings.rate"]) == [2, 0.5]
+    assert list(frame["result.accuracy"]) == [0.5, 0.125]
+    assert frame["settings.net.depth"].tolist()[0] == 3 and frame["settings.net.depth"].isna()[4]

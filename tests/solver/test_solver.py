@@ -139,6 +139,15 @@ def test_a_rule_that_reads_the_history_ends_the_training_and_the_best_parameters
     assert solver.epoch == 2 == len(solver.history) and solver.best_epoch == 1 == model.params["w"]
 
 
+def test_the_history_is_also_a_frame_with_a_row_for_every_epoch():
+    solver = Solver(Scripted([0.1, 0.4, 0.3]), numbers(4), num_epochs=2,
+                    optim_config={"learning_rate": 1.0}, verbose=False)
+    assert solver.history_frame.empty and "val_acc" in solver.history_frame
+    solver.train()
+    assert solver.history_frame.reset_index().to_dict("records") == solver.history
+    assert list(solver.history_frame.index) == [1, 2]
+
+
 def test_after_training_the_net_has_its_best_accuracy_running_averages_and_memory_layout():
     data = faces(60)
     model = FinalConvNet((1, 8, 8), (4, 6), hidden_dim=8, num_classes=2, batchnorm=True, seed=0)
