@@ -15,7 +15,8 @@ from ..shapes import check
 from ..types import Pixels
 from .fer2013 import EMOTIONS, SIDE, UNLABELLED, USAGES, BadRows, Codes, Faces, Say, shorten
 from .names import TEST, emotion_code, is_further, split_of_file, usage_code
-from .pictures import center_square, read_picture
+from .pictures import read_picture
+from .pixels import center_square, resized
 
 __all__ = ["FURTHER", "STRICT", "Chunk", "Fitting", "Rules", "Table", "faces_of"]
 
@@ -61,7 +62,7 @@ class Fitting:
             return gray
         check(self.allowed, f"is {gray.shape[1]}x{gray.shape[0]} pixels, expected {SIDE}x{SIDE}")
         self.resized += 1
-        return center_square(gray, SIDE)
+        return resized(center_square(gray), SIDE, SIDE)
 
     def report(self, name: str, say: Say) -> None:
         """Say how many pictures were resized, if any."""

@@ -30,7 +30,7 @@ EQUIVALENT = (
                "rstd = np.empty((N * G, 1), dtype=x.dtype)",
                "rstd = np.empty((N << G, 1), dtype=x.dtype)",
                "the array is larger than needed"),
-    Equivalent("cs231n_fer/optim/rules.py",
+    Equivalent("cs231n_fer/optim/checks.py",
                "near = difflib.get_close_matches(str(name), list(known), n=1)",
                "near = difflib.get_close_matches(str(name), list(known), n= 2)",
                "only the first match is used, and the best match comes first"),

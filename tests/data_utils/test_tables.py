@@ -13,7 +13,8 @@ from PIL import Image
 
 from cs231n_fer.data_utils import Rules, compressed, find_data, npz
 from cs231n_fer.data_utils.fer2013 import EMOTIONS
-from cs231n_fer.data_utils.pictures import center_square, read_picture
+from cs231n_fer.data_utils.pictures import read_picture
+from cs231n_fer.data_utils.pixels import center_square, resized
 from cs231n_fer.data_utils.prepared import read_prepared
 from cs231n_fer.data_utils.splitting import draw_splits
 
@@ -312,7 +313,8 @@ def test_pictures_of_other_sizes_are_resized_where_that_is_asked_for_and_counted
     assert "35 pictures of other sizes were resized to 48x48" in said
     found = read_prepared(tmp_path / "out.h5")
     path = tmp_path / "faces" / "train" / "anger" / "0.png"
-    np.testing.assert_array_equal(found["pixels"][0], center_square(read_picture(path), 48))
+    square = center_square(read_picture(path))
+    np.testing.assert_array_equal(found["pixels"][0], resized(square, 48, 48))
 
 
 def test_a_file_made_with_rules_is_not_made_again_without_them(place):
