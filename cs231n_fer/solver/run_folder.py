@@ -138,9 +138,7 @@ class RunFolder:
         """
         path = self.path / LAST
         if not path.exists() and not (self.path / BEFORE).exists():
-            check(not (self.path / BEST).exists(),
-                  f"resume: {self.path} holds {BEST}, but neither {LAST} nor {BEFORE}; start a new "
-                  "run in another folder")
+            self.check_begun(state)
             return
         arrays, info = load_newest(self.path)
         check("settings" in info, f"resume: {path} is not a run of a Solver")
@@ -161,6 +159,20 @@ class RunFolder:
             load_checkpoint(self.path / BEST)
         except (ValueError, FileNotFoundError):
             (self.path / BEST).unlink(missing_ok=True)  # so that the next epoch writes it again
+
+    def check_begun(self, state: RunState) -> None:
+        """Raise ValueError if best.h5 is alone and of another run, or of more than one epoch.
+
+        A run that was killed in its first save leaves best.h5 alone; it begins again.
+        """
+        path = self.path / BEST
+        if not path.exists():
+            return
+        _, info = load_checkpoint(path)
+        check(info.get("epoch") == 1 and "settings" in info,
+              f"resume: {self.path} holds {BEST}, but neither {LAST} nor {BEFORE}; start a new "
+              "run in another folder")
+        check_same_run(state, info, path)
 
 
 def check_writable(path: Path) -> None:

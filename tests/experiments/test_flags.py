@@ -177,7 +177,7 @@ def test_a_script_started_as_a_file_ends_with_status_2_and_compiles_nothing(argu
     ("saliency_maps", "classifiers.pretrained.load_pretrained", ["best.h5"]),
     ("prepare_data", "data_utils.prepare", ["a.csv"])])
 def test_too_little_memory_ends_a_script_with_one_line(name, fails, arguments, idle, monkeypatch):
-    def too_much(*arguments):
+    def too_much(*arguments, **keywords):
         raise MemoryError("Unable to allocate 172 GiB")
     monkeypatch.setattr(f"cs231n_fer.{fails}", too_much)
     monkeypatch.setattr("sys.argv", [f"{name}.py", *arguments])

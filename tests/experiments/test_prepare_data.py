@@ -115,8 +115,9 @@ def test_a_sealed_file_and_the_file_itself_are_not_sealed_again(main, tmp_path):
     source = str(written(tmp_path / "old.h5", **ARRAYS))
     with pytest.raises(SystemExit, match="is the source itself: give another name"):
         main([source, "--out", source])
+    (tmp_path / "x.csv").write_text("")
     with pytest.raises(SystemExit, match="--ferplus needs the CSV or the pictures"):
-        main([source, "--ferplus", "x.csv", "--out", str(tmp_path / "new.h5")])
+        main([source, "--ferplus", str(tmp_path / "x.csv"), "--out", str(tmp_path / "new.h5")])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"no HDF5"])

@@ -6,7 +6,7 @@ import pytest
 from test_resume import outcome, start
 from toys import Recorder, Scripted, numbers
 
-from cs231n_fer.files.checkpoint import load_checkpoint
+from cs231n_fer.files.checkpoint import load_checkpoint, save_checkpoint
 from cs231n_fer.solver import RunFolder, Solver
 from cs231n_fer.solver.run_folder import BEFORE, BEST, FILES, HISTORY, LAST
 
@@ -54,16 +54,34 @@ def test_a_solver_that_is_refused_overwrites_nothing(tmp_path, wrong):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("epochs", [1, 3])
-def test_a_folder_whose_last_checkpoint_is_lost_goes_on_from_the_one_before(tmp_path, epochs):
+def test_a_run_that_was_killed_in_its_first_save_begins_again_with_the_same_bits(tmp_path):
+    whole = start("adam", tmp_path / "whole", 3)
+    whole.train()
+    start("adam", tmp_path / "cut", 1).train()
+    (tmp_path / "cut" / LAST).unlink()
+    with pytest.raises(ValueError, match="update_rule: got sgd, but .*best.h5 was trained with"):
+        start("sgd", tmp_path / "cut", 3, resume=True)
+    again = start("adam", tmp_path / "cut", 3, resume=True)
+    again.train()
+    for name, array in whole.model.params.items():
+        np.testing.assert_array_equal(again.model.params[name], array)
+    assert contents(tmp_path / "cut").keys() == contents(tmp_path / "whole").keys()
+
+
+def test_a_run_of_which_the_best_epoch_alone_is_left_is_not_begun_again(tmp_path):
+    start("adam", tmp_path, 1).train()
+    (tmp_path / LAST).unlink()
+    arrays, info = load_checkpoint(tmp_path / BEST)
+    save_checkpoint(tmp_path / BEST, arrays, {**info, "epoch": 2})
+    with pytest.raises(ValueError, match="resume: .* holds best.h5, but neither last.h5 "):
+        start("adam", tmp_path, 4, resume=True)
+
+
+def test_a_folder_whose_last_checkpoint_is_lost_goes_on_from_the_one_before(tmp_path):
     whole = start("adam", tmp_path / "whole", 4)
     whole.train()
-    start("adam", tmp_path / "cut", epochs).train()
+    start("adam", tmp_path / "cut", 3).train()
     (tmp_path / "cut" / LAST).unlink()
-    if epochs == 1:  # there was no checkpoint before
-        with pytest.raises(ValueError, match="resume: .* holds best.h5, but neither last.h5 "):
-            start("adam", tmp_path / "cut", 4, resume=True)
-        return
     assert (tmp_path / "cut" / BEFORE).exists()
     with pytest.warns(UserWarning, match="last.h5.*going on from before.h5, of epoch 2"):
         resumed = start("adam", tmp_path / "cut", 4, resume=True)
