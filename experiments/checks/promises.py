@@ -42,8 +42,8 @@ PROMISES = {  # name: (promise, test files, expression for pytest -k, "" for all
     "memory": ("Memory use does not grow during training; 2,000 steps need no more than 500, and "
                "no large array is allocated",
                ["test_promises", "test_engine"], "two_thousand or allocates_nothing"),
-    "threads": ("Threads that share a network get the same bits as a single thread; also pretrained "
-                "nets, augmentations and copies, and Numba's workqueue threading layer",
+    "threads": ("Threads that share a network get the same bits as a single thread; also "
+                "pretrained nets, augmentations and copies, and Numba's workqueue threading layer",
                 ["test_promises", "test_engine", "test_threads"],
                 "share_a_network or threads_of_a_program or what_threads_share or do_so_as_well "
                 "or first_kernels"),
