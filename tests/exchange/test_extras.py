@@ -6,7 +6,7 @@ import pytest
 
 import cs231n_fer
 
-LIBRARIES = ("onnx", "onnxruntime", "sklearn", "safetensors", "pandas", "torch")
+LIBRARIES = ("onnx", "onnxruntime", "sklearn", "safetensors", "torch")
 DOORS = {"onnx_export": "onnx", "onnx_import": "onnx", "estimator": "sklearn",
          "hub": "safetensors"}
 

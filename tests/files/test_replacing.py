@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cs231n_fer.files.checkpoint import load_checkpoint, replacing, save_checkpoint, write_text
+from cs231n_fer.files.checkpoint import (
+    load_checkpoint,
+    replacing,
+    save_checkpoint,
+    write_bytes,
+    write_text,
+)
 from cs231n_fer.solver.run_folder import duplicate
 from cs231n_fer.vis_utils.style import new_axes, save_figure
 
@@ -26,7 +32,8 @@ def save_png(path, n):
 
 
 WRITERS = {"best.h5": save_h5, "history.csv": lambda path, n: write_text(path, str(n)),
-           "loss.png": save_png}
+           "loss.png": save_png,
+           "model.safetensors": lambda path, n: write_bytes(path, b"%d" % n)}
 
 
 @pytest.fixture(params=WRITERS)

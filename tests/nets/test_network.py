@@ -284,6 +284,11 @@ def test_an_error_of_shapes_names_the_layer_and_its_input(make, path, shape):
     assert str(error.value).endswith(f" (layer {path!r}, whose input has shape {shape})")
 
 
+def test_a_network_of_a_single_layer_has_no_path_to_name():
+    with pytest.raises(ValueError, match=r"must come before Affine$"):
+        Network(Conv(3), (4,))
+
+
 def test_uint8_pixels_warn_and_floats_do_not():
     model = Network(Affine(3), (4,), seed=0)
     y = np.array([0])
