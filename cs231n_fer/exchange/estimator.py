@@ -105,6 +105,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
             ) -> ConvNetClassifier:
         """Train a new network on X (N, D) and labels y (N,); return self."""
         check_numbers(num_epochs=self.num_epochs)
+        check(self.num_epochs > 0, "num_epochs: got 0, expected an int of at least 1")
         samples, labels, weights = self._checked(X, y, sample_weight, reset=True)
         self._begin(np.unique(labels), samples.dtype)
         for _ in range(self.num_epochs):

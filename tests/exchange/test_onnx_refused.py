@@ -23,14 +23,14 @@ def conv(*more, arrays=(), **attributes):
 REFUSED = {
     "Sigmoid 'odd': is not supported": conv(
         node("Sigmoid", "conv", name="odd")),
-    "Clip 'six': is an operation": conv(node("Clip", "conv", name="six")),
-    "Add 'add': is an operation": conv(node("Add", "conv", "c"), arrays={"c": ONES}),
-    "Add 'shared': is an operation that no layer": conv(  # its product is read elsewhere, too
+    "Clip 'six': is not supported": conv(node("Clip", "conv", name="six")),
+    "Add 'add': is not supported": conv(node("Add", "conv", "c"), arrays={"c": ONES}),
+    "Add 'shared': is not supported": conv(  # its product is read elsewhere, too
         node("Add", "conv", "c", out="shared"), node("Add", "shared", "conv", out="sum"),
         arrays={"c": ONES.reshape(4, 1, 1)}),
-    "Mul 'mul': is an operation": conv(node("Mul", "conv", "c"), arrays={"c": ONES[:1]}),
-    "Cast 'cast': is an operation": conv(node("Cast", "conv", to=1)),
-    "Softmax 'softmax': is an operation": conv(node("Softmax", "conv"), node("Relu", "softmax")),
+    "Mul 'mul': is not supported": conv(node("Mul", "conv", "c"), arrays={"c": ONES[:1]}),
+    "Cast 'cast': is not supported": conv(node("Cast", "conv", to=1)),
+    "Softmax 'softmax': is not supported": conv(node("Softmax", "conv"), node("Relu", "softmax")),
     "Concat 'concat': got 2 inputs of data, expected one": conv(
         node("Relu", "conv"), node("Concat", "relu", "conv", axis=1)),
     "Conv 'conv': got pads [0, 0, 1, 1], expected the same padding on all sides": conv(
