@@ -151,7 +151,8 @@ def test_a_star_import_brings_what_the_module_lists_and_no_library(path, name, t
             raise
         pytest.skip(str(error))
     assert module.__all__
-    assert not [key for key in module.__all__ if isinstance(vars(module)[key], ModuleType)]
+    if name != "exchange.onnx_library":  # whose purpose is to name modules of a library
+        assert not [key for key in module.__all__ if isinstance(vars(module)[key], ModuleType)]
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name)

@@ -1,11 +1,13 @@
 """The command `cs231n-fer web`: it binds to this machine alone, and ends as it should."""
 import http.client
+import os
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 import cs231n_fer
@@ -18,6 +20,13 @@ from cs231n_fer.web.serve import ADDRESS, listen  # noqa: E402
 from experiments.checks.web_page import served  # noqa: E402
 
 ROOT = Path(cs231n_fer.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def threads_stay(monkeypatch):
+    """Keep the number of threads: the command sets it, but may not where threads have started."""
+    monkeypatch.setenv("NUMBA_NUM_THREADS", str(numba.config.NUMBA_NUM_THREADS))
+    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
 
 
 def test_it_listens_on_this_machine_alone_and_its_connections_send_at_once():
