@@ -4,21 +4,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-from numpy.random import Generator
-from numpy.typing import DTypeLike
-
 from ..shapes import check, conv_output_size
-from ..types import Array, Arrays, Cache, ConvParam, Shape
+from ..types import Array, Arrays, Cache, Shape
 from .ladder import functions
-from .layer import Layer, Mode, Shapes
-from .records import initial_weights
+from .layer import Mode, Shapes
+from .records import _Convolution
 
 __all__ = ["GroupedConv"]
 
 
 @dataclass(frozen=True)
-class GroupedConv(Layer):
+class GroupedConv(_Convolution):
     """Convolution within groups of channels (Krizhevsky et al. 2012).
 
     filters        number of filters
@@ -38,12 +34,6 @@ class GroupedConv(Layer):
     weight_scale: float | None = None
     rung: str = "auto"
 
-    @property
-    def conv_param(self) -> ConvParam:
-        """Stride and padding as the course's dictionary."""
-        pad = (self.size - 1) // 2 if self.pad is None else self.pad
-        return {"stride": self.stride, "pad": pad}
-
     def out_shape(self, shape: Shape) -> Shape:
         """Return (F, Ho, Wo) for (C, H, W)."""
         check(len(shape) == 3, f"GroupedConv: input shape is {shape}, expected (C, H, W); "
@@ -55,14 +45,6 @@ class GroupedConv(Layer):
         sizes = (conv_output_size(side, self.size, **self.conv_param) for side in shape[1:])
         return (self.filters, *sizes)
 
-    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Draw w (F, C / groups, HH, WW); b (F,) is zero."""
-        shapes, _ = self.array_shapes(shape)
-        params = {"w": initial_weights(rng, shapes["w"], dtype, self.weight_scale)}
-        if self.bias:
-            params["b"] = np.zeros(self.filters, dtype)
-        return params, {}
-
     def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
         """Return the shapes of w and, if there is a bias, b."""
         shapes: Shapes = {"w": (self.filters, shape[0] // self.groups, self.size, self.size)}
@@ -72,14 +54,13 @@ class GroupedConv(Layer):
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
         """Convolve x (N, C, H, W)."""
-        b = params["b"] if self.bias else np.zeros(self.filters, x.dtype)
         forward = functions("grouped_conv", self.rung).forward
-        return forward(x, params["w"], b, self.conv_param, self.groups)
+        return forward(x, params["w"], self.bias_of(params, x), self.conv_param, self.groups)
 
     def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and the gradients of w and b."""
         dx, dw, db = functions("grouped_conv", self.rung).backward(dout, cache)
-        return dx, ({"w": dw, "b": db} if self.bias else {"w": dw})
+        return dx, self.named(dw, db)
 
     def flops(self, shape: Shape) -> int:
         """Return 2 for every product of a weight and a pixel."""

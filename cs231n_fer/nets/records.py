@@ -28,8 +28,40 @@ def initial_weights(rng: Generator, shape: Shape, dtype: DTypeLike, scale: float
     return L.scaled_normal(rng, shape, scale, dtype)
 
 
+class _Convolution(Layer):
+    """What Conv and GroupedConv share; the fields are declared there, in the order of each."""
+    filters: int
+    size: int
+    stride: int
+    pad: int | None
+    bias: bool
+    weight_scale: float | None
+
+    @property
+    def conv_param(self) -> ConvParam:
+        """Stride and padding as the course's dictionary."""
+        pad = (self.size - 1) // 2 if self.pad is None else self.pad
+        return {"stride": self.stride, "pad": pad}
+
+    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
+        """Draw w (F, C, HH, WW), stored as (HH, WW, C, F); b (F,) is zero."""
+        shapes, _ = self.array_shapes(shape)
+        params = {"w": initial_weights(rng, shapes["w"], dtype, self.weight_scale)}
+        if self.bias:
+            params["b"] = np.zeros(self.filters, dtype)
+        return params, {}
+
+    def bias_of(self, params: Arrays, x: Array) -> Array:
+        """Return b, or zeros if there is none."""
+        return params["b"] if self.bias else np.zeros(self.filters, x.dtype)
+
+    def named(self, dw: Array, db: Array) -> Arrays:
+        """Return the gradients of the parameters by name."""
+        return {"w": dw, "b": db} if self.bias else {"w": dw}
+
+
 @dataclass(frozen=True)
-class Conv(Layer):
+class Conv(_Convolution):
     """Convolution.
 
     filters        number of filters
@@ -47,12 +79,6 @@ class Conv(Layer):
     weight_scale: float | None = None
     rung: str = "auto"
 
-    @property
-    def conv_param(self) -> ConvParam:
-        """Stride and padding as the course's dictionary."""
-        pad = (self.size - 1) // 2 if self.pad is None else self.pad
-        return {"stride": self.stride, "pad": pad}
-
     def out_shape(self, shape: Shape) -> Shape:
         """Return (F, Ho, Wo) for (C, H, W)."""
         check(self.filters >= 1, f"filters: got {self.filters}, expected 1 or more")
@@ -60,14 +86,6 @@ class Conv(Layer):
                                "Conv must come before Affine")
         sizes = (conv_output_size(side, self.size, **self.conv_param) for side in shape[1:])
         return (self.filters, *sizes)
-
-    def init(self, rng: Generator, shape: Shape, dtype: DTypeLike) -> tuple[Arrays, Arrays]:
-        """Draw w (F, C, HH, WW), stored as (HH, WW, C, F); b (F,) is zero."""
-        shapes, _ = self.array_shapes(shape)
-        params = {"w": initial_weights(rng, shapes["w"], dtype, self.weight_scale)}
-        if self.bias:
-            params["b"] = np.zeros(self.filters, dtype)
-        return params, {}
 
     def array_shapes(self, shape: Shape) -> tuple[Shapes, Shapes]:
         """Return the shapes of w and, if there is a bias, b."""
@@ -78,20 +96,20 @@ class Conv(Layer):
 
     def forward(self, params: Arrays, buffers: Arrays, x: Array, mode: Mode) -> tuple[Array, Cache]:
         """Convolve x (N, C, H, W)."""
-        b = params["b"] if self.bias else np.zeros(self.filters, x.dtype)
+        b = self.bias_of(params, x)
         return functions("conv", self.rung).forward(x, params["w"], b, self.conv_param)
 
     def backward(self, dout: Array, cache: Cache) -> tuple[Array, Arrays]:
         """Return dx and the gradients of w and b."""
         dx, dw, db = functions("conv", self.rung).backward(dout, cache)
-        return dx, ({"w": dw, "b": db} if self.bias else {"w": dw})
+        return dx, self.named(dw, db)
 
     def gradients(self, dout: Array, cache: Cache) -> Arrays:
         """Return the gradients of w and b; dx is not computed, except on the naive rung."""
         if self.rung == "naive":
             return super().gradients(dout, cache)
         _, dw, db = functions("conv", self.rung).backward(dout, cache, want_dx=False)
-        return {"w": dw, "b": db} if self.bias else {"w": dw}
+        return self.named(dw, db)
 
     def flops(self, shape: Shape) -> int:
         """Return 2 for every product of a weight and a pixel."""
